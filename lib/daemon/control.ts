@@ -1,0 +1,65 @@
+/** The control protocol: what smtpctl asks of a running daemon over the control socket, and the answers.
+ * Both are JSON, one object per line, LF ended, UTF-8. A request is answered by zero or more `item` lines and
+ * then one `done` or `error` line. Requests of a connection are answered in order. */
+
+import type { Envelope } from "../spool/envelope.ts";
+import type { EvpId, MsgId } from "../spool/id.ts";
+
+/** Version of this protocol; smtpctl and smtpd must agree. */
+export const controlVersion = 1;
+
+/** Longest request line accepted, octets. */
+export const controlLineMax = 4096;
+
+/** What an envelope command applies to. */
+export type ControlTarget =
+  | { readonly kind: "all" }
+  | { readonly kind: "message"; readonly message: MsgId }
+  | { readonly kind: "envelope"; readonly envelope: EvpId };
+
+export type Subsystem = "mda" | "mta" | "smtp";
+
+/** First line on every connection. */
+export interface ControlHello {
+  readonly kind: "hello";
+  readonly version: number;
+}
+
+export type ControlRequest =
+  | { readonly kind: "showQueue"; readonly target: ControlTarget }
+  | { readonly kind: "showEnvelope"; readonly envelope: EvpId }
+  | { readonly kind: "showMessage"; readonly message: MsgId }
+  | { readonly kind: "showStats" }
+  | { readonly kind: "showStatus" }
+  | { readonly kind: "schedule"; readonly target: ControlTarget }
+  | { readonly kind: "remove"; readonly target: ControlTarget }
+  | { readonly kind: "pause"; readonly what: Subsystem }
+  | { readonly kind: "resume"; readonly what: Subsystem }
+  | { readonly kind: "pauseEnvelope"; readonly target: ControlTarget }
+  | { readonly kind: "resumeEnvelope"; readonly target: ControlTarget }
+  | { readonly kind: "updateTable"; readonly table: string }
+  | { readonly kind: "stop" };
+
+/** Where an envelope stands now. `inMs` is the time to the next attempt, negative when overdue. */
+export type RunState =
+  | { readonly kind: "pending"; readonly inMs: number }
+  | { readonly kind: "inflight"; readonly sinceMs: number }
+  | { readonly kind: "suspended" };
+
+export type ControlItem =
+  | { readonly kind: "envelope"; readonly envelope: Envelope; readonly state: RunState }
+  /** A piece of message content, base64, CRLF line ends inside. */
+  | { readonly kind: "content"; readonly base64: string }
+  | { readonly kind: "stat"; readonly key: string; readonly value: number }
+  | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean };
+
+export type ControlAnswer =
+  | { readonly kind: "item"; readonly item: ControlItem }
+  /** `count`: envelopes touched, or items shown. */
+  | { readonly kind: "done"; readonly count: number }
+  /** `message` is a sentence for a person that says what to do. */
+  | {
+    readonly kind: "error";
+    readonly code: "badRequest" | "notFound" | "already" | "failed" | "incompatible";
+    readonly message: string;
+  };

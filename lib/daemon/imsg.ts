@@ -1,0 +1,140 @@
+/** Every message that passes between two roles: the wiring diagram of the daemon.
+ *
+ *   smtp-in  -> lookup    ExpandRequest            who gets this recipient's mail?
+ *   lookup   -> queue     EnvelopesOffer           these do (only lookup can say so)
+ *   queue    -> smtp-in   Dealt, Held, Committed   ids in advance; recipient kept; message on disk
+ *   lookup   -> smtp-in   Refused                  nobody does, with the reply
+ *   smtp-in  -> queue     Body, Commit, Rollback
+ *   queue    -> delivery  Deliver, Chunk, Hold     attempt this
+ *   delivery -> queue     Outcomes, NeedChunk      what became of it
+ *   delivery -> lookup    UserQuery, RelayQuery    home of a user, next smart host
+ *   delivery -> agent     Store                    write this to that Maildir
+ *   queue    -> lookup    ExpandRequest            where does a bounce go?
+ *
+ * Bodies travel as the binary part of a frame (channel.ts). */
+
+import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Outcome } from "../delivery/outcome.ts";
+import type { DsnRequest, Envelope, Origin } from "../spool/envelope.ts";
+import type { EvpId, MsgId } from "../spool/id.ts";
+import type { Reply } from "../smtp/reply.ts";
+
+/** One recipient to resolve. `request` is the asker's own number for it. */
+export interface ExpandRequest {
+  readonly kind: "expand";
+  readonly request: number;
+  readonly message: MsgId;
+  readonly origin: Origin;
+  readonly sender: ReversePath;
+  readonly rcpt: ForwardPath;
+  readonly dsn: DsnRequest;
+}
+
+/** An envelope before the queue has named and dated it. */
+export type EnvelopeDraft =
+  & Pick<Envelope, "action" | "sender" | "rcpt" | "dest" | "local" | "origin" | "dsn">
+  & { readonly kind: "mda" | "mta"; readonly ttlMs: number };
+
+/** lookup tells queue what a recipient came to. `asker` is the role that asked. */
+export interface EnvelopesOffer {
+  readonly kind: "offer";
+  readonly asker: string;
+  readonly request: number;
+  readonly message: MsgId;
+  readonly drafts: readonly EnvelopeDraft[];
+}
+
+/** lookup refuses a recipient. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly request: number;
+  readonly reply: Reply;
+}
+
+export type SmtpInToLookup = ExpandRequest;
+export type LookupToSmtpIn = Refused;
+
+export type SmtpInToQueue =
+  /** A piece of content, in order; the bytes are the binary part. */
+  | { readonly kind: "body"; readonly message: MsgId }
+  /** The binary part, if any, is the last piece. */
+  | { readonly kind: "commit"; readonly message: MsgId; readonly size: number }
+  | { readonly kind: "rollback"; readonly message: MsgId };
+
+export type QueueToSmtpIn =
+  /** Message ids to use, each once. More come as they are used up. */
+  | { readonly kind: "dealt"; readonly messages: readonly MsgId[] }
+  /** The recipient's envelopes are in memory; they become durable with the commit. */
+  | { readonly kind: "held"; readonly request: number }
+  | { readonly kind: "committed"; readonly message: MsgId }
+  /** Nothing of the message is kept. */
+  | { readonly kind: "commitFailed"; readonly message: MsgId; readonly cause: "noSpace" | "io" | "unknown" }
+  /** `smtpctl pause smtp` and `resume smtp`. */
+  | { readonly kind: "paused"; readonly paused: boolean };
+
+export type LookupToQueue = EnvelopesOffer | Refused;
+export type QueueToLookup = ExpandRequest;
+
+export type QueueToDelivery =
+  /** Attempt these envelopes of one message. The binary part is the whole content when `inline`. */
+  | {
+    readonly kind: "deliver";
+    readonly envelopes: readonly Envelope[];
+    readonly size: number;
+    readonly inline: boolean;
+  }
+  | { readonly kind: "chunk"; readonly request: number; readonly last: boolean; readonly found: boolean };
+
+export type DeliveryToQueue =
+  | { readonly kind: "outcome"; readonly envelope: EvpId; readonly outcome: Outcome; readonly at: number }
+  | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number };
+
+export type DeliveryToLookup =
+  | { readonly kind: "user"; readonly request: number; readonly table: string; readonly user: string }
+  | { readonly kind: "relay"; readonly request: number; readonly table: string; readonly domain: string };
+
+export type LookupToDelivery =
+  | {
+    readonly kind: "user";
+    readonly request: number;
+    readonly answer:
+      | { readonly kind: "found"; readonly uid: number; readonly gid: number; readonly home: string }
+      | { readonly kind: "absent" }
+      | { readonly kind: "failed" };
+  }
+  | {
+    readonly kind: "relay";
+    readonly request: number;
+    readonly answer:
+      | { readonly kind: "found"; readonly url: string }
+      | { readonly kind: "absent" }
+      | { readonly kind: "failed" };
+  };
+
+export type DeliveryToAgent =
+  | {
+    readonly kind: "store";
+    readonly request: number;
+    /** Absolute path of the Maildir. */
+    readonly maildir: string;
+    /** Folder named by the sub-address, used only if it exists; empty for none. */
+    readonly subAddress: string;
+    /** Fields to put before the content, CRLF line ends. */
+    readonly prefix: string;
+    /** The binary part is a piece of content; more follow in messages of kind `more` unless `last`. */
+    readonly last: boolean;
+  }
+  | { readonly kind: "more"; readonly request: number; readonly last: boolean }
+  | {
+    readonly kind: "abandon";
+    readonly request: number;
+  };
+
+export type AgentToDelivery =
+  | { readonly kind: "stored"; readonly request: number }
+  | {
+    readonly kind: "notStored";
+    readonly request: number;
+    readonly cause: "noSpace" | "io" | "denied" | "malformed";
+    readonly text: string;
+  };

@@ -1,0 +1,57 @@
+/** What the daemon tells its log: typed events, and the lines they become. Lines of kinds that OpenSMTPD
+ * has too read as its lines do (`<session> smtp connected address=… host=…`), so that existing log readers work. */
+
+import type { LogPriority, LogSink } from "./port.ts";
+
+/** A field's value. Text is scrubbed and, where it has a blank, quoted when the line is made. */
+export type LogValue = string | number | boolean;
+
+/** One event. `session` is 16 hexadecimal digits, empty when the event belongs to no session. */
+export interface LogEvent {
+  readonly priority: LogPriority;
+  readonly session: string;
+  /** Who speaks: a subsystem of the daemon. */
+  readonly from: "smtp" | "mta" | "mda" | "queue" | "lookup" | "control" | "smtpd";
+  /** What happened, in one or two words: `connected`, `failed-command`, `delivery`. */
+  readonly what: string;
+  readonly fields: Readonly<Record<string, LogValue>>;
+}
+
+/** Takes events; roles pass it around instead of a sink so that the form of lines is decided in one place. */
+export type Log = (event: LogEvent) => void;
+
+/** Makes the line of an event: key=value text, or one JSON object. Pure. */
+export function formatEvent(event: LogEvent, style: "text" | "json"): string {
+  if (style === "json") {
+    return JSON.stringify({
+      priority: event.priority,
+      ...(event.session === "" ? {} : { session: event.session }),
+      from: event.from,
+      what: event.what,
+      ...event.fields,
+    });
+  }
+  const head = event.session === "" ? `${event.from}: ${event.what}` : `${event.session} ${event.from} ${event.what}`;
+  let line = head;
+  for (const [key, value] of Object.entries(event.fields)) line += ` ${key}=${formatValue(value)}`;
+  return line;
+}
+
+/** Writes events to a sink as text or JSON lines. */
+export function logTo(sink: LogSink, style: "text" | "json"): Log {
+  return (event) => sink.write(event.priority, formatEvent(event, style));
+}
+
+/** Makes text from a peer harmless in a line for people: control characters, CR and LF become `?`. */
+export function scrub(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are exactly what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?");
+}
+
+function formatValue(value: LogValue): string {
+  if (typeof value !== "string") return String(value);
+  const text = scrub(value);
+  if (text !== "" && !/[\s"=]/.test(text)) return text;
+  if (/^<[^\s"]*>$/.test(text)) return text;
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}

@@ -1,0 +1,140 @@
+/** smtpd.conf, resolved: everything that the configuration decides, as plain frozen data.
+ * It is made once by resolve.ts and travels to each role; nobody reads the file after that. */
+
+import type { Domain } from "../mail/address.ts";
+import type { TableSpec } from "../table/table.ts";
+
+/** Where something stands in a configuration file. Lines and columns count from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Name of a table in `Policy.tables`. Anonymous ones are called `<dynamic:N>`. */
+export type TableName = string;
+
+/** The whole configuration. */
+export interface Policy {
+  /** Our own host name: /etc/mailname, else the system's. */
+  readonly serverName: Domain;
+  readonly tables: Readonly<Record<TableName, TableSpec>>;
+  readonly listeners: readonly Listener[];
+  readonly actions: Readonly<Record<string, Action>>;
+  /** In file order: the first that matches wins. */
+  readonly rules: readonly Rule[];
+  readonly queue: QueuePolicy;
+  readonly smtp: SmtpLimits;
+}
+
+/** A socket to accept mail on. */
+export type Listener =
+  /** The local submission socket. Always present. */
+  | { readonly kind: "socket"; readonly tag: string; readonly hostname: Domain; readonly place: Place | null }
+  | {
+    readonly kind: "inet";
+    /** The word of the `listen` line, for messages. */
+    readonly on: string;
+    /** Literal address, no brackets. One Listener per address that the word resolves to. */
+    readonly address: string;
+    readonly port: number;
+    readonly tag: string;
+    readonly hostname: Domain;
+    readonly place: Place;
+  };
+
+/** How to deliver. */
+export type Action = LocalAction | RelayAction;
+
+/** Delivery on this machine. */
+export interface LocalAction {
+  readonly kind: "local";
+  readonly name: string;
+  readonly method: LocalMethod;
+  /** `user U`: whose uid and home the delivery runs with; null for the recipient's own. */
+  readonly user: string | null;
+  readonly alias: TableName | null;
+  readonly virtual: TableName | null;
+  readonly userbase: TableName;
+  /** Null means `queue.ttlMs`. */
+  readonly ttlMs: number | null;
+  readonly place: Place;
+}
+
+/** The agent's work. `path` may hold format specifiers (format.ts); null means `~/Maildir`. */
+export type LocalMethod = { readonly kind: "maildir"; readonly path: string | null };
+
+/** Delivery to another server. */
+export interface RelayAction {
+  readonly kind: "relay";
+  readonly name: string;
+  /** Table of relay URLs, taken in turn; null means MX of the destination. */
+  readonly host: TableName | null;
+  readonly ttlMs: number | null;
+  readonly place: Place;
+}
+
+/** A test of a value against a table. */
+export interface Criterion {
+  readonly table: TableName;
+  readonly regex: boolean;
+  readonly negated: boolean;
+}
+
+/** `from …` of a rule. */
+export type FromClause =
+  | { readonly kind: "any" }
+  | { readonly kind: "local"; readonly negated: boolean }
+  | { readonly kind: "socket"; readonly negated: boolean }
+  | { readonly kind: "src"; readonly criterion: Criterion };
+
+/** `for …` of a rule. */
+export type ForClause =
+  | { readonly kind: "any" }
+  | { readonly kind: "local"; readonly negated: boolean }
+  | { readonly kind: "domain"; readonly criterion: Criterion };
+
+/** One `match` line. Members that are null do not restrict. */
+export interface Rule {
+  readonly from: FromClause;
+  readonly for: ForClause;
+  readonly mailFrom: Criterion | null;
+  readonly rcptTo: Criterion | null;
+  readonly outcome: { readonly kind: "action"; readonly name: string } | { readonly kind: "reject" };
+  readonly place: Place;
+}
+
+/** `queue …` lines. */
+export interface QueuePolicy {
+  /** How long delivery is tried. Default 4 days. */
+  readonly ttlMs: number;
+  /** `queue directory "PATH"`; null means the state directory of the command line. */
+  readonly directory: string | null;
+  /** `bounce warn-interval`: after how long a sender is told of a delay. Default one of 4 hours. */
+  readonly warnAfterMs: readonly number[];
+}
+
+/** `smtp …` lines and limits of a session. Defaults are OpenSMTPD's where it has the limit. */
+export interface SmtpLimits {
+  /** Octets. Default 36,700,160. */
+  readonly maxMessageSize: number;
+  /** Recipients of a transaction. Default 1,000. */
+  readonly maxRecipients: number;
+  /** Messages of a session. Default 100. */
+  readonly maxMails: number;
+  /** Sub-address delimiter, one character. Default `+`. */
+  readonly subAddressDelimiter: string;
+  /** Received fields at which a message is taken to loop. Default 100. */
+  readonly maxHops: number;
+  /** Idle time of a session, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
+  readonly idleTimeoutMs: number;
+}
+
+/** Reserved table names. The angle brackets are part of the name. */
+export const builtinTable = {
+  localhost: "<localhost>",
+  anyhost: "<anyhost>",
+  localnames: "<localnames>",
+  anydestination: "<anydestination>",
+  getpwnam: "<getpwnam>",
+} as const;

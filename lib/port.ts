@@ -1,0 +1,215 @@
+/** Every effect the system may ask of the world. host/ implements these for real; tests and the
+ * simulator implement them for a fake world. All failures are `Fault`s (lib/fault.ts). */
+
+/** Wall clock and timers. Times are ms since the Unix epoch. */
+export interface Clock {
+  /** Wall-clock time, ms since the epoch. It may jump. */
+  now(): number;
+  /** Monotonic time, ms from an arbitrary start. It never goes back. */
+  monotonic(): number;
+  /** Minutes that local time is ahead of UTC at `time`, and the zone's short name if known. */
+  zone(time: number): { readonly offsetMinutes: number; readonly name: string | null };
+  /** Calls `run` once, `delayMs` ms from now. */
+  after(delayMs: number, run: () => void): Timer;
+  /** Calls `run` after the I/O that is ready now has been handled. This is what batches work. */
+  soon(run: () => void): void;
+}
+
+/** A pending call of `Clock.after`. */
+export interface Timer {
+  /** Prevents the call. No effect once it has happened. */
+  cancel(): void;
+}
+
+/** Unpredictable numbers. */
+export interface Random {
+  /** Uniform in 0 … 2^32-1, fit for identifiers. */
+  u32(): number;
+  /** `length` unpredictable bytes. */
+  bytes(length: number): Uint8Array;
+}
+
+/** Where log lines go. */
+export interface LogSink {
+  /** Writes one line; `line` has no line end. Never throws. */
+  write(priority: LogPriority, line: string): void;
+}
+
+/** syslog(3) priorities in use. */
+export type LogPriority = "crit" | "err" | "warning" | "notice" | "info" | "debug";
+
+/** One end of a connection, or where it is to be made. */
+export type Address =
+  | { readonly kind: "inet"; readonly ip: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** What happens on a stream, told to the one handler attached to it. */
+export interface StreamHandler {
+  /** Bytes arrived. The array may be reused by the stream once the call returns. */
+  data(bytes: Uint8Array): void;
+  /** All that was written has left our buffer, after a `write` returned false. */
+  drain(): void;
+  /** The peer will send no more. */
+  end(): void;
+  /** The stream is gone; called exactly once, last. */
+  close(fault: import("./fault.ts").Fault | null): void;
+}
+
+/** A connected byte stream. It delivers nothing before a handler is attached. */
+export interface Stream {
+  readonly remote: Address;
+  readonly local: Address;
+  /** Bytes written and not yet taken by the operating system. */
+  readonly buffered: number;
+  attach(handler: StreamHandler): void;
+  /** Queues bytes. Returns false when the buffer is over its mark: wait for `drain`.
+   * The caller must not change `bytes` afterwards. */
+  write(bytes: Uint8Array): boolean;
+  /** Stops and restarts delivery of `data`. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then closes our side. */
+  end(): void;
+  /** Drops the connection and everything queued. */
+  destroy(): void;
+}
+
+/** A bound, listening socket. */
+export interface Listener {
+  readonly local: Address;
+  /** Starts to hand over connections. */
+  accept(take: (stream: Stream) => void): void;
+  /** Stops listening. Streams already handed over live on. */
+  close(): void;
+}
+
+/** Makes connections. */
+export interface Dialer {
+  /** Faults: `refused`, `unreachable`, `timeout`, `denied`. `source` binds the local address. */
+  dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream>;
+}
+
+/** A typed message channel between two roles. Bodies travel as binary beside the message. */
+export interface Channel<Out, In> {
+  /** Queues one message. Returns false when the peer is slow: wait for `onDrain`. */
+  send(message: Out, body?: Uint8Array): boolean;
+  /** Bytes queued and not yet taken by the operating system. */
+  readonly buffered: number;
+  /** Sets the one receiver. `body` is null for a message without one, and is the receiver's to keep. */
+  onMessage(take: (message: In, body: Uint8Array | null) => void): void;
+  onDrain(run: () => void): void;
+  /** The other side is gone. Called once. */
+  onClose(run: () => void): void;
+  close(): void;
+}
+
+/** What a directory entry is. */
+export interface DiskStat {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits, such as 0o600. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Hard links. */
+  readonly links: number;
+  /** Last change of content, ms since the epoch. */
+  readonly modifiedAt: number;
+  /** Identifies the file on its device, to see a replacement. */
+  readonly inode: number;
+}
+
+/** How to open a file. */
+export interface DiskOpen {
+  readonly read?: boolean;
+  readonly write?: boolean;
+  readonly append?: boolean;
+  readonly create?: boolean;
+  /** Fail with `exists` when the name is taken. */
+  readonly createNew?: boolean;
+  readonly truncate?: boolean;
+  /** Permission bits for a new file. */
+  readonly mode?: number;
+}
+
+/** An open file. */
+export interface DiskFile {
+  /** Reads at `offset` into `into`; returns the number of bytes, 0 at the end. Synchronous: meant for small
+   * reads of files that live in the page cache (maps). */
+  readAt(offset: number, into: Uint8Array): number;
+  /** Appends at the current position, all of it. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Content and size are on the disk when it resolves. */
+  sync(): Promise<void>;
+  stat(): Promise<DiskStat>;
+  close(): void;
+}
+
+/** Files. Faults: `notFound`, `exists`, `denied`, `noSpace`, `io`. Paths are absolute. */
+export interface Disk {
+  open(path: string, options: DiskOpen): Promise<DiskFile>;
+  readFile(path: string): Promise<Uint8Array>;
+  /** Null when nothing has that name. A symlink is reported as such, not followed. */
+  stat(path: string): Promise<DiskStat | null>;
+  list(path: string): Promise<readonly string[]>;
+  /** Makes one directory, or with `parents` all that are missing, each with `mode`. Existing is fine with `parents`. */
+  makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** The names in the directory are on the disk when it resolves. */
+  syncDir(path: string): Promise<void>;
+}
+
+/** DNS record types that the toolkit asks for. */
+export type DnsType = "A" | "AAAA" | "MX" | "TXT" | "PTR" | "CNAME" | "TLSA";
+
+/** One record of an answer; `ttlMs` as received. */
+export type DnsRecord =
+  | { readonly type: "A" | "AAAA"; readonly address: string; readonly ttlMs: number }
+  | { readonly type: "MX"; readonly preference: number; readonly exchange: string; readonly ttlMs: number }
+  | { readonly type: "TXT"; readonly text: string; readonly ttlMs: number }
+  | { readonly type: "PTR" | "CNAME"; readonly name: string; readonly ttlMs: number }
+  | {
+    readonly type: "TLSA";
+    readonly usage: number;
+    readonly selector: number;
+    readonly matching: number;
+    readonly data: Uint8Array;
+    readonly ttlMs: number;
+  };
+
+/** The four answers that mail must tell apart (RFC 5321 §5.1): records; no such name; the name
+ * exists without such records; no answer to be had now. `secure` is the AD bit. */
+export type DnsAnswer =
+  | { readonly kind: "records"; readonly records: readonly DnsRecord[]; readonly secure: boolean }
+  | { readonly kind: "noName"; readonly ttlMs: number; readonly secure: boolean }
+  | { readonly kind: "noData"; readonly ttlMs: number; readonly secure: boolean }
+  | {
+    readonly kind: "failed";
+    readonly reason: "servfail" | "timeout" | "refused" | "malformed";
+    readonly detail: string;
+  };
+
+/** A stub resolver. CNAMEs are followed; names are given and returned without the final dot. */
+export interface Dns {
+  /** Never rejects: failure is an answer. */
+  query(name: string, type: DnsType): Promise<DnsAnswer>;
+}
+
+/** A child process, as the supervisor sees it. */
+export interface Child {
+  readonly pid: number;
+  /** Sends a JSON value, and with it a listening socket or one end of a connection. */
+  send(message: unknown, handle?: unknown): void;
+  onMessage(take: (message: unknown) => void): void;
+  /** Called once. `signal` is set when one ended it. */
+  onExit(run: (status: { readonly code: number | null; readonly signal: string | null }) => void): void;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** Runs programs. */
+export interface Process {
+  /** Starts `argv` with exactly `env`. Faults: `notFound`, `denied`. */
+  spawn(argv: readonly string[], env: Readonly<Record<string, string>>): Child;
+}

@@ -1,0 +1,96 @@
+/** An envelope: one message on its way to one recipient, with its retry state. */
+
+import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { EvpId, MsgId } from "./id.ts";
+
+/** Where a message came from; kept for `match` at bounce time, Received fields and `show envelope`. */
+export interface Origin {
+  /** Peer address text: `192.0.2.1`, `[2001:db8::1]`, or `local` for the submission socket. */
+  readonly address: string;
+  /** Reverse name of the peer, or `<unknown>`. */
+  readonly hostname: string;
+  /** Name given with HELO or EHLO. */
+  readonly helo: string;
+  /** Our own name on the listener that took it. */
+  readonly smtpName: string;
+  /** Tag of the listener, empty for none. */
+  readonly tag: string;
+  /** Authenticated user, empty for none. */
+  readonly username: string;
+  /** The session ran over TLS. */
+  readonly tls: boolean;
+}
+
+/** What the sender asked to be told (RFC 3461). */
+export interface DsnRequest {
+  /** Empty means that no NOTIFY was given. `never` stands alone. */
+  readonly notify: readonly ("success" | "failure" | "delay" | "never")[];
+  /** RET of the MAIL command, null when absent. */
+  readonly ret: "full" | "hdrs" | null;
+  /** ENVID, decoded; null when absent. */
+  readonly envId: string | null;
+  /** ORCPT as `type;address`, address decoded; null when absent. */
+  readonly originalRecipient: string | null;
+}
+
+/** How a local envelope is to be delivered. */
+export interface LocalTarget {
+  /** Key of the action's userbase. */
+  readonly user: string;
+  /** The tag of the address without its delimiter, empty for none. */
+  readonly subAddress: string;
+}
+
+/** What became of the last attempt, or why there was none yet. */
+export interface LastStatus {
+  /** Enhanced status such as `4.4.1`. */
+  readonly enhanced: string;
+  /** One printable line: the peer's words or ours. */
+  readonly text: string;
+}
+
+/** One message to one recipient (OpenSMTPD's sense of the word, not RFC 5321's). Times are ms since the epoch. */
+export interface Envelope {
+  readonly id: EvpId;
+  readonly message: MsgId;
+  /** `bounce` is an envelope that has failed for good and whose sender is still to be told. */
+  readonly kind: "mda" | "mta" | "bounce";
+  /** Name of the action in smtpd.conf; looked up anew at each attempt. */
+  readonly action: string;
+  readonly sender: ReversePath;
+  /** The recipient as given with RCPT TO. */
+  readonly rcpt: ForwardPath;
+  /** The address after expansion. */
+  readonly dest: ForwardPath;
+  /** Set for kind `mda`; kept for `bounce`. */
+  readonly local: LocalTarget | null;
+  readonly origin: Origin;
+  readonly dsn: DsnRequest;
+  readonly createdAt: number;
+  /** No attempt is made after this. */
+  readonly expiresAt: number;
+  /** When the next attempt is due. */
+  readonly nextAt: number;
+  /** Attempts that ended in `delayed`. */
+  readonly attempts: number;
+  /** 0 when there was none. */
+  readonly lastTryAt: number;
+  /** Due time of the last delay warning sent, 0 for none. */
+  readonly lastWarnAt: number;
+  readonly last: LastStatus | null;
+  /** Held back by `smtpctl pause envelope`. */
+  readonly suspended: boolean;
+}
+
+/** A message at rest in the queue. */
+export interface StoredMessage {
+  readonly id: MsgId;
+  /** Octets of the stored content: CRLF line ends, our trace fields included, not dot-stuffed. */
+  readonly size: number;
+  /** Pieces of content, numbered from 0, none longer than `chunkLengthMax`. */
+  readonly chunks: number;
+  readonly createdAt: number;
+}
+
+/** Longest piece of content that is stored or sent between roles at once, octets. */
+export const chunkLengthMax = 256 * 1024;

@@ -1,0 +1,34 @@
+/** Names of things in the queue. Shown as OpenSMTPD shows them: 8 and 16 hexadecimal digits. */
+
+/** A message: 8 lower-case hexadecimal digits, not all zero. */
+export type MsgId = string & { readonly __brand: "MsgId" };
+
+/** An envelope: the message's 8 digits, then 8 of its own, not all zero. */
+export type EvpId = string & { readonly __brand: "EvpId" };
+
+/** The id for a 32-bit number, 1 … 2^32-1. */
+export function msgIdOf(n: number): MsgId {
+  return (n >>> 0).toString(16).padStart(8, "0") as MsgId;
+}
+
+/** The envelope id made of a message's id and a 32-bit number, 1 … 2^32-1. */
+export function evpIdOf(message: MsgId, n: number): EvpId {
+  return (message + (n >>> 0).toString(16).padStart(8, "0")) as EvpId;
+}
+
+/** The message that an envelope belongs to. */
+export function msgIdOfEvp(id: EvpId): MsgId {
+  return id.slice(0, 8) as MsgId;
+}
+
+/** Reads 8 hexadecimal digits; null when `text` is not a message id. */
+export function parseMsgId(text: string): MsgId | null {
+  const id = text.toLowerCase();
+  return /^[0-9a-f]{8}$/.test(id) && id !== "00000000" ? (id as MsgId) : null;
+}
+
+/** Reads 16 hexadecimal digits; null when `text` is not an envelope id. */
+export function parseEvpId(text: string): EvpId | null {
+  const id = text.toLowerCase();
+  return /^[0-9a-f]{16}$/.test(id) && !id.startsWith("00000000") && !id.endsWith("00000000") ? (id as EvpId) : null;
+}

@@ -1,0 +1,48 @@
+/** A table as lookups see it, whatever holds its entries. */
+
+/** What a lookup is for; it fixes how keys match and how values read (smtpd.conf(5), spec of services). */
+export type Service =
+  | "alias"
+  | "domain"
+  | "credentials"
+  | "netaddr"
+  | "userinfo"
+  | "source"
+  | "mailaddr"
+  | "mailaddrmap"
+  | "addrname"
+  | "relayhost"
+  | "string"
+  | "regex";
+
+/** `list` has keys only, `map` has a value to each key, `dynamic` is decided by its backend. */
+export type TableShape = "list" | "map" | "dynamic";
+
+/** A named set of entries. Every method may reject with a `Fault` when the backend fails: that is never "not found". */
+export interface Table {
+  readonly name: string;
+  readonly shape: TableShape;
+  /** Does an entry match `key` under the service's matching rules? */
+  check(service: Service, key: string): Promise<boolean>;
+  /** The value of the entry that matches; null when none does. Values keep their case. */
+  lookup(service: Service, key: string): Promise<string | null>;
+  /** The next entry in turn (round-robin over keys); null when the table is empty. */
+  fetch(service: Service): Promise<string | null>;
+  /** Reads the entries anew. On failure the old content stays and the call rejects. */
+  update(): Promise<void>;
+  close(): void;
+}
+
+/** Where a table's entries are; the `table` line of smtpd.conf, resolved. Plain data: it travels between roles. */
+export type TableSpec =
+  | {
+    readonly kind: "static";
+    readonly name: string;
+    readonly shape: "list" | "map";
+    /** Value is null in a list. */
+    readonly entries: readonly (readonly [key: string, value: string | null])[];
+  }
+  | { readonly kind: "file"; readonly name: string; readonly path: string }
+  | { readonly kind: "cdb"; readonly name: string; readonly path: string }
+  /** The system's users, read from /etc/passwd: service userinfo only. */
+  | { readonly kind: "getpwnam"; readonly name: string };
