@@ -1,0 +1,182 @@
+/** Files, for real: the `Disk` port over the operating system. Every failure is a Fault. This is the one place that
+ * fsyncs. New files and directories get their mode less the umask. */
+
+import { Fault, type FaultKind } from "../fault.ts";
+import type { Disk, DiskFile, DiskOpen, DiskStat } from "../port.ts";
+
+/** The disk of this machine. It holds no state; every role shares this value. */
+export const hostDisk: Disk = {
+  async open(path: string, options: DiskOpen): Promise<DiskFile> {
+    const file = await attempt("open", path, () => Deno.open(path, openOptions(options)));
+    return new HostFile(path, file, options.read === true && (options.write === true || options.append === true));
+  },
+
+  readFile(path: string): Promise<Uint8Array> {
+    return attempt("read", path, () => Deno.readFile(path));
+  },
+
+  async stat(path: string): Promise<DiskStat | null> {
+    try {
+      return diskStat(await Deno.lstat(path));
+    } catch (error) {
+      const fault = diskFault("stat", path, error);
+      if (fault.kind === "notFound") return null;
+      throw fault;
+    }
+  },
+
+  list(path: string): Promise<readonly string[]> {
+    return attempt("list", path, async () => {
+      const names: string[] = [];
+      for await (const entry of Deno.readDir(path)) names.push(entry.name);
+      return names;
+    });
+  },
+
+  makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
+    return attempt(
+      "make directory",
+      path,
+      () => Deno.mkdir(path, { recursive: options.parents, mode: options.mode }),
+    );
+  },
+
+  rename(from: string, to: string): Promise<void> {
+    return attempt("rename", `${from} to ${to}`, () => Deno.rename(from, to));
+  },
+
+  remove(path: string): Promise<void> {
+    return attempt("remove", path, () => Deno.remove(path));
+  },
+
+  syncDir(path: string): Promise<void> {
+    return attempt("sync directory", path, async () => {
+      using directory = await Deno.open(path, { read: true });
+      await directory.sync();
+    });
+  },
+};
+
+/** Turns what the operating system threw into a Fault: `Cannot <action> <path>: <state>`. A Fault stays what it is.
+ * A quota that is used up is `noSpace`, a read-only file system is `denied`, a path through something that is not a
+ * directory is `notFound`: nothing has that name. */
+export function diskFault(action: string, path: string, error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const code = errorCode(error);
+  const kind = faultKind(error, code);
+  const state = error instanceof Deno.errors.NotCapable
+    ? "this process has no permission for it"
+    : code ?? (error instanceof Error ? error.message : String(error));
+  return new Fault(kind, `Cannot ${action} ${path}: ${state}`, { cause: error });
+}
+
+class HostFile implements DiskFile {
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  /** The file is also written: a read must leave the position where it was. */
+  readonly #keepPosition: boolean;
+
+  constructor(path: string, file: Deno.FsFile, keepPosition: boolean) {
+    this.#path = path;
+    this.#file = file;
+    this.#keepPosition = keepPosition;
+  }
+
+  readAt(offset: number, into: Uint8Array): number {
+    try {
+      const position = this.#keepPosition ? this.#file.seekSync(0, Deno.SeekMode.Current) : -1;
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      const count = this.#fill(into);
+      if (position >= 0) this.#file.seekSync(position, Deno.SeekMode.Start);
+      return count;
+    } catch (error) {
+      throw diskFault("read", this.#path, error);
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await attempt("write", this.#path, async () => {
+      let rest = bytes;
+      while (rest.length > 0) rest = rest.subarray(await this.#file.write(rest));
+    });
+  }
+
+  async sync(): Promise<void> {
+    await attempt("sync", this.#path, () => this.#file.sync());
+  }
+
+  stat(): Promise<DiskStat> {
+    return attempt("stat", this.#path, async () => diskStat(await this.#file.stat()));
+  }
+
+  close(): void {
+    try {
+      this.#file.close();
+    } catch (error) {
+      // Closing twice is harmless; the descriptor is gone either way.
+      if (!(error instanceof Deno.errors.BadResource)) throw diskFault("close", this.#path, error);
+    }
+  }
+
+  #fill(into: Uint8Array): number {
+    let count = 0;
+    while (count < into.length) {
+      const got = this.#file.readSync(count === 0 ? into : into.subarray(count));
+      if (got === null || got === 0) break;
+      count += got;
+    }
+    return count;
+  }
+}
+
+async function attempt<T>(action: string, path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw diskFault(action, path, error);
+  }
+}
+
+/** Leaves out what is not asked for: the runtime checks the options against each other. */
+function openOptions(options: DiskOpen): Deno.OpenOptions {
+  const result: Deno.OpenOptions = {
+    read: options.read === true,
+    write: options.write === true,
+    append: options.append === true,
+    create: options.create === true,
+    createNew: options.createNew === true,
+    truncate: options.truncate === true,
+  };
+  if (options.mode !== undefined) result.mode = options.mode;
+  return result;
+}
+
+function diskStat(info: Deno.FileInfo): DiskStat {
+  const kind = info.isFile ? "file" : info.isDirectory ? "directory" : info.isSymlink ? "symlink" : "other";
+  return {
+    kind,
+    size: info.size,
+    mode: (info.mode ?? 0) & 0o7777,
+    uid: info.uid ?? 0,
+    gid: info.gid ?? 0,
+    links: info.nlink ?? 1,
+    modifiedAt: info.mtime?.getTime() ?? 0,
+    inode: info.ino ?? 0,
+  };
+}
+
+/** The name of the system error, such as `ENOSPC`. Null when it is not one. */
+function errorCode(error: unknown): string | null {
+  if (!(error instanceof Error) || !("code" in error)) return null;
+  return typeof error.code === "string" ? error.code : null;
+}
+
+function faultKind(error: unknown, code: string | null): FaultKind {
+  if (error instanceof Deno.errors.NotFound || code === "ENOENT" || code === "ENOTDIR") return "notFound";
+  if (error instanceof Deno.errors.AlreadyExists || code === "EEXIST") return "exists";
+  if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) return "denied";
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") return "denied";
+  if (code === "ENOSPC" || code === "EDQUOT") return "noSpace";
+  if (error instanceof Deno.errors.BadResource) return "closed";
+  return "io";
+}
