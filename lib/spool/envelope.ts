@@ -41,19 +41,23 @@ export interface LocalTarget {
   readonly subAddress: string;
 }
 
-/** What became of the last attempt, or why there was none yet. */
+/** What became of the last attempt; for kind `bounce`, what the sender is to be told. Every `Outcome` fits. */
 export interface LastStatus {
+  /** In the words of RFC 3464 §2.3.3. */
+  readonly kind: "delivered" | "relayed" | "delayed" | "failed";
   /** Enhanced status such as `4.4.1`. */
   readonly enhanced: string;
   /** One printable line: the peer's words or ours. */
   readonly text: string;
+  /** Which server said so: `mail.test [192.0.2.1]:25`. Empty when we did. */
+  readonly by: string;
 }
 
 /** One message to one recipient (OpenSMTPD's sense of the word, not RFC 5321's). Times are ms since the epoch. */
 export interface Envelope {
   readonly id: EvpId;
   readonly message: MsgId;
-  /** `bounce` is an envelope that has failed for good and whose sender is still to be told. */
+  /** `bounce` is a notice that the sender is still to get, about `rcpt`: `last` says which. */
   readonly kind: "mda" | "mta" | "bounce";
   /** Name of the action in smtpd.conf; looked up anew at each attempt. */
   readonly action: string;
@@ -75,7 +79,7 @@ export interface Envelope {
   readonly attempts: number;
   /** 0 when there was none. */
   readonly lastTryAt: number;
-  /** Due time of the last delay warning sent, 0 for none. */
+  /** Due time of the last delay warning, 0 for none. For a `bounce` about a delay: of the warning that it is. */
   readonly lastWarnAt: number;
   readonly last: LastStatus | null;
   /** Held back by `smtpctl pause envelope`. */

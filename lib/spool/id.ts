@@ -21,6 +21,16 @@ export function msgIdOfEvp(id: EvpId): MsgId {
   return id.slice(0, 8) as MsgId;
 }
 
+/** The 32-bit number of a message id. */
+export function numberOfMsgId(id: MsgId): number {
+  return parseInt(id, 16);
+}
+
+/** The 32-bit number that an envelope has within its message. */
+export function numberOfEvpId(id: EvpId): number {
+  return parseInt(id.slice(8), 16);
+}
+
 /** Reads 8 hexadecimal digits; null when `text` is not a message id. */
 export function parseMsgId(text: string): MsgId | null {
   const id = text.toLowerCase();

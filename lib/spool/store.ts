@@ -11,6 +11,8 @@ export type SpoolChange =
   | { readonly kind: "commit"; readonly message: StoredMessage; readonly envelopes: readonly Envelope[] }
   /** Forgets an uncommitted message and its pieces. */
   | { readonly kind: "rollback"; readonly message: MsgId }
+  /** One more envelope for a committed message. No effect when the message is gone or the id is taken. */
+  | { readonly kind: "add"; readonly envelope: Envelope }
   /** Replaces an envelope, found by id; no effect when it is gone. */
   | { readonly kind: "update"; readonly envelope: Envelope }
   /** Removes an envelope; with the last one of a message its content goes too. No effect when it is gone. */
@@ -20,6 +22,12 @@ export type SpoolChange =
 export interface SpoolFilter {
   readonly message?: MsgId;
   readonly envelope?: EvpId;
+}
+
+/** Where a page of due envelopes ended. Due envelopes stand in order of `nextAt`, then of id. */
+export interface DueMark {
+  readonly nextAt: number;
+  readonly id: EvpId;
 }
 
 /** How much there is. */
@@ -37,10 +45,11 @@ export interface SpoolStore {
   /** Applies all changes in one transaction. When it resolves they survive kill -9 and power loss.
    * When it rejects none of them has happened. */
   apply(changes: readonly SpoolChange[]): Promise<void>;
-  /** Envelopes with `nextAt` <= `now` that are not suspended, earliest first, at most `limit`. */
-  due(now: number, limit: number): Promise<readonly Envelope[]>;
-  /** The earliest `nextAt` later than `after` of an envelope that is not suspended; null when there is none. */
-  nextDueAfter(after: number): Promise<number | null>;
+  /** Envelopes of a kind with `nextAt` <= `now` that are not suspended, earliest first, at most `limit`, from
+   * the one that follows `after`; null begins at the earliest. */
+  due(kind: Envelope["kind"], now: number, after: DueMark | null, limit: number): Promise<readonly Envelope[]>;
+  /** The earliest `nextAt` later than `after` of an envelope of a kind that is not suspended; null when there is none. */
+  nextDueAfter(kind: Envelope["kind"], after: number): Promise<number | null>;
   envelope(id: EvpId): Promise<Envelope | null>;
   message(id: MsgId): Promise<StoredMessage | null>;
   /** One piece of a committed message; null past the last. */
