@@ -1,3 +1,7 @@
+/** Answers of an SMTP server: their form on the wire, and every one that we give. */
+
+import { Buffer } from "node:buffer";
+
 /** An answer of an SMTP server (RFC 5321 §4.2), ours or a peer's. */
 export interface Reply {
   /** 200 … 599. */
@@ -7,3 +11,226 @@ export interface Reply {
   /** One text per line, without code, enhanced status or line end. At least one. */
   readonly lines: readonly string[];
 }
+
+/** Longest line of a reply that we send, octets with CRLF. RFC 5321 §4.5.3.1.5. */
+export const replyLineLengthMax = 512;
+
+/** Longest line of a reply that we read, octets with CRLF. Peers exceed RFC 5321's 512; OpenSMTPD reads 2,047. */
+export const peerReplyLineLengthMax = 2048;
+
+/** One line of a reply as it arrives. */
+export interface ReplyLine {
+  readonly code: number;
+  /** False while more lines follow. */
+  readonly last: boolean;
+  readonly text: string;
+}
+
+/** Reads one line, given without its CRLF. `250`, `250 text` and `250-text` are well-formed; null otherwise.
+ * RFC 5321 §4.2: codes are 200 … 599. */
+export function parseReplyLine(line: string): ReplyLine | null {
+  if (!/^[2-5][0-9]{2}(?:[ -]|$)/.test(line)) return null;
+  return { code: Number(line.slice(0, 3)), last: line[3] !== "-", text: line.slice(4) };
+}
+
+/** Makes a Reply of its lines, given in order without CRLF. Null when there is none, one is malformed, codes
+ * differ, or the last is not the last. An enhanced status is taken off the texts when the class fits the code
+ * (RFC 2034 §4); the status of the first line counts. */
+export function parseReply(lines: readonly string[]): Reply | null {
+  const texts: string[] = [];
+  let code = 0;
+  let enhanced: string | null = null;
+  for (const [index, raw] of lines.entries()) {
+    const line = parseReplyLine(raw);
+    if (line === null || line.last !== (index === lines.length - 1)) return null;
+    if (index > 0 && line.code !== code) return null;
+    code = line.code;
+    const status = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(line.text)?.[1];
+    if (status === undefined || status[0] !== String(code)[0]) {
+      texts.push(line.text);
+      continue;
+    }
+    if (index === 0) enhanced = status;
+    texts.push(line.text.slice(status.length + 1));
+  }
+  return texts.length === 0 ? null : { code, enhanced, lines: texts };
+}
+
+/** The reply on the wire: `250-2.0.0 text CRLF … 250 2.0.0 text CRLF`. Every line carries the code and the status
+ * (RFC 2034 §4). What is not printable ASCII becomes `?`, so that no text of a peer's can end a line; lines are
+ * cut to `replyLineLengthMax`. */
+export function formatReply(reply: Reply): string {
+  let wire = "";
+  for (let i = 0; i < reply.lines.length; i++) {
+    const mark = i === reply.lines.length - 1 ? " " : "-";
+    const line = `${reply.code}${mark}${reply.enhanced === null ? "" : `${reply.enhanced} `}${reply.lines[i]}`;
+    wire += line.slice(0, replyLineLengthMax - 2).replace(/[^ -~]/g, "?") + "\r\n";
+  }
+  return wire;
+}
+
+const encoded = new WeakMap<Reply, Uint8Array>();
+
+/** The reply as octets. Those of the catalogue that take no argument are encoded once; the caller must not
+ * change the result. */
+export function encodeReply(reply: Reply): Uint8Array {
+  return encoded.get(reply) ?? Buffer.from(formatReply(reply), "latin1");
+}
+
+/** The reply as one line of text for a log: `550 5.1.1 Invalid recipient: <a@b.test>`. */
+export function describeReply(reply: Reply): string {
+  return `${reply.code}${reply.enhanced === null ? "" : ` ${reply.enhanced}`} ${reply.lines.join(" ")}`;
+}
+
+/** True for 2xx: the server did what was asked. */
+export function isPositive(reply: Reply): boolean {
+  return reply.code >= 200 && reply.code < 300;
+}
+
+/** True for 4xx: the client is to try again later (RFC 5321 §4.2.1). */
+export function isTransient(reply: Reply): boolean {
+  return reply.code >= 400 && reply.code < 500;
+}
+
+function fixed(code: number, enhanced: string | null, ...lines: readonly string[]): Reply {
+  const reply = Object.freeze({ code, enhanced, lines: Object.freeze(lines) });
+  encoded.set(reply, Buffer.from(formatReply(reply), "latin1"));
+  return reply;
+}
+
+/** Every reply that we give. Texts are OpenSMTPD's where they make sense: status, meaning of the status, cause.
+ * Addresses are given as `formatMailbox` writes them, without brackets.
+ * The greeting, the answers to HELO and EHLO, and 354 carry no status (RFC 2034 §4). */
+export const replies = {
+  greeting: (hostname: string): Reply => ({ code: 220, enhanced: null, lines: [`${hostname} ESMTP Postern`] }),
+  hello: (lines: readonly string[]): Reply => ({ code: 250, enhanced: null, lines }),
+  ok: fixed(250, "2.0.0", "Ok"),
+  reset: fixed(250, "2.0.0", "Reset state"),
+  senderOk: fixed(250, "2.1.0", "Ok"),
+  recipientOk: fixed(250, "2.1.5", "Destination address valid: Recipient ok"),
+  accepted: (id: string): Reply => ({
+    code: 250,
+    enhanced: "2.0.0",
+    lines: [`${id} Message accepted for delivery`],
+  }),
+  /** RFC 5321 §7.3: a server that does not want to tell says 252, not 250. */
+  cannotVerify: fixed(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery"),
+  help: fixed(
+    214,
+    "2.0.0",
+    "This is Postern",
+    "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+    "See RFC 5321 for what they do",
+    "End of HELP info",
+  ),
+  bye: fixed(221, "2.0.0", "Bye"),
+  startMail: fixed(354, null, 'Enter mail, end with "." on a line by itself'),
+
+  // The session ends with these.
+  earlyTalker: fixed(554, "5.5.1", "Invalid command: You spoke before you were greeted"),
+  improperPipelining: fixed(554, "5.5.1", "Invalid command: Input sent before the answer to this command"),
+  foreignProtocol: fixed(554, "5.5.1", "Invalid command: This is an SMTP server"),
+  noChunking: fixed(502, "5.5.1", "Invalid command: BDAT not supported"),
+  strayControl: fixed(500, "5.5.2", "Syntax error: Lines end with CRLF; bare LF, bare CR and NUL are not accepted"),
+  commandTooLong: fixed(500, "5.5.2", "Syntax error: Command line too long"),
+  inputOverflow: fixed(421, "4.7.0", "Too much input while a command is being processed"),
+  tooManyErrors: fixed(421, "4.7.0", "Too many errors"),
+  idle: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.4.2",
+    lines: [`${hostname} Idle timeout, closing connection`],
+  }),
+  shuttingDown: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.3.2",
+    lines: [`${hostname} System shutting down, try again later`],
+  }),
+  tooManySessions: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.3.2",
+    lines: [`${hostname} Too many connections, try again later`],
+  }),
+  paused: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.3.2",
+    lines: [`${hostname} Not accepting mail now, try again later`],
+  }),
+
+  // Order and syntax of commands.
+  unrecognized: fixed(500, "5.5.1", "Invalid command: Command unrecognized"),
+  notImplemented: fixed(502, "5.5.1", "Invalid command: Command not implemented"),
+  notAllowed: fixed(503, "5.5.1", "Invalid command: Command not allowed at this point."),
+  helloFirst: fixed(503, "5.5.1", "Invalid command: Send HELO or EHLO first"),
+  noRecipient: fixed(503, "5.5.1", "Invalid command: No recipient specified"),
+  noValidRecipients: fixed(554, "5.5.1", "Invalid command: No valid recipients"),
+  noArgumentAllowed: fixed(501, "5.5.4", "Invalid command arguments: command does not accept arguments."),
+  helloNeedsDomain: fixed(501, "5.5.4", "Invalid command arguments: HELO or EHLO requires domain name"),
+  invalidDomain: fixed(501, "5.5.4", "Invalid command arguments: Invalid domain name"),
+  argumentRequired: fixed(501, "5.5.4", "Invalid command arguments: Argument required"),
+  mailSyntax: fixed(501, "5.5.2", "Syntax error: Use MAIL FROM:<address>"),
+  rcptSyntax: fixed(501, "5.5.2", "Syntax error: Use RCPT TO:<address>"),
+  senderSyntax: fixed(553, "5.1.7", "Sender address syntax error"),
+  recipientSyntax: fixed(501, "5.1.3", "Recipient address syntax error"),
+  /** RFC 5321 §4.1.1.11. */
+  parameterUnknown: (keyword: string): Reply => ({
+    code: 555,
+    enhanced: "5.5.4",
+    lines: [`Invalid command arguments: Unsupported option ${keyword}`],
+  }),
+  parameterSyntax: (keyword: string): Reply => ({
+    code: 501,
+    enhanced: "5.5.4",
+    lines: [`Invalid command arguments: Bad value of option ${keyword}`],
+  }),
+  parameterRepeated: (keyword: string): Reply => ({
+    code: 501,
+    enhanced: "5.5.4",
+    lines: [`Invalid command arguments: Option ${keyword} given twice`],
+  }),
+
+  // Senders and recipients.
+  tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),
+  /** RFC 5321 §4.5.3.1.10: 452, and the client sends the rest later. */
+  tooManyRecipients: fixed(452, "4.5.3", "Too many recipients"),
+  senderUnavailable: fixed(451, "4.3.0", "Temporary failure"),
+  invalidRecipient: (address: string): Reply => ({
+    code: 550,
+    enhanced: "5.1.1",
+    lines: [`Invalid recipient: <${address}>`],
+  }),
+  temporaryFailure: (address: string): Reply => ({
+    code: 451,
+    enhanced: "4.3.0",
+    lines: [`Temporary failure: <${address}>`],
+  }),
+  /** A `match … reject` rule, or no rule at all. */
+  relayDenied: (address: string): Reply => ({
+    code: 550,
+    enhanced: "5.7.1",
+    lines: [`Delivery not authorized, message refused: <${address}>`],
+  }),
+  expansionProblem: (address: string): Reply => ({
+    code: 550,
+    enhanced: "5.2.4",
+    lines: [`Mailing list expansion problem: <${address}>`],
+  }),
+  temporaryExpansionProblem: (address: string): Reply => ({
+    code: 451,
+    enhanced: "4.2.4",
+    lines: [`Mailing list expansion problem: <${address}>`],
+  }),
+
+  // The message.
+  messageTooBig: fixed(552, "5.3.4", "Message too big for system"),
+  controlInMessage: fixed(
+    554,
+    "5.6.0",
+    "Message refused: lines must end with CRLF; bare LF, bare CR and NUL are not accepted",
+  ),
+  lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
+  routingLoop: fixed(554, "5.4.6", "Routing loop detected: Loop detected"),
+  /** OpenSMTPD says 5.7.1, a matter of policy. What is wrong is the message: 5.6.0 (RFC 3463 §3.7). */
+  malformedMessage: fixed(550, "5.6.0", "Message is not RFC 5322 compliant"),
+  storageFull: fixed(452, "4.3.1", "Insufficient system storage"),
+  storageFailed: fixed(451, "4.3.0", "Temporary failure"),
+} as const;
