@@ -1,0 +1,65 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { formatEvent, type LogEvent, logTo, type LogValue, scrub } from "../lib/event_log.ts";
+
+const event = (fields: Record<string, LogValue>, session = "00112233445566aa"): LogEvent => ({
+  priority: "info",
+  session,
+  from: "smtp",
+  what: "connected",
+  fields,
+});
+
+Deno.test("formatEvent() writes a session's line as OpenSMTPD does", () => {
+  equal(
+    formatEvent(event({ address: "192.0.2.1", host: "mx.test" }), "text"),
+    "00112233445566aa smtp connected address=192.0.2.1 host=mx.test",
+  );
+});
+
+Deno.test("formatEvent() writes an event without a session under its subsystem", () => {
+  equal(formatEvent(event({ port: 25 }, ""), "text"), "smtp: connected port=25");
+});
+
+for (
+  const [name, value, want] of [
+    ["a plain word", "abc", "abc"],
+    ["a number", 5, "5"],
+    ["a truth", true, "true"],
+    ["an empty text", "", '""'],
+    ["blanks", "a b", '"a b"'],
+    ["quotes and backslashes", 'a "b" \\', '"a \\"b\\" \\\\"'],
+    ["an equals sign", "a=b", '"a=b"'],
+    ["a path in angle brackets", "<a@b.test>", "<a@b.test>"],
+    ["a path with an equals sign", "<a=b@c.test>", "<a=b@c.test>"],
+    ["a line end from a peer", "a\r\nb", "a??b"],
+    ["an escape sequence", "\u001b[31m", "?[31m"],
+  ] as const
+) {
+  Deno.test(`formatEvent() writes ${name} so that the line can be read back`, () => {
+    equal(formatEvent(event({ k: value }, ""), "text"), `smtp: connected k=${want}`);
+  });
+}
+
+Deno.test("formatEvent() makes one JSON object, without an empty session", () => {
+  deepEqual(JSON.parse(formatEvent(event({ a: 1, b: "x\ny" }), "json")), {
+    priority: "info",
+    session: "00112233445566aa",
+    from: "smtp",
+    what: "connected",
+    a: 1,
+    b: "x\ny",
+  });
+  equal("session" in JSON.parse(formatEvent(event({}, ""), "json")), false);
+  equal(formatEvent(event({ b: "x\ny" }), "json").includes("\n"), false);
+});
+
+Deno.test("scrub() takes out control characters and marks that turn text around, and nothing else", () => {
+  equal(scrub("a\u0000b\u007fc\u0085d\u202ee\u2066f"), "a?b?c?d?e?f");
+  equal(scrub("käse §7 日本"), "käse §7 日本");
+});
+
+Deno.test("logTo() hands the sink the priority and the line", () => {
+  const seen: string[] = [];
+  logTo({ write: (priority, line) => seen.push(`${priority}|${line}`) }, "text")(event({ a: 1 }, ""));
+  deepEqual(seen, ["info|smtp: connected a=1"]);
+});
