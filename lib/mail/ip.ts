@@ -1,0 +1,168 @@
+/** Internet addresses and networks as text and as numbers. */
+
+/** An address: 4 or 16 octets, most significant first. Plain data. */
+export interface Ip {
+  readonly version: 4 | 6;
+  readonly octets: readonly number[];
+}
+
+/** A network: the first `prefixLength` bits of `ip` (0 … 32 or 0 … 128). */
+export interface Net {
+  readonly ip: Ip;
+  readonly prefixLength: number;
+}
+
+/** Reads an address: `192.0.2.1`, `2001:db8::1`, either of them in brackets, IPv6 also with the prefix `IPv6:`.
+ * A `%scope` after an IPv6 address is read over. Null for anything else; octets with leading zeros are refused,
+ * because some systems take them for octal. RFC 5321 §4.1.3, RFC 4291 §2.2. */
+export function parseIp(text: string): Ip | null {
+  let bare = unbracket(text);
+  if (bare === null) return null;
+  const isTagged = hasIpv6Tag(bare);
+  if (isTagged) bare = bare.slice(5);
+  if (!bare.includes(":")) return isTagged ? null : ipOf(4, parseQuad(bare, 4));
+  const scope = bare.indexOf("%");
+  if (scope >= 0 && scope < bare.length - 1) bare = bare.slice(0, scope);
+  return ipOf(6, parseIpv6(bare));
+}
+
+/** The one text of an address: dotted quad, or IPv6 in the form of RFC 5952 (lower case, longest run of zeros
+ * shortened). No brackets, no tag. `parseIp` reads it back. */
+export function formatIp(ip: Ip): string {
+  if (ip.version === 4) return ip.octets.join(".");
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push((ip.octets[i] ?? 0) * 256 + (ip.octets[i + 1] ?? 0));
+  const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+  if (isMapped) return `::ffff:${ip.octets.slice(12).join(".")}`; // RFC 5952 §5
+  const run = longestZeroRun(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (run === null) return hex.join(":");
+  return `${hex.slice(0, run.start).join(":")}::${hex.slice(run.start + run.length).join(":")}`;
+}
+
+/** Reads a network: an address, or an address and `/bits`. IPv6 in brackets has the bits inside them. IPv4 may be
+ * cut short (`10` is 10.0.0.0/8, `192.168/16`); without bits the class of the first octet decides, as in
+ * inet_net_pton(3). Null for anything else. */
+export function parseNet(text: string): Net | null {
+  let bare = unbracket(text);
+  if (bare === null) return null;
+  const slash = bare.indexOf("/");
+  const bits = slash < 0 ? null : parseDecimal(bare.slice(slash + 1), 128);
+  if (slash >= 0) {
+    if (bits === null) return null;
+    bare = bare.slice(0, slash);
+  }
+  if (bare.includes(":")) {
+    const ip = parseIp(bare);
+    return ip === null ? null : { ip, prefixLength: bits ?? 128 };
+  }
+  const octets = bare.split(".").length;
+  const quad = parseQuad(bare, octets);
+  if (quad === null || octets > 4 || (bits !== null && bits > 32)) return null;
+  const prefixLength = bits ?? (octets === 4 ? 32 : Math.max(classBits(quad[0] ?? 0), octets * 8));
+  return { ip: { version: 4, octets: [...quad, 0, 0, 0].slice(0, 4) }, prefixLength };
+}
+
+/** Is the address in the network? Never across versions: an IPv4-mapped IPv6 address is an IPv6 address. */
+export function netContains(net: Net, ip: Ip): boolean {
+  if (net.ip.version !== ip.version) return false;
+  const whole = net.prefixLength >> 3;
+  for (let i = 0; i < whole; i++) if (net.ip.octets[i] !== ip.octets[i]) return false;
+  const rest = net.prefixLength & 7;
+  if (rest === 0) return true;
+  const mask = 0xff00 >> rest;
+  return ((net.ip.octets[whole] ?? 0) & mask) === ((ip.octets[whole] ?? 0) & mask);
+}
+
+/** Is it an address of this machine by definition: 127.0.0.0/8 or ::1? */
+export function isLoopbackIp(ip: Ip): boolean {
+  if (ip.version === 4) return ip.octets[0] === 127;
+  return ip.octets[15] === 1 && ip.octets.slice(0, 15).every((octet) => octet === 0);
+}
+
+function ipOf(version: 4 | 6, octets: readonly number[] | null): Ip | null {
+  return octets === null ? null : { version, octets };
+}
+
+function hasIpv6Tag(text: string): boolean {
+  return text.length > 5 && text.slice(0, 5).toLowerCase() === "ipv6:";
+}
+
+function unbracket(text: string): string | null {
+  if (!text.startsWith("[")) return text;
+  return text.endsWith("]") ? text.slice(1, -1) : null;
+}
+
+/** A decimal number without sign or leading zero. */
+function parseDecimal(text: string, max: number): number | null {
+  if (text.length === 0 || text.length > 3) return null;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return null;
+    value = value * 10 + digit;
+  }
+  if (value > max || (text.length > 1 && text.startsWith("0"))) return null;
+  return value;
+}
+
+function parseQuad(text: string, count: number): number[] | null {
+  const parts = text.split(".");
+  if (parts.length !== count) return null;
+  const octets: number[] = [];
+  for (const part of parts) {
+    const octet = parseDecimal(part, 255);
+    if (octet === null) return null;
+    octets.push(octet);
+  }
+  return octets;
+}
+
+function parseIpv6(text: string): number[] | null {
+  const gap = text.indexOf("::");
+  if (gap < 0) {
+    const all = parseGroups(text);
+    return all !== null && all.length === 16 ? all : null;
+  }
+  const before = gap === 0 ? [] : parseGroups(text.slice(0, gap));
+  const after = gap + 2 === text.length ? [] : parseGroups(text.slice(gap + 2));
+  if (before === null || after === null || before.length + after.length > 14) return null;
+  if (text.slice(0, gap).includes(".")) return null; // a dotted quad stands last only
+  return [...before, ...new Array<number>(16 - before.length - after.length).fill(0), ...after];
+}
+
+function parseGroups(text: string): number[] | null {
+  const parts = text.split(":");
+  const octets: number[] = [];
+  for (const [at, part] of parts.entries()) {
+    if (at === parts.length - 1 && part.includes(".")) {
+      const quad = parseQuad(part, 4);
+      if (quad === null) return null;
+      octets.push(...quad);
+    } else {
+      if (!/^[0-9a-fA-F]{1,4}$/.test(part)) return null;
+      const group = parseInt(part, 16);
+      octets.push(group >> 8, group & 0xff);
+    }
+  }
+  return octets;
+}
+
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } | null {
+  let best: { start: number; length: number } | null = null;
+  let start = 0;
+  for (let i = 0; i <= groups.length; i++) {
+    if (groups[i] === 0) continue;
+    const length = i - start;
+    if (length >= 2 && (best === null || length > best.length)) best = { start, length };
+    start = i + 1;
+  }
+  return best;
+}
+
+function classBits(first: number): number {
+  if (first >= 240) return 32;
+  if (first >= 224) return 8;
+  if (first >= 192) return 24;
+  return first >= 128 ? 16 : 8;
+}
