@@ -213,3 +213,24 @@ export interface Process {
   /** Starts `argv` with exactly `env`. Faults: `notFound`, `denied`. */
   spawn(argv: readonly string[], env: Readonly<Record<string, string>>): Child;
 }
+
+/** A column's value. Integers are exact up to 2^53. */
+export type SqlValue = null | number | string | Uint8Array;
+
+/** A prepared statement of a `SqlDatabase`. Calls are synchronous. Faults: `noSpace`, `io`, `malformed`,
+ * `unavailable` (another process holds the lock), `denied`. Anything else it throws is our own mistake. */
+export interface SqlStatement {
+  /** Runs it to its end; returns how many rows it changed. */
+  run(...values: SqlValue[]): number;
+  /** The first row's columns, or null. */
+  first(...values: SqlValue[]): readonly SqlValue[] | null;
+  all(...values: SqlValue[]): readonly (readonly SqlValue[])[];
+}
+
+/** An embedded SQL database (SQLite), owned by this process alone. Faults as those of its statements. */
+export interface SqlDatabase {
+  /** Runs statements that give no rows. */
+  exec(sql: string): void;
+  prepare(sql: string): SqlStatement;
+  close(): void;
+}

@@ -1,0 +1,132 @@
+/** Envelopes as rows: a column for what is searched or shown, and JSON for the rest. Shared by every SQL store. */
+
+import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
+import type { SqlValue } from "../port.ts";
+import type { DsnRequest, Envelope, LastStatus, LocalTarget, Origin } from "./envelope.ts";
+import { evpIdOf, msgIdOf, numberOfEvpId, numberOfMsgId } from "./id.ts";
+
+/** The columns of an envelope, in the order of `rowOf` and `envelopeOf`. The first two are its key. */
+export const envelopeColumns = [
+  "message",
+  "low",
+  "kind",
+  "suspended",
+  "next_at",
+  "action",
+  "sender",
+  "rcpt",
+  "dest",
+  "created_at",
+  "expires_at",
+  "attempts",
+  "last_try_at",
+  "status",
+  "detail",
+] as const;
+
+/** Numbers that stand for kinds in the `kind` column. */
+export const kindNumber = { mda: 0, mta: 1, bounce: 2 } as const;
+
+const kinds = ["mda", "mta", "bounce"] as const;
+
+/** What the `detail` column holds, as JSON. */
+interface Detail {
+  readonly local: LocalTarget | null;
+  readonly origin: Origin;
+  readonly dsn: DsnRequest;
+  readonly lastWarnAt: number;
+  /** The last status without its text, which is the `status` column. */
+  readonly last: Pick<LastStatus, "kind" | "enhanced" | "by"> | null;
+}
+
+/** The row of an envelope. */
+export function rowOf(envelope: Envelope): SqlValue[] {
+  const { last } = envelope;
+  const detail: Detail = {
+    local: envelope.local,
+    origin: envelope.origin,
+    dsn: envelope.dsn,
+    lastWarnAt: envelope.lastWarnAt,
+    last: last === null ? null : { kind: last.kind, enhanced: last.enhanced, by: last.by },
+  };
+  return [
+    numberOfMsgId(envelope.message),
+    numberOfEvpId(envelope.id),
+    kindNumber[envelope.kind],
+    envelope.suspended ? 1 : 0,
+    envelope.nextAt,
+    envelope.action,
+    envelope.sender === null ? null : textOf(envelope.sender),
+    textOf(envelope.rcpt),
+    textOf(envelope.dest),
+    envelope.createdAt,
+    envelope.expiresAt,
+    envelope.attempts,
+    envelope.lastTryAt,
+    last === null ? null : last.text,
+    JSON.stringify(detail),
+  ];
+}
+
+/** The envelope of a row; null when the row is not one that `rowOf` made. */
+export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
+  const [message, low, kindCode, suspended, nextAt, action, sender, rcpt, dest] = row;
+  const [createdAt, expiresAt, attempts, lastTryAt, status, detailText] = row.slice(9);
+  const kind = kinds[Number(kindCode)];
+  const detail = typeof detailText === "string" ? parseDetail(detailText) : null;
+  const rcptPath = mailboxOf(rcpt);
+  const destPath = mailboxOf(dest);
+  const senderPath: ReversePath = mailboxOf(sender);
+  if (kind === undefined || detail === null || rcptPath === null || destPath === null) return null;
+  if (typeof action !== "string" || (sender !== null && senderPath === null)) return null;
+  const id = msgIdOf(Number(message));
+  return {
+    id: evpIdOf(id, Number(low)),
+    message: id,
+    kind,
+    action,
+    sender: senderPath,
+    rcpt: rcptPath,
+    dest: destPath,
+    local: detail.local,
+    origin: detail.origin,
+    dsn: detail.dsn,
+    createdAt: Number(createdAt),
+    expiresAt: Number(expiresAt),
+    nextAt: Number(nextAt),
+    attempts: Number(attempts),
+    lastTryAt: Number(lastTryAt),
+    lastWarnAt: detail.lastWarnAt,
+    last: detail.last === null ? null : {
+      kind: detail.last.kind,
+      enhanced: detail.last.enhanced,
+      text: typeof status === "string" ? status : "",
+      by: detail.last.by,
+    },
+    suspended: suspended === 1,
+  };
+}
+
+// A domain holds no "@", so the last one parts the two, whatever the local part holds.
+function textOf(mailbox: Mailbox): string {
+  return `${mailbox.localPart}@${mailbox.domain}`;
+}
+
+function mailboxOf(value: SqlValue | undefined): Mailbox | null {
+  if (typeof value !== "string") return null;
+  const at = value.lastIndexOf("@");
+  return at < 0 ? null : { localPart: value.slice(0, at), domain: value.slice(at + 1) as Domain };
+}
+
+// Trusts the members' types: only this file writes the column. What it must survive is a row edited by hand.
+function parseDetail(text: string): Detail | null {
+  try {
+    const detail: Detail = JSON.parse(text);
+    const whole = typeof detail === "object" && detail !== null && typeof detail.lastWarnAt === "number" &&
+      typeof detail.origin?.address === "string" && Array.isArray(detail.dsn?.notify) &&
+      detail.local !== undefined && detail.last !== undefined;
+    return whole ? detail : null;
+  } catch {
+    return null;
+  }
+}
