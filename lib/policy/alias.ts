@@ -57,6 +57,39 @@ export function parseExpansionValue(text: string): ExpansionValue {
   }
 }
 
+/** Parses a file that a value includes: one value per line. A backslash at the end joins lines, `#` without one before
+ * it begins a comment. `line` counts from 1. */
+export function parseExpansionLines(
+  text: string,
+):
+  | { readonly kind: "ok"; readonly nodes: readonly ExpansionNode[] }
+  | { readonly kind: "error"; readonly message: string; readonly line: number } {
+  const nodes: ExpansionNode[] = [];
+  let pending = "";
+  let first = 1;
+  const lines = text.split("\n");
+  for (const [index, raw] of lines.entries()) {
+    if (pending === "") first = index + 1;
+    const { content, isJoined } = readLine(raw.endsWith("\r") ? raw.slice(0, -1) : raw);
+    pending += content;
+    if (isJoined && index < lines.length - 1) continue;
+    const value = parseExpansionValue(pending);
+    if (value.kind === "error") return { kind: "error", message: value.message, line: first };
+    nodes.push(...value.nodes);
+    pending = "";
+  }
+  return { kind: "ok", nodes };
+}
+
+/** Takes comment and final backslash off a line. */
+function readLine(line: string): { readonly content: string; readonly isJoined: boolean } {
+  for (let i = 0; i < line.length; i++) {
+    if (line[i] === "#") return { content: line.slice(0, i), isJoined: false };
+    if (line[i] === "\\" && ++i === line.length) return { content: line.slice(0, -1), isJoined: true };
+  }
+  return { content: line, isJoined: false };
+}
+
 /** The whole of `text` as one user name or address; null sends the caller the long way round. */
 function parseSimple(text: string): ExpansionNode | null {
   const length = text.length;

@@ -96,6 +96,8 @@ export type ForClause =
 
 /** One `match` line. Members that are null do not restrict. */
 export interface Rule {
+  /** Tag of the listener. */
+  readonly tag: Criterion | null;
   readonly from: FromClause;
   readonly for: ForClause;
   readonly mailFrom: Criterion | null;
