@@ -1,0 +1,163 @@
+/** Local delivery, planned: what is to be written where, for one envelope. Pure; maildir.ts writes. */
+
+import { formatMailbox, formatPath, type Mailbox, type ReversePath } from "../mail/address.ts";
+import { expandPieces, type FormatValues } from "../policy/format.ts";
+import type { LocalAction } from "../policy/policy.ts";
+import type { Envelope } from "../spool/envelope.ts";
+import { folderOf, type MaildirRequest } from "./maildir.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** The recipient's entry in the userbase. */
+export interface MailUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Absolute path. */
+  readonly home: string;
+}
+
+/** What planning needs to know besides the envelope. */
+export interface MdaConditions {
+  /** The uid that the agent runs with: the user's, or that of the action's `user`. Null when every role keeps the
+   * caller's uid, and uids do not count. */
+  readonly uid: number | null;
+  /** One character, from the configuration. */
+  readonly subAddressDelimiter: string;
+}
+
+/** What to write, or why nothing can be. */
+export type MaildirPlan =
+  | { readonly kind: "write"; readonly request: MaildirRequest }
+  | { readonly kind: "refuse"; readonly outcome: Outcome };
+
+/** Path of a `maildir` action that gives none. */
+export const maildirDefault = "~/Maildir";
+
+/** Plans one delivery. Refused for good are: uid 0; a path that cannot be expanded for this envelope, is not absolute,
+ * has a `.` or `..`, or has a segment that came out empty. */
+export function planMaildir(
+  envelope: Envelope,
+  action: LocalAction,
+  user: MailUser,
+  conditions: MdaConditions,
+): MaildirPlan {
+  if (conditions.uid === 0) {
+    // What strangers send is never written with root's rights.
+    return refuse("5.3.0", `delivery as root is not allowed: ${user.name}`);
+  }
+  const path = maildirPath(action.method.path ?? maildirDefault, {
+    sender: withoutSlash(envelope.sender),
+    rcpt: withoutSlash(envelope.rcpt),
+    dest: withoutSlash(envelope.dest),
+    username: user.name,
+    directory: user.home,
+    subAddressDelimiter: conditions.subAddressDelimiter,
+  });
+  if (path.kind === "error") return refuse("5.3.5", `Maildir path of action "${action.name}": ${path.message}`);
+  return {
+    kind: "write",
+    request: {
+      maildir: path.text,
+      subAddress: folderOf(envelope.local?.subAddress ?? "")?.slice(1) ?? "",
+      prefix: deliveryFields(envelope),
+    },
+  };
+}
+
+/** The fields that final delivery adds, CRLF line ends. RFC 5321 §4.4: Return-Path, `<>` for the null path.
+ * Delivered-To is what `findLoop` looks for when the message comes back. */
+export function deliveryFields(envelope: Pick<Envelope, "sender" | "rcpt">): string {
+  return `Return-Path: ${formatPath(envelope.sender)}\r\nDelivered-To: ${formatMailbox(envelope.rcpt)}\r\n`;
+}
+
+/** Has this message been delivered for this envelope before? `deliveredTo` holds the values of its Delivered-To fields.
+ * Domains compare without case, and so do local parts: a loop that changes case is one too. */
+export function findLoop(deliveredTo: readonly string[], envelope: Pick<Envelope, "rcpt" | "dest">): Outcome | null {
+  const own = [formatMailbox(envelope.rcpt).toLowerCase(), formatMailbox(envelope.dest).toLowerCase()];
+  const met = deliveredTo.some((value) => own.includes(value.trim().toLowerCase()));
+  return met ? { kind: "failed", enhanced: "5.4.6", text: "Loop detected", by: "" } : null;
+}
+
+/** How many deliveries run at once. */
+export interface MdaLimitValues {
+  readonly sessions: number;
+  readonly perUser: number;
+}
+
+/** OpenSMTPD's limits: 50 deliveries, 7 of them for one user. */
+export const mdaLimits: MdaLimitValues = { sessions: 50, perUser: 7 };
+
+/** Counts deliveries that run, and says whether one more may. */
+export class MdaLimits {
+  readonly #limits: MdaLimitValues;
+  readonly #users = new Map<string, number>();
+  #running = 0;
+
+  constructor(limits: MdaLimitValues = mdaLimits) {
+    this.#limits = limits;
+  }
+
+  /** Deliveries that run. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Users with a delivery that runs. */
+  get users(): number {
+    return this.#users.size;
+  }
+
+  /** Counts one in for `user` when there is room: each true is to be followed by one `leave`. */
+  enter(user: string): boolean {
+    const count = this.#users.get(user) ?? 0;
+    if (this.#running >= this.#limits.sessions || count >= this.#limits.perUser) return false;
+    this.#users.set(user, count + 1);
+    this.#running++;
+    return true;
+  }
+
+  /** One delivery for `user` has ended. */
+  leave(user: string): void {
+    const count = this.#users.get(user) ?? 0;
+    if (count === 0) return;
+    if (count === 1) this.#users.delete(user);
+    else this.#users.set(user, count - 1);
+    this.#running--;
+  }
+}
+
+function refuse(enhanced: string, text: string): MaildirPlan {
+  return { kind: "refuse", outcome: { kind: "failed", enhanced, text, by: "" } };
+}
+
+/** Expands, checks and normalises the path. An address must not lead out of the directories that the template names:
+ * neither by `..` nor by leaving a segment empty, which would make its parent the Maildir. */
+function maildirPath(
+  template: string,
+  values: FormatValues,
+): { readonly kind: "ok"; readonly text: string } | { readonly kind: "error"; readonly message: string } {
+  const expanded = expandPieces(template, values);
+  if (expanded.kind === "error") return expanded;
+  // NUL stands for "came out empty": nothing else can contain one.
+  const marked = expanded.pieces.map(({ literal, text }) => {
+    const clean = text.replaceAll("\0", "");
+    return literal || clean !== "" ? clean : "\0";
+  }).join("");
+  const segments: string[] = [];
+  for (const segment of marked.split("/")) {
+    const text = segment.replaceAll("\0", "");
+    if (text === "" && segment !== "") return { kind: "error", message: "a part of it is empty" };
+    if (text === "." || text === "..") return { kind: "error", message: `it contains "${text}"` };
+    if (text !== "") segments.push(text);
+  }
+  if (!marked.startsWith("/")) return { kind: "error", message: "it is not absolute" };
+  if (segments.length === 0) return { kind: "error", message: "it is the root directory" };
+  return { kind: "ok", text: "/" + segments.join("/") };
+}
+
+/** A slash is legal in a local part, and must not become one in a path: `bob/x@a.test` is no business of `bob`'s. */
+function withoutSlash<P extends ReversePath>(path: P): P {
+  // deno-lint-ignore no-control-regex -- quoted local parts can hold any of them
+  const clean = (mailbox: Mailbox) => mailbox.localPart.replace(/[/\u0000-\u001f\u007f]/g, ":");
+  return path === null ? path : { ...path, localPart: clean(path) };
+}

@@ -1,0 +1,298 @@
+/** A disk in memory that can fail and crash. It keeps two truths: what programs see, and what would be found after a
+ * loss of power. Content becomes durable by `DiskFile.sync`, names by `syncDir` of the directory that holds them. */
+
+import { Fault, type FaultKind } from "../../lib/fault.ts";
+import type { Disk, DiskFile, DiskOpen, DiskStat } from "../../lib/port.ts";
+
+/** What a disk is asked to do; `path` is the file or directory concerned, for `rename` the old name. */
+export interface DiskOperation {
+  readonly op: "open" | "read" | "write" | "sync" | "stat" | "list" | "makeDir" | "rename" | "remove" | "syncDir";
+  readonly path: string;
+}
+
+/** Decides the fate of an operation: a fault kind, or null to let it happen. */
+export type DiskFaults = (operation: DiskOperation) => FaultKind | null;
+
+interface FileNode {
+  readonly kind: "file";
+  readonly inode: number;
+  readonly mode: number;
+  bytes: Uint8Array;
+  durable: Uint8Array;
+}
+
+interface DirNode {
+  readonly kind: "directory";
+  readonly inode: number;
+  readonly mode: number;
+  names: Map<string, Node>;
+  durable: Map<string, Node>;
+}
+
+type Node = FileNode | DirNode;
+
+/** The fake. `log` holds every operation in order, for tests that count them. */
+export class FakeDisk implements Disk {
+  readonly log: DiskOperation[] = [];
+  /** Set to make operations fail. */
+  faults: DiskFaults = () => null;
+  /** Octets that all files together may hold. */
+  capacity = Infinity;
+  #inodes = 1;
+  readonly #root: DirNode = this.#newDir(0o755);
+  /** Counts crashes: a file opened before one is dead after it. */
+  #life = 0;
+
+  /** Loss of power: what was not synced is gone, open files are dead. */
+  crash(): void {
+    this.#life++;
+    this.#revert(this.#root);
+  }
+
+  /** Content of a file as text, null when there is none. */
+  textOf(path: string): string | null {
+    const node = this.#find(path);
+    return node?.kind === "file" ? new TextDecoder().decode(node.bytes) : null;
+  }
+
+  /** Names in a directory, sorted; null when there is none. */
+  namesIn(path: string): readonly string[] | null {
+    const node = this.#find(path);
+    return node?.kind === "directory" ? [...node.names.keys()].sort() : null;
+  }
+
+  /** Puts a file there, durably, with its directories. */
+  plant(path: string, text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    const { dir, name } = this.#plantDirs(path);
+    const node: FileNode = { kind: "file", inode: this.#inodes++, mode: 0o600, bytes, durable: bytes };
+    dir.names.set(name, node);
+    dir.durable.set(name, node);
+  }
+
+  /** Puts an empty directory there, durably. */
+  plantDir(path: string): void {
+    this.#plantDirs(path + "/x");
+  }
+
+  /** How often an operation happened, on paths that end with `suffix`. */
+  count(op: DiskOperation["op"], suffix = ""): number {
+    return this.log.filter((one) => one.op === op && one.path.endsWith(suffix)).length;
+  }
+
+  open(path: string, options: DiskOpen): Promise<DiskFile> {
+    return this.#run("open", path, () => {
+      const { dir, name } = this.#place("open", path);
+      let node = dir.names.get(name);
+      if (node && options.createNew) throw this.#fault("exists", "open", path);
+      if (!node) {
+        if (!options.create && !options.createNew) throw this.#fault("notFound", "open", path);
+        const empty = new Uint8Array(0);
+        node = { kind: "file", inode: this.#inodes++, mode: options.mode ?? 0o666, bytes: empty, durable: empty };
+        dir.names.set(name, node);
+      }
+      if (node.kind !== "file") throw this.#fault("io", "open", path);
+      if (options.truncate) node.bytes = new Uint8Array(0);
+      return this.#handle(path, node, options);
+    });
+  }
+
+  readFile(path: string): Promise<Uint8Array> {
+    return this.#run("read", path, () => this.#file("read", path).bytes.slice());
+  }
+
+  stat(path: string): Promise<DiskStat | null> {
+    return this.#run("stat", path, () => {
+      const node = this.#find(path);
+      return node === null ? null : statOf(node);
+    });
+  }
+
+  list(path: string): Promise<readonly string[]> {
+    return this.#run("list", path, () => [...this.#directory("list", path).names.keys()]);
+  }
+
+  makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
+    return this.#run("makeDir", path, () => {
+      const segments = segmentsOf(path);
+      let dir = this.#root;
+      for (const [index, segment] of segments.entries()) {
+        const last = index === segments.length - 1;
+        const next = dir.names.get(segment);
+        if (next && next.kind === "file") throw this.#fault(last ? "exists" : "notFound", "make directory", path);
+        if (next && last && !options.parents) throw this.#fault("exists", "make directory", path);
+        if (!next && !last && !options.parents) throw this.#fault("notFound", "make directory", path);
+        const made = next ?? this.#newDir(options.mode);
+        dir.names.set(segment, made);
+        if (made.kind === "directory") dir = made;
+      }
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#run("rename", from, () => {
+      const source = this.#place("rename", from);
+      const target = this.#place("rename", to);
+      const node = source.dir.names.get(source.name);
+      if (!node) throw this.#fault("notFound", "rename", from);
+      source.dir.names.delete(source.name);
+      target.dir.names.set(target.name, node);
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#run("remove", path, () => {
+      const { dir, name } = this.#place("remove", path);
+      const node = dir.names.get(name);
+      if (!node) throw this.#fault("notFound", "remove", path);
+      if (node.kind === "directory" && node.names.size > 0) throw this.#fault("io", "remove", path);
+      dir.names.delete(name);
+    });
+  }
+
+  syncDir(path: string): Promise<void> {
+    return this.#run("syncDir", path, () => {
+      const dir = this.#directory("sync directory", path);
+      dir.durable = new Map(dir.names);
+    });
+  }
+
+  /** Runs after a turn, as real I/O does, unless a fault is due. */
+  async #run<T>(op: DiskOperation["op"], path: string, run: () => T): Promise<T> {
+    const operation = { op, path };
+    this.log.push(operation);
+    const life = this.#life;
+    await Promise.resolve();
+    if (life !== this.#life) throw this.#fault("io", op, path);
+    const kind = this.faults(operation);
+    if (kind !== null) throw this.#fault(kind, op, path);
+    return run();
+  }
+
+  #handle(path: string, node: FileNode, options: DiskOpen): DiskFile {
+    const life = this.#life;
+    let closed = false;
+    const alive = () => {
+      if (closed || life !== this.#life) throw this.#fault("closed", "use", path);
+    };
+    return {
+      readAt: (offset, into) => {
+        alive();
+        if (!options.read) throw this.#fault("io", "read", path);
+        const part = node.bytes.subarray(offset, offset + into.length);
+        into.set(part);
+        return part.length;
+      },
+      write: (bytes) => {
+        const copy = bytes.slice();
+        return this.#run("write", path, () => {
+          alive();
+          if (!options.write && !options.append) throw this.#fault("io", "write", path);
+          const room = Math.max(0, this.capacity - this.#used(this.#root));
+          const taken = copy.subarray(0, room);
+          node.bytes = join(node.bytes, taken);
+          // A full disk takes what fits: the torn write stays for the caller to clean up.
+          if (taken.length < copy.length) throw this.#fault("noSpace", "write", path);
+        });
+      },
+      sync: () =>
+        this.#run("sync", path, () => {
+          alive();
+          node.durable = node.bytes;
+        }),
+      stat: () => this.#run("stat", path, () => statOf(node)),
+      close: () => {
+        closed = true;
+      },
+    };
+  }
+
+  #used(node: Node): number {
+    if (node.kind === "file") return node.bytes.length;
+    let sum = 0;
+    for (const child of node.names.values()) sum += this.#used(child);
+    return sum;
+  }
+
+  #revert(node: Node): void {
+    if (node.kind === "file") {
+      node.bytes = node.durable;
+    } else {
+      node.names = new Map(node.durable);
+      for (const child of node.names.values()) this.#revert(child);
+    }
+  }
+
+  #newDir(mode: number): DirNode {
+    return { kind: "directory", inode: this.#inodes++, mode, names: new Map(), durable: new Map() };
+  }
+
+  #plantDirs(path: string): { dir: DirNode; name: string } {
+    const segments = segmentsOf(path);
+    const name = segments.pop() ?? "";
+    let dir = this.#root;
+    for (const segment of segments) {
+      const next = dir.names.get(segment) ?? this.#newDir(0o755);
+      if (next.kind === "file") throw this.#fault("io", "plant", path);
+      dir.names.set(segment, next);
+      dir.durable.set(segment, next);
+      dir = next;
+    }
+    return { dir, name };
+  }
+
+  #find(path: string): Node | null {
+    let node: Node = this.#root;
+    for (const segment of segmentsOf(path)) {
+      const next: Node | undefined = node.kind === "directory" ? node.names.get(segment) : undefined;
+      if (!next) return null;
+      node = next;
+    }
+    return node;
+  }
+
+  #file(action: string, path: string): FileNode {
+    const node = this.#find(path);
+    if (node?.kind === "file") return node;
+    throw this.#fault(node ? "io" : "notFound", action, path);
+  }
+
+  #directory(action: string, path: string): DirNode {
+    const node = this.#find(path);
+    if (node?.kind === "directory") return node;
+    throw this.#fault("notFound", action, path);
+  }
+
+  #place(action: string, path: string): { dir: DirNode; name: string } {
+    const cut = path.lastIndexOf("/");
+    return { dir: this.#directory(action, path.slice(0, cut) || "/"), name: path.slice(cut + 1) };
+  }
+
+  #fault(kind: FaultKind, action: string, path: string): Fault {
+    return new Fault(kind, `Cannot ${action} ${path}: fake disk says ${kind}`);
+  }
+}
+
+function segmentsOf(path: string): string[] {
+  return path.split("/").filter((segment) => segment !== "");
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+function statOf(node: Node): DiskStat {
+  return {
+    kind: node.kind,
+    size: node.kind === "file" ? node.bytes.length : 0,
+    mode: node.mode,
+    uid: 0,
+    gid: 0,
+    links: 1,
+    modifiedAt: 0,
+    inode: node.inode,
+  };
+}
