@@ -1,0 +1,73 @@
+/** How much outgoing mail may ask of other people's servers, and of us. Names and values are those of OpenSMTPD's
+ * `mta limit`, where it has the limit. */
+
+import { type ClientLimits, clientLimits } from "../smtp/client_face.ts";
+
+/** Limits of outgoing mail. Times in ms. */
+export interface MtaLimits {
+  /** max-conn-per-host: connections to one address and port, whatever relays they are for. */
+  readonly connectionsPerHostMax: number;
+  /** max-conn-per-relay. */
+  readonly connectionsPerRelayMax: number;
+  /** Connections in all. */
+  readonly connectionsMax: number;
+  /** conn-delay-route: least time between two connections to one address, once the first is ready.
+   * OpenSMTPD waits 5 s; mail that is due goes faster without, and `connectionsPerHostMax` still holds. */
+  readonly connectionDelayMs: number;
+  /** How long to wait before a limit that was met is looked at again. */
+  readonly limitRetryMs: number;
+  /** How long a host may take to accept a connection. */
+  readonly connectTimeoutMs: number;
+  /** session-keepalive: how long the last idle connection of a relay waits for more mail. */
+  readonly keepaliveMs: number;
+  /** How long the others do. */
+  readonly spareKeepaliveMs: number;
+  /** How long a closing connection may take to send what it still holds. */
+  readonly closeGraceMs: number;
+  /** Recipients of one transaction. RFC 5321 §4.5.3.1.8: servers take at least 100. */
+  readonly recipientsPerTransactionMax: number;
+  /** Tasks in hand. OpenSMTPD's scheduler gives out at most 5,000. */
+  readonly tasksMax: number;
+  /** MX hosts of a domain that are considered, best first. */
+  readonly hostsMax: number;
+  /** Addresses of a host that are considered. */
+  readonly addressesPerHostMax: number;
+  /** Addresses whose failures are remembered. */
+  readonly routesMax: number;
+  /** First penalty of an address that fails before it is ready; it grows with the square of the failures. */
+  readonly penaltyBaseMs: number;
+  readonly penaltyMaxMs: number;
+  readonly session: ClientLimits;
+}
+
+/** The limits without any configuration. */
+export const mtaLimits: MtaLimits = {
+  connectionsPerHostMax: 10,
+  connectionsPerRelayMax: 100,
+  connectionsMax: 500,
+  connectionDelayMs: 0,
+  limitRetryMs: 5_000,
+  connectTimeoutMs: 30_000,
+  keepaliveMs: 10_000,
+  spareKeepaliveMs: 2_000,
+  closeGraceMs: 5_000,
+  recipientsPerTransactionMax: 100,
+  tasksMax: 5_000,
+  hostsMax: 20,
+  addressesPerHostMax: 8,
+  routesMax: 10_000,
+  penaltyBaseMs: 15_000,
+  penaltyMaxMs: 3_600_000,
+  session: clientLimits,
+};
+
+/** How long an address is left alone after its `failures`th failure in a row, ms: 15 s x failures², at most 1 h. */
+export function routePenaltyMs(failures: number, limits: MtaLimits): number {
+  return Math.min(limits.penaltyBaseMs * failures * failures, limits.penaltyMaxMs);
+}
+
+/** May another connection be opened? Connections beyond two must each find two messages waiting, so that a short
+ * burst does not open many (OpenSMTPD's rule). `tasks`: messages that wait; `connections`: open or opening. */
+export function wantsConnection(tasks: number, connections: number): boolean {
+  return connections < tasks && !(connections > 2 && connections >= tasks / 2);
+}
