@@ -1,0 +1,134 @@
+/** Tables in cdb files, as makemap, `cdb -c`, postmap and postalias make them. */
+
+import { Fault } from "../fault.ts";
+import type { Disk } from "../port.ts";
+import { CdbFile, type CdbRecord } from "./cdb.ts";
+import { type Found, KeyIndex, type KeyStore } from "./index.ts";
+import { normalizeKey } from "./service.ts";
+import type { Service, Table } from "./table.ts";
+import { FileWatch } from "./watch.ts";
+
+/** A table looked up on disk. A file that was replaced is opened within a second; when that fails the old one stays
+ * in use, and `report` is told. Keys are stored in lower case by makemap; files of other makers must do the same. */
+export class CdbTable implements Table {
+  readonly shape = "dynamic";
+  readonly name: string;
+  readonly #disk: Disk;
+  readonly #path: string;
+  readonly #delimiter: string;
+  readonly #watch: FileWatch;
+  readonly #report: (fault: Fault) => void;
+  #content: CdbContent;
+
+  private constructor(
+    disk: Disk,
+    name: string,
+    content: CdbContent,
+    options: { readonly delimiter: string; readonly monotonic: () => number; readonly report: (fault: Fault) => void },
+  ) {
+    this.name = name;
+    this.#disk = disk;
+    this.#path = content.file.path;
+    this.#delimiter = options.delimiter;
+    this.#watch = new FileWatch(disk, this.#path, options.monotonic);
+    this.#watch.seen(content.file.stat);
+    this.#report = options.report;
+    this.#content = content;
+  }
+
+  /** Opens the file. `delimiter` begins the tag of an address's user; `monotonic` is `Clock.monotonic`. Faults: as
+   * `CdbFile.open`. */
+  static async open(
+    disk: Disk,
+    name: string,
+    path: string,
+    options: { readonly delimiter: string; readonly monotonic: () => number; readonly report: (fault: Fault) => void },
+  ): Promise<CdbTable> {
+    return new CdbTable(disk, name, new CdbContent(await CdbFile.open(disk, path), options.delimiter), options);
+  }
+
+  async check(service: Service, key: string): Promise<boolean> {
+    return await this.#find(service, key) !== null;
+  }
+
+  async lookup(service: Service, key: string): Promise<string | null> {
+    return (await this.#find(service, key))?.value ?? null;
+  }
+
+  async fetch(_service: Service): Promise<string | null> {
+    await this.#refresh();
+    return this.#content.next();
+  }
+
+  async update(): Promise<void> {
+    const content = new CdbContent(await CdbFile.open(this.#disk, this.#path), this.#delimiter);
+    this.#content.file.close();
+    this.#content = content;
+    this.#watch.seen(content.file.stat);
+  }
+
+  close(): void {
+    this.#content.file.close();
+  }
+
+  async #find(service: Service, key: string): Promise<Found | null> {
+    const normal = normalizeKey(this.name, key);
+    await this.#refresh();
+    return this.#content.index.find(service, normal);
+  }
+
+  async #refresh(): Promise<void> {
+    if (!await this.#watch.isChanged()) return;
+    try {
+      await this.update();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#report(error);
+    }
+  }
+}
+
+/** One open file and what was learnt of it. */
+class CdbContent implements KeyStore {
+  readonly file: CdbFile;
+  readonly index: KeyIndex;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  #walk: Iterator<CdbRecord> | null = null;
+
+  constructor(file: CdbFile, delimiter: string) {
+    this.file = file;
+    this.index = new KeyIndex(this, delimiter);
+  }
+
+  /** QUIRK: some makers (Postfix, by its build; OpenSMTPD) end keys and values with a NUL. Both forms are tried. */
+  get(key: string): string | undefined {
+    const bytes = this.#encoder.encode(key);
+    const value = this.file.get(bytes) ?? this.file.get(withNul(bytes));
+    return value === null ? undefined : this.#text(value);
+  }
+
+  *keys(): Generator<string> {
+    for (const { key } of this.file.records()) yield this.#text(key);
+  }
+
+  /** The next key in turn. */
+  next(): string | null {
+    let step = this.#walk?.next();
+    if (step === undefined || step.done === true) {
+      this.#walk = this.file.records();
+      step = this.#walk.next();
+    }
+    return step.done === true ? null : this.#text(step.value.key);
+  }
+
+  #text(bytes: Uint8Array): string {
+    return this.#decoder.decode(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
+  }
+}
+
+function withNul(bytes: Uint8Array): Uint8Array {
+  const longer = new Uint8Array(bytes.length + 1);
+  longer.set(bytes);
+  return longer;
+}

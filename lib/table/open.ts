@@ -1,0 +1,40 @@
+/** Opens a table by its specification. */
+
+import { assertNever, type Fault } from "../fault.ts";
+import type { Disk } from "../port.ts";
+import { CdbTable } from "./cdb_table.ts";
+import { FileTable } from "./file.ts";
+import { PasswdTable } from "./passwd.ts";
+import { StaticTable } from "./static.ts";
+import type { Table, TableSpec } from "./table.ts";
+
+/** What tables need to know beside their specification. */
+export interface TableOptions {
+  /** Begins the tag of an address's user; `SmtpLimits.subAddressDelimiter`. Empty for no tags. */
+  readonly subAddressDelimiter: string;
+  /** `Clock.monotonic`, ms: files are looked at for changes at most once a second. */
+  readonly monotonic: () => number;
+  /** Told when a changed file cannot be read, while its old content stays in use. */
+  readonly report: (fault: Fault) => void;
+}
+
+/** Where getpwnam looks. */
+export const passwdPath = "/etc/passwd";
+
+/** Opens a table and reads what it holds in memory. Faults: as `Disk.open` and `Disk.readFile`; `malformed`, with the
+ * path and line, when the content makes no sense. */
+export async function openTable(spec: TableSpec, disk: Disk, options: TableOptions): Promise<Table> {
+  const { subAddressDelimiter: delimiter, monotonic, report } = options;
+  switch (spec.kind) {
+    case "static":
+      return new StaticTable(spec.name, spec.shape, spec.entries, delimiter);
+    case "file":
+      return await FileTable.open(disk, spec.name, spec.path, delimiter);
+    case "cdb":
+      return await CdbTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
+    case "getpwnam":
+      return await PasswdTable.open(disk, spec.name, passwdPath, monotonic, report);
+    default:
+      return assertNever(spec);
+  }
+}
