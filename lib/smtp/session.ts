@@ -1,87 +1,397 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO. */
 
-import type { LogEvent } from "../event_log.ts";
-import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
-import type { DsnParameters } from "./parameter.ts";
-import type { Reply } from "./reply.ts";
+import { assert, assertNever } from "../fault.ts";
+import { type ForwardPath, parseForwardPath, parseReversePath, type ReversePath } from "../mail/address.ts";
+import { formatDate } from "../mail/date.ts";
+import { parseDomain } from "../mail/domain.ts";
+import { formatReceived } from "../mail/trace.ts";
+import { type Command, parseCommand, pathArgument } from "./command.ts";
+import { offeredExtensions } from "./extension.ts";
+import { CommandInput, inputLengthMax } from "./framing.ts";
+import type { Machine } from "./machine.ts";
+import { type MailParameters, parseMailParameters, parseRcptParameters } from "./parameter.ts";
+import { type Phase, verbRules } from "./phase.ts";
+import { describeReply, isPositive, replies, type Reply } from "./reply.ts";
+import type { SessionAnswer, SessionAsk, SessionConfig, SessionEffect, SessionEvent } from "./session_face.ts";
+import { SessionOutput } from "./session_output.ts";
+import { Transaction } from "./transaction.ts";
 
-/** What a session may use up. `SmtpLimits` of the policy fits. */
-export interface SessionLimits {
-  /** Octets of a message as sent: CRLF line ends, not dot-stuffed. */
-  readonly maxMessageSize: number;
-  /** Recipients of a transaction. */
-  readonly maxRecipients: number;
-  /** Messages of a session. */
-  readonly maxMails: number;
-  /** Received fields at which a message is taken to loop. */
-  readonly maxHops: number;
-  /** How long the peer may take for a command, or for more of a message, ms. */
-  readonly idleTimeoutMs: number;
-}
+export type * from "./session_face.ts";
 
-/** What a session is told once. */
-export interface SessionConfig {
-  /** 16 hexadecimal digits: the session's name in the log. */
-  readonly session: string;
-  /** Our name: in the greeting, in Received fields, and the domain of addresses that have none. */
-  readonly hostname: Domain;
-  readonly limits: SessionLimits;
-  /** The submission socket: missing Date and Message-ID fields are added. */
-  readonly local: boolean;
-  /** DSN (RFC 3461) is offered. Default false. */
-  readonly dsn?: boolean;
-  /** Local time at `at`, as `Clock.zone` tells it. */
-  readonly zone: (at: number) => { readonly offsetMinutes: number; readonly name: string | null };
-}
+/** Command errors after which a session ends. Refused recipients are none: a list with many dead addresses must
+ * still reach the live ones. */
+export const errorsMax = 100;
 
-/** What happens to a session. `at` is the time, ms since the epoch. */
-export type SessionEvent =
-  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`. */
-  | { readonly kind: "connected"; readonly at: number; readonly address: string; readonly hostname: string }
-  /** The array may be reused once `step` has returned. */
-  | { readonly kind: "bytes"; readonly at: number; readonly bytes: Uint8Array }
-  | { readonly kind: "answer"; readonly at: number; readonly answer: SessionAnswer }
-  /** Wanted at `deadline`; one too early does no harm. */
-  | { readonly kind: "tick"; readonly at: number }
-  /** The peer will send no more, or the connection is gone. */
-  | { readonly kind: "eof"; readonly at: number }
-  /** The daemon stops. */
-  | { readonly kind: "shutdown"; readonly at: number };
+/** The server machine. Hand it each event; carry out the effects in order. */
+export class ServerSession implements Machine<SessionEvent, SessionEffect> {
+  readonly #config: SessionConfig;
+  readonly #input = new CommandInput();
+  readonly #output: SessionOutput;
+  #mode: "new" | "command" | "data" | "closed" = "new";
+  #phase: Phase = "fresh";
+  #ask: SessionAsk["kind"] | null = null;
+  #transaction: Transaction | null = null;
+  // The sender of a transaction that still waits for its message id.
+  #pendingMail: { readonly sender: ReversePath; readonly parameters: MailParameters } | null = null;
+  #pendingRcpt: ForwardPath | null = null;
+  #peer = { address: "", hostname: "" };
+  #helo = "";
+  #isExtended = false;
+  // The command being processed, for the log.
+  #line = "";
+  #mails = 0;
+  #errors = 0;
+  #isEnded = false;
+  #isStopping = false;
+  #now = 0;
+  #deadline = 0;
 
-/** A question to the rest of the daemon. At most one is open; each is answered by an answer of its kind. */
-export type SessionAsk =
-  /** An id for a new message. */
-  | { readonly kind: "message" }
-  /** Who gets this recipient's mail? */
-  | {
-    readonly kind: "recipient";
-    readonly message: string;
-    readonly helo: string;
-    readonly sender: ReversePath;
-    readonly rcpt: ForwardPath;
-    readonly dsn: DsnParameters;
+  /** Nothing is said before the `connected` event. */
+  constructor(config: SessionConfig) {
+    this.#config = config;
+    this.#output = new SessionOutput(config.session);
   }
-  /** Make it durable. All of its content has gone out in `body` effects, `size` octets in all. */
-  | { readonly kind: "commit"; readonly message: string; readonly size: number };
 
-/** What the daemon says to an ask. */
-export type SessionAnswer =
-  /** Null: no message can be taken now. */
-  | { readonly kind: "message"; readonly id: string | null }
-  /** A 2xx reply means that the recipient is taken. */
-  | { readonly kind: "recipient"; readonly reply: Reply }
-  /** Anything but `committed` means that nothing of the message is kept. */
-  | { readonly kind: "commit"; readonly result: "committed" | "noSpace" | "io" | "unknown" };
+  /** When a `tick` is wanted, ms since the epoch; null while nothing is expected of the peer.
+   * A peer that sends part of a command gains no time by it; part of a message does count. */
+  get deadline(): number | null {
+    return this.#ask !== null || this.#mode === "new" || this.#mode === "closed" ? null : this.#deadline;
+  }
 
-/** What a session wants done, in this order. An answer may only be given once all effects of a step are done. */
-export type SessionEffect =
-  /** To the peer. The bytes may be shared and are not to be changed. */
-  | { readonly kind: "write"; readonly bytes: Uint8Array }
-  | { readonly kind: "ask"; readonly ask: SessionAsk }
-  /** The next piece of a message's content. The bytes are the receiver's to keep. */
-  | { readonly kind: "body"; readonly message: string; readonly bytes: Uint8Array }
-  /** Forget a message that was dealt and not committed. */
-  | { readonly kind: "rollback"; readonly message: string }
-  /** Send what was written, then close. Last; the session takes no more part. */
-  | { readonly kind: "close" }
-  | { readonly kind: "log"; readonly event: LogEvent };
+  /** False while an ask is open: the shell is to stop reading, since only `inputLengthMax` octets are kept. */
+  get wantsBytes(): boolean {
+    return this.#ask === null && this.#mode !== "closed";
+  }
+
+  /** Takes one event. Total; never throws for what a peer sends, and says nothing once it has closed. */
+  step(event: SessionEvent): SessionEffect[] {
+    if (this.#mode === "closed") return [];
+    this.#now = event.at;
+    switch (event.kind) {
+      case "connected":
+        this.#connect(event.address, event.hostname);
+        break;
+      case "bytes":
+        this.#receive(event.bytes);
+        break;
+      case "answer":
+        this.#answer(event.answer);
+        break;
+      case "tick":
+        if (this.deadline !== null && event.at >= this.#deadline) {
+          this.#output.say(replies.idle(this.#config.hostname));
+          this.#close("timeout");
+        }
+        break;
+      case "eof":
+        if (this.#ask === null) this.#close("disconnect");
+        else this.#isEnded = true;
+        break;
+      case "shutdown":
+        this.#stop();
+        break;
+      default:
+        assertNever(event);
+    }
+    if (this.#ask === null) this.#output.flush();
+    this.#input.settle();
+    return this.#output.take();
+  }
+
+  #connect(address: string, hostname: string): void {
+    assert(this.#mode === "new", "a session is connected once");
+    this.#peer = { address, hostname };
+    this.#mode = "command";
+    this.#deadline = this.#now + this.#config.limits.idleTimeoutMs;
+    this.#output.log("connected", { address, host: hostname });
+    this.#output.say(replies.greeting(this.#config.hostname));
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#mode === "new") return this.#refuseInput(replies.earlyTalker);
+    if (this.#ask !== null && this.#input.length + bytes.length > inputLengthMax) {
+      return this.#refuseInput(replies.inputOverflow);
+    }
+    this.#input.add(bytes);
+    if (this.#mode === "data") this.#deadline = this.#now + this.#config.limits.idleTimeoutMs;
+    this.#process();
+  }
+
+  /** Works off the input until it is used up, an ask opens, or the session ends. */
+  #process(): void {
+    while (this.#ask === null && this.#mode !== "closed") {
+      if (this.#mode === "data") {
+        if (this.#input.length === 0 || !this.#readContent()) break;
+        continue;
+      }
+      const line = this.#input.next();
+      if (line.kind === "none") break;
+      if (line.kind === "stray") return this.#refuseInput(replies.strayControl);
+      if (line.kind === "tooLong") return this.#refuseInput(replies.commandTooLong);
+      this.#deadline = this.#now + this.#config.limits.idleTimeoutMs;
+      this.#line = line.text;
+      this.#obey(parseCommand(line.text));
+    }
+    if (this.#isEnded && this.#ask === null) this.#close("disconnect");
+  }
+
+  #obey(command: Command): void {
+    const { verb, argument } = command;
+    const rule = verbRules[verb];
+    if (rule.behind === "ignore") this.#input.clear();
+    if (rule.behind === "refuse" && this.#input.length > 0) {
+      this.#fail(replies.improperPipelining);
+      return this.#close("pipelining");
+    }
+    const refusal = rule.argument === "none" && argument !== ""
+      ? replies.noArgumentAllowed
+      : rule.in[this.#phase] ?? (rule.argument === "required" && argument === "" ? replies.argumentRequired : null);
+    if (refusal !== null) {
+      this.#fail(refusal);
+      if (rule.isFatal) this.#close("bad-input");
+      return;
+    }
+    switch (verb) {
+      case "HELO":
+      case "EHLO":
+        return this.#hello(argument, verb === "EHLO");
+      case "MAIL":
+        return this.#mail(argument);
+      case "RCPT":
+        return this.#rcpt(argument);
+      case "DATA":
+        return this.#data();
+      case "RSET":
+        this.#reset();
+        return this.#output.say(replies.reset);
+      case "NOOP":
+        return this.#output.say(replies.ok);
+      case "HELP":
+        return this.#output.say(replies.help);
+      case "VRFY":
+        return this.#output.say(replies.cannotVerify);
+      case "QUIT":
+        this.#output.say(replies.bye);
+        return this.#close("quit");
+      default:
+        assert(false, `${verb} is never allowed`);
+    }
+  }
+
+  #hello(name: string, isExtended: boolean): void {
+    if (name === "") return this.#fail(replies.helloNeedsDomain);
+    if (parseDomain(name) === null) return this.#fail(replies.invalidDomain);
+    this.#reset();
+    this.#phase = "ready";
+    this.#helo = name;
+    this.#isExtended = isExtended;
+    const { hostname, limits, dsn = false } = this.#config;
+    const { address } = this.#peer;
+    const literal = address.startsWith("[") ? address : `[${address}]`;
+    const welcome = `${hostname} Hello ${name} ${literal}, pleased to meet you`;
+    const offer = { maxMessageSize: limits.maxMessageSize, dsn };
+    this.#output.say(replies.hello(isExtended ? [welcome, ...offeredExtensions(offer)] : [welcome]));
+  }
+
+  #mail(argument: string): void {
+    if (this.#mails >= this.#config.limits.maxMails) return this.#refuse(replies.tooManyMails);
+    const text = pathArgument(argument, "FROM:");
+    if (text === null) return this.#fail(replies.mailSyntax);
+    const parsed = parseReversePath(text, this.#config.hostname);
+    if (parsed === null || !isParameterText(parsed.rest)) return this.#fail(replies.senderSyntax);
+    const parameters = parseMailParameters(parsed.rest, this.#config.dsn ?? false);
+    if (parameters.kind === "bad") return this.#fail(parameters.reply);
+    // RFC 1870 §6.1: refuse early what would be refused at the end.
+    if ((parameters.value.size ?? 0) > this.#config.limits.maxMessageSize) return this.#refuse(replies.messageTooBig);
+    this.#pendingMail = { sender: parsed.path, parameters: parameters.value };
+    this.#open({ kind: "message" });
+  }
+
+  #rcpt(argument: string): void {
+    const transaction = this.#transaction;
+    assert(transaction !== null, "RCPT stands inside a transaction");
+    if (transaction.recipients >= this.#config.limits.maxRecipients) return this.#refuse(replies.tooManyRecipients);
+    const text = pathArgument(argument, "TO:");
+    if (text === null) return this.#fail(replies.rcptSyntax);
+    const parsed = parseForwardPath(text, this.#config.hostname);
+    if (parsed === null || !isParameterText(parsed.rest)) return this.#fail(replies.recipientSyntax);
+    const parameters = parseRcptParameters(parsed.rest, this.#config.dsn ?? false);
+    if (parameters.kind === "bad") return this.#fail(parameters.reply);
+    this.#pendingRcpt = parsed.path;
+    this.#open({
+      kind: "recipient",
+      message: transaction.message,
+      helo: this.#helo,
+      sender: transaction.sender,
+      rcpt: parsed.path,
+      dsn: transaction.dsnOf(parameters.value),
+    });
+  }
+
+  #data(): void {
+    const transaction = this.#transaction;
+    assert(transaction !== null, "DATA stands inside a transaction");
+    const { hostname, local, zone, session } = this.#config;
+    const date = formatDate(this.#now, zone(this.#now));
+    const received = formatReceived({
+      helo: this.#helo,
+      hostname: this.#peer.hostname,
+      address: this.#peer.address,
+      by: hostname,
+      protocol: this.#isExtended ? "ESMTP" : "SMTP",
+      id: transaction.message,
+      forRcpt: transaction.onlyRecipient,
+      date,
+    });
+    const messageId = `<${transaction.message}.${session}@${hostname}>`;
+    transaction.begin({ head: received, missing: local ? { date, messageId } : null });
+    this.#mode = "data";
+    this.#output.say(replies.startMail);
+  }
+
+  /** Reads content from the input. False when all of it is used up and the end has not come. */
+  #readContent(): boolean {
+    const transaction = this.#transaction;
+    assert(transaction !== null, "content stands inside a transaction");
+    const wasRefused = transaction.refusal !== null;
+    const bytes = this.#input.takeAll();
+    const used = transaction.decode(bytes);
+    const { message } = transaction;
+    for (const bytes of transaction.takePieces()) this.#output.push({ kind: "body", message, bytes });
+    if (transaction.refusal !== null && !wasRefused) this.#output.push({ kind: "rollback", message });
+    if (used < 0) return false;
+    if (used < bytes.length) this.#input.add(bytes.subarray(used));
+    this.#mode = "command";
+    this.#line = "DATA";
+    if (transaction.refusal !== null) {
+      this.#refuse(transaction.refusal);
+      this.#forgetTransaction();
+      this.#stopIfAsked();
+      return true;
+    }
+    this.#open({ kind: "commit", message, size: transaction.size });
+    return true;
+  }
+
+  #answer(answer: SessionAnswer): void {
+    if (this.#ask === null) return;
+    assert(answer.kind === this.#ask, `an answer to ${this.#ask} is due, not ${answer.kind}`);
+    this.#ask = null;
+    this.#deadline = this.#now + this.#config.limits.idleTimeoutMs;
+    if (answer.kind === "message") this.#takeMessage(answer.id);
+    else if (answer.kind === "recipient") this.#takeRecipient(answer.reply);
+    else this.#takeCommit(answer.result);
+    this.#process();
+  }
+
+  #takeMessage(id: string | null): void {
+    const mail = this.#pendingMail;
+    assert(mail !== null, "a message id follows MAIL");
+    this.#pendingMail = null;
+    if (id === null) return this.#refuse(replies.senderUnavailable);
+    this.#mails++;
+    this.#transaction = new Transaction(id, mail.sender, mail.parameters, this.#config.limits);
+    this.#phase = "sender";
+    this.#output.say(replies.senderOk);
+  }
+
+  #takeRecipient(reply: Reply): void {
+    const { transaction, rcpt } = { transaction: this.#transaction, rcpt: this.#pendingRcpt };
+    assert(transaction !== null && rcpt !== null, "a recipient follows RCPT");
+    this.#pendingRcpt = null;
+    if (isPositive(reply)) {
+      transaction.addRecipient(rcpt);
+      this.#phase = "recipients";
+      return this.#output.say(reply);
+    }
+    if (this.#phase === "sender") this.#phase = "refused";
+    this.#refuse(reply);
+  }
+
+  #takeCommit(result: "committed" | "noSpace" | "io" | "unknown"): void {
+    const transaction = this.#transaction;
+    assert(transaction !== null, "a commit ends a transaction");
+    this.#forgetTransaction();
+    if (result === "committed") {
+      this.#output.log("message", {
+        msgid: transaction.message,
+        size: transaction.size,
+        nrcpt: transaction.recipients,
+        proto: this.#isExtended ? "ESMTP" : "SMTP",
+      });
+      this.#output.say(replies.accepted(transaction.message));
+    } else {
+      this.#refuse(result === "noSpace" ? replies.storageFull : replies.storageFailed);
+    }
+    this.#stopIfAsked();
+  }
+
+  /** RFC 5321 §3.8: 421 to whatever the client sent or will send. A message on its way in is finished first. */
+  #stop(): void {
+    this.#isStopping = true;
+    if (this.#mode !== "data" && this.#ask !== "commit") this.#stopIfAsked();
+  }
+
+  #stopIfAsked(): void {
+    if (!this.#isStopping) return;
+    this.#output.say(replies.shuttingDown(this.#config.hostname));
+    this.#close("shutdown");
+  }
+
+  #open(ask: SessionAsk): void {
+    this.#ask = ask.kind;
+    if (this.#input.length === 0) this.#output.flush();
+    this.#output.push({ kind: "ask", ask });
+  }
+
+  /** Answers a command that is wrong in itself; too many of them end the session. */
+  #fail(reply: Reply): void {
+    this.#refuse(reply);
+    this.#errors++;
+    if (this.#errors < errorsMax) return;
+    this.#output.say(replies.tooManyErrors);
+    this.#close("too-many-errors");
+  }
+
+  /** Answers a command that is right in itself and cannot be carried out. */
+  #refuse(reply: Reply): void {
+    this.#output.log("failed-command", { command: this.#line, result: describeReply(reply) });
+    this.#output.say(reply);
+  }
+
+  /** Input that cannot be told apart into commands: nothing after it is read. */
+  #refuseInput(reply: Reply): void {
+    this.#output.log("bad-input", { result: describeReply(reply) });
+    this.#output.say(reply);
+    this.#close("bad-input");
+  }
+
+  #reset(): void {
+    if (this.#transaction !== null && this.#transaction.refusal === null) {
+      this.#output.push({ kind: "rollback", message: this.#transaction.message });
+    }
+    this.#forgetTransaction();
+  }
+
+  #forgetTransaction(): void {
+    this.#transaction = null;
+    if (this.#phase !== "fresh") this.#phase = "ready";
+  }
+
+  #close(reason: string): void {
+    if (this.#mode === "closed") return;
+    // A commit that is asked for cannot be taken back.
+    if (this.#ask !== "commit") this.#reset();
+    this.#output.flush();
+    this.#output.log("disconnected", { reason });
+    this.#output.push({ kind: "close" });
+    this.#mode = "closed";
+    this.#ask = null;
+    this.#input.clear();
+  }
+}
+
+/** RFC 5321 §4.1.2: a blank stands between path and parameters. */
+function isParameterText(rest: string): boolean {
+  return rest === "" || rest.startsWith(" ");
+}

@@ -1,0 +1,218 @@
+/** Where a command line ends, and where a message ends. Only CRLF ends a line, only CRLF.CRLF ends a message
+ * (RFC 5321 §2.3.8, §4.1.1.4): who takes anything else for an end lets one message smuggle in another. */
+
+import { Buffer } from "node:buffer";
+
+/** Longest command line, octets without CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.4 asks for 512. */
+export const commandLineLengthMax = 2047;
+
+/** Longest line of a message, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
+export const bodyLineLengthMax = 65535;
+
+/** Most that is kept while a command is being processed. A shell that pauses its socket stays far below. */
+export const inputLengthMax = 256 * 1024;
+
+/** What `CommandInput.next` finds. */
+export type CommandLine =
+  /** One octet is one character. */
+  | { readonly kind: "line"; readonly text: string }
+  /** No line is complete yet. */
+  | { readonly kind: "none" }
+  /** A bare LF, a bare CR or a NUL. Nothing that follows can be trusted to be a command. */
+  | { readonly kind: "stray" }
+  | { readonly kind: "tooLong" };
+
+const none: CommandLine = { kind: "none" };
+const stray: CommandLine = { kind: "stray" };
+const tooLong: CommandLine = { kind: "tooLong" };
+const empty = Buffer.alloc(0);
+
+/** Octets that were read and not yet understood. The answers do not depend on how they were cut into pieces. */
+export class CommandInput {
+  #bytes: Buffer = empty;
+  #at = 0;
+  // No LF stands before this.
+  #searched = 0;
+  #isBorrowed = false;
+
+  /** Octets that wait. */
+  get length(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Adds a piece. It is only borrowed: call `settle` before the piece is reused. */
+  add(bytes: Uint8Array): void {
+    if (this.length === 0) {
+      this.#bytes = asBuffer(bytes);
+      this.#searched = 0;
+      this.#isBorrowed = true;
+    } else {
+      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), bytes]);
+      this.#searched -= this.#at;
+      this.#isBorrowed = false;
+    }
+    this.#at = 0;
+  }
+
+  /** Takes the next line, without its CRLF. */
+  next(): CommandLine {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    if (start === bytes.length) return none;
+    const lf = bytes.indexOf(10, Math.max(start, this.#searched));
+    if (lf < 0) {
+      this.#searched = bytes.length;
+      // One octet more than the limit may be the CR.
+      return bytes.length - start > commandLineLengthMax + 1 ? tooLong : none;
+    }
+    this.#at = lf + 1;
+    if (lf - start > commandLineLengthMax + 1) return tooLong;
+    if (lf === start || bytes[lf - 1] !== 13) return stray;
+    const text = bytes.toString("latin1", start, lf - 1);
+    return text.includes("\r") || text.includes("\0") ? stray : { kind: "line", text };
+  }
+
+  /** Takes all that waits, as a view. */
+  takeAll(): Buffer {
+    const rest = this.#bytes.subarray(this.#at);
+    this.clear();
+    return rest;
+  }
+
+  /** Forgets all that waits. */
+  clear(): void {
+    this.#bytes = empty;
+    this.#at = 0;
+    this.#searched = 0;
+    this.#isBorrowed = false;
+  }
+
+  /** Makes what waits our own. */
+  settle(): void {
+    if (this.length === 0) {
+      this.clear();
+    } else if (this.#isBorrowed) {
+      this.#bytes = Buffer.from(this.#bytes.subarray(this.#at));
+      this.#searched -= this.#at;
+      this.#at = 0;
+      this.#isBorrowed = false;
+    }
+  }
+}
+
+/** Takes the content of a message as it is decoded. */
+export interface BodySink {
+  /** The bytes are only borrowed. */
+  take(bytes: Buffer): void;
+}
+
+/** What is wrong with the lines of a message. */
+export type BodyFlaw = "stray" | "lineTooLong";
+
+const terminator = "\r\n.\r\n";
+
+/** Finds the end of a message and takes out the dots that the client put in (RFC 5321 §4.5.2). The result does not
+ * depend on how the input was cut into pieces. A message with a bare CR, a bare LF or a NUL is swallowed up to its
+ * true end, and nothing more of it is given out. */
+export class BodyDecoder {
+  // The last octets of the input as far as they may begin the terminator; none of them has been given out
+  // except the first `#skip`. The CRLF of the DATA command stands before the first line.
+  #carry = "\r\n";
+  #skip = 2;
+  // Octets of the line so far, those of `#carry` not counted.
+  #lineLength = 0;
+  #isStray = false;
+  #isLineTooLong = false;
+
+  /** The gravest flaw so far, null for none. */
+  get flaw(): BodyFlaw | null {
+    return this.#isStray ? "stray" : this.#isLineTooLong ? "lineTooLong" : null;
+  }
+
+  /** Decodes a piece. Returns how many of its octets belong to the message, terminator included, once the end is
+   * found; -1 before that. */
+  decode(bytes: Buffer, sink: BodySink): number {
+    const carry = this.#carry.length;
+    const text = this.#carry + bytes.toString("latin1");
+    if (this.#isStray) return this.#swallow(text, carry);
+    let from = this.#skip;
+    let lineStart = 0;
+    let at = 0;
+    for (;;) {
+      const cr = text.indexOf("\r", at);
+      const lf = text.indexOf("\n", at);
+      if (cr < 0 && lf < 0) break;
+      if (lf !== cr + 1 || cr < 0) {
+        if (lf < 0 && cr === text.length - 1) break;
+        return this.#swallow(text, carry);
+      }
+      at = lf + 1;
+      this.#countLine(at - lineStart);
+      this.#lineLength = 0;
+      lineStart = at;
+      if (text.charCodeAt(at) !== dot) continue;
+      if (text.startsWith("\r\n", at + 1)) {
+        if (this.#hasNul(text, at)) return this.#swallow(text, carry);
+        give(sink, bytes, text, carry, from, at);
+        return at + 3 - carry;
+      }
+      if (at + 1 === text.length || (at + 2 === text.length && text.charCodeAt(at + 1) === cr13)) break;
+      // More dots than pieces are rare: what stands before and after this one goes out apart.
+      give(sink, bytes, text, carry, from, at);
+      at++;
+      from = at;
+    }
+    if (this.#hasNul(text, text.length)) return this.#swallow(text, carry);
+    const kept = heldBack(text);
+    const end = text.length - kept;
+    give(sink, bytes, text, carry, from, end);
+    if (end > lineStart) this.#lineLength += end - lineStart;
+    this.#countLine(0);
+    this.#carry = text.slice(end);
+    this.#skip = Math.max(0, from - end);
+    return -1;
+  }
+
+  #countLine(more: number): void {
+    if (this.#lineLength + more > bodyLineLengthMax) this.#isLineTooLong = true;
+  }
+
+  #hasNul(text: string, end: number): boolean {
+    const nul = text.indexOf("\0");
+    return nul >= 0 && nul < end;
+  }
+
+  #swallow(text: string, carry: number): number {
+    this.#isStray = true;
+    const end = text.indexOf(terminator);
+    if (end >= 0) return end + terminator.length - carry;
+    this.#carry = text.slice(text.length - heldBack(text));
+    return -1;
+  }
+}
+
+const dot = 46;
+const cr13 = 13;
+
+// How many octets at the end of `text` may begin the terminator.
+function heldBack(text: string): number {
+  const last = text.charCodeAt(text.length - 1);
+  if (last === cr13) return text.endsWith("\r\n.\r") ? 4 : 1;
+  if (last === dot) return text.endsWith("\r\n.") ? 3 : 0;
+  return last === 10 && text.endsWith("\r\n") ? 2 : 0;
+}
+
+// Gives out the octets [from, end) of `text`, whose first `carry` characters are not in `bytes`.
+function give(sink: BodySink, bytes: Buffer, text: string, carry: number, from: number, end: number): void {
+  if (from >= end) return;
+  if (from < carry) {
+    sink.take(Buffer.from(text.slice(from, Math.min(carry, end)), "latin1"));
+    from = carry;
+  }
+  if (from < end) sink.take(bytes.subarray(from - carry, end - carry));
+}
+
+/** A view of the same octets with Node's methods. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
