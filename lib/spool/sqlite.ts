@@ -332,7 +332,7 @@ function prepareSpool(db: SqlDatabase): void {
   try {
     // The exclusive lock needs no shared memory file, and a crash releases it. The order matters: the page size
     // before the first page, the locking mode before the log.
-    db.exec(`PRAGMA busy_timeout = 2000; PRAGMA page_size = ${pageSize}; PRAGMA locking_mode = EXCLUSIVE`);
+    db.exec(`PRAGMA busy_timeout = 500; PRAGMA page_size = ${pageSize}; PRAGMA locking_mode = EXCLUSIVE`);
     db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF");
     db.exec(`PRAGMA wal_autocheckpoint = ${logLength / pageSize}; BEGIN IMMEDIATE; COMMIT`);
   } catch (error) {
