@@ -14,6 +14,10 @@ export interface MtaLimits {
   /** conn-delay-route: least time between two connections to one address, once the first is ready.
    * OpenSMTPD waits 5 s; mail that is due goes faster without, and `connectionsPerHostMax` still holds. */
   readonly connectionDelayMs: number;
+  /** reconn-delay-route: pause after a host that serves us refuses one more connection. */
+  readonly reconnectDelayMs: number;
+  /** How long the hosts found for a relay are used before they are looked up again. */
+  readonly routesFreshMs: number;
   /** How long to wait before a limit that was met is looked at again. */
   readonly limitRetryMs: number;
   /** How long a host may take to accept a connection. */
@@ -46,6 +50,8 @@ export const mtaLimits: MtaLimits = {
   connectionsPerRelayMax: 100,
   connectionsMax: 500,
   connectionDelayMs: 0,
+  reconnectDelayMs: 3_000,
+  routesFreshMs: 60_000,
   limitRetryMs: 5_000,
   connectTimeoutMs: 30_000,
   keepaliveMs: 10_000,
@@ -66,8 +72,9 @@ export function routePenaltyMs(failures: number, limits: MtaLimits): number {
   return Math.min(limits.penaltyBaseMs * failures * failures, limits.penaltyMaxMs);
 }
 
-/** May another connection be opened? Connections beyond two must each find two messages waiting, so that a short
- * burst does not open many (OpenSMTPD's rule). `tasks`: messages that wait; `connections`: open or opening. */
-export function wantsConnection(tasks: number, connections: number): boolean {
-  return connections < tasks && !(connections > 2 && connections >= tasks / 2);
+/** May another connection be opened? `waiting`: messages without a connection; `opening`: connections that will
+ * each take one; `open`: all connections, those included. Beyond two, there must be two messages waiting for each
+ * connection, so that a short burst does not open many (OpenSMTPD's rule). */
+export function wantsConnection(waiting: number, opening: number, open: number): boolean {
+  return opening < waiting && !(open > 2 && open >= waiting / 2);
 }

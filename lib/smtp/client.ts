@@ -102,6 +102,8 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
         this.#resolveAll({ kind: "noContent" });
         // There is no way to take a message back once DATA has begun, but to hang up.
         return this.#close({ kind: "noContent" });
+      case "abort":
+        return this.#lose("unavailable", event.detail);
       case "quit":
         this.#quitting = true;
         if (this.#phase === "idle") this.#quit();

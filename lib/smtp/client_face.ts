@@ -86,6 +86,8 @@ export type ClientEvent =
   | { readonly kind: "content"; readonly at: number; readonly bytes: Uint8Array; readonly last: boolean }
   /** The other answer: the content cannot be had. */
   | { readonly kind: "contentFailed"; readonly at: number }
+  /** Hang up at once; `detail` is a clause for people. */
+  | { readonly kind: "abort"; readonly at: number; readonly detail: string }
   /** Say goodbye once what is in hand is done. */
   | { readonly kind: "quit"; readonly at: number };
 

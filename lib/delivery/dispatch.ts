@@ -1,0 +1,162 @@
+/** The outgoing side as a whole: takes tasks, keeps one pool for each relay, and the limits that they share. */
+
+import type { Log } from "../event_log.ts";
+import type { Domain } from "../mail/address.ts";
+import type { Clock, Dialer, Dns, Random, Timer } from "../port.ts";
+import { type MtaLimits, mtaLimits } from "./limits.ts";
+import { notNow } from "./outcome.ts";
+import { type Job, type PoolShared, RelayPool } from "./pool.ts";
+import { relayKey } from "./relay.ts";
+import { RouteBook } from "./route.ts";
+import type { RelayTask } from "./task.ts";
+
+export type { ContentSource, RelayTask, TaskRecipient } from "./task.ts";
+
+/** What a dispatcher works with. */
+export interface DispatcherOptions {
+  readonly clock: Clock;
+  readonly dns: Dns;
+  readonly dialer: Dialer;
+  readonly random: Random;
+  readonly log: Log;
+  /** Our name in EHLO. */
+  readonly helo: Domain;
+  /** Our own names, lower case: an MX record that names one of them is us. */
+  readonly selfNames: ReadonlySet<string>;
+  /** Our own addresses, as `formatIp` writes them. */
+  readonly selfAddresses: ReadonlySet<string>;
+  /** Go to private addresses even where only the DNS says so (see mx.ts). */
+  readonly allowPrivate: boolean;
+  /** Default `mtaLimits`. */
+  readonly limits?: MtaLimits;
+}
+
+/** What is going on. */
+export interface DispatcherCounts {
+  /** Transactions in hand. */
+  readonly tasks: number;
+  readonly relays: number;
+  /** Connections, open and opening. */
+  readonly connections: number;
+}
+
+/** Relays messages. Every task submitted is reported on, unless the dispatcher is closed first. */
+export class Dispatcher {
+  readonly #limits: MtaLimits;
+  readonly #clock: Clock;
+  readonly #shared: PoolShared;
+  readonly #pools = new Map<string, RelayPool>();
+  /** Pools that wait for room under a limit. */
+  #blocked = new Set<RelayPool>();
+  #retry: Timer | null = null;
+  #waking = false;
+  #tasks = 0;
+  #connections = 0;
+  #closing = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    const { clock, dns, dialer, random, log, helo, selfNames, selfAddresses, allowPrivate } = options;
+    const limits = options.limits ?? mtaLimits;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#shared = {
+      clock,
+      dialer,
+      random,
+      log,
+      limits,
+      helo,
+      routeOptions: { dns, random, selfNames, selfAddresses, allowPrivate, limits },
+      routes: new RouteBook(limits),
+      hasRoom: () => this.#connections < limits.connectionsMax,
+      counted: (change) => this.#counted(change),
+      blocked: (pool) => this.#block(pool),
+      settled: () => this.#tasks--,
+      emptied: (pool) => this.#forget(pool),
+    };
+  }
+
+  get counts(): DispatcherCounts {
+    return { tasks: this.#tasks, relays: this.#pools.size, connections: this.#connections };
+  }
+
+  /** Takes a task. It is reported on later, never before this returns. */
+  submit(task: RelayTask): void {
+    if (this.#closing) return;
+    if (this.#tasks >= this.#limits.tasksMax) {
+      this.#clock.soon(() => {
+        for (const { envelope } of task.recipients) task.report(envelope, notNow("Too many messages in transit"));
+      });
+      return;
+    }
+    const key = relayKey(task.relay);
+    let pool = this.#pools.get(key);
+    if (pool === undefined) this.#pools.set(key, pool = new RelayPool(task.relay, this.#shared));
+    const max = this.#limits.recipientsPerTransactionMax;
+    const jobs: Job[] = [];
+    for (let first = 0; first < task.recipients.length; first += max) {
+      jobs.push({ task, recipients: task.recipients.slice(first, first + max), retried: false });
+    }
+    this.#tasks += jobs.length;
+    const target = pool;
+    for (const job of jobs) target.add(job);
+  }
+
+  /** Forgets what has failed before: every address may be tried again at once. For an administrator who asks. */
+  resumeRoutes(): void {
+    this.#shared.routes.pardon();
+    this.#wake();
+  }
+
+  /** Takes no more tasks, and forgets without a report those that were not begun: the queue still has them.
+   * Transactions under way may end within `graceMs`; then they are cut, and reported as delayed. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    this.#retry?.cancel();
+    this.#retry = null;
+    for (const pool of [...this.#pools.values()]) pool.close();
+    if (this.#connections === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#whenIdle.push(resolve);
+    const grace = this.#clock.after(graceMs, () => {
+      for (const pool of [...this.#pools.values()]) pool.abandon();
+    });
+    await promise;
+    grace.cancel();
+  }
+
+  #counted(change: 1 | -1): void {
+    this.#connections += change;
+    if (change > 0) return;
+    if (this.#blocked.size > 0 && !this.#waking) {
+      this.#waking = true;
+      this.#clock.soon(() => this.#wake());
+    }
+    if (this.#connections > 0) return;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #block(pool: RelayPool): void {
+    this.#blocked.add(pool);
+    if (this.#closing) return;
+    this.#retry ??= this.#clock.after(this.#limits.limitRetryMs, () => {
+      this.#retry = null;
+      this.#wake();
+    });
+  }
+
+  /** Lets those that wait look again, in the order in which they came to wait. */
+  #wake(): void {
+    this.#waking = false;
+    const pools = this.#blocked;
+    this.#blocked = new Set();
+    for (const pool of pools) pool.pump();
+  }
+
+  #forget(pool: RelayPool): void {
+    const key = relayKey(pool.relay);
+    if (this.#pools.get(key) === pool) this.#pools.delete(key);
+    this.#blocked.delete(pool);
+  }
+}

@@ -1,0 +1,376 @@
+/** One relay: the messages that wait for it and the connections to its hosts.
+ *
+ * A message goes to an idle connection if there is one. Otherwise connections are opened, to the best hosts that can
+ * be used, as long as there is work for them; one that is done takes the next message at once. A connection that
+ * fails before it is ready costs no message anything: its address is left alone for a while and the next address is
+ * tried. Only when no address is left do the messages that wait share the reason. */
+
+import type { Log } from "../event_log.ts";
+import { assert, Fault } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
+import type { Clock, Dialer, Random, Timer } from "../port.ts";
+import type { ClientVerdict } from "../smtp/client_face.ts";
+import { type MtaLimits, wantsConnection } from "./limits.ts";
+import { resolveRoutes, type RouteHost, type RouteOptions } from "./mx.ts";
+import { classifyFault, classifyVerdict, noRoute, type Outcome } from "./outcome.ts";
+import { type Relay, relayTransport } from "./relay.ts";
+import { type Attempt, deliveryEvent, noSession } from "./relay_log.ts";
+import type { RouteBook, RouteState } from "./route.ts";
+import type { RelayTask, TaskRecipient } from "./task.ts";
+import { Connection } from "./transport.ts";
+
+/** One transaction's worth of a task. */
+export interface Job {
+  readonly task: RelayTask;
+  readonly recipients: readonly TaskRecipient[];
+  /** It met a connection that had died in the meantime, and has been given another. */
+  retried: boolean;
+}
+
+/** What all pools share. */
+export interface PoolShared {
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: MtaLimits;
+  /** Our name in EHLO. */
+  readonly helo: Domain;
+  readonly routeOptions: RouteOptions;
+  readonly routes: RouteBook;
+  /** True when one more connection may be opened in all. */
+  hasRoom(): boolean;
+  /** A connection is open, opening or gone: +1 or -1. */
+  counted(change: 1 | -1): void;
+  /** The pool waits for a limit that others have to make room under. */
+  blocked(pool: RelayPool): void;
+  /** A job has its outcomes. */
+  settled(job: Job): void;
+  /** The pool has no messages and no connections. */
+  emptied(pool: RelayPool): void;
+}
+
+/** One connection of the pool. */
+interface Link {
+  readonly session: string;
+  readonly host: RouteHost;
+  readonly address: string;
+  readonly route: RouteState;
+  /** Null while it is being dialled. */
+  connection: Connection | null;
+  state: "opening" | "idle" | "busy" | "closed";
+  job: Job | null;
+  /** Messages done. */
+  served: number;
+  keepalive: Timer | null;
+}
+
+/** The messages and connections of one relay. */
+export class RelayPool {
+  readonly relay: Relay;
+  readonly #shared: PoolShared;
+  readonly #queue: Job[] = [];
+  readonly #links = new Set<Link>();
+  /** Idle links, the one used last at the end: it is the first to be used again, so that the others can go. */
+  readonly #idle: Link[] = [];
+  #opening = 0;
+  #hosts: readonly RouteHost[] | null = null;
+  #hostsAt = 0;
+  #resolving = false;
+  #closing = false;
+
+  constructor(relay: Relay, shared: PoolShared) {
+    this.relay = relay;
+    this.#shared = shared;
+  }
+
+  /** Connections, open and opening. */
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  /** Takes a job. */
+  add(job: Job): void {
+    this.#queue.push(job);
+    this.pump();
+  }
+
+  /** Gives messages to connections, and opens connections for those that are left. */
+  pump(): void {
+    while (this.#idle.length > 0 && this.#queue.length > 0) {
+      const link = this.#idle.pop();
+      if (link !== undefined) this.#send(link);
+    }
+    const shared = this.#shared;
+    const links = this.#links;
+    while (!this.#closing && wantsConnection(this.#queue.length, this.#opening, links.size)) {
+      const hosts = this.#freshHosts();
+      if (hosts === null) return;
+      if (links.size >= shared.limits.connectionsPerRelayMax || !shared.hasRoom()) return shared.blocked(this);
+      const choice = this.#choose(hosts);
+      if (choice.kind === "wait") return shared.blocked(this);
+      if (choice.kind === "none") {
+        // What is still connected goes on serving; without that, the mail cannot go anywhere now.
+        if (links.size === 0) this.#drain(choice.why);
+        return;
+      }
+      this.#open(choice.host, choice.address, choice.route);
+    }
+    if (links.size === 0 && this.#queue.length === 0) shared.emptied(this);
+  }
+
+  /** Begins nothing more: messages that wait are forgotten, connections quit after the message in hand. */
+  close(): void {
+    this.#closing = true;
+    this.#queue.length = 0;
+    for (const link of [...this.#links]) {
+      link.keepalive?.cancel();
+      this.#unidle(link);
+      if (link.connection !== null) link.connection.quit();
+      else this.#unlink(link);
+    }
+    this.pump();
+  }
+
+  /** Hangs up on everything. Messages in hand are delayed. */
+  abandon(): void {
+    for (const link of [...this.#links]) link.connection?.destroy("this server stops");
+  }
+
+  /** The hosts, or null until they are known. */
+  #freshHosts(): readonly RouteHost[] | null {
+    const { clock, limits, routeOptions } = this.#shared;
+    if (this.#hosts !== null && clock.monotonic() - this.#hostsAt < limits.routesFreshMs) return this.#hosts;
+    if (this.#resolving) return null;
+    this.#resolving = true;
+    void resolveRoutes(this.relay, routeOptions).then((routes) => {
+      this.#resolving = false;
+      this.#hostsAt = clock.monotonic();
+      if (routes.kind === "hosts") {
+        this.#hosts = routes.hosts;
+      } else if (this.#links.size === 0) {
+        // As long as a connection serves us, the hosts known before are good enough.
+        this.#hosts = null;
+        this.#drain(routes.outcome);
+      }
+      this.pump();
+    });
+    return null;
+  }
+
+  /** The address to open a connection to: of the best preference that is not disabled, the one with the fewest
+   * connections. Hosts that are merely busy are waited for: worse ones are for when better ones are down. */
+  #choose(hosts: readonly RouteHost[]): Choice {
+    const { routes, clock } = this.#shared;
+    const now = clock.monotonic();
+    const { port } = relayTransport(this.relay);
+    let why: Outcome | null = null;
+    for (let first = 0; first < hosts.length;) {
+      const preference = hosts[first]?.preference;
+      let best: Extract<Choice, { kind: "open" }> | null = null;
+      let isBusy = false;
+      for (; first < hosts.length && hosts[first]?.preference === preference; first++) {
+        const host = hosts[first];
+        for (const address of host?.addresses ?? []) {
+          const route = routes.at(address, port);
+          if (routes.isDisabled(route, now)) why ??= route.lastFailure;
+          else if (!routes.hasRoom(route, now)) isBusy = true;
+          else if (host !== undefined && (best === null || route.connections < best.route.connections)) {
+            best = { kind: "open", host, address, route };
+          }
+        }
+      }
+      if (best !== null) return best;
+      if (isBusy) return { kind: "wait" };
+    }
+    return { kind: "none", why: why ?? noRoute("No valid route to destination") };
+  }
+
+  #open(host: RouteHost, address: string, route: RouteState): void {
+    const shared = this.#shared;
+    const { port, protocol } = relayTransport(this.relay);
+    const link: Link = {
+      session: sessionId(shared.random),
+      host,
+      address,
+      route,
+      connection: null,
+      state: "opening",
+      job: null,
+      served: 0,
+      keepalive: null,
+    };
+    this.#links.add(link);
+    this.#opening++;
+    shared.counted(1);
+    shared.routes.opening(route, shared.clock.monotonic());
+    this.#log(link, "connecting", { address: `${protocol}://${route.key}`, host: host.name });
+    const dialled = shared.dialer.dial({ kind: "inet", ip: address, port }, {
+      timeoutMs: shared.limits.connectTimeoutMs,
+    });
+    dialled.then((stream) => {
+      if (link.state === "closed") return stream.destroy();
+      this.#log(link, "connected", {});
+      const config = { session: link.session, helo: shared.helo, protocol, limits: shared.limits.session };
+      const { clock, log, limits } = shared;
+      link.connection = new Connection(stream, config, { clock, log, closeGraceMs: limits.closeGraceMs }, {
+        ready: () => this.#ready(link),
+        done: (verdicts) => this.#done(link, verdicts),
+        closed: (reason) => this.#closed(link, reason),
+      });
+    }, (error: unknown) => {
+      if (link.state === "closed") return;
+      assert(error instanceof Fault, `dialling rejects with a Fault, not ${String(error)}`);
+      this.#failed(link, classifyFault(error, "connect", nameOf(link)));
+    });
+  }
+
+  #ready(link: Link): void {
+    if (link.state === "opening") {
+      this.#opening--;
+      this.#shared.routes.ready(link.route);
+    }
+    link.state = "idle";
+    if (this.#queue.length > 0) return this.#sendAndPump(link);
+    this.#idle.push(link);
+    const { limits, clock } = this.#shared;
+    const waitMs = this.#links.size === 1 ? limits.keepaliveMs : limits.spareKeepaliveMs;
+    link.keepalive = clock.after(waitMs, () => {
+      this.#unidle(link);
+      link.connection?.quit();
+    });
+    this.pump();
+  }
+
+  /** The route may have become valid just now, so that others may be opened beside. */
+  #sendAndPump(link: Link): void {
+    this.#send(link);
+    this.pump();
+  }
+
+  #send(link: Link): void {
+    const job = this.#queue.shift();
+    assert(job !== undefined && link.connection !== null, "a job for a connection");
+    link.keepalive?.cancel();
+    link.keepalive = null;
+    link.state = "busy";
+    link.job = job;
+    const { task, recipients } = job;
+    const message = {
+      sender: task.sender,
+      recipients: recipients.map(({ dest, notify, originalRecipient }) => ({ path: dest, notify, originalRecipient })),
+      size: task.size,
+      eightBit: task.eightBit,
+      ret: task.ret,
+      envId: task.envId,
+    };
+    link.connection.send(message, task.content);
+  }
+
+  #done(link: Link, verdicts: readonly ClientVerdict[]): void {
+    const { job } = link;
+    link.job = null;
+    if (job === null) return;
+    if (link.served > 0 && !job.retried && !this.#closing && verdicts.every(isStale)) {
+      // The server had closed an idle connection before it saw anything of this message.
+      job.retried = true;
+      this.#queue.unshift(job);
+      return;
+    }
+    link.served++;
+    const attempt = { session: link.session, source: link.connection?.source ?? "", relay: relayText(link) };
+    const outcomes = new Map<ClientVerdict, Outcome>();
+    this.#settle(job, attempt, (index) => {
+      const verdict = verdicts[index];
+      assert(verdict !== undefined, "a verdict to each recipient");
+      const outcome = outcomes.get(verdict) ?? classifyVerdict(verdict, nameOf(link));
+      outcomes.set(verdict, outcome);
+      return outcome;
+    });
+  }
+
+  #settle(job: Job, attempt: Attempt, outcomeOf: (index: number) => Outcome): void {
+    const { clock, log } = this.#shared;
+    const now = clock.now();
+    for (const [index, recipient] of job.recipients.entries()) {
+      const outcome = outcomeOf(index);
+      log(deliveryEvent(attempt, job.task.sender, recipient, outcome, now));
+      job.task.report(recipient.envelope, outcome);
+    }
+    this.#shared.settled(job);
+  }
+
+  #closed(link: Link, reason: ClientVerdict | null): void {
+    const outcome = reason === null ? null : classifyVerdict(reason, nameOf(link));
+    if (link.state === "opening" && outcome !== null && !this.#closing) return this.#failed(link, outcome);
+    if (outcome !== null && reason?.kind !== "noContent") this.#log(link, "error", { reason: outcome.text });
+    const messages = link.connection?.messages ?? 0;
+    this.#log(link, "disconnected", { reason: outcome === null ? "quit" : outcome.text, messages });
+    this.#unlink(link);
+    this.pump();
+  }
+
+  /** It never became ready. */
+  #failed(link: Link, why: Outcome): void {
+    const { routes, clock, counted } = this.#shared;
+    this.#log(link, "error", { reason: why.text });
+    link.state = "closed";
+    this.#opening--;
+    this.#links.delete(link);
+    routes.failed(link.route, clock.monotonic(), why);
+    counted(-1);
+    this.pump();
+  }
+
+  #unlink(link: Link): void {
+    const wasReady = link.state !== "opening";
+    this.#unidle(link);
+    if (!wasReady) this.#opening--;
+    link.keepalive?.cancel();
+    link.state = "closed";
+    this.#links.delete(link);
+    this.#shared.routes.closed(link.route, wasReady);
+    this.#shared.counted(-1);
+  }
+
+  /** It takes no more messages. */
+  #unidle(link: Link): void {
+    const at = this.#idle.indexOf(link);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  /** There is no way for what waits. */
+  #drain(why: Outcome): void {
+    const attempt = { session: noSession, source: "", relay: why.by };
+    for (const job of this.#queue.splice(0)) this.#settle(job, attempt, () => why);
+  }
+
+  #log(link: Link, what: string, fields: Parameters<Log>[0]["fields"]): void {
+    this.#shared.log({ priority: "info", session: link.session, from: "mta", what, fields });
+  }
+}
+
+/** What `#choose` has found. */
+type Choice =
+  | { readonly kind: "open"; readonly host: RouteHost; readonly address: string; readonly route: RouteState }
+  /** A better time comes. */
+  | { readonly kind: "wait" }
+  | { readonly kind: "none"; readonly why: Outcome };
+
+/** Did the server leave before it had answered anything of this message? */
+function isStale(verdict: ClientVerdict): boolean {
+  if (verdict.kind === "lost") return verdict.stage === "mail" && verdict.cause !== "timeout";
+  return verdict.kind === "reply" && verdict.stage === "mail" && verdict.reply.code === 421;
+}
+
+function nameOf(link: Link): string {
+  return `${link.host.name} [${link.address}]:${link.route.key.slice(link.route.key.lastIndexOf(":") + 1)}`;
+}
+
+function relayText(link: Link): string {
+  return link.host.name === link.address ? link.address : `${link.address} (${link.host.name})`;
+}
+
+function sessionId(random: Random): string {
+  return random.u32().toString(16).padStart(8, "0") + random.u32().toString(16).padStart(8, "0");
+}

@@ -1,0 +1,46 @@
+/** Work for the outgoing side: one message for the recipients that share a relay. */
+
+import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { DsnRequest } from "../spool/envelope.ts";
+import type { EvpId, MsgId } from "../spool/id.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Relay } from "./relay.ts";
+
+/** Where a message's content comes from. */
+export interface ContentSource {
+  /** The whole content where it is at hand; null when it has to be read. */
+  readonly inline: Uint8Array | null;
+  /** Piece number `seq`, from 0; null past the last. Rejects when the queue cannot give it. */
+  read(seq: number): Promise<Uint8Array | null>;
+}
+
+/** One envelope of a task. */
+export interface TaskRecipient {
+  readonly envelope: EvpId;
+  /** To be named in RCPT. */
+  readonly dest: ForwardPath;
+  /** As it was given to us; for the log. */
+  readonly rcpt: ForwardPath;
+  readonly notify: DsnRequest["notify"];
+  readonly originalRecipient: DsnRequest["originalRecipient"];
+  /** Ms since the epoch; for the log. */
+  readonly createdAt: number;
+}
+
+/** A message to relay. */
+export interface RelayTask {
+  readonly relay: Relay;
+  readonly message: MsgId;
+  readonly sender: ReversePath;
+  /** At least one. */
+  readonly recipients: readonly TaskRecipient[];
+  /** Octets of the content, exactly: a message that turns out shorter or longer is not sent. */
+  readonly size: number;
+  /** Does the content have octets above 127? Null when nobody looked. */
+  readonly eightBit: boolean | null;
+  readonly ret: DsnRequest["ret"];
+  readonly envId: DsnRequest["envId"];
+  readonly content: ContentSource;
+  /** Called once for each envelope, unless the dispatcher is closed before the task was begun. */
+  report(envelope: EvpId, outcome: Outcome): void;
+}
