@@ -45,7 +45,7 @@ export type Address =
 
 /** What happens on a stream, told to the one handler attached to it. */
 export interface StreamHandler {
-  /** Bytes arrived. The array may be reused by the stream once the call returns. */
+  /** Bytes arrived. The array is the receiver's to keep. */
   data(bytes: Uint8Array): void;
   /** All that was written has left our buffer, after a `write` returned false. */
   drain(): void;
@@ -206,12 +206,6 @@ export interface Child {
   /** Called once. `signal` is set when one ended it. */
   onExit(run: (status: { readonly code: number | null; readonly signal: string | null }) => void): void;
   kill(signal: "SIGTERM" | "SIGKILL"): void;
-}
-
-/** Runs programs. */
-export interface Process {
-  /** Starts `argv` with exactly `env`. Faults: `notFound`, `denied`. */
-  spawn(argv: readonly string[], env: Readonly<Record<string, string>>): Child;
 }
 
 /** A column's value. Integers are exact up to 2^53. */

@@ -72,8 +72,15 @@ export type QueueToSmtpIn =
   /** `smtpctl pause smtp` and `resume smtp`. */
   | { readonly kind: "paused"; readonly paused: boolean };
 
-export type LookupToQueue = EnvelopesOffer | Refused;
-export type QueueToLookup = ExpandRequest;
+export type LookupToQueue =
+  | EnvelopesOffer
+  | Refused
+  /** `error` is null when the table was read anew. */
+  | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null };
+export type QueueToLookup =
+  | ExpandRequest
+  /** `smtpctl update table`. */
+  | { readonly kind: "updateTable"; readonly request: number; readonly table: string };
 
 export type QueueToDelivery =
   /** Attempt these envelopes of one message. The binary part is the whole content when `inline`. */
@@ -83,14 +90,22 @@ export type QueueToDelivery =
     readonly size: number;
     readonly inline: boolean;
   }
-  | { readonly kind: "chunk"; readonly request: number; readonly last: boolean; readonly found: boolean };
+  /** The binary part is the piece asked for, unless the message has ended before it. */
+  | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" };
 
 export type DeliveryToQueue =
   | { readonly kind: "outcome"; readonly envelope: EvpId; readonly outcome: Outcome; readonly at: number }
   | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number };
 
 export type DeliveryToLookup =
-  | { readonly kind: "user"; readonly request: number; readonly table: string; readonly user: string }
+  /** Whose mailbox is `user`'s? With `account`, an agent of that system account writes it: its ids come back. */
+  | {
+    readonly kind: "user";
+    readonly request: number;
+    readonly table: string;
+    readonly user: string;
+    readonly account: string | null;
+  }
   | { readonly kind: "relay"; readonly request: number; readonly table: string; readonly domain: string };
 
 export type LookupToDelivery =
@@ -131,6 +146,8 @@ export type DeliveryToAgent =
   };
 
 export type AgentToDelivery =
+  /** The last piece is written: send the next. */
+  | { readonly kind: "more"; readonly request: number }
   | { readonly kind: "stored"; readonly request: number }
   | {
     readonly kind: "notStored";

@@ -1,0 +1,92 @@
+/** Agents: processes that write mail as the mailbox's owner. Started when delivery needs one, for owners that
+ * lookup has named, and gone when delivery lets go of them. */
+
+import type { Log } from "../event_log.ts";
+import type { Policy } from "../policy/policy.ts";
+import { agentDirectory } from "./agent_directory.ts";
+import { type Account, agentGrant, type Grant, type Premises } from "./privilege.ts";
+import type { RoleProcess } from "./role_process.ts";
+import type { AgentRequest, FromRole } from "./supervision.ts";
+
+/** Agents that run at once; delivery keeps within it by letting idle ones go. */
+export const agentsMax = 32;
+
+/** Accounts remembered from lookup. The oldest are forgotten first; lookup names them again with the next mail. */
+const allowedMax = 100_000;
+
+/** What the house needs. */
+export interface AgentHousePorts {
+  readonly policy: Policy;
+  readonly premises: Premises;
+  readonly log: Log;
+  readonly start: (
+    grant: Grant,
+    key: string,
+    received: (message: FromRole) => void,
+    ended: () => void,
+  ) => Pick<RoleProcess, "stop">;
+}
+
+/** Keeps the agents. */
+export class AgentHouse {
+  readonly #ports: AgentHousePorts;
+  readonly #agents = new Map<string, Pick<RoleProcess, "stop">>();
+  readonly #allowed = new Set<string>();
+
+  constructor(ports: AgentHousePorts) {
+    this.#ports = ports;
+  }
+
+  /** lookup found this account in a userbase. */
+  allow(owner: { readonly uid: number; readonly gid: number; readonly home: string }): void {
+    const key = accountKey(owner);
+    this.#allowed.delete(key);
+    this.#allowed.add(key);
+    for (const oldest of this.#allowed) {
+      if (this.#allowed.size <= allowedMax) break;
+      this.#allowed.delete(oldest);
+    }
+  }
+
+  /** Starts an agent for delivery, if lookup has named the account. A refusal is logged; delivery times out. */
+  need(request: AgentRequest): void {
+    const action = this.#ports.policy.actions[request.action];
+    if (action === undefined || action.kind !== "local") return this.#refuse(request, "no such local action");
+    if (!this.#allowed.has(accountKey(request))) return this.#refuse(request, "lookup has not named this account");
+    if (this.#ports.premises.accounts !== null && request.uid === 0) {
+      return this.#refuse(request, "mail is not delivered as root");
+    }
+    const directory = agentDirectory(action, { user: request.user, home: request.home });
+    if (directory === null) return this.#refuse(request, "the action's path has no fixed directory");
+    if (this.#agents.size >= agentsMax) return this.#refuse(request, "too many agents");
+    if (this.#agents.has(request.key)) return;
+    const grant = agentGrant(this.#accountOf(request), directory);
+    const agent = this.#ports.start(grant, request.key, () => {}, () => this.#agents.delete(request.key));
+    this.#agents.set(request.key, agent);
+  }
+
+  /** Ends all agents. */
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.stop(graceMs)));
+  }
+
+  #accountOf(request: AgentRequest): Account | null {
+    if (this.#ports.premises.accounts === null) return null;
+    return { name: request.user, uid: request.uid, gid: request.gid };
+  }
+
+  #refuse(request: AgentRequest, reason: string): void {
+    const { user, action } = request;
+    this.#ports.log({
+      priority: "warning",
+      session: "",
+      from: "mda",
+      what: "agent-refused",
+      fields: { user, action, reason },
+    });
+  }
+}
+
+function accountKey(owner: { readonly uid: number; readonly gid: number; readonly home: string }): string {
+  return `${owner.uid}:${owner.gid}:${owner.home}`;
+}

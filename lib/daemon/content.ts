@@ -1,0 +1,67 @@
+/** A message's content, as delivery reads it: sent along by the queue when it is short, else asked for in pieces. */
+
+import type { Channel } from "../port.ts";
+import { Fault } from "../fault.ts";
+import type { MsgId } from "../spool/id.ts";
+import type { DeliveryToQueue, QueueToDelivery } from "./imsg.ts";
+
+/** Content of one message. */
+export interface Content {
+  /** All of it, when it came along; null when it is to be read. */
+  readonly inline: Uint8Array | null;
+  /** Piece `seq`, from 0; null past the last. Rejects with a Fault when the queue is gone or has it no more. */
+  read(seq: number): Promise<Uint8Array | null>;
+}
+
+interface Waiting {
+  readonly resolve: (bytes: Uint8Array | null) => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+/** Asks the queue for pieces, over one channel. */
+export class ContentReader {
+  readonly #channel: Channel<DeliveryToQueue, QueueToDelivery>;
+  readonly #waiting = new Map<number, Waiting>();
+  #requests = 0;
+  #isClosed = false;
+
+  constructor(channel: Channel<DeliveryToQueue, QueueToDelivery>) {
+    this.#channel = channel;
+  }
+
+  /** The content of a message; `inline` is what came with it. */
+  content(message: MsgId, inline: Uint8Array | null): Content {
+    return {
+      inline,
+      read: (seq) => inline !== null ? Promise.resolve(seq === 0 ? inline : null) : this.#ask(message, seq),
+    };
+  }
+
+  /** A piece has come, or there is none of that number. */
+  received(message: Extract<QueueToDelivery, { kind: "chunk" }>, body: Uint8Array | null): void {
+    const waiting = this.#waiting.get(message.request);
+    this.#waiting.delete(message.request);
+    if (waiting === undefined) return;
+    if (message.state === "failed") {
+      waiting.reject(new Fault("unavailable", "Cannot read the message: the queue failed"));
+    } else waiting.resolve(message.state === "end" ? null : body ?? new Uint8Array(0));
+  }
+
+  /** The channel is gone. */
+  closed(): void {
+    this.#isClosed = true;
+    for (const { reject } of this.#waiting.values()) {
+      reject(new Fault("unavailable", "Cannot read the message: the queue is gone"));
+    }
+    this.#waiting.clear();
+  }
+
+  #ask(message: MsgId, seq: number): Promise<Uint8Array | null> {
+    if (this.#isClosed) return Promise.reject(new Fault("unavailable", "Cannot read the message: the queue is gone"));
+    const request = ++this.#requests;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(request, { resolve, reject });
+      this.#channel.send({ kind: "needChunk", request, message, seq });
+    });
+  }
+}

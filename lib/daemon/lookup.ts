@@ -1,0 +1,157 @@
+/** lookup: the only role that reads tables and decides by the rules. It hands envelopes to the queue itself, so that
+ * a role that talks to strangers cannot invent a delivery. */
+
+import type { Channel } from "../port.ts";
+import type { Log } from "../event_log.ts";
+import { describeError } from "../fault.ts";
+import { formatMailbox, formatPath } from "../mail/address.ts";
+import { expandRecipient, type TableSource, type Target } from "../policy/expand.ts";
+import { builtinTable, type Policy } from "../policy/policy.ts";
+import { replies } from "../smtp/reply.ts";
+import { parseUserinfo, type Userinfo } from "../table/service.ts";
+import type {
+  DeliveryToLookup,
+  EnvelopeDraft,
+  ExpandRequest,
+  LookupToDelivery,
+  LookupToQueue,
+  LookupToSmtpIn,
+  QueueToLookup,
+  SmtpInToLookup,
+} from "./imsg.ts";
+
+/** What lookup is given. */
+export interface LookupPorts {
+  readonly policy: Policy;
+  readonly tables: TableSource;
+  readonly log: Log;
+  /** Tells the supervisor which account may get an agent. */
+  readonly allow: (owner: Userinfo) => void;
+}
+
+type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
+type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
+type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
+
+/** The role. */
+export class Lookup {
+  readonly #ports: LookupPorts;
+  #queue: QueueChannel | null = null;
+
+  constructor(ports: LookupPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the channel to queue. */
+  setQueue(channel: QueueChannel): void {
+    this.#queue = channel;
+    channel.onMessage((message) => {
+      if (message.kind === "expand") void this.#expand(message, "queue", (refused) => channel.send(refused));
+      else void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
+    });
+    channel.onClose(() => {
+      if (this.#queue === channel) this.#queue = null;
+    });
+  }
+
+  /** Takes a channel to an smtp-in, which `name` tells from others. */
+  addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
+    channel.onMessage((message) => void this.#expand(message, name, (refused) => channel.send(refused)));
+  }
+
+  /** Takes the channel to delivery. */
+  setDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
+    channel.onMessage((message) => {
+      const { request } = message;
+      if (message.kind === "user") {
+        void this.#user(message).then((answer) => channel.send({ kind: "user", request, answer }));
+      } else void this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer }));
+    });
+  }
+
+  async #expand(ask: ExpandRequest, asker: string, refuse: (refused: LookupToSmtpIn) => void): Promise<void> {
+    const { request, message, origin, sender, rcpt } = ask;
+    try {
+      const expansion = await expandRecipient({ origin, sender, rcpt }, this.#ports.policy, this.#ports.tables);
+      if (expansion.kind === "refused") {
+        this.#ports.log({
+          priority: "info",
+          session: "",
+          from: "lookup",
+          what: "refused",
+          fields: { from: formatPath(sender), to: `<${formatMailbox(rcpt)}>`, reason: expansion.reason },
+        });
+        return refuse({ kind: "refused", request, reply: expansion.reply });
+      }
+      for (const warning of expansion.warnings) this.#warn(warning);
+      if (this.#queue === null) return refuse(this.#unavailable(ask));
+      const drafts = expansion.targets.map((target) => this.#draft(ask, target));
+      this.#queue.send({ kind: "offer", asker, request, message, drafts });
+    } catch (error) {
+      this.#warn(describeError(error));
+      refuse(this.#unavailable(ask));
+    }
+  }
+
+  #draft(ask: ExpandRequest, target: Target): EnvelopeDraft {
+    const { policy } = this.#ports;
+    const { sender, rcpt, origin, dsn } = ask;
+    const { action, dest } = target;
+    const local = target.kind === "local" ? { user: target.user, subAddress: target.subAddress } : null;
+    const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
+    return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, ttlMs };
+  }
+
+  #unavailable(ask: ExpandRequest): LookupToSmtpIn {
+    return { kind: "refused", request: ask.request, reply: replies.temporaryFailure(formatMailbox(ask.rcpt)) };
+  }
+
+  async #user(ask: Extract<DeliveryToLookup, { kind: "user" }>): Promise<UserAnswer> {
+    const owner = await this.#userinfo(ask.table, ask.user);
+    if (owner.kind !== "found") return owner;
+    const account = ask.account === null ? owner : await this.#userinfo(builtinTable.getpwnam, ask.account);
+    if (account.kind !== "found") return account;
+    const { uid, gid } = account;
+    this.#ports.allow({ uid, gid, home: owner.home });
+    return { kind: "found", uid, gid, home: owner.home };
+  }
+
+  async #userinfo(table: string, user: string): Promise<UserAnswer> {
+    try {
+      const value = await this.#ports.tables.table(table).lookup("userinfo", user);
+      if (value === null) return { kind: "absent" };
+      const info = parseUserinfo(value);
+      if (info !== null) return { kind: "found", ...info };
+      this.#warn(`table ${table}: the entry of ${user} is not uid:gid:home`);
+    } catch (error) {
+      this.#warn(describeError(error));
+    }
+    return { kind: "failed" };
+  }
+
+  async #relay(ask: Extract<DeliveryToLookup, { kind: "relay" }>): Promise<RelayAnswer> {
+    try {
+      const url = await this.#ports.tables.table(ask.table).fetch("relayhost");
+      return url === null ? { kind: "absent" } : { kind: "found", url };
+    } catch (error) {
+      this.#warn(describeError(error));
+      return { kind: "failed" };
+    }
+  }
+
+  /** Null when the table was read anew. */
+  async #update(name: string): Promise<string | null> {
+    if (this.#ports.policy.tables[name] === undefined) return `no such table: ${name}`;
+    try {
+      await this.#ports.tables.table(name).update();
+      return null;
+    } catch (error) {
+      this.#warn(describeError(error));
+      return describeError(error);
+    }
+  }
+
+  #warn(reason: string): void {
+    this.#ports.log({ priority: "warning", session: "", from: "lookup", what: "trouble", fields: { reason } });
+  }
+}

@@ -1,0 +1,239 @@
+/** Who may do what: the one table of rights, computed from the configuration.
+ * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
+ * at start that it holds its row and nothing more. */
+
+import type { Policy } from "../policy/policy.ts";
+import { formatIp, parseIp } from "../mail/ip.ts";
+import { parseRelayUrl } from "../policy/relay_url.ts";
+import { excludeFromRange } from "./range.ts";
+
+/** Roles that run for the daemon's whole life. */
+export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
+/** All child roles. `agent` runs per mailbox owner, `offline` once per message left by sendmail(1). */
+export type Role = StandingRole | "agent" | "offline";
+
+/** A system account. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What the table depends on besides the configuration. */
+export interface Premises {
+  /** Absolute path of the queue's directory. */
+  readonly spool: string;
+  /** Absolute path of the directory that holds sockets. */
+  readonly state: string;
+  /** Null when every role keeps the caller's uid (not root, or --same-user). */
+  readonly accounts: { readonly smtpd: Account; readonly smtpq: Account } | null;
+  /** DNS servers in use, as literal addresses. */
+  readonly resolvers: readonly string[];
+}
+
+/** One row: what a role holds. Everything that is not listed is refused. */
+export interface Grant {
+  readonly role: Role;
+  /** Null: the caller's own account. */
+  readonly account: Account | null;
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** `out` may open connections to any address outside `deny`; `paths` names unix sockets. */
+  readonly net:
+    | { readonly kind: "none" }
+    | { readonly kind: "out"; readonly deny: readonly string[] }
+    | { readonly kind: "paths"; readonly paths: readonly string[] };
+  readonly run: readonly string[];
+  /** Loads npm packages from the cache. Without it even an import of one fails. */
+  readonly npm: boolean;
+  /** What the supervisor hands over, for people. */
+  readonly handed: string;
+}
+
+/** Addresses that mail to strangers never goes to. */
+const closedRanges = [
+  "127.0.0.0/8",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "169.254.0.0/16",
+  "::1/128",
+  "fc00::/7",
+  "fe80::/10",
+];
+/** Of those, the ones where a smart host given by name may well live. */
+const insideRanges = new Set(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]);
+
+/** The rows of the roles that always run, in the order of their start. */
+export function standingGrants(policy: Policy, premises: Premises): readonly Grant[] {
+  const { accounts } = premises;
+  const smtpd = accounts?.smtpd ?? null;
+  const none = { kind: "none" } as const;
+  const base = { account: smtpd, read: [], write: [], net: none, run: [], npm: false };
+  return [
+    {
+      ...base,
+      role: "queue",
+      account: accounts?.smtpq ?? null,
+      read: [premises.spool],
+      write: [premises.spool],
+      handed: "control socket, peer sockets",
+    },
+    { ...base, role: "lookup", read: tableFiles(policy), handed: "policy, peer sockets" },
+    {
+      ...base,
+      role: "delivery",
+      net: { kind: "out", deny: deniedRanges(policy, premises.resolvers) },
+      npm: true,
+      handed: "policy, peer sockets",
+    },
+    { ...base, role: "smtp-in", handed: "listening sockets, policy, peer sockets" },
+  ];
+}
+
+/** The row of an agent: one account, one directory to write mail under. */
+export function agentGrant(account: Account | null, directory: string): Grant {
+  return {
+    role: "agent",
+    account,
+    read: [directory],
+    write: [directory],
+    net: { kind: "none" },
+    run: [],
+    npm: false,
+    handed: "peer socket",
+  };
+}
+
+/** The row of the program that submits one message left in the offline directory. */
+export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant {
+  return {
+    role: "offline",
+    account,
+    read: [file, submitSocket],
+    write: [file, submitSocket],
+    net: { kind: "paths", paths: [submitSocket] },
+    run: [],
+    npm: false,
+    handed: "nothing",
+  };
+}
+
+/** Files that table lookups read. */
+function tableFiles(policy: Policy): readonly string[] {
+  const files = Object.values(policy.tables).flatMap((table) =>
+    table.kind === "file" || table.kind === "cdb" ? [table.path] : table.kind === "getpwnam" ? ["/etc/passwd"] : []
+  );
+  return [...new Set(files)].sort();
+}
+
+/** The closed ranges, less what a relay or a resolver of this configuration needs. */
+function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly string[] {
+  const named = relayHosts(policy);
+  const literal = new Set<string>(resolvers);
+  let byName = false;
+  for (const host of named) {
+    const ip = parseIp(host);
+    if (ip !== null) literal.add(formatIp(ip));
+    else if (host === "localhost") {
+      literal.add("127.0.0.1");
+      literal.add("::1");
+    } else byName = true;
+  }
+  let ranges = closedRanges.filter((range) => !(byName && insideRanges.has(range)));
+  for (const ip of literal) ranges = ranges.flatMap((range) => excludeFromRange(range, ip));
+  return ranges;
+}
+
+/** Hosts of all relay URLs that stand in the configuration itself. A `host` table in a file may name any host. */
+function relayHosts(policy: Policy): readonly string[] {
+  const hosts: string[] = [];
+  for (const action of Object.values(policy.actions)) {
+    if (action.kind !== "relay" || action.host === null) continue;
+    const table = policy.tables[action.host];
+    if (table === undefined) continue;
+    if (table.kind !== "static") {
+      hosts.push("*");
+      continue;
+    }
+    for (const [key, value] of table.entries) {
+      const parsed = parseRelayUrl(table.shape === "list" ? key : value ?? "");
+      if (parsed.kind === "ok") hosts.push(parsed.url.host.replace(/^\[(?:IPv6:)?(.*)\]$/i, "$1").toLowerCase());
+    }
+  }
+  return hosts;
+}
+
+/** Flags of `deno run` for a row, least first. */
+export function denoFlags(grant: Grant): readonly string[] {
+  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--ignore-env", ...heapFlags[grant.role]];
+  if (!grant.npm) flags.push("--no-npm");
+  if (grant.read.length > 0) flags.push(`--allow-read=${list(grant.read)}`);
+  if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);
+  if (grant.net.kind === "out") {
+    flags.push("--allow-net");
+    if (grant.net.deny.length > 0) flags.push(`--deny-net=${grant.net.deny.join(",")}`);
+  }
+  if (grant.net.kind === "paths") flags.push(`--allow-net=${list(grant.net.paths.map((path) => `unix:${path}`))}`);
+  if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
+  return flags;
+}
+
+/** A young generation of 16 MB trades a little memory for fewer collections where messages stream through. */
+const heapFlags: Record<Role, readonly string[]> = {
+  "smtp-in": [],
+  lookup: [],
+  queue: [],
+  delivery: [],
+  agent: [],
+  offline: [],
+};
+
+/** Deno reads a doubled comma inside a list as one comma. */
+function list(items: readonly string[]): string {
+  return items.map((item) => item.replaceAll(",", ",,")).join(",");
+}
+
+/** A question about a right that the process holds, in Deno's terms. */
+export interface RightQuery {
+  readonly name: "read" | "write" | "net" | "run" | "env" | "sys" | "ffi" | "import";
+  readonly path?: string;
+  readonly host?: string;
+  readonly command?: string;
+}
+
+/** Compares what a role holds with its row. Each string returned is one right too many or too few. */
+export function checkGrant(grant: Grant, holds: (query: RightQuery) => boolean): readonly string[] {
+  const faults: string[] = [];
+  const want = (expected: boolean, query: RightQuery) => {
+    if (holds(query) === expected) return;
+    const what = query.path ?? query.host ?? query.command ?? "everything";
+    faults.push(`${query.name} ${what} is ${expected ? "missing" : "held but not in its row"}`);
+  };
+  for (const path of grant.read) want(true, { name: "read", path });
+  for (const path of grant.write) want(true, { name: "write", path });
+  for (const command of grant.run) want(true, { name: "run", command });
+  for (const name of ["read", "write", "run", "env", "sys", "ffi", "import"] as const) want(false, { name });
+  for (const path of ["/", "/etc/shadow", "/etc/passwd", "/root", "/home"]) {
+    if (!covers(grant.read, path)) want(false, { name: "read", path });
+    if (!covers(grant.write, path)) want(false, { name: "write", path });
+  }
+  want(false, { name: "run", command: "/bin/sh" });
+  if (grant.net.kind === "out") {
+    want(true, { name: "net", host: "192.0.2.1:25" });
+    for (const range of grant.net.deny) want(false, { name: "net", host: `${bracket(range.split("/")[0] ?? "")}:25` });
+  } else {
+    want(false, { name: "net" });
+    want(false, { name: "net", host: "127.0.0.1:25" });
+    want(false, { name: "net", host: "192.0.2.1:25" });
+  }
+  return faults;
+}
+
+function covers(roots: readonly string[], path: string): boolean {
+  return roots.some((root) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`));
+}
+
+function bracket(ip: string): string {
+  return ip.includes(":") ? `[${ip}]` : ip;
+}

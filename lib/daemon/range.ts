@@ -1,0 +1,39 @@
+/** Arithmetic on address ranges, for the deny lists of the privilege table. */
+
+import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
+
+/** The ranges that together hold what `range` holds, less `ip`. `range` is `address/bits`; both are valid.
+ * A range that does not hold `ip` comes back as it is. At most 128 ranges come back. */
+export function excludeFromRange(range: string, ip: string): readonly string[] {
+  const [base = "", bitsText = ""] = range.split("/");
+  const network = parseIp(base);
+  const hole = parseIp(ip);
+  const bits = Number(bitsText);
+  if (network === null || hole === null) return [range];
+  const from = numberOf(network);
+  const at = numberOf(hole);
+  const width = from.width;
+  if (at.width !== width || at.value >> BigInt(width - bits) !== from.value >> BigInt(width - bits)) return [range];
+  const ranges: string[] = [];
+  for (let length = bits + 1; length <= width; length++) {
+    // The half of each step that does not hold the address stays denied.
+    const sibling = (at.value >> BigInt(width - length)) ^ 1n;
+    ranges.push(`${textOf(sibling << BigInt(width - length), width)}/${length}`);
+  }
+  return ranges;
+}
+
+function numberOf(ip: Ip): { readonly value: bigint; readonly width: number } {
+  let value = 0n;
+  for (const octet of ip.octets) value = value << 8n | BigInt(octet);
+  return { value, width: ip.octets.length * 8 };
+}
+
+function textOf(value: bigint, width: number): string {
+  const octets = new Array<number>(width / 8).fill(0);
+  for (let i = octets.length - 1; i >= 0; i--) {
+    octets[i] = Number(value & 255n);
+    value >>= 8n;
+  }
+  return formatIp({ version: width === 32 ? 4 : 6, octets });
+}

@@ -1,0 +1,385 @@
+/** smtp-in: talks SMTP with strangers. Holds no right at all; what it knows it was handed.
+ *
+ * Every decision is in smtp/session.ts. Here bytes are carried between sockets and the machine, and the machine's
+ * questions to lookup and queue. */
+
+import type { Channel, Clock, Listener as ListeningSocket, Random, Stream, Timer } from "../port.ts";
+import type { Log } from "../event_log.ts";
+import type { Listener, SmtpLimits } from "../policy/policy.ts";
+import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
+import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import type { DsnRequest, Origin } from "../spool/envelope.ts";
+import type { MsgId } from "../spool/id.ts";
+import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
+
+/** Connections that one smtp-in serves at once; the next one is answered 421. */
+export const sessionsMax = 20_000;
+
+/** How often deadlines of sessions are looked at, ms. */
+const sweepMs = 1000;
+
+/** What smtp-in is given. */
+export interface SmtpInPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: SmtpLimits;
+}
+
+type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
+type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
+
+/** The role. Channels are set when the supervisor hands them over, and again when the other side was restarted. */
+export class SmtpIn {
+  readonly #ports: SmtpInPorts;
+  readonly #connections = new Set<Connection>();
+  readonly #sockets: ListeningSocket[] = [];
+  readonly #recipients = new Map<number, Connection>();
+  readonly #commits = new Map<string, Connection>();
+  readonly #wantIds: Connection[] = [];
+  readonly #congested = new Set<Connection>();
+  #ids: MsgId[] = [];
+  #queue: QueueChannel | null = null;
+  #lookup: LookupChannel | null = null;
+  #requests = 0;
+  #paused = false;
+  #stopping: (() => void) | null = null;
+  #sweeper: Timer | null = null;
+
+  constructor(ports: SmtpInPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the channel to queue. What waited for the last one is answered as a temporary failure. */
+  setQueue(channel: QueueChannel): void {
+    this.#queue = channel;
+    this.#ids = [];
+    channel.onMessage((message) => this.#fromQueue(message));
+    channel.onDrain(() => this.#relax());
+    channel.onClose(() => {
+      if (this.#queue !== channel) return;
+      this.#queue = null;
+      this.#ids = [];
+      const waiting = [...this.#commits.values()];
+      this.#commits.clear();
+      for (const connection of waiting) connection.answer({ kind: "commit", result: "unknown" });
+      for (const connection of this.#wantIds.splice(0)) connection.answer({ kind: "message", id: null });
+      this.#failRecipients();
+      this.#relax();
+    });
+  }
+
+  /** Takes the channel to lookup. */
+  setLookup(channel: LookupChannel): void {
+    this.#lookup = channel;
+    channel.onMessage((message) => this.#settle(message.request, message.reply));
+    channel.onClose(() => {
+      if (this.#lookup !== channel) return;
+      this.#lookup = null;
+      this.#failRecipients();
+    });
+  }
+
+  /** Serves a listening socket under a `listen` line. */
+  serve(socket: ListeningSocket, listener: Listener): void {
+    this.#sockets.push(socket);
+    socket.accept((stream) => this.#connect(stream, listener));
+  }
+
+  /** Takes no more connections, lets messages in transfer end within `graceMs`, then closes the rest. */
+  stop(graceMs: number): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.close();
+    const at = this.#ports.clock.now();
+    return new Promise((resolve) => {
+      const deadline = this.#ports.clock.after(graceMs, () => {
+        for (const connection of [...this.#connections]) connection.drop();
+      });
+      this.#stopping = () => {
+        if (this.#connections.size > 0) return;
+        deadline.cancel();
+        resolve();
+      };
+      for (const connection of [...this.#connections]) connection.step({ kind: "shutdown", at });
+      this.#stopping();
+    });
+  }
+
+  #connect(stream: Stream, listener: Listener): void {
+    const refusal = this.#paused
+      ? replies.paused(listener.hostname)
+      : this.#connections.size >= sessionsMax
+      ? replies.tooManySessions(listener.hostname)
+      : null;
+    if (refusal !== null) {
+      stream.attach({ data: () => {}, drain: () => {}, end: () => stream.destroy(), close: () => {} });
+      stream.write(encodeReply(refusal));
+      stream.end();
+      return;
+    }
+    const connection = new Connection(this.#ports, stream, listener, {
+      ask: (ask, body) => this.#ask(connection, ask, body),
+      body: (message, bytes) => this.#body(connection, message, bytes),
+      rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
+      closed: () => this.#closed(connection),
+    });
+    this.#connections.add(connection);
+    this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
+    connection.start();
+  }
+
+  /** Answers at once where it can; other answers come as messages. */
+  #ask(connection: Connection, ask: SessionAsk, body: Uint8Array | null): void {
+    switch (ask.kind) {
+      case "message":
+        return this.#dealTo(connection);
+      case "recipient": {
+        if (this.#lookup === null || this.#queue === null) {
+          return connection.answer({ kind: "recipient", reply: replies.senderUnavailable });
+        }
+        const request = ++this.#requests;
+        this.#recipients.set(request, connection);
+        connection.request = request;
+        const { sender, rcpt } = ask;
+        const message = ask.message as MsgId;
+        const dsn: DsnRequest = ask.dsn;
+        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask.helo), sender, rcpt, dsn });
+        return;
+      }
+      case "commit": {
+        if (this.#queue === null) return connection.answer({ kind: "commit", result: "unknown" });
+        this.#commits.set(ask.message, connection);
+        const commit = { kind: "commit", message: ask.message as MsgId, size: ask.size } as const;
+        if (body === null) this.#queue.send(commit);
+        else this.#queue.send(commit, body);
+        return;
+      }
+    }
+  }
+
+  #dealTo(connection: Connection): void {
+    const id = this.#ids.pop();
+    if (id !== undefined) return connection.answer({ kind: "message", id });
+    if (this.#queue === null) return connection.answer({ kind: "message", id: null });
+    this.#wantIds.push(connection);
+  }
+
+  #body(connection: Connection, message: string, bytes: Uint8Array): void {
+    if (this.#queue === null) return;
+    if (this.#queue.send({ kind: "body", message: message as MsgId }, bytes)) return;
+    this.#congested.add(connection);
+    connection.hold(true);
+  }
+
+  /** The queue keeps up again. */
+  #relax(): void {
+    const held = [...this.#congested];
+    this.#congested.clear();
+    for (const connection of held) connection.hold(false);
+  }
+
+  #fromQueue(message: QueueToSmtpIn): void {
+    switch (message.kind) {
+      case "dealt": {
+        this.#ids.push(...message.messages);
+        for (const connection of this.#wantIds.splice(0)) this.#dealTo(connection);
+        return;
+      }
+      case "held":
+        return this.#settle(message.request, replies.recipientOk);
+      case "committed":
+        return this.#committed(message.message, "committed");
+      case "commitFailed":
+        return this.#committed(message.message, message.cause);
+      case "paused":
+        this.#paused = message.paused;
+    }
+  }
+
+  #settle(request: number, reply: Reply): void {
+    const connection = this.#recipients.get(request);
+    if (connection === undefined) return;
+    this.#recipients.delete(request);
+    connection.answer({ kind: "recipient", reply });
+  }
+
+  #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
+    const connection = this.#commits.get(message);
+    if (connection === undefined) return;
+    this.#commits.delete(message);
+    connection.answer({ kind: "commit", result });
+  }
+
+  #failRecipients(): void {
+    const waiting = [...this.#recipients.values()];
+    this.#recipients.clear();
+    for (const connection of waiting) connection.answer({ kind: "recipient", reply: replies.senderUnavailable });
+  }
+
+  #closed(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return;
+    this.#congested.delete(connection);
+    if (connection.request !== null) this.#recipients.delete(connection.request);
+    const waiting = this.#wantIds.indexOf(connection);
+    if (waiting >= 0) this.#wantIds.splice(waiting, 1);
+    this.#stopping?.();
+  }
+
+  /** One timer for all sessions: a timer each would cost more than the sessions themselves. */
+  #sweep(): void {
+    const at = this.#ports.clock.now();
+    for (const connection of [...this.#connections]) connection.tick(at);
+    this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
+  }
+}
+
+/** What a connection asks of its role. */
+interface ConnectionOwner {
+  /** `body` is the last piece of the message, not sent yet, when `ask` is a commit. */
+  ask(ask: SessionAsk, body: Uint8Array | null): void;
+  body(message: string, bytes: Uint8Array): void;
+  rollback(message: string): void;
+  closed(): void;
+}
+
+/** One connection: a socket and its session. */
+class Connection {
+  readonly #ports: SmtpInPorts;
+  readonly #stream: Stream;
+  readonly #listener: Listener;
+  readonly #owner: ConnectionOwner;
+  readonly #session: ServerSession;
+  readonly #address: string;
+  /** Number of the open question to lookup. */
+  request: number | null = null;
+  readonly #events: SessionEvent[] = [];
+  #isStepping = false;
+  #isPaused = false;
+  #isHeld = false;
+  #isOver = false;
+
+  constructor(ports: SmtpInPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+    this.#ports = ports;
+    this.#stream = stream;
+    this.#listener = listener;
+    this.#owner = owner;
+    this.#address = peerText(stream);
+    this.#session = new ServerSession({
+      session: sessionName(ports.random),
+      hostname: listener.hostname,
+      limits: ports.limits,
+      local: listener.kind === "socket",
+      zone: (at) => ports.clock.zone(at),
+    });
+  }
+
+  start(): void {
+    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    this.#stream.attach({
+      data: (bytes) => this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes }),
+      drain: () => this.#flow(),
+      end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
+      close: () => {
+        this.step({ kind: "eof", at: this.#ports.clock.now() });
+        this.#isOver = true;
+        this.#owner.closed();
+      },
+    });
+  }
+
+  origin(helo: string): Origin {
+    const { hostname, tag, kind } = this.#listener;
+    return {
+      address: this.#address,
+      hostname: kind === "socket" ? hostname : "<unknown>",
+      helo,
+      smtpName: hostname,
+      tag,
+      username: "",
+      tls: false,
+    };
+  }
+
+  answer(answer: Extract<SessionEvent, { kind: "answer" }>["answer"]): void {
+    this.step({ kind: "answer", at: this.#ports.clock.now(), answer });
+  }
+
+  tick(at: number): void {
+    const deadline = this.#session.deadline;
+    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+  }
+
+  /** Stops reading while the queue is behind. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#flow();
+  }
+
+  drop(): void {
+    this.#stream.destroy();
+  }
+
+  /** An answer that comes while effects are still being carried out waits for the last of them. */
+  step(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      if (!this.#isOver) this.#perform(this.#session.step(next));
+    }
+    this.#isStepping = false;
+    this.#flow();
+  }
+
+  #perform(effects: readonly SessionEffect[]): void {
+    let piece: Extract<SessionEffect, { kind: "body" }> | null = null;
+    for (const effect of effects) {
+      // The last piece travels with the commit: one message to the queue instead of two.
+      if (piece !== null && !(effect.kind === "ask" && effect.ask.kind === "commit")) {
+        this.#owner.body(piece.message, piece.bytes);
+        piece = null;
+      }
+      switch (effect.kind) {
+        case "write":
+          if (!this.#stream.write(effect.bytes)) this.#flow();
+          break;
+        case "ask":
+          this.#owner.ask(effect.ask, piece?.bytes ?? null);
+          piece = null;
+          break;
+        case "body":
+          piece = effect;
+          break;
+        case "rollback":
+          this.#owner.rollback(effect.message);
+          break;
+        case "close":
+          this.#stream.end();
+          break;
+        case "log":
+          this.#ports.log(effect.event);
+      }
+    }
+    if (piece !== null) this.#owner.body(piece.message, piece.bytes);
+  }
+
+  /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. */
+  #flow(): void {
+    const pause = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
+    if (pause === this.#isPaused) return;
+    this.#isPaused = pause;
+    if (pause) this.#stream.pause();
+    else this.#stream.resume();
+  }
+}
+
+function peerText(stream: Stream): string {
+  const { remote } = stream;
+  if (remote.kind === "unix") return "local";
+  return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+function sessionName(random: Random): string {
+  const half = () => random.u32().toString(16).padStart(8, "0");
+  return half() + half();
+}

@@ -1,0 +1,52 @@
+/** What the supervisor and a role say to each other, over the IPC channel that every role is born with. */
+
+import type { LogPriority } from "../port.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Grant, Role } from "./privilege.ts";
+
+/** What a role is told first. */
+export interface Init {
+  readonly kind: "init";
+  /** The row that the role has to find itself holding. */
+  readonly grant: Grant;
+  readonly policy: Policy;
+  /** Descriptors handed over, and which `Policy.listeners` each one is for. -1 is the control socket. */
+  readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
+  readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
+  /** Directory of the queue's files. */
+  readonly spool: string;
+  /** Name of this instance, such as `smtp-in#1`: what peers call it. */
+  readonly name: string;
+}
+
+/** supervisor to role. */
+export type ToRole =
+  | Init
+  /** One end of a connection to another role comes with this. `key` tells agents apart. */
+  | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
+  /** Everybody is there: accept connections. */
+  | { readonly kind: "serve" }
+  /** Finish what is in hand within `graceMs`, then exit. */
+  | { readonly kind: "stop"; readonly graceMs: number };
+
+/** What an agent is to be started for; the supervisor finds the directory itself. */
+export interface AgentRequest {
+  readonly key: string;
+  /** Name of the action whose mail the agent writes. */
+  readonly action: string;
+  readonly user: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** role to supervisor. */
+export type FromRole =
+  | { readonly kind: "ready" }
+  | { readonly kind: "serving" }
+  /** delivery has mail for this account and no agent. */
+  | ({ readonly kind: "needAgent" } & AgentRequest)
+  /** lookup has found this account in a userbase: only such accounts get agents. */
+  | { readonly kind: "mayDeliver"; readonly uid: number; readonly gid: number; readonly home: string }
+  /** `smtpctl stop`. */
+  | { readonly kind: "stopDaemon" };

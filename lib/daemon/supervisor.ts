@@ -1,0 +1,252 @@
+/** The supervisor: binds sockets, starts each role with exactly its row of the privilege table, joins roles to each
+ * other, restarts what dies, and stops everything in order. It never touches mail. */
+
+import { join } from "@std/path";
+import { Fault } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import type { Child, LogPriority } from "../port.ts";
+import { hostClock, hostRandom } from "../host/clock.ts";
+import { type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
+import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
+import { prepareLaunch } from "../host/launch.ts";
+import { spawnChild } from "../host/process.ts";
+import type { Policy } from "../policy/policy.ts";
+import { AgentHouse } from "./agent_house.ts";
+import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
+import { RoleProcess } from "./role_process.ts";
+import type { FromRole, Init } from "./supervision.ts";
+import { isLinked } from "./wiring.ts";
+
+/** How long roles may take to finish what is in hand at a stop, ms. */
+export const stopGraceMs = 10_000;
+
+/** What to run. */
+export interface DaemonOptions {
+  readonly policy: Policy;
+  readonly premises: Premises;
+  readonly controlSocket: string;
+  readonly submitSocket: string;
+  /** How many smtp-in processes share the listening sockets. */
+  readonly smtpIns: number;
+  readonly log: Log;
+  readonly logStyle: "text" | "json";
+  readonly logLeast: LogPriority;
+  /** Something that makes going on useless, before the daemon was ready. */
+  readonly failed: (reason: string) => void;
+  /** Every listener accepts. */
+  readonly ready: () => void;
+  /** `smtpctl stop`. */
+  readonly stopRequested: () => void;
+}
+
+/** A running daemon. */
+export class Supervisor {
+  readonly #options: DaemonOptions;
+  readonly #roles: { readonly role: StandingRole; readonly process: RoleProcess }[] = [];
+  readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
+  readonly #agents: AgentHouse;
+  #control: HeldSocket | null = null;
+  #serving = new Set<string>();
+  #isReady = false;
+  #isStopping = false;
+  #pairs = 0;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#agents = new AgentHouse({
+      policy: options.policy,
+      premises: options.premises,
+      log: options.log,
+      start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
+    });
+  }
+
+  /** Binds every socket and starts every role. Faults say what could not be had. */
+  async start(): Promise<void> {
+    const { policy, premises, controlSocket, submitSocket } = this.#options;
+    this.#prepareDirectories();
+    removeIfPresent(controlSocket);
+    removeIfPresent(submitSocket);
+    this.#control = await holdSocket({ kind: "unix", path: controlSocket });
+    setMode(controlSocket, 0o600);
+    for (const [listener, spec] of policy.listeners.entries()) {
+      const at = spec.kind === "socket"
+        ? { kind: "unix", path: submitSocket } as const
+        : { kind: "inet", ip: spec.address, port: spec.port } as const;
+      this.#held.push({ socket: await holdSocket(at), listener });
+    }
+    // Anybody on this machine may submit mail; only the owner may control the daemon.
+    setMode(submitSocket, 0o666);
+    for (const grant of standingGrants(policy, premises)) {
+      const count = grant.role === "smtp-in" ? this.#options.smtpIns : 1;
+      for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
+    }
+    for (const { process } of this.#roles) process.start();
+  }
+
+  /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
+      const these = this.#roles.filter((one) => one.role === role);
+      await Promise.all(these.map((one) => one.process.stop(stopGraceMs)));
+      if (role === "delivery") await this.#agents.stop(stopGraceMs);
+    }
+    removeIfPresent(this.#options.controlSocket);
+    removeIfPresent(this.#options.submitSocket);
+  }
+
+  #addRole(grant: Grant, name: string): void {
+    const role = grant.role as StandingRole;
+    const sockets = this.#socketsOf(role);
+    const process = new RoleProcess(name, {
+      clock: hostClock,
+      log: this.#options.log,
+      spawn: () => this.#launch(name, grant, sockets.map((one) => one.fd)),
+      restart: true,
+      init: this.#initOf(grant, name, sockets),
+      started: () => this.#join(role, process),
+      received: (message) => this.#received(role, process, message),
+      failed: (reason) => this.#failed(reason),
+    });
+    this.#roles.push({ role, process });
+  }
+
+  #prepareDirectories(): void {
+    const { state, spool, accounts } = this.#options.premises;
+    // With accounts of their own, roles and users have to reach their sockets and scripts below the state directory.
+    const isShared = accounts !== null;
+    const run = join(state, "run");
+    prepareDirectory({ path: state, mode: isShared ? 0o711 : 0o700, owner: null });
+    prepareDirectory({ path: run, mode: isShared ? 0o711 : 0o700, owner: null });
+    emptyDirectory(run);
+    prepareDirectory({ path: spool, mode: 0o700, owner: accounts?.smtpq ?? null });
+    // Anybody may leave a message, nobody may see or take another's: write and sticky, no read.
+    prepareDirectory({ path: join(state, "offline"), mode: isShared ? 0o1733 : 0o700, owner: null });
+  }
+
+  #launch(name: string, grant: Grant, fds: readonly number[]): Child {
+    const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
+    const { argv, env } = prepareLaunch(join(this.#options.premises.state, "run"), scriptName(name), {
+      role: grant.role,
+      flags: denoFlags(grant),
+      account,
+      module: new URL("./role_main.ts", import.meta.url).href,
+      args: [name],
+    });
+    return spawnChild(argv, env, fds);
+  }
+
+  #initOf(grant: Grant, name: string, sockets: readonly { readonly fd: number; readonly listener: number }[]): Init {
+    const { policy, premises, logStyle, logLeast } = this.#options;
+    return {
+      kind: "init",
+      grant,
+      policy,
+      // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
+      sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
+      log: { style: logStyle, least: logLeast },
+      spool: premises.spool,
+      name,
+    };
+  }
+
+  #socketsOf(role: StandingRole): readonly { readonly fd: number; readonly listener: number }[] {
+    if (role === "smtp-in") return this.#held.map(({ socket, listener }) => ({ fd: socket.fd, listener }));
+    if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: -1 }];
+    return [];
+  }
+
+  /** Joins a role that has just started to each of its peers that runs. */
+  #join(role: StandingRole, process: RoleProcess): void {
+    for (const other of this.#roles) {
+      if (other.process === process || !other.process.isRunning || !isLinked(role, other.role)) continue;
+      this.#pair((near, far) => {
+        process.send({ kind: "peer", role: other.role, name: other.process.name, key: "" }, near);
+        other.process.send({ kind: "peer", role, name: process.name, key: "" }, far);
+      });
+    }
+    if (this.#isReady) process.send({ kind: "serve" });
+  }
+
+  #pair(give: (near: unknown, far: unknown) => void): void {
+    const path = join(this.#options.premises.state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
+    socketPair(path).then(
+      ([near, far]) => give(near, far),
+      (error) => this.#failed(error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  #received(role: StandingRole, process: RoleProcess, message: FromRole): void {
+    switch (message.kind) {
+      case "ready":
+        return this.#serveWhenReady();
+      case "serving":
+        this.#serving.add(process.name);
+        return this.#announceWhenServing();
+      case "needAgent":
+        if (role === "delivery") this.#agents.need(message);
+        return;
+      case "mayDeliver":
+        if (role === "lookup") this.#agents.allow(message);
+        return;
+      case "stopDaemon":
+        if (role === "queue") this.#options.stopRequested();
+    }
+  }
+
+  #serveWhenReady(): void {
+    if (this.#isReady || !this.#roles.every((one) => one.process.isReady)) return;
+    this.#isReady = true;
+    for (const { process } of this.#roles) process.send({ kind: "serve" });
+  }
+
+  #announceWhenServing(): void {
+    const waiting = this.#roles.some((one) => one.role === "smtp-in" && !this.#serving.has(one.process.name));
+    if (!waiting && this.#serving.size === this.#options.smtpIns) this.#options.ready();
+  }
+
+  #startAgent(grant: Grant, key: string, received: (message: FromRole) => void, ended: () => void): RoleProcess {
+    const process: RoleProcess = new RoleProcess(`agent#${key}`, {
+      clock: hostClock,
+      log: this.#options.log,
+      spawn: () => this.#launch(`agent-${key}`, grant, []),
+      restart: false,
+      init: this.#initOf(grant, `agent#${key}`, []),
+      started: () => {
+        const delivery = this.#roles.find((one) => one.role === "delivery")?.process;
+        this.#pair((near, far) => {
+          process.send({ kind: "peer", role: "delivery", name: "delivery", key: "" }, near);
+          delivery?.send({ kind: "peer", role: "agent", name: process.name, key }, far);
+        });
+      },
+      received,
+      failed: ended,
+    });
+    process.start();
+    return process;
+  }
+
+  #failed(reason: string): void {
+    if (this.#isStopping) return;
+    if (!this.#isReady) return this.#options.failed(reason);
+    this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
+  }
+}
+
+/** True when a daemon answers on the control socket. */
+export async function isRunning(controlSocket: string): Promise<boolean> {
+  try {
+    const stream = await hostDialer.dial({ kind: "unix", path: controlSocket }, { timeoutMs: 1000 });
+    stream.destroy();
+    return true;
+  } catch (error) {
+    if (error instanceof Fault) return false;
+    throw error;
+  }
+}
+
+/** Name of a role's script: one file for each process, since their flags may differ. */
+function scriptName(name: string): string {
+  return name.replace(/[^\w-]/g, "_").slice(0, 100);
+}

@@ -1,0 +1,99 @@
+/** How a role's process is started: through a generated script that runs Deno with exactly the flags of its row.
+ *
+ * The script is not a convenience. node:child_process adds a flag that grants every permission whenever Deno's own
+ * path stands in a child's arguments; a script hides the path from it. */
+
+import { chmodSync, existsSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { Fault } from "../fault.ts";
+
+/** What a process is to be. */
+export interface Launch {
+  /** The role's word on the command line. */
+  readonly role: string;
+  /** Flags of `deno run`. */
+  readonly flags: readonly string[];
+  /** Whose rights it runs with; null for ours. `groups` also gives the account's supplementary groups. */
+  readonly account:
+    | { readonly name: string; readonly uid: number; readonly gid: number; readonly groups: boolean }
+    | null;
+  /** Module to run, a file URL, and words to it. */
+  readonly module: string;
+  readonly args: readonly string[];
+}
+
+/** Writes the script for a launch into `directory` under `name` and returns the command and the environment to
+ * start it with. */
+export function prepareLaunch(
+  directory: string,
+  name: string,
+  launch: Launch,
+): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
+  const path = join(directory, name);
+  const words = [Deno.execPath(), "run", ...launch.flags, fileURLToPath(launch.module), ...launch.args];
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, `#!/bin/sh\nexec ${words.map(quote).join(" ")}\n`, { mode: 0o755 });
+  chmodSync(temporary, 0o755);
+  renameSync(temporary, path);
+  return { argv: launch.account === null ? [path] : [...asAccount(launch.account), path], env: childEnvironment() };
+}
+
+function asAccount(account: NonNullable<Launch["account"]>): readonly string[] {
+  const program = ["/usr/bin/setpriv", "/bin/setpriv"].find((one) => existsSync(one));
+  if (program === undefined) {
+    throw new Fault("notFound", "Cannot change to another account: setpriv is missing; install util-linux");
+  }
+  return [
+    program,
+    `--reuid=${account.groups ? account.name : account.uid}`,
+    `--regid=${account.gid}`,
+    account.groups ? "--init-groups" : "--clear-groups",
+    "--no-new-privs",
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+    "--",
+  ];
+}
+
+/** The whole environment of a role. SIGUSR1 would open the inspector of a process that listens for it. */
+function childEnvironment(): Record<string, string> {
+  const env: Record<string, string> = {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    DENO_DIR: cacheDirectory(),
+    DENO_NO_UPDATE_CHECK: "1",
+    NODE_OPTIONS: "--disable-sigusr1",
+    NO_COLOR: "1",
+  };
+  const zone = Deno.env.get("TZ");
+  if (zone !== undefined) env["TZ"] = zone;
+  return env;
+}
+
+/** Where Deno keeps what it has compiled and fetched. */
+function cacheDirectory(): string {
+  const set = Deno.env.get("DENO_DIR");
+  if (set !== undefined && set !== "") return set;
+  const cache = Deno.env.get("XDG_CACHE_HOME");
+  const home = Deno.env.get("HOME") ?? "/root";
+  return join(cache !== undefined && cache !== "" ? cache : join(home, ".cache"), "deno");
+}
+
+/** The first path among Deno, its cache and our sources that an account other than ours could not reach; null when
+ * all can be. Looks at the permission bits for others on each step of the way. */
+export function unreachableForOthers(module: string): string | null {
+  for (const path of [Deno.execPath(), cacheDirectory(), fileURLToPath(module)]) {
+    for (let at = dirname(path); at !== "/"; at = dirname(at)) {
+      const mode = statSync(at, { throwIfNoEntry: false })?.mode;
+      if (mode !== undefined && (mode & 0o001) === 0) return at;
+    }
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+    if (mode !== undefined && (mode & 0o004) === 0) return path;
+  }
+  return null;
+}
+
+/** One word for sh(1). */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,37 @@
+/** Where log lines go: standard error, which a service manager keeps. */
+
+import { writeSync } from "node:fs";
+import type { LogPriority, LogSink } from "../port.ts";
+
+const ranks: Record<LogPriority, number> = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
+
+/** Lines to standard error, gathered for up to a millisecond so that a busy daemon does not write each by itself.
+ * Lines less urgent than `least` are dropped. */
+export function stderrSink(least: LogPriority): LogSink {
+  let waiting = "";
+  const flush = () => {
+    const text = waiting;
+    waiting = "";
+    writeAll(text);
+  };
+  return {
+    write(priority, line) {
+      if (ranks[priority] > ranks[least]) return;
+      if (waiting === "") setTimeout(flush, 1);
+      waiting += `${line}\n`;
+      if (waiting.length > 65_536 || ranks[priority] <= 4) flush();
+    },
+  };
+}
+
+const encoder = new TextEncoder();
+
+function writeAll(text: string): void {
+  const bytes = encoder.encode(text);
+  let at = 0;
+  try {
+    while (at < bytes.length) at += writeSync(2, bytes, at);
+  } catch {
+    // Nobody reads standard error any more, or it is full: mail goes on without a log.
+  }
+}

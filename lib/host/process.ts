@@ -1,0 +1,65 @@
+/** Child processes with an IPC channel, for the supervisor. */
+
+import process from "node:process";
+import { spawn } from "node:child_process";
+import type { Child } from "../port.ts";
+import { Fault } from "../fault.ts";
+
+/** Starts `argv` with exactly `env`, an IPC channel on descriptor 3 and `fds` from descriptor 4 on.
+ * argv must not hold Deno's own path: node:child_process would then add a flag that grants every permission. */
+export function spawnChild(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  fds: readonly number[],
+): Child {
+  const [program, ...args] = argv;
+  if (program === undefined) throw new Fault("notFound", "Cannot start a role: no program given");
+  if (argv.some((word) => word.includes(Deno.execPath()))) {
+    throw new Fault("denied", "Cannot start a role: its command names Deno itself and would hold every permission");
+  }
+  const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc", ...fds] });
+  return {
+    pid: child.pid ?? -1,
+    send(message, handle) {
+      if (!child.connected) return;
+      // The types ask for node's own handle classes; the caller passes what this room made.
+      child.send(message as object, handle as never, () => {});
+    },
+    onMessage: (take) => void child.on("message", take),
+    onExit(run) {
+      let ended = false;
+      const once = (code: number | null, signal: string | null) => {
+        if (ended) return;
+        ended = true;
+        run({ code, signal });
+      };
+      child.on("exit", once);
+      child.on("error", () => once(127, null));
+    },
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+/** What a role sees of its parent. */
+export interface Parent {
+  send(message: unknown): void;
+  /** `handle` is a socket when one came along. */
+  onMessage(take: (message: unknown, handle: unknown) => void): void;
+  /** The supervisor is gone: nobody is left to serve. */
+  onLost(run: () => void): void;
+}
+
+/** The parent at the other end of our IPC channel; null when there is none. */
+export function parentProcess(): Parent | null {
+  if (process.send === undefined) return null;
+  return {
+    send: (message) => void process.send?.(message),
+    onMessage: (take) => void process.on("message", take),
+    onLost: (run) => void process.on("disconnect", run),
+  };
+}
+
+/** Ends this process. */
+export function endProcess(status: number): never {
+  Deno.exit(status);
+}

@@ -1,0 +1,82 @@
+/** The daemon's directories and sockets on disk, and what the system says of accounts and interfaces. */
+
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { Fault } from "../fault.ts";
+
+/** A directory as it has to be. Owner null means ours. */
+export interface DirectorySpec {
+  readonly path: string;
+  readonly mode: number;
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+}
+
+/** Makes a directory and those above it, and gives it its mode and owner. Fault `denied` or `io`. */
+export function prepareDirectory(spec: DirectorySpec): void {
+  try {
+    mkdirSync(spec.path, { recursive: true, mode: spec.mode });
+    const now = lstatSync(spec.path);
+    if (!now.isDirectory()) throw new Fault("io", `Cannot use ${spec.path}: it is not a directory`);
+    if (spec.owner !== null && (now.uid !== spec.owner.uid || now.gid !== spec.owner.gid)) {
+      chownSync(spec.path, spec.owner.uid, spec.owner.gid);
+    }
+    if ((now.mode & 0o7777) !== spec.mode) chmodSync(spec.path, spec.mode);
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Fault("denied", `Cannot prepare ${spec.path}: ${codeOf(error)}`, { cause: error });
+  }
+}
+
+/** Empties a directory of what an earlier life left: scripts and socket names, no mail. */
+export function emptyDirectory(path: string): void {
+  for (const name of readdirSync(path)) removeIfPresent(`${path}/${name}`);
+}
+
+/** Removes a file or socket; nothing happens when there is none. */
+export function removeIfPresent(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") {
+      throw new Fault("denied", `Cannot remove ${path}: ${codeOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** Sets the permission bits of a socket. */
+export function setMode(path: string, mode: number): void {
+  chmodSync(path, mode);
+}
+
+/** Text of a file; null when there is none or we may not read it. */
+export function readTextIfPresent(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** Our interfaces' addresses, for `listen on lo` and `<localhost>`. */
+export function interfaceAddresses(): readonly { readonly name: string; readonly address: string }[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).map(({ address }) => ({ name, address: address.replace(/%.*$/, "") }))
+  );
+}
+
+/** A system account by name, from the text of passwd(5); null when there is none. */
+export function findAccount(
+  passwd: string,
+  name: string,
+): { readonly name: string; readonly uid: number; readonly gid: number } | null {
+  for (const line of passwd.split("\n")) {
+    const [user, , uid, gid] = line.split(":");
+    if (user === name && uid !== undefined && gid !== undefined) return { name, uid: Number(uid), gid: Number(gid) };
+  }
+  return null;
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error) return String(error.code);
+  return error instanceof Error ? error.message : String(error);
+}
