@@ -7,6 +7,7 @@ import { assert, Fault } from "../fault.ts";
 import { defuse } from "../policy/format.ts";
 import type { Clock, Disk, DiskFile, Random } from "../port.ts";
 import { DirSync } from "./dir_sync.ts";
+import type { StoreFailure } from "./outcome.ts";
 
 /** Where one message goes. */
 export interface MaildirRequest {
@@ -31,8 +32,8 @@ export interface MaildirSink {
 }
 
 /** Why a message could not be stored, in the words of the agent's answer. */
-export interface StoreFailure {
-  readonly cause: "noSpace" | "io" | "denied" | "malformed";
+export interface NotStored {
+  readonly cause: StoreFailure;
   readonly text: string;
 }
 
@@ -202,7 +203,7 @@ export function hostPart(hostname: string): string {
 
 /** What to tell the delivery role about an error of `open`, `write` or `commit`. What is no Fault is our bug and is
  * thrown on. */
-export function storeFailure(error: unknown): StoreFailure {
+export function storeFailure(error: unknown): NotStored {
   if (!(error instanceof Fault)) throw error;
   switch (error.kind) {
     case "noSpace":

@@ -1,11 +1,12 @@
 /** Local delivery, planned: what is to be written where, for one envelope. Pure; maildir.ts writes. */
 
+import { scrub } from "../event_log.ts";
 import { formatMailbox, formatPath, type Mailbox, type ReversePath } from "../mail/address.ts";
-import { expandPieces, type FormatValues } from "../policy/format.ts";
+import { checkFormat, expandPieces, type FormatValues, staticPrefix } from "../policy/format.ts";
 import type { LocalAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { folderOf, type MaildirRequest } from "./maildir.ts";
-import type { Outcome } from "./outcome.ts";
+import { misconfigured, type Outcome } from "./outcome.ts";
 
 /** The recipient's entry in the userbase. */
 export interface MailUser {
@@ -33,8 +34,9 @@ export type MaildirPlan =
 /** Path of a `maildir` action that gives none. */
 export const maildirDefault = "~/Maildir";
 
-/** Plans one delivery. Refused for good are: uid 0; a path that cannot be expanded for this envelope, is not absolute,
- * has a `.` or `..`, or has a segment that came out empty. */
+/** Plans one delivery. Refused for good are uid 0, and envelopes whose addresses make a path with a `.` or `..`, with a
+ * segment that came out empty, or a range outside its value. A template or a home that is wrong for all envelopes
+ * delays: somebody can put it right. */
 export function planMaildir(
   envelope: Envelope,
   action: LocalAction,
@@ -45,7 +47,11 @@ export function planMaildir(
     // What strangers send is never written with root's rights.
     return refuse("5.3.0", `delivery as root is not allowed: ${user.name}`);
   }
-  const path = maildirPath(action.method.path ?? maildirDefault, {
+  const template = action.method.path ?? maildirDefault;
+  if (staticPrefix(template, { username: user.name, directory: user.home }) === null) {
+    return { kind: "refuse", outcome: misconfigured(whyNoPrefix(template, action, user)) };
+  }
+  const path = maildirPath(template, {
     sender: withoutSlash(envelope.sender),
     rcpt: withoutSlash(envelope.rcpt),
     dest: withoutSlash(envelope.dest),
@@ -53,7 +59,7 @@ export function planMaildir(
     directory: user.home,
     subAddressDelimiter: conditions.subAddressDelimiter,
   });
-  if (path.kind === "error") return refuse("5.3.5", `Maildir path of action "${action.name}": ${path.message}`);
+  if (path.kind === "error") return refuse("5.2.0", `Maildir path of action "${action.name}": ${path.message}`);
   return {
     kind: "write",
     request: {
@@ -65,17 +71,9 @@ export function planMaildir(
 }
 
 /** The fields that final delivery adds, CRLF line ends. RFC 5321 §4.4: Return-Path, `<>` for the null path.
- * Delivered-To is what `findLoop` looks for when the message comes back. */
+ * Delivered-To is what the scan for loops looks for when the message comes back. */
 export function deliveryFields(envelope: Pick<Envelope, "sender" | "rcpt">): string {
   return `Return-Path: ${formatPath(envelope.sender)}\r\nDelivered-To: ${formatMailbox(envelope.rcpt)}\r\n`;
-}
-
-/** Has this message been delivered for this envelope before? `deliveredTo` holds the values of its Delivered-To fields.
- * Domains compare without case, and so do local parts: a loop that changes case is one too. */
-export function findLoop(deliveredTo: readonly string[], envelope: Pick<Envelope, "rcpt" | "dest">): Outcome | null {
-  const own = [formatMailbox(envelope.rcpt).toLowerCase(), formatMailbox(envelope.dest).toLowerCase()];
-  const met = deliveredTo.some((value) => own.includes(value.trim().toLowerCase()));
-  return met ? { kind: "failed", enhanced: "5.4.6", text: "Loop detected", by: "" } : null;
 }
 
 /** How many deliveries run at once. */
@@ -127,7 +125,13 @@ export class MdaLimits {
 }
 
 function refuse(enhanced: string, text: string): MaildirPlan {
-  return { kind: "refuse", outcome: { kind: "failed", enhanced, text, by: "" } };
+  return { kind: "refuse", outcome: { kind: "failed", enhanced, text: scrub(text), by: "" } };
+}
+
+function whyNoPrefix(template: string, action: LocalAction, user: MailUser): string {
+  const wrong = checkFormat(template);
+  if (wrong !== null) return `Maildir path of action "${action.name}": ${wrong}`;
+  return `Maildir path of action "${action.name}" is not absolute and plain for user ${user.name}, home "${user.home}"`;
 }
 
 /** Expands, checks and normalises the path. An address must not lead out of the directories that the template names:
@@ -150,7 +154,6 @@ function maildirPath(
     if (text === "." || text === "..") return { kind: "error", message: `it contains "${text}"` };
     if (text !== "") segments.push(text);
   }
-  if (!marked.startsWith("/")) return { kind: "error", message: "it is not absolute" };
   if (segments.length === 0) return { kind: "error", message: "it is the root directory" };
   return { kind: "ok", text: "/" + segments.join("/") };
 }

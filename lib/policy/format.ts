@@ -303,7 +303,7 @@ function knownValue(
     : part.token === "user.directory"
     ? known.directory
     : undefined;
-  if (value === undefined) return null;
+  if (value === undefined || value === "") return null;
   // A modifier of a known value could need the delimiter; such a segment counts as not known.
   return part.cut === null && part.modifiers.length === 0
     ? part.token === "user.directory" ? value.replace(/(?<=.)\/+$/, "") : defuse(value)

@@ -199,6 +199,7 @@ Deno.test("staticPrefix() is the part that the recipient cannot change", () => {
       ["~/Maildir", home, "/home/ann/Maildir"],
       ["%{user.directory}/M", home, "/home/ann/M"],
       ["~/Maildir", {}, null],
+      ["~/Maildir", { directory: "" }, null],
       ["/m/%{user.username}", home, "/m/ann"],
       ["/m/%{user.username}/%{rcpt.domain}/x", home, "/m/ann"],
       ["/m/%{user.username:raw}/x", home, "/m"],
