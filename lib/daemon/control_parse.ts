@@ -13,8 +13,10 @@ import {
   type Subsystem,
 } from "./control.ts";
 
-/** The `error` form of an answer: what a bad line is to be answered with. */
-export type ControlError = Extract<ControlAnswer, { readonly kind: "error" }>;
+/** A request, or what is wrong with the line: the message of an answer with code `badRequest`. */
+export type ParsedRequest =
+  | { readonly kind: "request"; readonly request: ControlRequest }
+  | { readonly kind: "error"; readonly message: string };
 
 /** Longest answer line, octets: a piece of content in base64 fits. */
 export const controlAnswerMax = 1024 * 1024;
@@ -60,30 +62,24 @@ export class ControlLines {
   }
 }
 
-/** Reads the first line of a connection. Null when smtpctl speaks our version, else the answer to give before closing. */
-export function parseControlHello(line: string): ControlError | null {
+/** Reads the first line of a connection: the version that smtpctl speaks. Null when the line is no hello. */
+export function parseControlHello(line: string): number | null {
   const value = parseObject(line);
-  if (value === null || value.kind !== "hello" || typeof value.version !== "number") {
-    return badRequest("the first line has to be a hello");
-  }
-  if (value.version === controlVersion) return null;
-  return {
-    kind: "error",
-    code: "incompatible",
-    message: `incompatible smtpctl and smtpd: smtpd speaks version ${controlVersion}, smtpctl ${value.version}`,
-  };
+  return value?.kind === "hello" && typeof value.version === "number" ? value.version : null;
 }
 
-/** Reads a request, strictly: unknown kinds, missing, wrong or additional members are errors, with the answer to give. */
-export function parseControlRequest(line: string): ControlRequest | ControlError {
+/** Reads a request, strictly: unknown kinds, missing, wrong or additional members are errors. */
+export function parseControlRequest(line: string): ParsedRequest {
   const value = parseObject(line);
-  if (value === null) return badRequest("a request is one JSON object");
+  if (value === null) return badRequest("A request is one JSON object");
   const { kind } = value;
-  if (typeof kind !== "string" || !Object.hasOwn(members, kind)) return badRequest("unknown request");
+  if (typeof kind !== "string" || !Object.hasOwn(members, kind)) return badRequest("Unknown request");
   const member = members[kind] ?? null;
-  if (Object.keys(value).length !== (member === null ? 1 : 2)) return badRequest(`${kind} has other members`);
+  if (Object.keys(value).length !== (member === null ? 1 : 2)) {
+    return badRequest(`The request ${kind} has other members`);
+  }
   const request = requestOf(kind, member === null ? undefined : value[member]);
-  return request ?? badRequest(`${kind} needs a valid ${member}`);
+  return request === null ? badRequest(`The request ${kind} needs a valid ${member}`) : { kind: "request", request };
 }
 
 /** The line of the hello, with its line end. */
@@ -214,7 +210,7 @@ function isRunState(value: unknown): boolean {
     (value.kind === "inflight" && typeof value.sinceMs === "number") || value.kind === "suspended";
 }
 
-function isErrorCode(value: unknown): value is ControlError["code"] {
+function isErrorCode(value: unknown): value is Extract<ControlAnswer, { kind: "error" }>["code"] {
   return value === "badRequest" || value === "notFound" || value === "already" || value === "failed" ||
     value === "incompatible";
 }
@@ -248,8 +244,8 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function badRequest(message: string): ControlError {
-  return { kind: "error", code: "badRequest", message };
+function badRequest(message: string): ParsedRequest {
+  return { kind: "error", message };
 }
 
 function formatLine(value: ControlHello | ControlRequest | ControlAnswer): string {
