@@ -6,9 +6,12 @@ import type { Envelope, StoredMessage } from "./envelope.ts";
 import { type EvpId, type MsgId, msgIdOfEvp } from "./id.ts";
 import type { DueMark, SpoolChange, SpoolCounts, SpoolFilter, SpoolStore } from "./store.ts";
 
+/** Pieces by number. */
+type Chunks = Map<number, Uint8Array>;
+
 interface Committed {
   readonly stored: StoredMessage;
-  readonly chunks: readonly Uint8Array[];
+  readonly chunks: Chunks;
   readonly envelopes: Map<EvpId, Envelope>;
 }
 
@@ -16,7 +19,7 @@ interface Committed {
 export class MemoryStore implements SpoolStore {
   readonly #capacity: number;
   readonly #messages = new Map<MsgId, Committed>();
-  readonly #incoming = new Map<MsgId, Uint8Array[]>();
+  readonly #incoming = new Map<MsgId, Chunks>();
   #used = 0;
 
   /** `capacity`: octets of content, committed or not, beyond which `apply` rejects with `noSpace`. */
@@ -63,14 +66,14 @@ export class MemoryStore implements SpoolStore {
 
   #addChunk(message: MsgId, seq: number, bytes: Uint8Array, undo: (() => void)[]): void {
     assert(!this.#messages.has(message), "a piece belongs to a message that is not committed");
-    const chunks = this.#incoming.get(message) ?? [];
-    assert(chunks.length === seq, "pieces come in order");
+    const chunks: Chunks = this.#incoming.get(message) ?? new Map();
+    assert(!chunks.has(seq), "a piece comes once");
     this.#incoming.set(message, chunks);
-    chunks.push(bytes.slice());
+    chunks.set(seq, bytes.slice());
     this.#used += bytes.length;
     undo.push(() => {
-      chunks.pop();
-      if (chunks.length === 0) this.#incoming.delete(message);
+      chunks.delete(seq);
+      if (chunks.size === 0) this.#incoming.delete(message);
       this.#used -= bytes.length;
     });
   }
@@ -78,13 +81,17 @@ export class MemoryStore implements SpoolStore {
   #commit(stored: StoredMessage, envelopes: readonly Envelope[], undo: (() => void)[]): void {
     assert(envelopes.length > 0, "a message has an envelope");
     assert(!this.#messages.has(stored.id), "a message is committed once");
-    const chunks = this.#incoming.get(stored.id) ?? [];
+    const chunks: Chunks = this.#incoming.get(stored.id) ?? new Map();
+    if (chunks.size !== stored.chunks) {
+      const pieces = `${chunks.size} of ${stored.chunks} pieces are stored`;
+      throw new Fault("io", `Cannot commit message ${stored.id}: ${pieces}`);
+    }
     const committed = { stored, chunks, envelopes: new Map(envelopes.map((envelope) => [envelope.id, envelope])) };
     this.#incoming.delete(stored.id);
     this.#messages.set(stored.id, committed);
     undo.push(() => {
       this.#messages.delete(stored.id);
-      if (chunks.length > 0) this.#incoming.set(stored.id, chunks);
+      if (chunks.size > 0) this.#incoming.set(stored.id, chunks);
     });
   }
 
@@ -143,7 +150,7 @@ export class MemoryStore implements SpoolStore {
   }
 
   chunk(message: MsgId, seq: number): Promise<Uint8Array | null> {
-    return Promise.resolve(this.#messages.get(message)?.chunks[seq] ?? null);
+    return Promise.resolve(this.#messages.get(message)?.chunks.get(seq) ?? null);
   }
 
   list(filter: SpoolFilter, after: EvpId | null, limit: number): Promise<readonly Envelope[]> {
@@ -201,6 +208,8 @@ function compareDue(a: DueMark, b: DueMark): number {
   return a.id < b.id ? -1 : 1;
 }
 
-function lengthOf(chunks: readonly Uint8Array[]): number {
-  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+function lengthOf(chunks: Chunks): number {
+  let length = 0;
+  for (const chunk of chunks.values()) length += chunk.length;
+  return length;
 }

@@ -55,8 +55,9 @@ export const spoolSql = {
   rollback: "ROLLBACK",
   addMessage: "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
   addChunk: "INSERT INTO chunk VALUES (?, ?)",
-  addIncoming: "INSERT INTO incoming VALUES (?)",
+  addIncoming: "INSERT OR IGNORE INTO incoming VALUES (?)",
   dropIncoming: "DELETE FROM incoming WHERE message = ?",
+  countChunks: "SELECT count(*) FROM chunk WHERE id BETWEEN ? AND ?",
   dropChunks: "DELETE FROM chunk WHERE id BETWEEN ? AND ?",
   dropMessage: "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM envelope WHERE message = ?1) " +
     "RETURNING size, content IS NULL",
@@ -145,12 +146,12 @@ export class SqliteStore implements SpoolStore {
     switch (change.kind) {
       case "chunk": {
         const message = numberOfMsgId(change.message);
-        if (change.seq === 0) this.#sql.addIncoming.run(message);
+        this.#sql.addIncoming.run(message);
         this.#sql.addChunk.run(message * chunkStride + change.seq, change.bytes);
         return;
       }
       case "commit":
-        this.#sql.dropIncoming.run(numberOfMsgId(change.message.id));
+        this.#checkChunks(change.message);
         return this.#commit(change.message, change.envelopes, null);
       case "rollback":
         this.#forget(numberOfMsgId(change.message));
@@ -167,6 +168,14 @@ export class SqliteStore implements SpoolStore {
     }
   }
 
+  #checkChunks(message: StoredMessage): void {
+    const id = numberOfMsgId(message.id);
+    this.#sql.dropIncoming.run(id);
+    const found = Number(this.#sql.countChunks.first(...chunkRange(id))?.[0]);
+    if (found === message.chunks) return;
+    throw new Fault("io", `Cannot commit message ${message.id}: ${found} of ${message.chunks} pieces are stored`);
+  }
+
   #commit(message: StoredMessage, envelopes: readonly Envelope[], content: Uint8Array | null): void {
     assert(envelopes.length > 0, "a message has an envelope");
     const id = numberOfMsgId(message.id);
@@ -180,7 +189,7 @@ export class SqliteStore implements SpoolStore {
   }
 
   #forget(message: number): void {
-    if (this.#sql.dropIncoming.run(message) > 0) this.#dropChunks(message);
+    if (this.#sql.dropIncoming.run(message) > 0) this.#sql.dropChunks.run(...chunkRange(message));
   }
 
   #update(envelope: Envelope): void {
@@ -204,11 +213,7 @@ export class SqliteStore implements SpoolStore {
     const [size, isInChunks] = orphan;
     this.#totals.messages--;
     this.#totals.bytes -= Number(size);
-    if (isInChunks === 1) this.#dropChunks(message);
-  }
-
-  #dropChunks(message: number): void {
-    this.#sql.dropChunks.run(message * chunkStride, message * chunkStride + chunkStride - 1);
+    if (isInChunks === 1) this.#sql.dropChunks.run(...chunkRange(message));
   }
 
   #count(kind: Envelope["kind"], by: number): void {
@@ -317,6 +322,11 @@ export class SqliteStore implements SpoolStore {
 function prepareAll(db: SqlDatabase): Record<keyof typeof spoolSql, SqlStatement> {
   const prepared = Object.entries(spoolSql).map(([name, sql]): [string, SqlStatement] => [name, db.prepare(sql)]);
   return Object.fromEntries(prepared) as Record<keyof typeof spoolSql, SqlStatement>;
+}
+
+/** First and last key that pieces of a message can have. */
+function chunkRange(message: number): [number, number] {
+  return [message * chunkStride, message * chunkStride + chunkStride - 1];
 }
 
 function keyOf(id: EvpId): [number, number] {

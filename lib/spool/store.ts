@@ -7,7 +7,8 @@ import type { EvpId, MsgId } from "./id.ts";
 export type SpoolChange =
   /** A piece of a message that is not committed yet. Pieces come in order from 0. */
   | { readonly kind: "chunk"; readonly message: MsgId; readonly seq: number; readonly bytes: Uint8Array }
-  /** The message is complete: its pieces stand before this, in this batch or an earlier one. At least one envelope. */
+  /** The message is complete: its pieces stand before this, in this batch or an earlier one. At least one envelope.
+   * When a piece is missing, because the batch that held it failed, this fails with an `io` fault. */
   | { readonly kind: "commit"; readonly message: StoredMessage; readonly envelopes: readonly Envelope[] }
   /** Forgets an uncommitted message and its pieces. */
   | { readonly kind: "rollback"; readonly message: MsgId }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Fault } from "../../lib/fault.ts";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import type { Envelope, StoredMessage } from "../../lib/spool/envelope.ts";
 import { evpIdOf, type MsgId, msgIdOf } from "../../lib/spool/id.ts";
@@ -247,6 +248,16 @@ const tests: readonly (readonly [string, (world: StoreUnderTest) => Promise<void
     assert.deepEqual(await snapshot(store, ids), before);
     await store.apply([chunkOf(3, 1), commitOf(3, [sampleEnvelope(3, 1)], 2, 20)]);
     assert.deepEqual(await store.chunk(msgIdOf(3), 1), new Uint8Array(10).fill(1));
+  }],
+  ["does not commit a message that lacks a piece, and forgets it whole when asked to", async ({ store }) => {
+    await store.apply([chunkOf(2, 1)]);
+    const commit = commitOf(2, [sampleEnvelope(2, 1)], 2, 20);
+    const isIo = (error: unknown) => error instanceof Fault && error.kind === "io";
+    await assert.rejects(store.apply([commit]), isIo);
+    await assert.rejects(store.apply([commitOf(3, [sampleEnvelope(3, 1)], 1, 10)]), isIo);
+    await store.apply([{ kind: "rollback", message: msgIdOf(2) }]);
+    assert.equal(await store.has(msgIdOf(2)), false);
+    await store.apply([chunkOf(2, 0), chunkOf(2, 1), commit]);
   }],
   ["forgets what was never committed when it recovers", async ({ store, reopen }) => {
     await store.apply([...sampleMessage(1, [sampleEnvelope(1, 1)]), chunkOf(2, 0), chunkOf(2, 1), chunkOf(3, 0)]);
