@@ -13,10 +13,8 @@ import {
   type Subsystem,
 } from "./control.ts";
 
-/** A request, or what is wrong with the line: the message of an answer with code `badRequest`. */
-export type ParsedRequest =
-  | { readonly kind: "request"; readonly request: ControlRequest }
-  | { readonly kind: "error"; readonly message: string };
+/** The `error` form of an answer: what a bad line is to be answered with. */
+export type ControlError = Extract<ControlAnswer, { readonly kind: "error" }>;
 
 /** Longest answer line, octets: a piece of content in base64 fits. */
 export const controlAnswerMax = 1024 * 1024;
@@ -62,14 +60,22 @@ export class ControlLines {
   }
 }
 
-/** Reads the first line of a connection: the version that smtpctl speaks. Null when the line is no hello. */
-export function parseControlHello(line: string): number | null {
+/** Reads the first line of a connection. Null when smtpctl speaks our version, else the answer to give before closing. */
+export function parseControlHello(line: string): ControlError | null {
   const value = parseObject(line);
-  return value?.kind === "hello" && typeof value.version === "number" ? value.version : null;
+  if (value === null || value.kind !== "hello" || typeof value.version !== "number") {
+    return badRequest("The first line has to be a hello");
+  }
+  if (value.version === controlVersion) return null;
+  return {
+    kind: "error",
+    code: "incompatible",
+    message: "incompatible smtpctl and smtpd: install the same version of both, then restart smtpd",
+  };
 }
 
-/** Reads a request, strictly: unknown kinds, missing, wrong or additional members are errors. */
-export function parseControlRequest(line: string): ParsedRequest {
+/** Reads a request, strictly: unknown kinds, missing, wrong or additional members are errors, with the answer to give. */
+export function parseControlRequest(line: string): ControlRequest | ControlError {
   const value = parseObject(line);
   if (value === null) return badRequest("A request is one JSON object");
   const { kind } = value;
@@ -79,7 +85,7 @@ export function parseControlRequest(line: string): ParsedRequest {
     return badRequest(`The request ${kind} has other members`);
   }
   const request = requestOf(kind, member === null ? undefined : value[member]);
-  return request === null ? badRequest(`The request ${kind} needs a valid ${member}`) : { kind: "request", request };
+  return request ?? badRequest(`The request ${kind} needs a valid ${member}`);
 }
 
 /** The line of the hello, with its line end. */
@@ -210,7 +216,7 @@ function isRunState(value: unknown): boolean {
     (value.kind === "inflight" && typeof value.sinceMs === "number") || value.kind === "suspended";
 }
 
-function isErrorCode(value: unknown): value is Extract<ControlAnswer, { kind: "error" }>["code"] {
+function isErrorCode(value: unknown): value is ControlError["code"] {
   return value === "badRequest" || value === "notFound" || value === "already" || value === "failed" ||
     value === "incompatible";
 }
@@ -244,8 +250,8 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function badRequest(message: string): ParsedRequest {
-  return { kind: "error", message };
+function badRequest(message: string): ControlError {
+  return { kind: "error", code: "badRequest", message };
 }
 
 function formatLine(value: ControlHello | ControlRequest | ControlAnswer): string {
