@@ -7,12 +7,16 @@ import { cdbHash, cdbHeadSize, cdbKeyMax, cdbSizeMax, cdbValueMax } from "./cdb.
 
 const bufferSize = 1024 * 1024;
 
-/** Writes one file: `create`, `add` and `flush` as often as needed, `finish`. After a failure call `abandon`; the
- * file is then the caller's to remove. */
+/** Told of two records with one key. Both are counted from 0, in order of addition. */
+export type DuplicateReport = (first: number, again: number, key: Uint8Array) => void;
+
+/** Writes one file: `create`, `add` and `flush` as often as needed, `writeTables`, `seal`. After a failure call
+ * `abandon`; the file is then the caller's to remove. */
 export class CdbWriter {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #file: DiskFile;
+  readonly #head = new Uint8Array(cdbHeadSize);
   #buffer = new Uint8Array(bufferSize);
   #used = cdbHeadSize;
   /** Octets written, the buffer's not among them. */
@@ -73,31 +77,33 @@ export class CdbWriter {
     this.#used = 0;
   }
 
-  /** Writes the hash tables and the head, and puts all of it on the disk. `duplicate` is told of each record whose
-   * key an earlier one has, both counted from 0; such a record is not reachable. `prepare` runs before the last
-   * sync. Closes the file. */
-  async finish(duplicate: (first: number, again: number) => void, prepare: () => Promise<void>): Promise<void> {
+  /** Writes the hash tables; nothing can be added any more. `duplicate` is told of each record whose key an earlier
+   * one has, both counted from 0; such a record cannot be looked up. */
+  async writeTables(duplicate: DuplicateReport): Promise<void> {
     await this.flush();
     const order = this.#orderByTable();
-    const head = new Uint8Array(cdbHeadSize);
-    const view = new DataView(head.buffer);
+    const head = new DataView(this.#head.buffer);
     let start = 0;
     for (let table = 0; table < 256; table++) {
       let end = start;
       while (end < this.#count && (this.#hashes[order[end]!]! & 255) === table) end++;
       const slots = (end - start) * 2;
-      view.setUint32(table * 8, this.#written + this.#used, true);
-      view.setUint32(table * 8 + 4, slots, true);
+      head.setUint32(table * 8, this.#written + this.#used, true);
+      head.setUint32(table * 8 + 4, slots, true);
       this.#addTable(order.subarray(start, end), slots, duplicate);
       if (this.isFull) await this.flush();
       start = end;
     }
     await this.flush();
+  }
+
+  /** Writes the head and puts all of it on the disk. `prepare` runs before that. Closes the file. */
+  async seal(prepare: () => Promise<void>): Promise<void> {
     this.#file.close();
     // The port has no write at a place, but a second opening begins at the first octet.
     const file = await this.#disk.open(this.#path, { write: true });
     try {
-      await file.write(head);
+      await file.write(this.#head);
       await prepare();
       await file.sync();
     } finally {
@@ -120,7 +126,7 @@ export class CdbWriter {
     return order;
   }
 
-  #addTable(records: Uint32Array, slots: number, duplicate: (first: number, again: number) => void): void {
+  #addTable(records: Uint32Array, slots: number, duplicate: DuplicateReport): void {
     const size = slots * 8;
     this.#reserveBytes(size);
     const taken = new Int32Array(slots).fill(-1);
@@ -132,7 +138,7 @@ export class CdbWriter {
         const other = taken[slot]!;
         if (other < 0) break;
         if (this.#hashes[other] === hash && this.#isSameKey(other, record)) {
-          duplicate(other, record);
+          duplicate(other, record, this.#keyOf(record));
           continue insert;
         }
         if (++slot === slots) slot = 0;

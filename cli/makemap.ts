@@ -1,0 +1,306 @@
+/**
+ * NAME
+ *   makemap - build a table for smtpd
+ *
+ * SYNOPSIS
+ *   makemap [-t type] [-o map] [--json] file
+ *   makemap -U map
+ *   makemap type map < file
+ *
+ * DESCRIPTION
+ *   Reads a text of entries, one a line, and writes them to a map, a cdb file in which smtpd looks keys up at once
+ *   however many there are. The map is made beside its final place and put there in one step: a reader sees the old
+ *   one or the new one. It gets the permissions and the owner of the text.
+ *
+ *   A line is `key value` or `key: value`. Blank lines and lines that begin with # are skipped. A key ends at a blank
+ *   or colon, or is a [...]. Keys are stored in lower case. Keys that occur twice, and lines that make no sense, are
+ *   reported as `file:line: ...`, all of them, and the map stays as it was.
+ *
+ *   A file `-` is standard input. The form with two operands is sendmail's: it reads standard input, and writes
+ *   map.db unless the name ends in .db already.
+ *
+ *   A table of such a map reads in smtpd.conf: table aliases db:/etc/mail/aliases.db
+ *   Maps are also read by tinycdb's cdb(1), and, named *.cdb, by Postfix (cdb:); theirs are read by smtpd.
+ *
+ * OPTIONS
+ *   -t plain    Any key and value. The default.
+ *   -t aliases  Values are lists of users, addresses, "|command", /file, :include:/file and error:NNN text.
+ *   -t set      Keys alone; the whole line is the key.
+ *   -o map      Where to write, instead of file.db.
+ *   -U          Print the entries of a map, key and value divided by a tab.
+ *   -d format   hash, btree or cdb, for compatibility: a cdb file is written in any case.
+ *   -O AliasFile=file
+ *               The text, and type aliases.
+ *   -b i        Do as newaliases does. Other values are ignored.
+ *   -C file     Ignored.
+ *   --json      Print the result as one JSON object.
+ *   -h, --help  Print this page.
+ *
+ * FILES
+ *   file.db     The map made from file.
+ *
+ * EXIT STATUS
+ *   0 on success, 1 when the text has an error or a file cannot be read or written, or the command line is wrong.
+ *
+ * SEE ALSO
+ *   newaliases, smtpd, smtpctl; aliases(5), cdb(5), table(5)
+ *
+ * STANDARDS
+ *   The flags are those of OpenSMTPD's makemap. The format is D. J. Bernstein's cdb, at most 4 GiB.
+ */
+
+import { basename, dirname, join } from "@std/path";
+import { describeError, Fault } from "../lib/fault.ts";
+import { hostDisk } from "../lib/host/disk.ts";
+import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
+import { checkAliasValue } from "../lib/policy/alias_check.ts";
+import { CdbFile } from "../lib/table/cdb.ts";
+import { compileMap, type MapResult } from "../lib/table/compile.ts";
+import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
+
+/** What the entries of a map are. */
+export type MapType = "plain" | "aliases" | "set";
+
+/** A map to make. `source` is null for standard input. */
+export interface MapRequest {
+  readonly source: string | null;
+  readonly target: string;
+  readonly type: MapType;
+}
+
+type Command =
+  | { readonly kind: "make"; readonly request: MapRequest; readonly json: boolean }
+  | { readonly kind: "dump"; readonly map: string }
+  | { readonly kind: "newaliases"; readonly args: readonly string[] }
+  | { readonly kind: "help" };
+
+const spec: OptionSpec = {
+  flags: "hU",
+  valued: "bCdoOt",
+  optional: "",
+  long: { json: "flag", help: "flag" },
+};
+const problemsMax = 100;
+/** Work shorter than this shows no progress, ms. */
+const progressAfter = 500;
+const encoder = new TextEncoder();
+
+/** Runs the command with the arguments after its name; returns the exit status. */
+export async function makemap(args: readonly string[]): Promise<number> {
+  try {
+    const command = parseArguments(args);
+    switch (command.kind) {
+      case "help":
+        await printManual(import.meta.url);
+        return 0;
+      case "dump":
+        return await dumpMap(command.map);
+      case "newaliases":
+        return await (await import("./newaliases.ts")).newaliases(command.args);
+      case "make":
+        return reportMap(command.request, await makeMap(command.request), command.json);
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof Fault)) throw error;
+    console.error(`makemap: ${describeError(error)}`);
+    if (error instanceof UsageError) console.error("usage: makemap [-U] [-d format] [-o map] [-t type] [--json] file");
+    return 1;
+  }
+}
+
+/** Makes a map and puts it in its place. The text is locked against others that lock it. On an invalid result and on
+ * a failure the target is as before and nothing is left beside it. Throws Faults with messages for people. */
+export async function makeMap(request: MapRequest): Promise<MapResult> {
+  const source = await openSource(request.source);
+  const temporary = join(dirname(request.target), `.${basename(request.target)}.${crypto.randomUUID().slice(0, 8)}`);
+  const forget = removeOnSignal(temporary);
+  const progress = new Progress(request.target, source.size);
+  try {
+    const owner = source.owner ?? await ownerOf(request.target);
+    const result = await compileMap(source, hostDisk, {
+      path: temporary,
+      mode: owner === null ? 0o644 : 0o600,
+      shape: request.type === "set" ? "list" : "map",
+      check: request.type === "aliases" ? checkAliasValue : () => null,
+      problemsMax,
+      prepare: () => owner === null ? Promise.resolve() : setOwner(temporary, owner),
+      progress: (line, octets) => progress.show(line, octets),
+    });
+    if (result.kind === "made") {
+      await hostDisk.rename(temporary, request.target);
+      await hostDisk.syncDir(dirname(request.target));
+    } else await hostDisk.remove(temporary);
+    return result;
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw error;
+  } finally {
+    progress.end();
+    source.close();
+    forget();
+  }
+}
+
+/** Prints what is wrong with a text, `file:line: message`, and how many more there are. */
+export function printProblems(source: string, result: Extract<MapResult, { kind: "invalid" }>): void {
+  const lines = result.problems.map(({ line, message }) => `${source}:${line}: ${message}`);
+  const others = result.count - result.problems.length;
+  if (others > 0) lines.push(`${source}: ${others} more errors`);
+  console.error(lines.join("\n"));
+}
+
+/** Prints the comment that a command's source begins with: its manual page. */
+export async function printManual(url: string): Promise<void> {
+  const text = await Deno.readTextFile(new URL(url));
+  const comment = text.slice(text.indexOf("/**") + 3, text.indexOf("*/"));
+  console.log(comment.split("\n").map((line) => line.replace(/^ \* ?/, "").trimEnd()).join("\n").trim());
+}
+
+function parseArguments(args: readonly string[]): Command {
+  const { options, operands } = getopt(args, spec);
+  let type: MapType = "plain";
+  let target: string | null = null;
+  let aliasFile: string | null = null;
+  const flags = new Set<string>();
+  for (const { name, value } of options) {
+    if (name === "t") type = mapType(value ?? "");
+    else if (name === "o") target = value;
+    else if (name === "d") mapFormat(value ?? "");
+    else if (name === "O" && value?.startsWith("AliasFile=")) aliasFile = value.slice("AliasFile=".length);
+    else if (name === "b" && value === "i") flags.add("newaliases");
+    else flags.add(name);
+  }
+  if (flags.has("h") || flags.has("help")) return { kind: "help" };
+  const json = flags.has("json");
+  if (flags.has("newaliases")) {
+    const rest = [...(aliasFile === null ? [] : ["--alias-file", aliasFile]), ...(json ? ["--json"] : [])];
+    return { kind: "newaliases", args: [...rest, ...operands] };
+  }
+  const [first, second, ...others] = aliasFile === null ? operands : [aliasFile, ...operands];
+  if (first === undefined) throw new UsageError("No file given");
+  if (others.length > 0) throw new UsageError("Too many operands");
+  if (flags.has("U")) {
+    if (second !== undefined) throw new UsageError("Too many operands");
+    return { kind: "dump", map: first };
+  }
+  if (second !== undefined) {
+    if (options.length > 0) throw new UsageError("Options and two operands exclude each other");
+    mapFormat(first);
+    const map = second.endsWith(".db") ? second : `${second}.db`;
+    return { kind: "make", request: { source: null, target: absolute(map), type }, json };
+  }
+  const source = first === "-" ? null : first;
+  if (source === null && target === null) throw new UsageError("Standard input needs -o");
+  const request: MapRequest = { source, target: absolute(target ?? `${source}.db`), type };
+  return { kind: "make", request: aliasFile === null ? request : { ...request, type: "aliases" }, json };
+}
+
+function mapType(word: string): MapType {
+  if (word === "plain" || word === "aliases" || word === "set") return word;
+  throw new UsageError(`Unknown type ${word}: it is plain, aliases or set`);
+}
+
+function mapFormat(word: string): void {
+  if (!["hash", "btree", "dbm", "cdb"].includes(word)) {
+    throw new UsageError(`Unknown format ${word}: it is hash, btree or cdb`);
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : join(Deno.cwd(), path);
+}
+
+/** Prints what became of a map; returns the exit status. */
+function reportMap(request: MapRequest, result: MapResult, json: boolean): number {
+  const source = request.source ?? "-";
+  if (json) {
+    const head = { source, map: request.target, type: request.type };
+    console.log(JSON.stringify(
+      result.kind === "made"
+        ? { ...head, entries: result.entries, errors: [] }
+        : { ...head, errorCount: result.count, errors: result.problems },
+    ));
+  } else if (result.kind === "invalid") printProblems(source, result);
+  if (result.kind === "made" && result.entries === 0) {
+    console.error(`makemap: ${request.target}: warning: the map is empty`);
+  }
+  return result.kind === "made" ? 0 : 1;
+}
+
+async function dumpMap(map: string): Promise<number> {
+  const cdb = await CdbFile.open(hostDisk, absolute(map));
+  try {
+    let parts: Uint8Array[] = [];
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      for (let rest = joined(parts, size); rest.length > 0;) rest = rest.subarray(await Deno.stdout.write(rest));
+      parts = [];
+      size = 0;
+    };
+    for (const { key, value } of cdb.records()) {
+      for (const part of [withoutNul(key), encoder.encode("\t"), withoutNul(value), encoder.encode("\n")]) {
+        parts.push(part);
+        size += part.length;
+      }
+      if (size > 64 * 1024) await flush();
+    }
+    await flush();
+    return 0;
+  } catch (error) {
+    // `makemap -U map | head` is no failure of ours.
+    if (error instanceof Deno.errors.BrokenPipe) return 0;
+    throw error;
+  } finally {
+    cdb.close();
+  }
+}
+
+/** A line on the terminal about work that takes its time. */
+class Progress {
+  readonly #name: string;
+  readonly #size: number | null;
+  readonly #isShown = Deno.stderr.isTerminal();
+  readonly #startedAt = performance.now();
+  #shownAt = 0;
+
+  constructor(name: string, size: number | null) {
+    this.#name = name;
+    this.#size = size;
+  }
+
+  show(line: number, octets: number): void {
+    const now = performance.now();
+    if (!this.#isShown || now - this.#startedAt < progressAfter || now - this.#shownAt < 100) return;
+    this.#shownAt = now;
+    const part = this.#size === null ? "" : ` (${Math.floor(octets * 100 / Math.max(this.#size, 1))} %)`;
+    Deno.stderr.writeSync(encoder.encode(`\r${this.#name}: ${line} lines${part}\x1b[K`));
+  }
+
+  end(): void {
+    if (this.#shownAt > 0) Deno.stderr.writeSync(encoder.encode("\r\x1b[K"));
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await hostDisk.remove(path);
+  } catch (error) {
+    if (!(error instanceof Fault && error.kind === "notFound")) throw error;
+  }
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function withoutNul(bytes: Uint8Array): Uint8Array {
+  return bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes;
+}
+
+if (import.meta.main) Deno.exit(await makemap(Deno.args));
