@@ -1,0 +1,119 @@
+/** Measures Postern and Postfix side by side, on this machine, in one run: `deno task bench`.
+ *
+ *   --only NAME   scenarios whose name begins with NAME; may be repeated
+ *   --server NAME only this server (postern or postfix)
+ *   --quick       loads of one second instead of four
+ *   --rounds N    measures each N times and takes the middle figure
+ *   --json        prints one JSON object instead of the table
+ *   --list        names the scenarios
+ *
+ * Postfix is unpacked from its Debian package into .bench/ and runs on loopback with queue and configuration in a
+ * scratch folder; that needs root. Everything started is ended, everything written is removed, but for .bench/. */
+
+import { parseArgs } from "node:util";
+import { join } from "@std/path";
+import { root } from "../tests/support/command.ts";
+import { command, postern } from "./postern.ts";
+import { median, timeOf } from "./measure.ts";
+import { postfix } from "./postfix.ts";
+import { postfixPackage } from "./postfix_package.ts";
+import { type Bench, type Figure, type Scenario, scenarios } from "./scenarios.ts";
+import type { Kind } from "./server.ts";
+import { formatTable, type Row } from "./table.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", multiple: true },
+    server: { type: "string" },
+    quick: { type: "boolean" },
+    rounds: { type: "string" },
+    json: { type: "boolean" },
+    list: { type: "boolean" },
+  },
+});
+
+/** What only we are asked: how soon our commands print their manual. */
+const commandStart: Scenario = {
+  name: "command-start",
+  what: "sendmail --help and makemap --help, the middle of 11 runs",
+  run: async () => {
+    const figures: Record<string, Figure> = {};
+    for (const task of ["sendmail", "makemap"]) {
+      const times: number[] = [];
+      for (let i = 0; i < 11; i++) times.push(await timeOf(command(task, ["--help"])));
+      figures[`${task}-start`] = { unit: "ms", value: median(times) };
+    }
+    return figures;
+  },
+};
+
+async function measure(scenario: Scenario, kind: Kind, bench: Bench, rounds: number): Promise<Record<string, Figure>> {
+  const found = new Map<string, Figure[]>();
+  for (let i = 0; i < rounds; i++) {
+    for (const [name, figure] of Object.entries(await scenario.run(kind, bench))) {
+      found.set(name, [...(found.get(name) ?? []), figure]);
+    }
+  }
+  return Object.fromEntries(
+    [...found].map(([name, figures]) => [name, {
+      unit: figures[0]?.unit ?? "ms",
+      value: median(figures.map((one) => one.value)),
+    }]),
+  );
+}
+
+/** Measures; a scenario that fails is told on stderr and leaves its figure out. */
+async function rowsOf(scenario: Scenario, kinds: readonly Kind[], bench: Bench, rounds: number): Promise<Row[]> {
+  const rows = new Map<string, Row>();
+  for (const kind of kinds) {
+    if (scenario === commandStart && kind !== postern) continue;
+    try {
+      for (const [name, figure] of Object.entries(await measure(scenario, kind, bench, rounds))) {
+        const row = rows.get(name) ?? { name, ours: null, theirs: null };
+        rows.set(name, kind === postern ? { ...row, ours: figure } : { ...row, theirs: figure });
+      }
+    } catch (error) {
+      console.error(`${scenario.name}, ${kind.name}: ${error instanceof Error ? error.message : error}`);
+      Deno.exitCode = 1;
+    }
+  }
+  return [...rows.values()];
+}
+
+async function main(): Promise<void> {
+  const chosen = [...scenarios, commandStart].filter((one) =>
+    options.only === undefined || options.only.some((name) => one.name.startsWith(name))
+  );
+  if (options.list) return chosen.forEach((one) => console.log(`${one.name.padEnd(22)}${one.what}`));
+  const cache = join(root, ".bench");
+  const files = await postfixPackage(cache);
+  if (files === null) throw new Error("The load programs smtp-source and smtp-sink come with Postfix's package");
+  const kinds = [postern, postfix(files)].filter((kind) =>
+    options.server === undefined || kind.name.toLowerCase() === options.server
+  );
+  const scratch = await Deno.makeTempDir({ prefix: "postern-bench-" });
+  // Both servers' delivery programs run under other uids than ours.
+  await Deno.chmod(scratch, 0o755);
+  let folders = 0;
+  const bench: Bench = {
+    files,
+    seconds: options.quick ? 1 : 4,
+    folder: async () => {
+      const path = join(scratch, String(folders++));
+      await Deno.mkdir(path);
+      return path;
+    },
+  };
+  const rows: Row[] = [];
+  try {
+    for (const scenario of chosen) {
+      if (!options.json) console.error(`${scenario.name}: ${scenario.what}`);
+      rows.push(...await rowsOf(scenario, kinds, bench, Number(options.rounds ?? 1)));
+    }
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+  console.log(options.json ? JSON.stringify({ at: new Date().toISOString(), rows }, null, 2) : formatTable(rows));
+}
+
+await main();

@@ -1,0 +1,177 @@
+/** What is measured, and how. */
+
+import { join } from "@std/path";
+import { countMaildir, greets, type Load, openIdle, send, startSink } from "./load.ts";
+import { median, peakOf, timeOf } from "./measure.ts";
+import type { PostfixPackage } from "./postfix_package.ts";
+import { freePort } from "../tests/e2e/daemon.ts";
+import { processTree, pssOf } from "../tests/support/processes.ts";
+import { until } from "../tests/support/wait.ts";
+import type { Kind, Server } from "./server.ts";
+
+/** A figure with its unit; `more` says which way is better. */
+export interface Figure {
+  readonly unit: "msg/s" | "MB" | "ms" | "s";
+  readonly value: number;
+}
+
+/** What a scenario works with. */
+export interface Bench {
+  readonly files: PostfixPackage;
+  /** How long a load should last. */
+  readonly seconds: number;
+  /** Makes an empty folder. */
+  folder(): Promise<string>;
+}
+
+/** One row of the table, or several of one preparation. */
+export interface Scenario {
+  readonly name: string;
+  readonly what: string;
+  /** Figures by the name of their row. */
+  run(kind: Kind, bench: Bench): Promise<Readonly<Record<string, Figure>>>;
+}
+
+/** All of them, in the order of the table. */
+export const scenarios: readonly Scenario[] = [
+  ...[5, 50].flatMap((kilobytes) =>
+    [1, 10, 100].flatMap((sessions) =>
+      [true, false].map((keep): Scenario => {
+        const name = `accept-${kilobytes}k-${sessions}-${keep ? "keep" : "one"}`;
+        const load = { sessions, keep, length: kilobytes * 1024, to: "bob@maildir.test" };
+        return {
+          name,
+          what: `accept to durable, ${kilobytes} kB, ${sessions} sessions, ${
+            keep ? "many messages" : "one message"
+          } each`,
+          run: async (kind, bench) => ({ [name]: await accept(kind, bench, load) }),
+        };
+      })
+    )
+  ),
+  ...[10, 100].map((sessions): Scenario => ({
+    name: `maildir-${sessions}`,
+    what: `accept and deliver to a Maildir, 5 kB, ${sessions} sessions`,
+    run: async (kind, bench) => ({ [`maildir-${sessions}`]: await maildir(kind, bench, sessions) }),
+  })),
+  ...[10, 100].map((sessions): Scenario => ({
+    name: `relay-${sessions}`,
+    what: `accept and relay to smtp-sink, 5 kB, ${sessions} sessions`,
+    run: async (kind, bench) => ({ [`relay-${sessions}`]: await relay(kind, bench, sessions) }),
+  })),
+  {
+    name: "memory",
+    what: "memory of all processes: idle after one delivery, then with 500 idle sessions",
+    run: memory,
+  },
+  { name: "start", what: "from start until the port answers 220", run: startTime },
+  { name: "makemap-1m", what: "1,000,000 aliases from text to CDB", run: makemap },
+];
+
+/** Runs `use` with a server of its own. */
+async function withServer<T>(
+  kind: Kind,
+  bench: Bench,
+  sinkPort: number,
+  use: (server: Server) => Promise<T>,
+): Promise<T> {
+  const server = await kind.start(await bench.folder(), sinkPort);
+  try {
+    await until(`${kind.name} answers`, () => greets(server.port));
+    return await use(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Sends a first lot to warm up and to learn the speed, then one that lasts about `bench.seconds`.
+ * `arrived` tells how many messages have got where they should. */
+async function rate(
+  bench: Bench,
+  port: number,
+  load: Load,
+  arrived: ((sent: number) => boolean | Promise<boolean>) | null,
+): Promise<Figure> {
+  let sent = 0;
+  const once = async (count: number): Promise<number> => {
+    const start = performance.now();
+    await send(bench.files, port, load, count);
+    sent += count;
+    if (arrived) await until(`${sent} messages arrive`, () => arrived(sent), { limitMs: 120_000 });
+    return count / (performance.now() - start) * 1000;
+  };
+  await once(Math.max(200, load.sessions * 4));
+  const speed = await once(Math.max(300, load.sessions * 4));
+  return { unit: "msg/s", value: await once(Math.max(load.sessions * 4, Math.round(speed * bench.seconds))) };
+}
+
+function accept(kind: Kind, bench: Bench, load: Load): Promise<Figure> {
+  return withServer(kind, bench, 0, async (server) => await rate(bench, await server.hold(), load, null));
+}
+
+function maildir(kind: Kind, bench: Bench, sessions: number): Promise<Figure> {
+  const load = { sessions, keep: true, length: 5 * 1024, to: "bob@maildir.test" };
+  return withServer(
+    kind,
+    bench,
+    0,
+    (server) => rate(bench, server.port, load, async (sent) => await countMaildir(server.maildir) >= sent),
+  );
+}
+
+async function relay(kind: Kind, bench: Bench, sessions: number): Promise<Figure> {
+  const load = { sessions, keep: true, length: 5 * 1024, to: "bob@relay.test" };
+  const sinkPort = freePort();
+  const sink = await startSink(bench.files, sinkPort);
+  try {
+    return await withServer(
+      kind,
+      bench,
+      sinkPort,
+      (server) => rate(bench, server.port, load, (sent) => sink.count >= sent),
+    );
+  } finally {
+    await sink.stop();
+  }
+}
+
+function memory(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
+  return withServer(kind, bench, 0, async (server) => {
+    const figure = (): Figure => ({ unit: "MB", value: pssOf(processTree(server.pid).map((one) => one.pid)) / 1e6 });
+    await send(bench.files, server.port, { sessions: 1, keep: true, length: 5 * 1024, to: "bob@maildir.test" }, 1);
+    await until("one message arrives", async () => await countMaildir(server.maildir) === 1);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const idle = figure();
+    const open = await openIdle(server.port, 500);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const crowded = figure();
+    for (const connection of open) connection.close();
+    return { "memory-idle": idle, "memory-500-sessions": crowded };
+  });
+}
+
+async function startTime(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const scratch = await bench.folder();
+    const start = performance.now();
+    const server = await kind.start(scratch, 0);
+    await until(`${kind.name} answers`, () => greets(server.port), { everyMs: 2 });
+    times.push(performance.now() - start);
+    await server.stop();
+  }
+  return { start: { unit: "ms", value: median(times) } };
+}
+
+async function makemap(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
+  const scratch = await bench.folder();
+  const source = join(scratch, "aliases");
+  const lines: string[] = [];
+  for (let i = 0; i < 1_000_000; i++) lines.push(`user${i}: box${i}, copy${i}@other.test\n`);
+  await Deno.writeTextFile(source, lines.join(""));
+  const run = await kind.makemap(await bench.folder(), source);
+  return {
+    "makemap-1m": { unit: "s", value: await timeOf(run) / 1000 },
+    "makemap-1m-memory": { unit: "MB", value: await peakOf(run) / 1e6 },
+  };
+}

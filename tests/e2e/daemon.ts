@@ -1,0 +1,185 @@
+/** A real daemon in a folder of its own, for tests and for the benchmark. */
+
+import { join } from "@std/path";
+import { type Ended, root, runTask, taskArgs } from "../support/command.ts";
+import { anyAlive, type ProcessFact, processTree } from "../support/processes.ts";
+import { until, within } from "../support/wait.ts";
+
+/** A running smtpd. */
+export class Daemon {
+  readonly pid: number;
+  /** All that it has logged so far. */
+  log = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #status: Promise<Deno.CommandStatus>;
+  readonly #logged: Promise<void>;
+  #ended = false;
+
+  /** Starts `smtpd -d` and returns at once. */
+  constructor(conf: string, state: string, args: readonly string[] = ["--same-user"]) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [...taskArgs("smtpd"), "-d", "-f", conf, "--state", state, ...args],
+      cwd: root,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.#status = this.#child.status.finally(() => this.#ended = true);
+    this.#logged = this.#keepLog();
+  }
+
+  /** Resolves once every listener accepts. */
+  async ready(): Promise<void> {
+    await this.logs(/\bready\b/);
+  }
+
+  /** Resolves once the log has what `pattern` looks for; throws when the daemon ends first. */
+  async logs(pattern: RegExp): Promise<void> {
+    try {
+      await until(`the daemon logs ${pattern}`, () => {
+        if (pattern.test(this.log)) return true;
+        if (this.#ended) throw new Error("The daemon has ended");
+        return false;
+      });
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}; its log:\n${this.log}`);
+    }
+  }
+
+  /** The daemon's processes, itself first. */
+  processes(): ProcessFact[] {
+    return processTree(this.pid);
+  }
+
+  /** The processes of one role: those with its name among their arguments. */
+  role(name: string): ProcessFact[] {
+    return this.processes().filter((one) => one.pid !== this.pid && one.argv.includes(name));
+  }
+
+  /** Sends SIGTERM and expects what an orderly end looks like: exit 0, nothing left running. */
+  async stop(limitMs = 15_000): Promise<void> {
+    const pids = this.processes().map((one) => one.pid);
+    this.#child.kill("SIGTERM");
+    const { code, signal } = await within("the daemon ends", this.#status, limitMs, () => this.killAll());
+    await this.#logged;
+    if (code !== 0) throw new Error(`smtpd ended with ${signal ?? code}; its log:\n${this.log}`);
+    await until("its processes end", () => !anyAlive(pids));
+  }
+
+  /** Ends every process at once with SIGKILL, as a power cut would. */
+  async killAll(): Promise<void> {
+    const pids = this.processes().map((one) => one.pid);
+    for (const pid of pids) kill(pid);
+    await this.#status;
+    await until("its processes end", () => !anyAlive(pids));
+    await this.#logged;
+  }
+
+  /** Resolves with the exit status. */
+  ended(): Promise<Deno.CommandStatus> {
+    return within("the daemon ends", this.#status);
+  }
+
+  async #keepLog(): Promise<void> {
+    for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) this.log += text;
+  }
+}
+
+/** SIGKILL; no matter when the process is gone already. */
+export function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** A port of loopback that nobody listens on now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** A folder with a configuration, a state directory and homes; what it started ends with it. */
+export class Site {
+  readonly dir: string;
+  readonly port = freePort();
+  readonly conf: string;
+  readonly state: string;
+  readonly #started: Daemon[] = [];
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.conf = join(dir, "smtpd.conf");
+    this.state = join(dir, "state");
+  }
+
+  /** Makes the folder; `lines` makes the configuration. Homes of `users` are made. */
+  static async make(lines: (site: Site) => readonly string[], users: readonly string[] = ["bob"]): Promise<Site> {
+    const site = new Site(await Deno.makeTempDir({ prefix: "postern-e2e-" }));
+    for (const user of users) await Deno.mkdir(site.home(user), { recursive: true });
+    await Deno.writeTextFile(site.conf, lines(site).join("\n") + "\n");
+    return site;
+  }
+
+  /** The usual configuration: mail for `users` at example.org goes to their Maildirs. */
+  static local(users: readonly string[] = ["bob"]): Promise<Site> {
+    return Site.make((site) => [...site.localLines(users), ...site.matchLocal()], users);
+  }
+
+  home(user: string): string {
+    return join(this.dir, "home", user);
+  }
+
+  /** Tables, listener and the action `local`. */
+  localLines(users: readonly string[] = ["bob"]): string[] {
+    const entries = users.map((user) => `${user} = "${Deno.uid()}:${Deno.gid()}:${this.home(user)}"`);
+    return [
+      `table users { ${entries.join(", ")} }`,
+      `listen on 127.0.0.1 port ${this.port}`,
+      `action "local" maildir userbase <users>`,
+    ];
+  }
+
+  /** Anybody may send to example.org. */
+  matchLocal(): string[] {
+    return [`match from any for domain "example.org" action "local"`];
+  }
+
+  /** Starts the daemon and waits until it is ready. */
+  async start(args: readonly string[] = ["--same-user"]): Promise<Daemon> {
+    const daemon = new Daemon(this.conf, this.state, args);
+    this.#started.push(daemon);
+    await daemon.ready();
+    return daemon;
+  }
+
+  /** Runs one of our commands against this daemon's state. */
+  run(task: string, args: readonly string[], stdin = ""): Promise<Ended> {
+    return runTask(task, args, { stdin, env: { SMTPD_STATE: this.state } });
+  }
+
+  /** Contents of the messages in a user's Maildir. */
+  mail(user = "bob"): string[] {
+    const folder = join(this.home(user), "Maildir/new");
+    try {
+      return [...Deno.readDirSync(folder)].map((entry) => Deno.readTextFileSync(join(folder, entry.name)));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  /** Waits until a user has `count` messages and returns them. */
+  async delivered(count: number, user = "bob"): Promise<string[]> {
+    await until(`${user} gets ${count} messages`, () => this.mail(user).length >= count);
+    return this.mail(user);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const daemon of this.#started) await daemon.killAll();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}

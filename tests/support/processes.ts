@@ -1,0 +1,51 @@
+/** What runs on this machine, read from /proc. Linux only. Deno lets no program without all rights read /proc, so
+ * a shell does it. */
+
+/** One process. */
+export interface ProcessFact {
+  readonly pid: number;
+  /** Its argument vector. */
+  readonly argv: readonly string[];
+}
+
+/** A process and all below it; those that only wait to be collected are left out. */
+export function processTree(pid: number): ProcessFact[] {
+  const parents = livingProcesses();
+  const found = parents.has(pid) ? [pid] : [];
+  for (let i = 0; i < found.length; i++) {
+    for (const [child, parent] of parents) if (parent === found[i]) found.push(child);
+  }
+  const lines = shell(`for p in ${found.join(" ")}; do tr '\\0\\n' '\\t ' < /proc/$p/cmdline; echo; done`).split("\n");
+  return found.map((id, i) => ({ pid: id, argv: lines[i]?.split("\t").slice(0, -1) ?? [] }));
+}
+
+/** True while any of the processes runs. */
+export function anyAlive(pids: readonly number[]): boolean {
+  const parents = livingProcesses();
+  return pids.some((pid) => parents.has(pid));
+}
+
+/** Proportional set size of the processes together, in bytes: shared pages are counted once. */
+export function pssOf(pids: readonly number[]): number {
+  let kilobytes = 0;
+  const text = shell(`cat ${pids.map((pid) => `/proc/${pid}/smaps_rollup`).join(" ")}`);
+  for (const [, size] of text.matchAll(/^Pss:\s+(\d+)/gm)) kilobytes += Number(size);
+  return kilobytes * 1024;
+}
+
+/** Parents of all processes that have not ended. */
+function livingProcesses(): Map<number, number> {
+  const parents = new Map<number, number>();
+  for (const line of shell("cat /proc/[0-9]*/stat").split("\n")) {
+    // The program's name is in parentheses and may have blanks and parentheses of its own.
+    const [state, parent] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    if (parent !== undefined && state !== "Z" && state !== "X") parents.set(parseInt(line), Number(parent));
+  }
+  return parents;
+}
+
+/** Standard output of a shell's command; what it cannot read, because it has just ended, is left out. */
+function shell(command: string): string {
+  const { stdout } = new Deno.Command("sh", { args: ["-c", command], stdin: "null", stderr: "null" }).outputSync();
+  return new TextDecoder().decode(stdout);
+}
