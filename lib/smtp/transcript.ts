@@ -1,0 +1,263 @@
+/** The form of the files in fixtures/smtp: a session as a text that people can read, and its replay.
+ *
+ *   # RFC 5321 §2.3.8: what the file is about            conf: size=1000 local
+ *   S: 220 mx.test ESMTP *          a line from the server; `*` stands for anything
+ *   C: EHLO a.test                  a line from the client; CRLF is added
+ *   S: 250-mx.test *
+ *   S: ...                          the rest of a reply, up to its last line
+ *   C~ "a\r\n\0\x80"                raw octets from the client
+ *   C* 70000 "x"                    the same octets again and again
+ *   A: expand y@b.test = ok         what an ask is answered: expand … = ok | unknown | denied | temporary | wait,
+ *   A: message = none               message = none | wait | 8 digits,
+ *   A: commit = io                  commit = committed | noSpace | io | unknown | wait
+ *   M: "a\r\n"                      content that was committed, without our Received field; several lines add up
+ *   M: none                         the message was rolled back
+ *   T: +301s                        time passes
+ *   E: eof                          the client closes; `E: shutdown`: the daemon stops
+ *   X: closed                       the server closes (need not be said after 221 and 421)
+ *
+ * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
+ * the connection is greeted. Asks that no `A:` speaks of go well.
+ * `conf:` knows size, recipients, mails, hops, idle (s), local, dsn, and `feed=whole` for files about when
+ * something is sent; all others are also fed octet by octet and in random pieces. */
+
+import { Buffer } from "node:buffer";
+import type { SessionAnswer, SessionLimits } from "./session_face.ts";
+
+/** What the client, the clock or the daemon does. */
+export type TranscriptInput =
+  | { readonly kind: "connect" }
+  | { readonly kind: "bytes"; readonly bytes: Buffer }
+  | { readonly kind: "time"; readonly ms: number }
+  | { readonly kind: "eof" }
+  | { readonly kind: "shutdown" };
+
+/** How an ask is answered. `subject` is the address of a recipient ask, else empty. */
+export interface TranscriptAnswer {
+  readonly ask: SessionAnswer["kind"];
+  readonly subject: string;
+  /** `wait` leaves the ask open until the next answer of its kind. */
+  readonly word: string;
+}
+
+/** Something that is done, and all that is expected to follow. */
+export interface TranscriptStep {
+  /** Line of the file where it begins, from 1. */
+  readonly line: number;
+  readonly inputs: readonly TranscriptInput[];
+  readonly answers: readonly TranscriptAnswer[];
+  /** Patterns of the lines that the server sends. */
+  readonly replies: readonly { readonly pattern: string; readonly line: number }[];
+  /** Content committed; `none`: rolled back; null: not looked at. */
+  readonly content: { readonly kind: "committed"; readonly text: string } | { readonly kind: "none" } | null;
+  readonly isClosed: boolean;
+}
+
+/** A file, understood. */
+export interface Transcript {
+  readonly limits: SessionLimits;
+  readonly local: boolean;
+  readonly dsn: boolean;
+  /** False when the moment matters at which something is sent: it cannot be fed in pieces. */
+  readonly isDivisible: boolean;
+  readonly steps: readonly TranscriptStep[];
+}
+
+/** The file cannot be understood. */
+export interface TranscriptError {
+  readonly line: number;
+  readonly message: string;
+}
+
+/** Reads a file. */
+export function parseTranscript(
+  text: string,
+): { readonly kind: "ok"; readonly transcript: Transcript } | {
+  readonly kind: "bad";
+  readonly error: TranscriptError;
+} {
+  const conf = /^#.*\sconf:(.*)$/m.exec(text)?.[1] ?? "";
+  const settings = parseSettings(conf);
+  if (typeof settings === "string") return { kind: "bad", error: { line: 1, message: settings } };
+  const steps: StepDraft[] = [];
+  for (const [index, raw] of text.split("\n").entries()) {
+    if (raw === "" || raw.startsWith("#")) continue;
+    const message = takeLine(steps, raw, index + 1);
+    if (message !== null) return { kind: "bad", error: { line: index + 1, message } };
+  }
+  return { kind: "ok", transcript: { ...settings, steps } };
+}
+
+type StepDraft = {
+  -readonly [K in keyof TranscriptStep]: TranscriptStep[K] extends readonly (infer T)[] ? T[] : TranscriptStep[K];
+};
+
+/** Adds one line of the file to the steps. Returns what is wrong with it, or null. */
+function takeLine(steps: StepDraft[], raw: string, line: number): string | null {
+  // Octets of several characters and a comment behind blanks are for people.
+  const rest = raw.slice(2).trim();
+  switch (raw.slice(0, 2)) {
+    case "C:":
+      return takeInput(steps, line, { kind: "bytes", bytes: Buffer.from(`${raw.slice(3)}\r\n`, "utf8") });
+    case "C~": {
+      const bytes = parseString(rest);
+      return bytes === null ? "a string in quotes is expected" : takeInput(steps, line, { kind: "bytes", bytes });
+    }
+    case "C*": {
+      const [, count, quoted] = /^([0-9]+) (".*")$/.exec(rest) ?? [];
+      const bytes = quoted === undefined ? null : parseString(quoted);
+      if (bytes === null) return "a number and a string in quotes are expected";
+      return takeInput(steps, line, { kind: "bytes", bytes: Buffer.alloc(bytes.length * Number(count), bytes) });
+    }
+    case "T:": {
+      const seconds = /^\+([0-9]+)s$/.exec(rest)?.[1];
+      if (seconds === undefined) return "a time such as +301s is expected";
+      return takeInput(steps, line, { kind: "time", ms: Number(seconds) * 1000 });
+    }
+    case "E:":
+      if (rest !== "eof" && rest !== "shutdown") return "eof or shutdown is expected";
+      return takeInput(steps, line, { kind: rest });
+  }
+  if (steps.length === 0) steps.push(newStep(line, [{ kind: "connect" }]));
+  const step = steps[steps.length - 1];
+  if (step === undefined) return "nothing comes before this";
+  switch (raw.slice(0, 2)) {
+    case "S:":
+      // Early input comes before the greeting.
+      step.replies.push({ pattern: rest, line });
+      return null;
+    case "A:": {
+      const answer = parseAnswer(rest);
+      if (answer === null) return "an answer is expected, such as: expand y@b.test = ok";
+      step.answers.push(answer);
+      return null;
+    }
+    case "M:":
+      return takeContent(step, rest);
+    case "X:":
+      if (rest !== "closed") return "closed is expected";
+      step.isClosed = true;
+      return null;
+    default:
+      return "a line begins with S: C: C~ C* A: M: T: E: X: or #";
+  }
+}
+
+function newStep(line: number, inputs: TranscriptInput[]): StepDraft {
+  return { line, inputs, answers: [], replies: [], content: null, isClosed: false };
+}
+
+/** What is sent together is one input. */
+function takeInput(steps: StepDraft[], line: number, input: TranscriptInput): null {
+  const step = steps[steps.length - 1];
+  const isOpen = step !== undefined && step.answers.length + step.replies.length === 0 && step.content === null &&
+    !step.isClosed;
+  if (!isOpen) {
+    steps.push(newStep(line, [input]));
+    return null;
+  }
+  const last = step.inputs[step.inputs.length - 1];
+  if (last?.kind === "bytes" && input.kind === "bytes") {
+    step.inputs[step.inputs.length - 1] = { kind: "bytes", bytes: Buffer.concat([last.bytes, input.bytes]) };
+  } else {
+    step.inputs.push(input);
+  }
+  return null;
+}
+
+function takeContent(step: StepDraft, rest: string): string | null {
+  if (rest === "none") {
+    step.content = { kind: "none" };
+    return null;
+  }
+  const bytes = parseString(rest);
+  if (bytes === null) return "none or a string in quotes is expected";
+  const before = step.content?.kind === "committed" ? step.content.text : "";
+  step.content = { kind: "committed", text: before + bytes.toString("latin1") };
+  return null;
+}
+
+const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
+  recipient: /^(?:ok|unknown|denied|temporary|wait)$/,
+  message: /^(?:none|wait|[0-9a-f]{8})$/,
+  commit: /^(?:committed|noSpace|io|unknown|wait)$/,
+};
+
+function parseAnswer(rest: string): TranscriptAnswer | null {
+  const [, kind, subject = "", word = ""] = /^(expand|message|commit)(?: (\S+))? = (\w+)$/.exec(rest) ?? [];
+  if (kind === undefined || (kind === "expand") === (subject === "")) return null;
+  const ask = kind === "expand" ? "recipient" : kind === "message" ? "message" : "commit";
+  return answerWords[ask].test(word) ? { ask, subject, word } : null;
+}
+
+function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
+  const limits = {
+    maxMessageSize: 36_700_160,
+    maxRecipients: 1000,
+    maxMails: 100,
+    maxHops: 100,
+    idleTimeoutMs: 300_000,
+  };
+  const settings = { local: false, dsn: false, isDivisible: true };
+  for (const word of conf.split(" ")) {
+    const [key, value = ""] = word.split("=");
+    const number = /^[0-9]+$/.test(value) ? Number(value) : NaN;
+    if (word === "") continue;
+    else if (word === "local") settings.local = true;
+    else if (word === "dsn") settings.dsn = true;
+    else if (word === "feed=whole") settings.isDivisible = false;
+    else if (Number.isNaN(number)) return `conf: does not know ${word}`;
+    else if (key === "size") limits.maxMessageSize = number;
+    else if (key === "recipients") limits.maxRecipients = number;
+    else if (key === "mails") limits.maxMails = number;
+    else if (key === "hops") limits.maxHops = number;
+    else if (key === "idle") limits.idleTimeoutMs = number * 1000;
+    else return `conf: does not know ${word}`;
+  }
+  return { limits, ...settings };
+}
+
+/** Octets of a text in double quotes with the escapes \r \n \t \0 \\ \" and \xHH. Null when it is none. */
+export function parseString(quoted: string): Buffer | null {
+  if (!/^"(?:[^"\\]|\\(?:[rnt0\\"]|x[0-9a-fA-F]{2}))*"$/.test(quoted)) return null;
+  const plain: Readonly<Record<string, string>> = { r: "\r", n: "\n", t: "\t", "0": "\0" };
+  return Buffer.from(
+    quoted.slice(1, -1).replace(
+      /\\(x[0-9a-fA-F]{2}|.)/g,
+      (_, escape: string) =>
+        escape.length > 1 ? String.fromCharCode(parseInt(escape.slice(1), 16)) : plain[escape] ?? escape,
+    ),
+    "latin1",
+  );
+}
+
+/** True when the lines of a server fit the patterns: `*` stands for any text, `...` for lines up to the last one of
+ * a reply. */
+export function fitsPatterns(lines: readonly string[], patterns: readonly string[]): boolean {
+  let at = 0;
+  for (const pattern of patterns) {
+    if (pattern === "...") {
+      while (lines[at]?.[3] === "-") at++;
+      if (lines[at] === undefined) return false;
+      at++;
+    } else {
+      const line = lines[at++];
+      if (line === undefined || !fitsPattern(line, pattern)) return false;
+    }
+  }
+  return at === lines.length;
+}
+
+function fitsPattern(line: string, pattern: string): boolean {
+  const parts = pattern.split("*");
+  const [first = "", ...rest] = parts;
+  if (!line.startsWith(first)) return false;
+  let at = first.length;
+  for (const [index, part] of rest.entries()) {
+    if (index === rest.length - 1) return line.length - at >= part.length && line.endsWith(part);
+    at = line.indexOf(part, at);
+    if (at < 0) return false;
+    at += part.length;
+  }
+  return at === line.length;
+}
