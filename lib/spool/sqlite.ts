@@ -224,8 +224,12 @@ export class SqliteStore implements SpoolStore {
   // deno-lint-ignore require-await -- async so that a Fault is a rejection
   async due(kind: Envelope["kind"], now: number, after: DueMark | null, limit: number): Promise<readonly Envelope[]> {
     const mark = after === null ? [-1, 0, 0] : [after.nextAt, ...keyOf(after.id)];
-    const rows = this.#sql.due.all(kindNumber[kind], now, ...mark, limit);
-    return this.#envelopesOf(rows, "hold");
+    for (;;) {
+      const rows = this.#sql.due.all(kindNumber[kind], now, ...mark, limit);
+      const envelopes = this.#envelopesOf(rows, "hold");
+      // Rows that could not be read are suspended now: the same page again is full unless there is no more.
+      if (envelopes.length === rows.length) return envelopes;
+    }
   }
 
   // deno-lint-ignore require-await -- as due
