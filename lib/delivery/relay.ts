@@ -1,7 +1,8 @@
 /** Where mail goes next: the domain's own servers, or a smart host given as a relay URL. */
 
+import { assertNever } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { parseRelayUrl as parseUrl } from "../policy/relay_url.ts";
 
 /** A next hop. Tasks for equal relays share connections. */
 export type Relay =
@@ -22,56 +23,32 @@ export type RelayTls = "opportunistic" | "never";
 /** Port of SMTP between servers. */
 export const smtpPort = 25;
 
-/** Longest relay URL, characters. */
-export const relayUrlMax = 512;
-
 /** What `parseRelayUrl` makes of a text. */
 export type RelayUrl =
   | { readonly kind: "relay"; readonly relay: Relay }
   /** `message` is a clause for a person who reads it beside the text. */
   | { readonly kind: "error"; readonly message: string };
 
-/** Reads `[proto://]host[:port]`: proto smtp (the default), smtp+notls or lmtp, in any case; host a name, an IPv4
- * address, or an address literal in brackets. LMTP has no default port. TLS and credentials are not supported yet
- * and say so. Never throws. */
+/** Reads `[proto://]host[:port]` as `policy/relay_url.ts` does, which checks the URLs of the configuration; those of
+ * tables come here unchecked. TLS that must be, and credentials with it, are not supported yet and say so.
+ * Never throws. */
 export function parseRelayUrl(text: string): RelayUrl {
-  if (text.length > relayUrlMax) return error("the relay URL is too long");
-  const split = /^([^/:@[\]]*):\/\/(.*)$/s.exec(text);
-  const scheme = (split?.[1] ?? "smtp").toLowerCase();
-  const rest = split?.[2] ?? text;
+  const parsed = parseUrl(text);
+  if (parsed.kind === "error") return parsed;
+  const { scheme, host, port } = parsed.url;
   switch (scheme) {
     case "smtp":
-      return parseHost(rest, "smtp", "opportunistic");
+      return { kind: "relay", relay: { kind: "host", host, port, protocol: "smtp", tls: "opportunistic" } };
     case "smtp+notls":
-      return parseHost(rest, "smtp", "never");
+      return { kind: "relay", relay: { kind: "host", host, port, protocol: "smtp", tls: "never" } };
     case "lmtp":
-      return parseHost(rest, "lmtp", "never");
+      return { kind: "relay", relay: { kind: "host", host, port, protocol: "lmtp", tls: "never" } };
     case "smtp+tls":
     case "smtps":
-      return error("TLS to relays is not supported yet");
+      return { kind: "error", message: "TLS to relays is not supported yet" };
     default:
-      return error(`unknown protocol "${scheme}": use smtp, smtp+notls or lmtp`);
+      assertNever(scheme);
   }
-}
-
-function parseHost(text: string, protocol: "smtp" | "lmtp", tls: RelayTls): RelayUrl {
-  if (text.includes("@")) return error("credentials for relays are not supported yet");
-  const split = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/s.exec(text);
-  const name = split?.[1] ?? "";
-  const host = parseDomain(/^[0-9.]+$/.test(name) ? `[${name}]` : name);
-  if (host === null) return error(`"${name === "" ? text : name}" is not a host name or an address`);
-  const port = split?.[2];
-  if (port === undefined) {
-    if (protocol === "lmtp") return error("LMTP needs a port: lmtp://host:port");
-    return { kind: "relay", relay: { kind: "host", host, port: smtpPort, protocol, tls } };
-  }
-  const number = /^[0-9]{1,5}$/.test(port) ? Number(port) : 0;
-  if (number < 1 || number > 65_535) return error(`"${port}" is not a port`);
-  return { kind: "relay", relay: { kind: "host", host, port: number, protocol, tls } };
-}
-
-function error(message: string): RelayUrl {
-  return { kind: "error", message };
 }
 
 /** Equal for relays that are the same. */
