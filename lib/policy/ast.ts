@@ -1,0 +1,146 @@
+/** smtpd.conf as it is written: one node per directive, options in the order of the line, every word with its place.
+ * Names are not looked up here. A directive or option that is added later is one more member of a union. */
+
+import type { Span } from "./error.ts";
+
+/** A word or quoted string. */
+export interface Word {
+  readonly text: string;
+  readonly span: Span;
+}
+
+/** A number: an integer as `Number` reads it. */
+export interface NumberWord {
+  readonly value: number;
+  readonly span: Span;
+}
+
+/** Entries between braces, never mixed. */
+export type Items =
+  | { readonly shape: "list"; readonly entries: readonly Word[]; readonly span: Span }
+  | { readonly shape: "map"; readonly entries: readonly (readonly [key: Word, value: Word])[]; readonly span: Span };
+
+/** A table where an option wants one. */
+export type TableExpr =
+  /** `<name>`; the span holds the angle brackets. */
+  | { readonly kind: "name"; readonly name: string; readonly span: Span }
+  /** A table of one entry. */
+  | { readonly kind: "word"; readonly word: Word; readonly span: Span }
+  | { readonly kind: "items"; readonly items: Items; readonly span: Span };
+
+/** `[regex] tables`. */
+export interface Pattern {
+  readonly regex: boolean;
+  readonly table: TableExpr;
+}
+
+/** One line. `span` is that of its first word. */
+export type Directive =
+  | TableDirective
+  | ListenDirective
+  | ActionDirective
+  | MatchDirective
+  | QueueDirective
+  | SmtpDirective
+  | BounceDirective
+  | BrokenDirective;
+
+/** `table NAME …`. */
+export interface TableDirective {
+  readonly kind: "table";
+  readonly span: Span;
+  readonly name: Word;
+  readonly content:
+    | { readonly kind: "config"; readonly word: Word }
+    | { readonly kind: "items"; readonly items: Items };
+}
+
+/** `listen on …`. */
+export interface ListenDirective {
+  readonly kind: "listen";
+  readonly span: Span;
+  /** Null for the submission socket. */
+  readonly on: Word | null;
+  readonly options: readonly ListenOption[];
+}
+
+/** An option of a `listen` line; `span` is that of its keyword. */
+export type ListenOption =
+  | { readonly kind: "inet4" | "inet6"; readonly span: Span }
+  | { readonly kind: "port"; readonly span: Span; readonly port: Word }
+  | { readonly kind: "tag"; readonly span: Span; readonly tag: Word }
+  | { readonly kind: "hostname"; readonly span: Span; readonly hostname: Word };
+
+/** `action NAME …`. */
+export interface ActionDirective {
+  readonly kind: "action";
+  readonly span: Span;
+  readonly name: Word;
+  readonly method: { readonly kind: "maildir"; readonly path: Word | null } | { readonly kind: "relay" };
+  readonly options: readonly ActionOption[];
+}
+
+/** An option of an `action` line; `span` is that of its keyword. */
+export type ActionOption =
+  | { readonly kind: "user"; readonly span: Span; readonly user: Word }
+  | {
+    readonly kind: "alias" | "virtual" | "userbase" | "host";
+    readonly span: Span;
+    readonly table: TableExpr;
+  }
+  | { readonly kind: "ttl"; readonly span: Span; readonly delay: Word };
+
+/** `match …`. */
+export interface MatchDirective {
+  readonly kind: "match";
+  readonly span: Span;
+  readonly options: readonly MatchOption[];
+  /** Null for `reject`. */
+  readonly action: Word | null;
+}
+
+/** An option of a `match` line; `span` is that of its keywords. */
+export type MatchOption =
+  | {
+    readonly kind: "from-any" | "from-local" | "from-socket" | "for-any" | "for-local";
+    readonly span: Span;
+    readonly negated: boolean;
+  }
+  | {
+    readonly kind: "from-src" | "from-mail-from" | "for-domain" | "for-rcpt-to" | "tag" | "mail-from" | "rcpt-to";
+    readonly span: Span;
+    readonly negated: boolean;
+    readonly pattern: Pattern;
+  };
+
+/** `queue …`. */
+export type QueueDirective =
+  | { readonly kind: "queue-ttl"; readonly span: Span; readonly delay: Word }
+  | { readonly kind: "queue-directory"; readonly span: Span; readonly path: Word };
+
+/** `smtp …`. */
+export type SmtpDirective =
+  | { readonly kind: "smtp-size"; readonly span: Span; readonly size: Word }
+  | {
+    readonly kind: "smtp-limit";
+    readonly span: Span;
+    readonly limits: readonly { readonly name: Word; readonly value: NumberWord }[];
+  }
+  | { readonly kind: "smtp-delimiter"; readonly span: Span; readonly delimiter: Word };
+
+/** `bounce warn-interval …`. */
+export interface BounceDirective {
+  readonly kind: "bounce";
+  readonly span: Span;
+  readonly delays: readonly Word[];
+}
+
+/** A line with an error that has been told. What it was to declare counts as declared, so that one mistake gives
+ * one error. */
+export interface BrokenDirective {
+  readonly kind: "broken";
+  readonly span: Span;
+  readonly declares: "table" | "action" | "match" | null;
+  /** Null when the line broke off before it. */
+  readonly name: Word | null;
+}

@@ -1,0 +1,273 @@
+/** Parser of smtpd.conf(5): from texts to directives. It goes on after an error with the next line, and so finds all
+ * errors at once. */
+
+import { dirname, isAbsolute, join as joinPath } from "@std/path";
+import type { BounceDirective, Directive, QueueDirective, SmtpDirective, TableDirective, Word } from "./ast.ts";
+import { makeSource, type Problem, type SourceFile, type Span, suggest } from "./error.ts";
+import { Lexer, type Macro, type Token } from "./lexer.ts";
+import { parseAction } from "./parser_action.ts";
+import { parseListen } from "./parser_listen.ts";
+import { parseMatch } from "./parser_match.ts";
+import {
+  acceptKeyword,
+  acceptPunct,
+  directiveNames,
+  fail,
+  failExpected,
+  failUnsupported,
+  isKeyword,
+  isLineEnd,
+  isWord,
+  makeReader,
+  peek,
+  type Reader,
+  readItems,
+  readNumber,
+  readQuantity,
+  readWord,
+  recover,
+  take,
+} from "./reader.ts";
+
+/** What the parser needs of the world. */
+export interface ParseInput {
+  /** Path of the main file, as messages show it. */
+  readonly path: string;
+  /** Text of a file, or why there is none, in words. */
+  readonly readFile: (path: string) => { readonly text: string } | { readonly failure: string };
+  /** Macros of the command line: they win over those of the files. */
+  readonly macros: ReadonlyMap<string, string>;
+}
+
+/** A configuration as written. `end` is the last line of the main file. */
+export interface ParsedConfig {
+  readonly directives: readonly Directive[];
+  readonly problems: readonly Problem[];
+  readonly end: Span;
+}
+
+/** Parses the main file and all that it includes. Never throws: what cannot be read is a problem. */
+export function parseConfig(input: ParseInput): ParsedConfig {
+  const main = input.readFile(input.path);
+  const source = makeSource(input.path, "text" in main ? main.text : "", 0, null);
+  const macros = new Map<string, Macro>();
+  for (const [name, value] of input.macros) macros.set(name, { value, definition: null });
+  const reader = makeReader(source, macros);
+  const end = wholeFile(source);
+  if ("failure" in main) {
+    fail(reader, end, `cannot read the configuration: ${main.failure}`);
+    return { directives: [], problems: reader.problems, end };
+  }
+  const directives: Directive[] = [];
+  const state: State = { input, reader, directives, files: 1 };
+  for (;;) {
+    const token = peek(reader);
+    if (token.kind === "eof") {
+      if (reader.lexers.length === 1) return { directives, problems: reader.problems, end };
+      reader.lexers.pop();
+      reader.ahead = null;
+    } else if (token.kind === "newline") take(reader);
+    else parseLine(state, token);
+  }
+}
+
+interface State {
+  readonly input: ParseInput;
+  readonly reader: Reader;
+  readonly directives: Directive[];
+  /** Files opened so far. */
+  files: number;
+}
+
+/** A directive as its parser gives it; `name` is kept from a line that breaks off after it. */
+type Parsed = Directive | null;
+
+function parseLine(state: State, first: Token): void {
+  const { reader, directives } = state;
+  if (first.kind === "word" || first.kind === "string") return parseMacro(state);
+  if (first.kind === "keyword" && first.text === "include") return parseInclude(state);
+  const parse = first.kind === "keyword" ? parsers.get(first.text) : undefined;
+  take(reader);
+  if (parse === undefined) {
+    failDirective(reader, first);
+    return recover(reader);
+  }
+  const mark = reader.problems.length;
+  const directive = parse(reader, first);
+  if (directive !== null && directive.kind !== "broken" && endLine(reader)) {
+    directives.push(directive);
+    return;
+  }
+  if (directive !== null) {
+    const name = "name" in directive ? directive.name : null;
+    directives.push({ kind: "broken", span: first.span, declares: declared(first.text), name });
+  } else directives.push({ kind: "broken", span: first.span, declares: declared(first.text), name: null });
+  if (reader.problems.length > mark) recover(reader);
+}
+
+function declared(word: string): "table" | "action" | "match" | null {
+  return word === "table" || word === "action" || word === "match" ? word : null;
+}
+
+/** Takes the end of the line; anything else there is an error. */
+function endLine(reader: Reader): boolean {
+  if (isLineEnd(reader)) {
+    take(reader);
+    return true;
+  }
+  failExpected(reader, "the end of the line");
+  return false;
+}
+
+const parsers: ReadonlyMap<string, (reader: Reader, first: Token) => Parsed> = new Map<
+  string,
+  (reader: Reader, first: Token) => Parsed
+>([
+  ["table", parseTable],
+  ["listen", parseListen],
+  ["action", parseAction],
+  ["match", parseMatch],
+  ["queue", parseQueue],
+  ["smtp", parseSmtp],
+  ["bounce", parseBounce],
+]);
+
+function failDirective(reader: Reader, token: Token): void {
+  if (token.kind === "keyword" && directiveNames.includes(token.text)) failUnsupported(reader, token);
+  else if (token.kind === "keyword") failUnknown(reader, token.text, token.span);
+  else if (token.kind === "bad") fail(reader, token.span, token.text, token.hint);
+  else fail(reader, token.span, `syntax error: expected a directive, found \`${token.text}\``);
+}
+
+function failUnknown(reader: Reader, word: string, span: Span): void {
+  const isOld = word === "accept" || word === "reject" || word === "limit" || word === "expire";
+  const hint = isOld
+    ? "this is the grammar of OpenSMTPD before 6.4: write `action` and `match` lines"
+    : suggest(word, directiveNames, (name) => `\`${name}\``);
+  fail(reader, span, `unknown directive \`${word}\``, hint);
+}
+
+/** `name = value`, or a line that begins with a word that is no directive. */
+function parseMacro(state: State): void {
+  const { reader, input } = state;
+  const name = take(reader);
+  if (!acceptPunct(reader, "=")) {
+    failUnknown(reader, name.text, name.span);
+    return recover(reader);
+  }
+  const value = readWord(reader, "the value of the macro");
+  if (value === null || !endLine(reader)) return recover(reader);
+  if (/\s/.test(name.text)) {
+    fail(reader, name.span, "macro name cannot contain whitespace");
+    return;
+  }
+  if (!/^[A-Za-z0-9_]+$/.test(name.text)) {
+    fail(reader, name.span, `macro name \`${name.text}\` can never be used`, "use letters, digits and `_` only");
+    return;
+  }
+  if (!input.macros.has(name.text)) reader.macros.set(name.text, { value: value.text, definition: name.span });
+}
+
+/** `include "path"`. A relative path starts from the directory of the file that says it. */
+function parseInclude(state: State): void {
+  const { reader, input } = state;
+  take(reader);
+  const word = readWord(reader, "the path of a file");
+  if (word === null || !endLine(reader)) return recover(reader);
+  const from = word.span.source.path;
+  const path = isAbsolute(word.text) ? word.text : joinPath(dirname(from), word.text);
+  if (reader.lexers.some((lexer) => lexer.source.path === path)) {
+    fail(reader, word.span, `failed to include file ${word.text}: it is being read already`);
+    return;
+  }
+  const file = input.readFile(path);
+  if ("failure" in file) {
+    fail(reader, word.span, `failed to include file ${word.text}: ${file.failure}`);
+    return;
+  }
+  // The line end that was taken may be the end of the file: it is then met again when the new file is done.
+  reader.ahead = null;
+  reader.lexers.push(new Lexer(makeSource(path, file.text, state.files++, word.span), reader.macros));
+}
+
+function parseTable(reader: Reader, first: Token): Parsed {
+  const name = readWord(reader, "the name of the table");
+  if (name === null) return null;
+  const content = parseTableContent(reader);
+  if (content !== null) return { kind: "table", span: first.span, name, content };
+  return { kind: "broken", span: first.span, declares: "table", name };
+}
+
+function parseTableContent(reader: Reader): TableDirective["content"] | null {
+  const token = peek(reader);
+  if (token.kind === "punct" && token.text === "{") {
+    const items = readItems(reader);
+    return items === null ? null : { kind: "items", items };
+  }
+  if (token.kind === "punct" && token.text === "/") {
+    return fail(reader, token.span, "syntax error: expected the place of the table, found `/`", "quote the path");
+  }
+  const word = readWord(reader, "`{` or the place of the table, such as file:/etc/mail/aliases");
+  return word === null ? null : { kind: "config", word };
+}
+
+function parseQueue(reader: Reader, first: Token): QueueDirective | null {
+  const token = peek(reader);
+  if (isKeyword(reader, "compression") || isKeyword(reader, "encryption")) return failUnsupported(reader, token);
+  if (acceptKeyword(reader, "ttl")) {
+    const delay = readQuantity(reader, "a time such as 4d");
+    return delay === null ? null : { kind: "queue-ttl", span: first.span, delay };
+  }
+  // `directory` is ours and not reserved: it may be the name of a table.
+  if (token.kind === "word" && token.text === "directory") {
+    take(reader);
+    const path = readWord(reader, "a path in quotes");
+    return path === null ? null : { kind: "queue-directory", span: first.span, path };
+  }
+  const known = ["compression", "directory", "encryption", "ttl"];
+  return failExpected(reader, "`ttl` or `directory`", known);
+}
+
+function parseSmtp(reader: Reader, first: Token): SmtpDirective | null {
+  const span = first.span;
+  if (isKeyword(reader, "ciphers")) return failUnsupported(reader, peek(reader));
+  if (acceptKeyword(reader, "max-message-size")) {
+    const size = readQuantity(reader, "a size such as 35M");
+    return size === null ? null : { kind: "smtp-size", span, size };
+  }
+  if (acceptKeyword(reader, "sub-addr-delim")) {
+    const delimiter = readWord(reader, 'a character in quotes, such as "+"');
+    return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
+  }
+  if (acceptKeyword(reader, "limit")) {
+    const limits: { name: Word; value: { value: number; span: Span } }[] = [];
+    while (!isLineEnd(reader)) {
+      const name = readWord(reader, "`max-mails` or `max-rcpt`");
+      if (name === null) return null;
+      const value = readNumber(reader, "a number");
+      if (value === null) return null;
+      limits.push({ name, value });
+    }
+    return { kind: "smtp-limit", span, limits };
+  }
+  const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];
+  return failExpected(reader, "`limit`, `max-message-size` or `sub-addr-delim`", known);
+}
+
+function parseBounce(reader: Reader, first: Token): BounceDirective | null {
+  if (!acceptKeyword(reader, "warn-interval")) return failExpected(reader, "`warn-interval`", ["warn-interval"]);
+  const delays: Word[] = [];
+  do {
+    const delay = readQuantity(reader, "a time such as 4h");
+    if (delay === null) return null;
+    delays.push(delay);
+  } while (acceptPunct(reader, ",") || isWord(reader));
+  return { kind: "bounce", span: first.span, delays };
+}
+
+/** The last line of a file, for what concerns all of it. */
+function wholeFile(source: SourceFile): Span {
+  const end = source.text.endsWith("\n") ? source.text.length - 1 : source.text.length;
+  const start = source.text.lastIndexOf("\n", end - 1) + 1;
+  return { source, start, end: start, macro: null };
+}

@@ -1,0 +1,287 @@
+/** What all parsers of directives share: the token ahead, the words and tables that options take, and the errors.
+ * A parser that returns null has told its error; the line is then given up. */
+
+import type { Items, NumberWord, TableExpr, Word } from "./ast.ts";
+import { type Problem, type SourceFile, type Span, suggest } from "./error.ts";
+import { Lexer, type Macro, type Token } from "./lexer.ts";
+
+/** A configuration being read. */
+export interface Reader {
+  /** Files being read, the innermost last. */
+  readonly lexers: Lexer[];
+  readonly macros: Map<string, Macro>;
+  readonly problems: Problem[];
+  /** The token ahead; null when it has not been looked at. */
+  ahead: Token | null;
+  /** The token taken last. */
+  last: Token | null;
+}
+
+/** Words that begin a line. */
+export const directiveNames: readonly string[] = [
+  "action",
+  "admd",
+  "bounce",
+  "ca",
+  "filter",
+  "include",
+  "listen",
+  "match",
+  "mda",
+  "mta",
+  "pki",
+  "proc",
+  "queue",
+  "scheduler",
+  "smtp",
+  "srs",
+  "table",
+];
+
+/** Makes a Reader at the start of a file. */
+export function makeReader(source: SourceFile, macros: Map<string, Macro>): Reader {
+  return { lexers: [new Lexer(source, macros)], macros, problems: [], ahead: null, last: null };
+}
+
+/** The next token, left where it is. */
+export function peek(reader: Reader): Token {
+  return reader.ahead ??= reader.lexers.at(-1)!.next();
+}
+
+/** Takes the next token. The end of a file is never passed. */
+export function take(reader: Reader): Token {
+  const token = peek(reader);
+  if (token.kind !== "eof") reader.ahead = null;
+  reader.last = token;
+  return token;
+}
+
+/** Tells an error. Returns null, for the caller to pass on. */
+export function fail(reader: Reader, span: Span, message: string, hint: string | null = null): null {
+  reader.problems.push({ severity: "error", span, message, hint });
+  return null;
+}
+
+/** Tells that the token ahead is not what the grammar wants. `known` are the words that could stand there. */
+export function failExpected(reader: Reader, wanted: string, known: readonly string[] = []): null {
+  const token = peek(reader);
+  if (token.kind === "bad") return fail(reader, token.span, token.text, token.hint);
+  const near = token.kind === "word" || token.kind === "keyword"
+    ? suggest(token.text, known, (name) => `\`${name}\``)
+    : null;
+  return fail(
+    reader,
+    visibleSpan(token, reader.last),
+    `syntax error: expected ${wanted}, found ${describeToken(token)}`,
+    near ?? hintLongString(reader),
+  );
+}
+
+/** Tells that a word of OpenSMTPD's grammar has no effect here yet. */
+export function failUnsupported(reader: Reader, token: Token): null {
+  return fail(reader, token.span, `\`${token.text}\` is not supported yet`);
+}
+
+/** Is the token ahead this keyword, unquoted? */
+export function isKeyword(reader: Reader, name: string): boolean {
+  const token = peek(reader);
+  return token.kind === "keyword" && token.text === name;
+}
+
+/** Takes the token ahead if it is this keyword. */
+export function acceptKeyword(reader: Reader, name: string): boolean {
+  if (!isKeyword(reader, name)) return false;
+  take(reader);
+  return true;
+}
+
+/** Takes the token ahead if it is this sign. */
+export function acceptPunct(reader: Reader, sign: string): boolean {
+  const token = peek(reader);
+  if (token.kind !== "punct" || token.text !== sign) return false;
+  take(reader);
+  return true;
+}
+
+/** Is the line at its end? */
+export function isLineEnd(reader: Reader): boolean {
+  const { kind } = peek(reader);
+  return kind === "newline" || kind === "eof";
+}
+
+/** Is a word or quoted string ahead? */
+export function isWord(reader: Reader): boolean {
+  const { kind } = peek(reader);
+  return kind === "word" || kind === "string";
+}
+
+/** Reads a word or quoted string. `wanted` names it for the error: `a name`. */
+export function readWord(reader: Reader, wanted: string): Word | null {
+  const token = peek(reader);
+  if (isWord(reader)) {
+    take(reader);
+    return { text: token.text, span: token.span };
+  }
+  if (token.kind === "keyword") {
+    return fail(
+      reader,
+      token.span,
+      `syntax error: expected ${wanted}, found the reserved word \`${token.text}\``,
+      `quote it to use it as a name: "${token.text}"`,
+    );
+  }
+  if (token.kind === "number") {
+    return fail(
+      reader,
+      token.span,
+      `syntax error: expected ${wanted}, found the number ${token.text}`,
+      `quote it: "${token.text}"`,
+    );
+  }
+  if (token.kind === "punct" && !"{}<>!,==>".includes(token.text)) {
+    return fail(
+      reader,
+      token.span,
+      `syntax error: expected ${wanted}, found \`${token.text}\``,
+      `quote a word that begins with \`${token.text}\``,
+    );
+  }
+  return failExpected(reader, wanted);
+}
+
+/** Reads a number. */
+export function readNumber(reader: Reader, wanted: string): NumberWord | null {
+  const token = peek(reader);
+  if (token.kind !== "number") return failExpected(reader, wanted);
+  take(reader);
+  return { value: Number(token.text), span: token.span };
+}
+
+/** Reads a word of digits and letters that may happen to have digits only: a time, a size, a port. */
+export function readQuantity(reader: Reader, wanted: string): Word | null {
+  const token = peek(reader);
+  if (token.kind !== "number") return readWord(reader, wanted);
+  take(reader);
+  return { text: token.text, span: token.span };
+}
+
+/** Reads `<name>`, a word, or entries between braces. */
+export function readTable(reader: Reader, wanted: string): TableExpr | null {
+  const token = peek(reader);
+  if (token.kind === "punct" && token.text === "<") {
+    take(reader);
+    // Reserved words need no quotes here: nothing else could be meant.
+    const isName = peek(reader).kind === "keyword";
+    const name = isName ? take(reader) : readWord(reader, "the name of a table");
+    if (name === null) return null;
+    const close = peek(reader);
+    if (!acceptPunct(reader, ">")) return failExpected(reader, "`>` after the name of the table");
+    return { kind: "name", name: name.text, span: join(token.span, close.span) };
+  }
+  if (token.kind === "punct" && token.text === "{") {
+    const items = readItems(reader);
+    return items === null ? null : { kind: "items", items, span: items.span };
+  }
+  const word = readWord(reader, wanted);
+  return word === null ? null : { kind: "word", word, span: word.span };
+}
+
+/** Reads entries between braces, over as many lines as it takes. The first entry decides between list and map. */
+export function readItems(reader: Reader): Items | null {
+  const open = take(reader);
+  skipSeparators(reader, open);
+  const list: Word[] = [];
+  const map: [Word, Word][] = [];
+  while (!isPunct(reader, "}")) {
+    if (isUnclosed(reader)) return fail(reader, open.span, "this `{` is never closed");
+    const key = readWord(reader, "an entry");
+    if (key === null) return null;
+    const hasValue = isPunct(reader, "=") || isPunct(reader, "=>");
+    if (hasValue && list.length > 0) return failExpected(reader, "an entry without a value, as the first one");
+    if (!hasValue && map.length > 0) return failExpected(reader, "`=` and a value, as in the first entry");
+    if (hasValue) {
+      take(reader);
+      const value = readWord(reader, "a value");
+      if (value === null) return null;
+      map.push([key, value]);
+    } else list.push(key);
+    skipSeparators(reader, open);
+  }
+  const span = join(open.span, take(reader).span);
+  if (list.length + map.length === 0) {
+    return fail(reader, span, "syntax error: a table needs at least one entry", `for an empty one use an empty file`);
+  }
+  return map.length > 0 ? { shape: "map", entries: map, span } : { shape: "list", entries: list, span };
+}
+
+/** Goes on to the next line, or to where a new directive stands if a brace was never closed. Returns at that token. */
+export function recover(reader: Reader): void {
+  let depth = 0;
+  for (;;) {
+    const token = peek(reader);
+    if (token.kind === "eof" || (token.isFirst && isDirectiveName(token))) return;
+    take(reader);
+    if (token.kind === "newline" && depth <= 0) return;
+    if (token.kind === "punct" && token.text === "{") depth++;
+    if (token.kind === "punct" && token.text === "}") depth--;
+  }
+}
+
+/** The span from one token to another on the same file. */
+export function join(from: Span, to: Span): Span {
+  return { ...from, end: Math.max(from.end, to.end) };
+}
+
+function isPunct(reader: Reader, sign: string): boolean {
+  const token = peek(reader);
+  return token.kind === "punct" && token.text === sign;
+}
+
+/** One comma and any number of line ends; no comma is fine. */
+function skipSeparators(reader: Reader, open: Token): void {
+  let isCommaAllowed = reader.last !== open;
+  for (;;) {
+    if (peek(reader).kind === "newline") take(reader);
+    else if (isCommaAllowed && acceptPunct(reader, ",")) isCommaAllowed = false;
+    else return;
+  }
+}
+
+/** Has the list run into the end of the file or into the next directive? */
+function isUnclosed(reader: Reader): boolean {
+  const token = peek(reader);
+  return token.kind === "eof" || (token.isFirst && isDirectiveName(token));
+}
+
+function isDirectiveName(token: Token): boolean {
+  return token.kind === "keyword" && directiveNames.includes(token.text);
+}
+
+function describeToken(token: Token): string {
+  switch (token.kind) {
+    case "newline":
+      return "the end of the line";
+    case "eof":
+      return "the end of the file";
+    case "string":
+      return `"${token.text}"`;
+    default:
+      return `\`${token.text}\``;
+  }
+}
+
+/** Line ends and the end of the file are pointed at behind the last token, where something is missing. */
+function visibleSpan(token: Token, last: Token | null): Span {
+  const isEnd = token.kind === "newline" || token.kind === "eof";
+  if (!isEnd || last === null || last.span.source !== token.span.source) return token.span;
+  const start = last.kind === "newline" ? token.span.start : last.span.end;
+  return { ...token.span, start, end: start + 1 };
+}
+
+/** A quote that was left open shows up as a string over several lines. */
+function hintLongString(reader: Reader): string | null {
+  const { last } = reader;
+  if (last?.kind !== "string" || last.span.macro !== null) return null;
+  const raw = last.span.source.text.slice(last.span.start, last.span.end);
+  return raw.includes("\n") ? "the string before it goes over several lines: is a quote missing?" : null;
+}

@@ -1,0 +1,124 @@
+/** What is known while a configuration is resolved from its first line to its last. */
+
+import type { FaultKind } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
+import type { TableSpec } from "../table/table.ts";
+import type { Directive, Items } from "./ast.ts";
+import { type Problem, type Span, suggest } from "./error.ts";
+import type { Action, Listener, Rule, TableName } from "./policy.ts";
+
+/** Everything of the machine that a configuration depends on. */
+export interface ConfigSource {
+  /** Path of the main file, as messages show it. */
+  readonly path: string;
+  /** Text of a file. Included paths are absolute, or relative to the same directory as `path`. */
+  readonly readFile: (path: string) => FileText;
+  /** Addresses of the network interfaces, as literals without brackets; one entry per address. */
+  readonly interfaces: readonly { readonly name: string; readonly address: string }[];
+  /** Addresses of a host name, as literals without brackets; none when it has none. See `hostNames`. */
+  readonly resolveHost: (name: string) => readonly string[];
+  /** Our own name: /etc/mailname, else the system's. */
+  readonly serverName: Domain;
+  /** `-D name=value` of the command line. */
+  readonly macros: ReadonlyMap<string, string>;
+}
+
+/** Text of a file, or why there is none. */
+export type FileText =
+  | { readonly kind: "ok"; readonly text: string }
+  | { readonly kind: "failed"; readonly fault: FaultKind };
+
+/** What has been declared up to the line being resolved. */
+export interface Scope {
+  readonly source: ConfigSource;
+  readonly problems: Problem[];
+  readonly tables: Map<TableName, TableSpec>;
+  /** Entries of inline tables with their places, for checks of what they are used for. */
+  readonly items: Map<TableName, Items>;
+  /** Uses of inline tables whose entries have been checked, as `purpose table`. */
+  readonly checked: Set<string>;
+  readonly actions: Map<string, Action>;
+  readonly listeners: Listener[];
+  readonly rules: Rule[];
+  /** Every declaration of the files, also those further down and broken ones. */
+  readonly declared: { readonly table: Declarations; readonly action: Declarations };
+  /** Anonymous tables so far. */
+  anonymous: number;
+}
+
+/** Names of one kind. */
+export interface Declarations {
+  /** Where each name is declared first. */
+  readonly places: ReadonlyMap<string, Span>;
+  /** Names of broken declarations: no error tells that they are missing. */
+  readonly broken: ReadonlySet<string>;
+  /** A declaration broke off before its name: any name may have been meant. */
+  readonly isNameLost: boolean;
+}
+
+/** Makes the scope above the first line. */
+export function makeScope(source: ConfigSource, directives: readonly Directive[]): Scope {
+  return {
+    source,
+    problems: [],
+    tables: new Map(),
+    items: new Map(),
+    checked: new Set(),
+    actions: new Map(),
+    listeners: [],
+    rules: [],
+    declared: { table: collect(directives, "table"), action: collect(directives, "action") },
+    anonymous: 0,
+  };
+}
+
+/** Tells an error. Returns null, for the caller to pass on. */
+export function fail(scope: Scope, span: Span, message: string, hint: string | null = null): null {
+  scope.problems.push({ severity: "error", span, message, hint });
+  return null;
+}
+
+/** Tells something that is probably not meant. */
+export function warn(scope: Scope, span: Span, message: string, hint: string | null = null): void {
+  scope.problems.push({ severity: "warning", span, message, hint });
+}
+
+/** Tells that a name is not declared above this line, unless its declaration has an error of its own.
+ * Returns null, for the caller to pass on. */
+export function failMissing(
+  scope: Scope,
+  kind: "table" | "action",
+  name: string,
+  span: Span,
+  quote: (name: string) => string,
+): null {
+  const { places, broken, isNameLost } = scope.declared[kind];
+  if (broken.has(name) || isNameLost) return null;
+  const below = places.get(name);
+  const known = kind === "table"
+    ? [...scope.tables.keys()].filter((one) => !one.startsWith("<"))
+    : scope.actions.keys();
+  const hint = below === undefined ? suggest(name, known, quote) : "declare it above this line";
+  return fail(scope, span, `no such ${kind}: ${quote(name)}`, hint);
+}
+
+function collect(directives: readonly Directive[], kind: "table" | "action"): Declarations {
+  const places = new Map<string, Span>();
+  const broken = new Set<string>();
+  let isNameLost = false;
+  for (const directive of directives) {
+    const name = directive.kind === kind
+      ? directive.name
+      : directive.kind === "broken" && directive.declares === kind
+      ? directive.name
+      : undefined;
+    if (name === undefined) continue;
+    if (name === null) {
+      isNameLost = true;
+      continue;
+    }
+    if (directive.kind === "broken") broken.add(name.text);
+    if (!places.has(name.text)) places.set(name.text, name.span);
+  }
+  return { places, broken, isNameLost };
+}

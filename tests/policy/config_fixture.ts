@@ -1,0 +1,82 @@
+/** The machine that fixtures/conf is written for, and its files. */
+
+import type { Domain } from "../../lib/mail/address.ts";
+import { type ConfigError, printError } from "../../lib/policy/error.ts";
+import { type ConfigSource, loadPolicy, type LoadResult } from "../../lib/policy/resolve.ts";
+
+const root = new URL("../../fixtures/conf/", import.meta.url);
+
+/** A machine with a loopback and one interface. */
+export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
+  interfaces: [
+    { name: "lo", address: "127.0.0.1" },
+    { name: "lo", address: "::1" },
+    { name: "eth0", address: "192.0.2.10" },
+    { name: "eth0", address: "2001:db8::10" },
+    { name: "eth0", address: "fe80::1" },
+  ],
+  resolveHost: (name) => (name === "mail.example.org" ? ["192.0.2.25", "2001:db8::25"] : []),
+  serverName: "mx.example.org" as Domain,
+};
+
+/** Loads a text as smtpd.conf; `files` are what it can include. */
+export function loadText(text: string, files: Readonly<Record<string, string>> = {}): LoadResult {
+  const all: Readonly<Record<string, string>> = { ...files, "smtpd.conf": text };
+  return loadPolicy({
+    ...machine,
+    path: "smtpd.conf",
+    readFile: (path) => {
+      const found = Object.hasOwn(all, path) ? all[path] : undefined;
+      return found === undefined ? { kind: "failed", fault: "notFound" } : { kind: "ok", text: found };
+    },
+    macros: new Map(),
+  });
+}
+
+/** Loads `fixtures/conf/FOLDER/NAME`. A first line `# -D name=value …` gives macros of the command line. */
+export function loadFixture(folder: "good" | "bad", name: string): LoadResult {
+  const read = (path: string) => Deno.readTextFileSync(new URL(`${folder}/${path}`, root));
+  const macros = new Map<string, string>();
+  for (const [, macro = "", value = ""] of read(name).split("\n")[0]!.matchAll(/-D (\w+)=(\S+)/g)) {
+    macros.set(macro, value);
+  }
+  return loadPolicy({
+    ...machine,
+    path: name,
+    readFile: (path) => {
+      try {
+        return { kind: "ok", text: read(path) };
+      } catch {
+        return { kind: "failed", fault: "notFound" };
+      }
+    },
+    macros,
+  });
+}
+
+/** Names of the configurations in a folder, sorted. */
+export function fixtureNames(folder: "good" | "bad"): readonly string[] {
+  return [...Deno.readDirSync(new URL(folder, root))].map((entry) => entry.name)
+    .filter((name) => name.endsWith(".conf")).sort();
+}
+
+/** Path of a file beside a fixture. */
+export function fixtureUrl(folder: "good" | "bad", name: string): URL {
+  return new URL(`${folder}/${name}`, root);
+}
+
+/** The errors as a terminal of 100 columns shows them. */
+export function printAll(errors: readonly ConfigError[]): string {
+  return errors.map((error) => printError(error, { colour: false, width: 100 }) + "\n").join("");
+}
+
+/** What stands beside a fixture: file names with their exact content. Null when it is in the wrong folder. */
+export function expectedFiles(folder: "good" | "bad", name: string): Readonly<Record<string, string>> | null {
+  const base = name.slice(0, -".conf".length);
+  const result = loadFixture(folder, name);
+  if (result.kind === "errors") return folder === "bad" ? { [`${base}.error`]: printAll(result.errors) } : null;
+  if (folder === "bad") return null;
+  const files: Record<string, string> = { [`${base}.policy.json`]: JSON.stringify(result.policy, null, 2) + "\n" };
+  if (result.warnings.length > 0) files[`${base}.warning`] = printAll(result.warnings);
+  return files;
+}
