@@ -10,14 +10,8 @@
 import { Buffer } from "node:buffer";
 import type { LogEvent } from "../event_log.ts";
 import { assert, assertNever, describeError } from "../fault.ts";
-import {
-  type ClientMessage,
-  formatMail,
-  formatRcpt,
-  noExtensions,
-  parseExtensions,
-  type PeerExtensions,
-} from "./client_command.ts";
+import { type ClientMessage, formatMail, formatRcpt } from "./client_command.ts";
+import { noExtensions, parseExtensions, type PeerExtensions } from "./client_command.ts";
 import type { ClientConfig, ClientEffect, ClientEvent, ClientStage, ClientVerdict, LossCause } from "./client_face.ts";
 import { ReplyReader } from "./client_reply.ts";
 import { ClientTransaction } from "./client_transaction.ts";
@@ -34,6 +28,8 @@ interface Asked {
   readonly stage: ClientStage;
   readonly index: number;
 }
+
+const tooMuch = "Remote host sent too much data";
 
 /** Largest piece of content that is copied so as to go out in one write with its end. */
 const joinedPieceMax = 64 * 1024;
@@ -129,16 +125,14 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
       this.#answer(asked, item.reply);
       if (this.#phase === "closed") return;
     }
-    if (owed === 0 && this.#phase !== "content" && this.#reader.pending) this.#tooMuch();
-  }
-
-  #tooMuch(): void {
-    this.#lose("protocol", "Remote host sent too much data");
+    if (owed === 0 && this.#phase !== "content" && this.#reader.pending) this.#lose("protocol", tooMuch);
   }
 
   /** A reply to nothing: a server that gives up in the middle of the content, or one that is tired of waiting. */
   #unasked(reply: Reply): void {
-    if (isPositive(reply) || (this.#phase !== "content" && this.#phase !== "idle")) return this.#tooMuch();
+    if (isPositive(reply) || (this.#phase !== "content" && this.#phase !== "idle")) {
+      return this.#lose("protocol", tooMuch);
+    }
     const verdict = this.#verdict(this.#phase, reply);
     this.#resolveAll(verdict);
     this.#close(verdict);
@@ -270,27 +264,25 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   }
 
   #sendContent(bytes: Uint8Array, last: boolean): void {
-    const { stuffer, accepted } = this.#current();
-    const piece = stuffer.push(bytes);
+    const current = this.#current();
+    const piece = current.stuffer.push(bytes);
     if (!last) {
       this.#out.push({ kind: "write", bytes: piece });
       return this.#needContent();
     }
-    const end = Buffer.from(stuffer.end(), "latin1");
+    const end = Buffer.from(current.stuffer.end(), "latin1");
     if (piece.length <= joinedPieceMax) {
       this.#out.push({ kind: "write", bytes: Buffer.concat([piece, end]) });
     } else {
       this.#out.push({ kind: "write", bytes: piece }, { kind: "write", bytes: end });
     }
     this.#phase = "dot";
-    this.#current().begun = false;
-    if (this.#config.protocol === "lmtp") { for (const index of accepted) this.#await("dot", index); }
-    else this.#await("dot");
+    current.begun = false;
+    for (const index of this.#config.protocol === "lmtp" ? current.accepted : [-1]) this.#await("dot", index);
   }
 
   #dotAnswered(index: number, reply: Reply): void {
-    const verdict = this.#verdict("dot", reply);
-    const current = this.#current();
+    const [current, verdict] = [this.#current(), this.#verdict("dot", reply)];
     const settled = index >= 0 ? current.resolve(index, verdict) : current.resolveAll(verdict);
     if (isPositive(reply)) current.successes += settled.length;
     this.#out.push(...settled);
