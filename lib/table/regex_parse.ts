@@ -48,8 +48,7 @@ const depthMax = 50;
 export function parseRegex(pattern: string): RegexNode | null {
   const parser = new Parser(pattern);
   try {
-    const node = parser.choice(0);
-    return parser.atEnd ? node : null;
+    return parser.choice(0);
   } catch (error) {
     if (error instanceof BadPattern) return null;
     throw error;
@@ -93,10 +92,6 @@ class Parser {
     this.#text = text;
   }
 
-  get atEnd(): boolean {
-    return this.#at >= this.#text.length;
-  }
-
   choice(depth: number): RegexNode {
     if (depth > depthMax) throw new BadPattern();
     const nodes = [this.#sequence(depth)];
@@ -107,7 +102,7 @@ class Parser {
 
   #sequence(depth: number): RegexNode {
     const nodes: RegexNode[] = [];
-    while (!this.atEnd && this.#peek() !== "|" && !(depth > 0 && this.#peek() === ")")) {
+    while (this.#at < this.#text.length && this.#peek() !== "|" && !(depth > 0 && this.#peek() === ")")) {
       let node = this.#atom(depth);
       for (;;) {
         const bounds = this.#bounds();
@@ -139,6 +134,7 @@ class Parser {
       case "*":
       case "+":
       case "?":
+      case ")":
         throw new BadPattern();
       case "\\":
         return this.#escape();
