@@ -111,10 +111,12 @@ export function printError(error: ConfigError, options: PrintOptions): string {
 /** The candidate that is most like `word`, if one is like enough to have been meant. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Infinity;
   for (const candidate of candidates) {
+    const length = Math.max(word.length, candidate.length);
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance && candidate !== word) {
+    const isNear = distance <= Math.max(1, Math.floor(length / 3)) && distance < length;
+    if (isNear && distance < bestDistance && candidate !== word) {
       best = candidate;
       bestDistance = distance;
     }

@@ -89,7 +89,9 @@ function parseLine(state: State, first: Token): void {
   const parse = first.kind === "keyword" ? parsers.get(first.text) : undefined;
   take(reader);
   if (parse === undefined) {
-    failDirective(reader, first);
+    if (first.kind === "keyword" && acceptPunct(reader, "=")) {
+      fail(reader, first.span, `the reserved word \`${first.text}\` cannot name a macro`, "choose another name");
+    } else failDirective(reader, first);
     return recover(reader);
   }
   const mark = reader.problems.length;

@@ -8,7 +8,6 @@ import {
   failExpected,
   failUnsupported,
   isLineEnd,
-  isWord,
   peek,
   type Reader,
   readQuantity,
@@ -73,9 +72,10 @@ function parseMethod(reader: Reader): ActionDirective["method"] | null {
   const token = peek(reader);
   if (acceptKeyword(reader, "relay")) return { kind: "relay" };
   if (acceptKeyword(reader, "maildir")) {
-    // `~` and `/` cannot begin a word: a path is always quoted.
-    const isSign = token.kind === "punct" && !"{}<>!,=".includes(token.text);
-    if (!isWord(reader) && !isSign) return { kind: "maildir", path: null };
+    const next = peek(reader);
+    // `~` and `/` cannot begin a word: a path is always quoted, and a bare word is a misspelt option.
+    const isSign = next.kind === "punct" && !"{}<>!,=".includes(next.text);
+    if (next.kind !== "string" && next.kind !== "bad" && !isSign) return { kind: "maildir", path: null };
     const path = readWord(reader, "a path in quotes");
     return path === null ? null : { kind: "maildir", path };
   }

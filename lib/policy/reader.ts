@@ -143,7 +143,9 @@ export function readWord(reader: Reader, wanted: string): Word | null {
       reader,
       token.span,
       `syntax error: expected ${wanted}, found \`${token.text}\``,
-      `quote a word that begins with \`${token.text}\``,
+      token.span.macro === null
+        ? `quote a word that begins with \`${token.text}\``
+        : `quotes inside the quotes make it one word: ${token.span.macro.name} = "'…'"`,
     );
   }
   return failExpected(reader, wanted);

@@ -4,8 +4,7 @@ import type { Domain } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, Word } from "./ast.ts";
-import { placeOf, type Span, suggest } from "./error.ts";
-import type { Listener } from "./policy.ts";
+import { placeOf, suggest } from "./error.ts";
 import { type ConfigSource, fail, type Scope } from "./scope.ts";
 
 /** Longest tag, characters. */
@@ -44,17 +43,17 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     );
   }
   if (options.port === null) return;
+  const { port } = options;
+  const taken = scope.listeners.find((one) =>
+    one.kind === "inet" && one.port === port && addresses.includes(one.address)
+  );
+  if (taken?.kind === "inet") {
+    const what = `address ${taken.address} port ${port}`;
+    fail(scope, on.span, `${what} is listened on twice`, `the first time on line ${taken.place.line}`);
+    return;
+  }
   for (const address of addresses) {
-    const listener = {
-      kind: "inet" as const,
-      on: on.text,
-      address,
-      port: options.port,
-      tag: options.tag,
-      hostname,
-      place,
-    };
-    if (isFree(scope, listener, on.span)) scope.listeners.push(listener);
+    scope.listeners.push({ kind: "inet", on: on.text, address, port, tag: options.tag, hostname, place });
   }
 }
 
@@ -142,14 +141,4 @@ function readPort(scope: Scope, { text, span }: Word): number | null {
   if (port >= 1 && port <= 65535) return port;
   const hint = suggest(text, Object.keys(services), (name) => `\`${name}\``) ?? "a port is a number from 1 to 65535";
   return fail(scope, span, `invalid port: ${text}`, hint);
-}
-
-function isFree(scope: Scope, listener: Listener & { kind: "inet" }, span: Span): boolean {
-  const other = scope.listeners.find((one) =>
-    one.kind === "inet" && one.address === listener.address && one.port === listener.port
-  );
-  if (other === undefined) return true;
-  const where = other.place === null ? "" : ` on line ${other.place.line}`;
-  fail(scope, span, `address ${listener.address} port ${listener.port} is listened on twice`, `first${where}`);
-  return false;
 }

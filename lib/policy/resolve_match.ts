@@ -90,7 +90,7 @@ function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
       draft.for = { kind: "local", negated: option.negated };
       break;
     case "for-domain": {
-      const criterion = criterionOf(scope, option, "for domain");
+      const criterion = criterionOf(scope, option, "domain");
       if (criterion !== null) draft.for = { kind: "domain", criterion };
       break;
     }

@@ -14,7 +14,7 @@ import { type ConfigSource, fail, failMissing, type Scope, warn } from "./scope.
 export type Purpose =
   | "tag"
   | "from"
-  | "for domain"
+  | "domain"
   | "mail-from"
   | "rcpt-to"
   | "alias"
@@ -26,7 +26,7 @@ export type Purpose =
 const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "tag": "list",
   "from": "either",
-  "for domain": "list",
+  "domain": "list",
   "mail-from": "either",
   "rcpt-to": "either",
   "alias": "map",

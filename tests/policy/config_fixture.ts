@@ -76,7 +76,10 @@ export function expectedFiles(folder: "good" | "bad", name: string): Readonly<Re
   const result = loadFixture(folder, name);
   if (result.kind === "errors") return folder === "bad" ? { [`${base}.error`]: printAll(result.errors) } : null;
   if (folder === "bad") return null;
-  const files: Record<string, string> = { [`${base}.policy.json`]: JSON.stringify(result.policy, null, 2) + "\n" };
+  // Entries of tables stand on one line each.
+  const text = JSON.stringify(result.policy, null, 2)
+    .replace(/\[\s+("(?:[^"\\]|\\.)*"),\s+(null|"(?:[^"\\]|\\.)*")\s+\]/g, "[$1, $2]");
+  const files: Record<string, string> = { [`${base}.policy.json`]: `${text}\n` };
   if (result.warnings.length > 0) files[`${base}.warning`] = printAll(result.warnings);
   return files;
 }
