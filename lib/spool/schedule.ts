@@ -321,7 +321,7 @@ export class Schedule {
 
   #expire(envelopes: readonly Envelope[], now: number): Settlement[] {
     const gone = envelopes.filter((envelope) => isExpired(envelope, now));
-    return gone.map(({ id }) => this.outcome(id, expired, now)).filter((settlement) => settlement !== null);
+    return gone.map(({ id, last }) => this.outcome(id, expiredAfter(last), now)).filter((done) => done !== null);
   }
 
   #drop(entry: Entry, now: number): Settlement {
@@ -376,7 +376,11 @@ export class Schedule {
   }
 }
 
-const expired: LastStatus = { kind: "failed", enhanced: "5.4.7", text: "Envelope expired", by: "" };
+/** RFC 3463 §3.5: delivery time expired. What the last attempt met is what the sender can do something about. */
+function expiredAfter(last: LastStatus | null): LastStatus {
+  const text = last === null ? "Envelope expired" : `Envelope expired: ${last.text}`;
+  return { kind: "failed", enhanced: "5.4.7", text, by: last?.by ?? "" };
+}
 
 function newEntry(envelope: Envelope, now: number): Entry {
   return { envelope, state: "ready", since: now, isRemoved: false, isSuspended: false, stored: [] };
