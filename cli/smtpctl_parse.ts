@@ -1,0 +1,241 @@
+/** smtpctl's command line: words, of which a beginning that fits one word only is enough, become a request. Pure. */
+
+import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
+import type { ControlRequest, ControlTarget } from "../lib/daemon/control.ts";
+import { type EvpId, type MsgId, msgIdOfEvp, parseEvpId, parseMsgId } from "../lib/spool/id.ts";
+
+/** What the command line asks for. */
+export type SmtpctlLine =
+  | {
+    readonly kind: "request";
+    readonly request: ControlRequest;
+    readonly json: boolean;
+    /** Value of `--state`, null when it was not given. */
+    readonly state: string | null;
+  }
+  /** `--help` of smtpctl as a whole. */
+  | { readonly kind: "manual" }
+  /** `--help` of one command. */
+  | { readonly kind: "help"; readonly text: string }
+  /** Nothing can be done. `text` is for standard error, without the name of the program. */
+  | { readonly kind: "wrong"; readonly status: number; readonly text: string };
+
+/** Exit status of a command line that makes no sense, as in OpenSMTPD. */
+export const statusInvalid = 255;
+
+/** Commands of OpenSMTPD that are still to come, by the words before them. */
+const later: Readonly<Record<string, readonly string[]>> = {
+  "": ["discover", "encrypt", "log", "monitor", "profile", "spf", "trace", "unprofile", "untrace"],
+  "show": ["hosts", "hoststats", "mta", "relays", "routes"],
+  "pause mta": ["from"],
+  "resume mta": ["from"],
+  "resume": ["route"],
+};
+
+/** Reads the arguments after the program's name. */
+export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
+  const tree = buildTree();
+  const expanded = expandWords(tree.root, args);
+  if (expanded.kind !== "words") return expanded;
+  try {
+    tree.program.parse(expanded.words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return explain(error, expanded.command, tree.helpText());
+  }
+  const { json, state } = tree.program.opts();
+  const request = tree.chosen();
+  if (request === null) return wrong("", expanded.command, true);
+  return { kind: "request", request, json: json === true, state: state ?? null };
+}
+
+type AnyCommand = Command<unknown[], Record<string, unknown>, Record<string, unknown>>;
+
+/** The tree of commands, and what parsing a line with it has left behind. */
+function buildTree() {
+  let request: ControlRequest | null = null;
+  let helpText = "";
+  const choose = (wanted: ControlRequest) => {
+    request = wanted;
+  };
+  const program = new Command("smtpctl")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => helpText += text,
+      writeErr: () => {},
+      // Asking the environment, as it would by itself, needs a right.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => 80,
+    })
+    .helpCommand(false)
+    .option("--state <directory>", "state directory of the smtpd to talk to")
+    .option("--json", "print JSON");
+  const group = (name: string, description: string) =>
+    program.command(name).description(description).helpCommand(false);
+
+  const show = group("show", "show the queue and what smtpd does");
+  show.command("queue").description("list the envelopes in the queue").argument("[msgid]", "of one message", msgId)
+    .action((message) =>
+      choose({ kind: "showQueue", target: message ? { kind: "message", message } : { kind: "all" } })
+    );
+  show.command("envelope").description("show all of one envelope").argument("<evpid>", "16 digits", evpId)
+    .action((envelope) => choose({ kind: "showEnvelope", envelope }));
+  show.command("message").description("print a message").argument("<msgid|evpid>", "8 or 16 digits", messageOf)
+    .action((message) => choose({ kind: "showMessage", message }));
+  show.command("stats").description("print counters").action(() => choose({ kind: "showStats" }));
+  show.command("status").description("say what is paused").action(() => choose({ kind: "showStatus" }));
+
+  const targets = "<evpid|msgid|all>";
+  program.command("schedule").description("try to deliver now").argument(targets, "which", target)
+    .action((which) => choose({ kind: "schedule", target: which }));
+  program.command("remove").description("take out of the queue; nobody is told").argument(targets, "which", target)
+    .action((which) => choose({ kind: "remove", target: which }));
+  for (const verb of ["pause", "resume"] as const) {
+    const parent = group(verb, verb === "pause" ? "stop a part of the work" : "go on with what was paused");
+    for (const [what, work] of [["mda", "local delivery"], ["mta", "relaying"], ["smtp", "taking mail"]] as const) {
+      parent.command(what).description(`${verb} ${work}`).action(() => choose({ kind: verb, what }));
+    }
+    parent.command("envelope").description(verb === "pause" ? "hold back" : "let go").argument(targets, "which", target)
+      .action((which) => choose({ kind: verb === "pause" ? "pauseEnvelope" : "resumeEnvelope", target: which }));
+  }
+  program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
+  group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
+    .action((table) => choose({ kind: "updateTable", table }));
+  return {
+    // The tree is walked as a tree; what its leaves were declared with does not matter there.
+    root: program as unknown as AnyCommand,
+    program,
+    chosen: () => request,
+    helpText: () => helpText,
+  };
+}
+
+type Expanded =
+  | { readonly kind: "words"; readonly words: readonly string[]; readonly command: AnyCommand }
+  | Extract<SmtpctlLine, { readonly kind: "wrong" }>;
+
+/** Replaces each beginning of a word by the word. Options stay where they are. */
+function expandWords(program: AnyCommand, args: readonly string[]): Expanded {
+  const words: string[] = [];
+  let command = program;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? "";
+    if (arg.startsWith("-")) {
+      words.push(arg);
+      if (arg === "--state" && i + 1 < args.length) words.push(args[++i] ?? "");
+      continue;
+    }
+    const path = pathOf(command);
+    if (command.commands.length === 0) {
+      if (findWord(later[path] ?? [], arg).length > 0) return notYet(`${path} ${arg}`);
+      words.push(takesAll(command) && findWord(["all"], arg).length === 1 ? "all" : arg);
+      continue;
+    }
+    const found = findWord(command.commands.map((child) => child.name()), arg);
+    const coming = findWord(later[path] ?? [], arg);
+    if (coming.includes(arg) || (found.length === 0 && coming.length === 1)) {
+      return notYet(`${path} ${coming[0]}`.trim());
+    }
+    if (found.length > 1) {
+      const children = command.commands.filter((child) => found.includes(child.name()));
+      return wrong(`"${arg}" fits more than one word`, children, true);
+    }
+    command = command.commands.find((child) => child.name() === found[0]) ?? command;
+    words.push(found[0] ?? arg);
+    // An unknown word: commander says what may have been meant.
+    if (found.length === 0) return { kind: "words", words: [...words, ...args.slice(i + 1)], command };
+  }
+  return { kind: "words", words, command };
+}
+
+/** The names that `word` can stand for: the one that it is, else all that begin with it. */
+function findWord(names: readonly string[], word: string): readonly string[] {
+  return names.includes(word) ? [word] : names.filter((name) => word !== "" && name.startsWith(word));
+}
+
+function takesAll(command: AnyCommand): boolean {
+  return command.registeredArguments.some((argument) => argument.name().endsWith("|all"));
+}
+
+/** The words that lead to a command: `show queue`; empty for the program. */
+function pathOf(command: AnyCommand): string {
+  const parent = command.parent as AnyCommand | null;
+  return parent === null ? "" : `${pathOf(parent)} ${command.name()}`.trim();
+}
+
+/** The ways to write the commands at and below `command`. */
+function syntaxesOf(command: AnyCommand): readonly string[] {
+  if (command.commands.length > 0) return command.commands.flatMap((child) => syntaxesOf(child));
+  const args = command.registeredArguments.map((one) => one.required ? `<${one.name()}>` : `[${one.name()}]`);
+  return [[pathOf(command), ...args].join(" ")];
+}
+
+function wrong(
+  text: string,
+  command: AnyCommand | readonly AnyCommand[],
+  showAll: boolean,
+): Extract<SmtpctlLine, { kind: "wrong" }> {
+  const syntaxes = (Array.isArray(command) ? command : [command]).flatMap((one) => syntaxesOf(one));
+  const heading = showAll ? "possibilities are:" : "usage:";
+  const list = [heading, ...syntaxes.map((one) => `  smtpctl ${one}`)].join("\n");
+  return { kind: "wrong", status: statusInvalid, text: text === "" ? list : `${text}\n${list}` };
+}
+
+function notYet(words: string): Extract<SmtpctlLine, { kind: "wrong" }> {
+  return { kind: "wrong", status: 1, text: `"${words}" is not supported yet` };
+}
+
+/** What commander's way to stop means for the person at the keyboard. */
+function explain(error: CommanderError, command: AnyCommand, helpText: string): SmtpctlLine {
+  switch (error.code) {
+    case "commander.helpDisplayed":
+      return helpText.startsWith("Usage: smtpctl [options]") ? { kind: "manual" } : { kind: "help", text: helpText };
+    case "commander.help":
+      // Words are missing.
+      return wrong("", command, true);
+    case "commander.unknownOption":
+    case "commander.optionMissingArgument": {
+      const text = `${sentence(error.message)}\nusage: smtpctl [--state directory] [--json] command`;
+      return { kind: "wrong", status: statusInvalid, text };
+    }
+    default:
+      return wrong(sentence(error.message), command, error.code === "commander.unknownCommand");
+  }
+}
+
+/** commander's message, without what it puts before it, on one line. */
+function sentence(message: string): string {
+  const text = message.replace(/^error: /, "").replace(/\n\(Did (.*)\)$/, "; did $1").replaceAll("'", '"');
+  const [, value, what] = /^command-argument value (".*") is invalid for argument ".*?"\. (.*)$/s.exec(text) ?? [];
+  return value === undefined ? text.replace(/\.$/, "") : `${value} will not do: ${what}`;
+}
+
+function msgId(text: string): MsgId {
+  const id = parseMsgId(text);
+  if (id === null) throw new InvalidArgumentError("a message id has 8 hexadecimal digits");
+  return id;
+}
+
+function evpId(text: string): EvpId {
+  const id = parseEvpId(text);
+  if (id === null) throw new InvalidArgumentError("an envelope id has 16 hexadecimal digits");
+  return id;
+}
+
+function messageOf(text: string): MsgId {
+  const id = parseMsgId(text);
+  const envelope = parseEvpId(text);
+  if (id !== null) return id;
+  if (envelope !== null) return msgIdOfEvp(envelope);
+  throw new InvalidArgumentError("a message id has 8 hexadecimal digits, an envelope id 16");
+}
+
+function target(text: string): ControlTarget {
+  if (text === "all") return { kind: "all" };
+  const message = parseMsgId(text);
+  if (message !== null) return { kind: "message", message };
+  const envelope = parseEvpId(text);
+  if (envelope !== null) return { kind: "envelope", envelope };
+  throw new InvalidArgumentError("it is all, a message id of 8 hexadecimal digits or an envelope id of 16");
+}
