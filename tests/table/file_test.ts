@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { Fault } from "../../lib/fault.ts";
+import { hostDisk } from "../../lib/host/disk.ts";
+import { FileTable } from "../../lib/table/file.ts";
+import { testTable } from "../contract/table.ts";
+import { inFolder } from "../support/folder.ts";
+
+const open = (path: string) => FileTable.open(hostDisk, "t", path, "+");
+
+for (const shape of ["list", "map"] as const) {
+  testTable({ name: `file ${shape}`, shape, keepsCase: true }, (entries, run) =>
+    inFolder(async (folder) => {
+      const lines = entries.map(([key, value]) => value === null ? key : `${key}\t${value}`);
+      if (shape === "list") lines.unshift("# @list");
+      await Deno.writeTextFile(`${folder}/t`, lines.join("\n"));
+      const table = await open(`${folder}/t`);
+      await run(table);
+      table.close();
+    }));
+}
+
+Deno.test("FileTable: update() reads the file anew", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/t`, "a one\n");
+    const table = await open(`${folder}/t`);
+    await Deno.writeTextFile(`${folder}/t`, "a two\n");
+    assert.equal(await table.lookup("alias", "a"), "one");
+    await table.update();
+    assert.equal(await table.lookup("alias", "a"), "two");
+    assert.equal(table.name, "t");
+  }));
+
+Deno.test("FileTable: a failed update() keeps the old content", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    const table = await open(path);
+    await Deno.writeTextFile(path, "a two\nbad\n");
+    await assert.rejects(table.update(), new RegExp(`${path}:2: invalid map entry`));
+    assert.equal(await table.lookup("alias", "a"), "one");
+    await Deno.remove(path);
+    await assert.rejects(table.update(), (error) => error instanceof Fault && error.kind === "notFound");
+    assert.equal(await table.lookup("alias", "a"), "one");
+  }));
+
+Deno.test("FileTable: update() refuses a map that became a list, but not from or to nothing", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    const table = await open(path);
+    await Deno.writeTextFile(path, "a\n");
+    await assert.rejects(table.update(), /was a map and is a list now/);
+    assert.equal(table.shape, "map");
+    await Deno.writeTextFile(path, "");
+    await table.update();
+    await Deno.writeTextFile(path, "a\n");
+    await table.update();
+    assert.equal(table.shape, "list");
+    assert.equal(await table.check("string", "a"), true);
+  }));
+
+Deno.test("FileTable: open() faults when there is no file", () =>
+  inFolder(async (folder) => {
+    await assert.rejects(open(`${folder}/none`), (error) => error instanceof Fault && error.kind === "notFound");
+  }));
