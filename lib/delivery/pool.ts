@@ -359,7 +359,9 @@ type Choice =
 
 /** Did the server leave before it had answered anything of this message? */
 function isStale(verdict: ClientVerdict): boolean {
-  if (verdict.kind === "lost") return verdict.stage === "mail" && verdict.cause !== "timeout";
+  if (verdict.kind === "lost") {
+    return verdict.stage === "idle" || (verdict.stage === "mail" && verdict.cause !== "timeout");
+  }
   return verdict.kind === "reply" && verdict.stage === "mail" && verdict.reply.code === 421;
 }
 

@@ -23,9 +23,11 @@ export * from "./client_face.ts";
 
 type Phase = "new" | "greeting" | "hello" | "idle" | "commands" | "content" | "dot" | "reset" | "quit" | "closed";
 
+type AskedStage = Exclude<ClientStage, "content" | "idle">;
+
 /** A command that has no answer yet. `index` is the recipient it is about, -1 for none. */
 interface Asked {
-  readonly stage: ClientStage;
+  readonly stage: AskedStage;
   readonly index: number;
 }
 
@@ -125,7 +127,8 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
       this.#answer(asked, item.reply);
       if (this.#phase === "closed") return;
     }
-    if (owed === 0 && this.#phase !== "content" && this.#reader.pending) this.#lose("protocol", tooMuch);
+    const isFree = this.#phase === "content" || this.#phase === "idle";
+    if (owed === 0 && !isFree && this.#reader.pending) this.#lose("protocol", tooMuch);
   }
 
   /** A reply to nothing: a server that gives up in the middle of the content, or one that is tired of waiting. */
@@ -157,7 +160,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
         this.#rcptAnswered(asked.index, reply);
         break;
       case "data":
-        if (isPositive(reply)) return this.#lose("protocol", "the server answered DATA with a 2xx reply");
+        if (isPositive(reply)) return this.#lose("protocol", "the server answered DATA with a 2xx reply", stage);
         if (reply.code < 400) this.#current().goAhead = true;
         else this.#refuse(stage, reply);
         break;
@@ -166,9 +169,6 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
         break;
       case "reset":
         return isPositive(reply) ? this.#rest() : this.#giveUp(stage, reply);
-      case "content":
-      case "idle":
-        break;
       default:
         assertNever(stage);
     }
@@ -197,6 +197,8 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     const current = new ClientTransaction(message);
     this.#messages++;
     this.#transaction = current;
+    // Half of something that nobody asked for: the replies would be out of step.
+    if (this.#reader.pending) return this.#lose("protocol", tooMuch);
     this.#out.push(...current.check(this.#extensions));
     if (current.settled) return this.#finish();
     if (message.eightBit === true && !this.#extensions.eightBitMime) this.#log("no-8bitmime", {});
@@ -258,8 +260,12 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     this.#write(".\r\n");
     this.#phase = "dot";
     this.#current().begun = false;
-    // RFC 2033 §4.2: LMTP answers for each recipient taken, and there is none.
-    if (this.#config.protocol === "lmtp") return this.#finish();
+    // RFC 2033 §4.2: LMTP answers for each recipient taken, and there is none. A server that answers all the same
+    // would be out of step with the next message: there is none.
+    if (this.#config.protocol === "lmtp") {
+      this.#quitting = true;
+      return this.#finish();
+    }
     this.#await("dot");
   }
 
@@ -326,9 +332,9 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     this.#close(verdict);
   }
 
-  #lose(cause: LossCause, detail: string): void {
+  #lose(cause: LossCause, detail: string, stage: ClientStage = this.#stage()): void {
     if (this.#phase === "quit") return this.#close(null);
-    const verdict: ClientVerdict = { kind: "lost", stage: this.#stage(), cause, detail };
+    const verdict: ClientVerdict = { kind: "lost", stage, cause, detail };
     this.#resolveAll(verdict);
     this.#close(verdict);
   }
@@ -352,8 +358,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   }
 
   #verdict(stage: ClientStage, reply: Reply): ClientVerdict {
-    const reports = this.#extensions.dsn || this.#config.protocol === "lmtp";
-    return { kind: "reply", stage, reply, reports };
+    return { kind: "reply", stage, reply, reports: this.#extensions.dsn || this.#config.protocol === "lmtp" };
   }
 
   #current(): ClientTransaction {
@@ -372,7 +377,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     this.#out.push({ kind: "needContent" });
   }
 
-  #await(stage: ClientStage, index = -1): void {
+  #await(stage: AskedStage, index = -1): void {
     this.#moved = true;
     this.#awaiting.push({ stage, index });
   }
@@ -385,14 +390,11 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     const { limits } = this.#config;
     if (this.#phase === "content") return at + limits.blockMs;
     const stage = this.#awaiting[0]?.stage;
-    if (stage === undefined || stage === "idle" || stage === "content") return null;
-    return at + limits[`${stage}Ms`];
+    return stage === undefined ? null : at + limits[`${stage}Ms`];
   }
 
   #log(what: string, fields: LogEvent["fields"]): void {
-    this.#out.push({
-      kind: "log",
-      event: { priority: "debug", session: this.#config.session, from: "mta", what, fields },
-    });
+    const { session } = this.#config;
+    this.#out.push({ kind: "log", event: { priority: "debug", session, from: "mta", what, fields } });
   }
 }
