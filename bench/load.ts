@@ -2,7 +2,7 @@
 
 import { join } from "@std/path";
 import { until } from "../tests/support/wait.ts";
-import type { PostfixPackage } from "./postfix_package.ts";
+import type { PostfixPackage } from "../tests/support/programs.ts";
 
 /** How mail is sent. */
 export interface Load {

@@ -12,7 +12,6 @@
 
 import { parseArgs } from "node:util";
 import { join } from "@std/path";
-import { root } from "../tests/support/command.ts";
 import { command, postern } from "./postern.ts";
 import { median, timeOf } from "./measure.ts";
 import { postfix } from "./postfix.ts";
@@ -85,9 +84,7 @@ async function main(): Promise<void> {
     options.only === undefined || options.only.some((name) => one.name.startsWith(name))
   );
   if (options.list) return chosen.forEach((one) => console.log(`${one.name.padEnd(22)}${one.what}`));
-  const cache = join(root, ".bench");
-  const files = await postfixPackage(cache);
-  if (files === null) throw new Error("The load programs smtp-source and smtp-sink come with Postfix's package");
+  const files = await postfixPackage();
   const kinds = [postern, postfix(files)].filter((kind) =>
     options.server === undefined || kind.name.toLowerCase() === options.server
   );

@@ -4,7 +4,7 @@
 import { join } from "@std/path";
 import { anyAlive, processTree } from "../tests/support/processes.ts";
 import { until } from "../tests/support/wait.ts";
-import type { PostfixPackage } from "./postfix_package.ts";
+import type { PostfixPackage } from "../tests/support/programs.ts";
 import { freePort } from "../tests/e2e/daemon.ts";
 import type { Kind, Server } from "./server.ts";
 

@@ -1,60 +1,26 @@
-/** Postfix's Debian package, unpacked into a folder and not installed: its test programs drive both servers, and it
- * is the server to compare with. */
+/** Gets Postfix's Debian package, unpacked into a folder and not installed: its test programs drive both servers,
+ * and it is the server to compare with. */
 
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
+import { findPostfix, postfixFolder, type PostfixPackage } from "../tests/support/programs.ts";
 
-/** Where the parts of an unpacked package are. */
-export interface PostfixPackage {
-  /** postconf, postalias, smtp-source, smtp-sink. */
-  readonly programs: string;
-  /** master and the daemons. */
-  readonly daemons: string;
-  /** For LD_LIBRARY_PATH. */
-  readonly libraries: string;
-}
-
-/** Finds the package below `POSTERN_POSTFIX` or below `cache`, or fetches it there with apt-get.
- * Null, with a reason on stderr, when there is none to be had. */
-export async function postfixPackage(cache: string): Promise<PostfixPackage | null> {
-  const folder = Deno.env.get("POSTERN_POSTFIX") ?? join(cache, "postfix");
-  if (!await exists(join(folder, "usr/sbin/smtp-source"))) {
-    const problem = await fetchPackage(cache, folder);
-    if (problem !== null) {
-      console.error(`No Postfix to compare with: ${problem}`);
-      return null;
+/** Finds the package or fetches it with apt-get. Throws when there is none to be had. */
+export async function postfixPackage(): Promise<PostfixPackage> {
+  const folder = postfixFolder();
+  const downloads = join(dirname(folder), "deb");
+  if (findPostfix() === null) {
+    await Deno.mkdir(downloads, { recursive: true });
+    await run("apt-get", ["download", "postfix", "postfix-cdb"], downloads);
+    for (const { name } of Deno.readDirSync(downloads)) {
+      if (name.endsWith(".deb")) await run("dpkg", ["-x", join(downloads, name), folder], downloads);
     }
   }
-  return {
-    programs: join(folder, "usr/sbin"),
-    daemons: join(folder, "usr/lib/postfix/sbin"),
-    libraries: join(folder, "usr/lib/postfix"),
-  };
+  const found = findPostfix();
+  if (found === null) throw new Error(`Postfix's package has no usr/sbin/smtp-source below ${folder}`);
+  return found;
 }
 
-async function fetchPackage(cache: string, folder: string): Promise<string | null> {
-  const downloads = join(cache, "deb");
-  await Deno.mkdir(downloads, { recursive: true });
-  const fetched = await run("apt-get", ["download", "postfix", "postfix-cdb"], downloads);
-  if (fetched !== null) return fetched;
-  for (const entry of Deno.readDirSync(downloads)) {
-    if (!entry.name.endsWith(".deb")) continue;
-    const unpacked = await run("dpkg", ["-x", join(downloads, entry.name), folder], downloads);
-    if (unpacked !== null) return unpacked;
-  }
-  return null;
-}
-
-/** Runs a program; null when it went well, else what it said. */
-async function run(program: string, args: string[], cwd: string): Promise<string | null> {
-  try {
-    const done = await new Deno.Command(program, { args, cwd, stdin: "null", stdout: "null", stderr: "piped" })
-      .output();
-    return done.success ? null : `${program} ${args[0]}: ${new TextDecoder().decode(done.stderr).trim()}`;
-  } catch (error) {
-    return `${program}: ${error instanceof Error ? error.message : error}`;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+async function run(program: string, args: string[], cwd: string): Promise<void> {
+  const done = await new Deno.Command(program, { args, cwd, stdin: "null", stdout: "null", stderr: "piped" }).output();
+  if (!done.success) throw new Error(`${program} ${args[0]}: ${new TextDecoder().decode(done.stderr).trim()}`);
 }

@@ -3,7 +3,7 @@
 import { join } from "@std/path";
 import { countMaildir, greets, type Load, openIdle, send, startSink } from "./load.ts";
 import { median, peakOf, timeOf } from "./measure.ts";
-import type { PostfixPackage } from "./postfix_package.ts";
+import type { PostfixPackage } from "../tests/support/programs.ts";
 import { freePort } from "../tests/e2e/daemon.ts";
 import { processTree, pssOf } from "../tests/support/processes.ts";
 import { until } from "../tests/support/wait.ts";

@@ -5,6 +5,15 @@ import { type Ended, root, runTask, taskArgs } from "../support/command.ts";
 import { anyAlive, type ProcessFact, processTree } from "../support/processes.ts";
 import { until, within } from "../support/wait.ts";
 
+/** Where Deno and our sources are. */
+export interface Place {
+  readonly deno: string;
+  readonly checkout: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const here: Place = { deno: Deno.execPath(), checkout: root, env: {} };
+
 /** A running smtpd. */
 export class Daemon {
   readonly pid: number;
@@ -16,11 +25,11 @@ export class Daemon {
   #ended = false;
 
   /** Starts `smtpd -d` and returns at once. */
-  constructor(conf: string, state: string, args: readonly string[] = ["--same-user"]) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...taskArgs("smtpd"), "-d", "-f", conf, "--state", state, ...args],
-      cwd: root,
-      env: { NO_COLOR: "1" },
+  constructor(conf: string, state: string, args: readonly string[] = ["--same-user"], place: Place = here) {
+    this.#child = new Deno.Command(place.deno, {
+      args: [...taskArgs("smtpd", place.checkout), "-d", "-f", conf, "--state", state, ...args],
+      cwd: place.checkout,
+      env: { NO_COLOR: "1", ...place.env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -53,9 +62,9 @@ export class Daemon {
     return processTree(this.pid);
   }
 
-  /** The processes of one role: those with its name among their arguments. */
+  /** The processes of one role. Its name is the last word of the command line; several of a kind are numbered. */
   role(name: string): ProcessFact[] {
-    return this.processes().filter((one) => one.pid !== this.pid && one.argv.includes(name));
+    return this.processes().filter(({ argv }) => argv.at(-1)?.split("#")[0] === name);
   }
 
   /** Sends SIGTERM and expects what an orderly end looks like: exit 0, nothing left running. */
@@ -106,6 +115,8 @@ export function freePort(): number {
 export class Site {
   readonly dir: string;
   readonly port = freePort();
+  /** A port that nobody listens on. */
+  readonly deadPort = freePort();
   readonly conf: string;
   readonly state: string;
   readonly #started: Daemon[] = [];
@@ -149,8 +160,8 @@ export class Site {
   }
 
   /** Starts the daemon and waits until it is ready. */
-  async start(args: readonly string[] = ["--same-user"]): Promise<Daemon> {
-    const daemon = new Daemon(this.conf, this.state, args);
+  async start(args: readonly string[] = ["--same-user"], place: Place = here): Promise<Daemon> {
+    const daemon = new Daemon(this.conf, this.state, args, place);
     this.#started.push(daemon);
     await daemon.ready();
     return daemon;
@@ -176,6 +187,14 @@ export class Site {
   async delivered(count: number, user = "bob"): Promise<string[]> {
     await until(`${user} gets ${count} messages`, () => this.mail(user).length >= count);
     return this.mail(user);
+  }
+
+  /** Waits until nothing is left in the queue. */
+  async queueEmpties(): Promise<void> {
+    await until("the queue empties", async () => {
+      const { code, stdout } = await this.run("smtpctl", ["show", "queue"]);
+      return code === 0 && stdout === "";
+    }, { everyMs: 50 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

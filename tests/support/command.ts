@@ -5,15 +5,15 @@ import { join } from "@std/path";
 /** The checkout. */
 export const root = join(import.meta.dirname ?? "", "../..");
 
-/** What follows `deno` in the last command of a task, with the script's path made absolute. */
-export function taskArgs(name: string): string[] {
+/** What follows `deno` in the last command of a task, with the script's path made absolute below `checkout`. */
+export function taskArgs(name: string, checkout = root): string[] {
   const manifest: { tasks: Record<string, { command: string }> } = JSON.parse(
-    Deno.readTextFileSync(join(root, "deno.json")),
+    Deno.readTextFileSync(join(checkout, "deno.json")),
   );
   const command = manifest.tasks[name]?.command.split("&&").at(-1)?.trim();
   const [program, ...args] = command?.split(" ") ?? [];
   if (program !== "deno") throw new Error(`deno.json has no task ${name} that runs deno`);
-  return args.map((arg) => arg.endsWith(".ts") ? join(root, arg) : arg);
+  return args.map((arg) => arg.endsWith(".ts") ? join(checkout, arg) : arg);
 }
 
 /** How a command ended. */

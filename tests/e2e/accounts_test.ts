@@ -1,0 +1,96 @@
+/** The daemon as root, each role under its own account. Ignored unless root runs it and the accounts _smtpd and _smtpq
+ * exist (.ci/run makes them): tests make no accounts. */
+
+import { deepEqual, equal, match } from "node:assert/strict";
+import { join } from "@std/path";
+import { root, runProgram } from "../support/command.ts";
+import { Client } from "./client.ts";
+import { type Daemon, type Place, Site } from "./daemon.ts";
+
+const smtpd = await uidOf("_smtpd");
+const smtpq = await uidOf("_smtpq");
+const options = { ignore: Deno.uid() !== 0 || smtpd === null || smtpq === null };
+/** Any uid that is neither root's nor a role's will do for a recipient. */
+const bob = 54_321;
+
+async function uidOf(account: string): Promise<number | null> {
+  const { code, stdout } = await runProgram("id", ["-u", account]).catch(() => ({ code: 1, stdout: "" }));
+  return code === 0 ? Number(stdout) : null;
+}
+
+/** Deno, its cache and our sources where every account can read them: a checkout below /root is out of reach. */
+async function publicPlace(dir: string): Promise<Place> {
+  const copy = async (from: string, to: string) => {
+    const { code, stderr } = await runProgram("cp", ["-r", from, to]);
+    equal(code, 0, stderr);
+  };
+  const info: { denoDir: string } = JSON.parse((await runProgram(Deno.execPath(), ["info", "--json"])).stdout);
+  const checkout = join(dir, "checkout");
+  await Deno.mkdir(checkout);
+  await copy(Deno.execPath(), join(dir, "deno"));
+  await copy(info.denoDir, join(dir, "cache"));
+  for (const name of ["deno.json", "deno.lock", "cli", "lib"]) await copy(join(root, name), checkout);
+  await runProgram("chmod", ["-R", "a+rX", dir]);
+  return { deno: join(dir, "deno"), checkout, env: { DENO_DIR: join(dir, "cache") } };
+}
+
+/** Fields of /proc/PID/status. */
+async function statusOf(pid: number): Promise<Map<string, string>> {
+  const { stdout } = await runProgram("cat", [`/proc/${pid}/status`]);
+  return new Map(stdout.split("\n").map((line) => [line.split(":")[0] ?? "", line.split(":")[1]?.trim() ?? ""]));
+}
+
+async function assertAccount(daemon: Daemon, role: string, uid: number | null): Promise<void> {
+  const processes = daemon.role(role);
+  equal(processes.length > 0, true, `${role} runs`);
+  for (const { pid } of processes) {
+    const status = await statusOf(pid);
+    deepEqual(status.get("Uid")?.split(/\s+/).map(Number), [uid, uid, uid, uid], role);
+    equal(status.get("NoNewPrivs"), "1", role);
+    for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) match(status.get(set) ?? "", /^0+$/, role);
+  }
+}
+
+Deno.test({
+  name: "as root each role runs under its account without any capability, and mail arrives as its owner's",
+  ...options,
+  fn: async () => {
+    await using site = await Site.make((site) => [
+      `table users { bob = "${bob}:${bob}:${site.home("bob")}" }`,
+      `listen on 127.0.0.1 port ${site.port}`,
+      `action "local" maildir userbase <users>`,
+      ...site.matchLocal(),
+    ]);
+    await Deno.chmod(site.dir, 0o755);
+    await Deno.chown(site.home("bob"), bob, bob);
+    const place = await publicPlace(site.dir);
+    const daemon = await site.start([], place);
+    const client = await Client.open(site.port);
+    await client.send("ann@client.test", ["bob@example.org"], "Subject: mine\r\n\r\nHello\r\n");
+    await client.quit();
+    match((await site.delivered(1))[0] ?? "", /\nSubject: mine\n/);
+    const file = [...Deno.readDirSync(join(site.home("bob"), "Maildir/new"))][0]?.name ?? "";
+    const stat = await Deno.stat(join(site.home("bob"), "Maildir/new", file));
+    deepEqual([stat.uid, stat.gid, (stat.mode ?? 0) & 0o777], [bob, bob, 0o600]);
+    for (const role of ["smtp-in", "lookup", "delivery"]) await assertAccount(daemon, role, smtpd);
+    await assertAccount(daemon, "queue", smtpq);
+    await assertAccount(daemon, "agent", bob);
+    equal((await Deno.stat(join(site.state, "smtpd.sock"))).uid, 0);
+    await daemon.stop();
+  },
+});
+
+Deno.test({
+  name: "as root without the accounts' reach to Deno the daemon says what to do",
+  ...options,
+  fn: async () => {
+    await using site = await Site.local();
+    const hidden = join(site.dir, "hidden");
+    await Deno.mkdir(hidden, { mode: 0o700 });
+    const place = await publicPlace(hidden);
+    await Deno.chmod(hidden, 0o700);
+    const daemon = await site.start([], place).catch((error) => String(error));
+    equal(typeof daemon, "string");
+    match(String(daemon), new RegExp(`${hidden}|${site.dir}`));
+  },
+});
