@@ -72,7 +72,7 @@ export function rowOf(envelope: Envelope): SqlValue[] {
 export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
   const [message, low, kindCode, suspended, nextAt, action, sender, rcpt, dest] = row;
   const [createdAt, expiresAt, attempts, lastTryAt, status, detailText] = row.slice(9);
-  const kind = kinds[Number(kindCode)];
+  const kind = typeof kindCode === "number" ? kinds[kindCode] : undefined;
   const detail = typeof detailText === "string" ? parseDetail(detailText) : null;
   const rcptPath = mailboxOf(rcpt);
   const destPath = mailboxOf(dest);
