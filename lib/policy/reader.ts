@@ -120,6 +120,7 @@ export function readWord(reader: Reader, wanted: string): Word | null {
   const token = peek(reader);
   if (isWord(reader)) {
     take(reader);
+    if (token.kind === "word") warnLiteralMacro(reader, token);
     return { text: token.text, span: token.span };
   }
   if (token.kind === "keyword") {
@@ -149,6 +150,14 @@ export function readWord(reader: Reader, wanted: string): Word | null {
     );
   }
   return failExpected(reader, wanted);
+}
+
+/** A macro in the middle of a word is not expanded. OpenSMTPD does not say so. */
+function warnLiteralMacro(reader: Reader, { text, span }: Token): void {
+  const name = /\$([A-Za-z0-9_]+)/.exec(text)?.[1];
+  if (name === undefined || !reader.macros.has(name)) return;
+  const message = `$${name} inside a word stands for itself`;
+  reader.problems.push({ severity: "warning", span, message, hint: "a macro is expanded at the start of a word only" });
 }
 
 /** Reads a number. */

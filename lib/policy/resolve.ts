@@ -50,7 +50,8 @@ export function loadPolicy(source: ConfigSource): LoadResult {
   const draft: Draft = { queue: { ...defaultQueuePolicy }, smtp: { ...defaultSmtpLimits } };
   for (const directive of parsed.directives) resolveDirective(scope, draft, directive);
   // A line that could not be read may have been meant as a rule.
-  if (!parsed.directives.some((one) => one.kind === "match") && parsed.problems.length === 0) {
+  const isRead = parsed.problems.every((problem) => problem.severity === "warning");
+  if (isRead && !parsed.directives.some((one) => one.kind === "match")) {
     fail(scope, parsed.end, "no rules, nothing to do", "add a `match` line");
   }
   const errors = collectErrors(scope.problems);
