@@ -134,7 +134,7 @@ export class BodyDecoder {
   decode(bytes: Buffer, sink: BodySink): number {
     const carry = this.#carry.length;
     const text = this.#carry + bytes.toString("latin1");
-    if (this.#isStray) return this.#swallow(text, carry);
+    if (this.#isStray || hasNul(text)) return this.#swallow(text, carry);
     let from = this.#skip;
     let lineStart = 0;
     let at = 0;
@@ -152,7 +152,6 @@ export class BodyDecoder {
       lineStart = at;
       if (text.charCodeAt(at) !== dot) continue;
       if (text.startsWith("\r\n", at + 1)) {
-        if (this.#hasNul(text, at)) return this.#swallow(text, carry);
         give(sink, bytes, text, carry, from, at);
         return at + 3 - carry;
       }
@@ -162,7 +161,6 @@ export class BodyDecoder {
       at++;
       from = at;
     }
-    if (this.#hasNul(text, text.length)) return this.#swallow(text, carry);
     const kept = heldBack(text);
     const end = text.length - kept;
     give(sink, bytes, text, carry, from, end);
@@ -177,11 +175,6 @@ export class BodyDecoder {
     if (this.#lineLength + more > bodyLineLengthMax) this.#isLineTooLong = true;
   }
 
-  #hasNul(text: string, end: number): boolean {
-    const nul = text.indexOf("\0");
-    return nul >= 0 && nul < end;
-  }
-
   #swallow(text: string, carry: number): number {
     this.#isStray = true;
     const end = text.indexOf(terminator);
@@ -193,6 +186,14 @@ export class BodyDecoder {
 
 const dot = 46;
 const cr13 = 13;
+
+// A NUL before the end, if the end is there.
+function hasNul(text: string): boolean {
+  const nul = text.indexOf("\0");
+  if (nul < 0) return false;
+  const end = text.indexOf(terminator);
+  return end < 0 || nul < end;
+}
 
 // How many octets at the end of `text` may begin the terminator.
 function heldBack(text: string): number {

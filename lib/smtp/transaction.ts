@@ -64,9 +64,9 @@ export class Transaction implements BodySink {
     return this.#recipients === 1 ? this.#firstRecipient : null;
   }
 
-  /** Octets of the content as stored, additions included. Final once the end was decoded. */
+  /** Octets of the content as stored, additions included; 0 when it is refused. Final once the end was decoded. */
   get size(): number {
-    return this.#size;
+    return this.#refusal === null ? this.#size : 0;
   }
 
   /** Why the content is refused, as far as is known; null while nothing is wrong. Once set, nothing more is given
