@@ -76,7 +76,6 @@ export interface Stream {
 
 /** A bound, listening socket. */
 export interface Listener {
-  readonly local: Address;
   /** Starts to hand over connections. */
   accept(take: (stream: Stream) => void): void;
   /** Stops listening. Streams already handed over live on. */

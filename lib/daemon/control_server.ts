@@ -20,7 +20,7 @@ const answerMark = 256 * 1024;
 export type Controller = (
   request: ControlRequest,
   emit: (item: ControlItem) => Promise<void>,
-) => Promise<ControlAnswer>;
+) => Promise<ControlAnswer> | ControlAnswer;
 
 /** Serves control connections. */
 export class ControlServer {

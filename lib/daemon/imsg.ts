@@ -44,7 +44,7 @@ export interface EnvelopesOffer {
   readonly drafts: readonly EnvelopeDraft[];
 }
 
-/** lookup refuses a recipient. */
+/** lookup, or queue, refuses a recipient. */
 export interface Refused {
   readonly kind: "refused";
   readonly request: number;
@@ -59,13 +59,17 @@ export type SmtpInToQueue =
   | { readonly kind: "body"; readonly message: MsgId }
   /** The binary part, if any, is the last piece. */
   | { readonly kind: "commit"; readonly message: MsgId; readonly size: number }
-  | { readonly kind: "rollback"; readonly message: MsgId };
+  | { readonly kind: "rollback"; readonly message: MsgId }
+  /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
+  | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
 
 export type QueueToSmtpIn =
   /** Message ids to use, each once. More come as they are used up. */
   | { readonly kind: "dealt"; readonly messages: readonly MsgId[] }
   /** The recipient's envelopes are in memory; they become durable with the commit. */
   | { readonly kind: "held"; readonly request: number }
+  /** The recipient's envelopes are not kept. */
+  | Refused
   | { readonly kind: "committed"; readonly message: MsgId }
   /** Nothing of the message is kept. */
   | { readonly kind: "commitFailed"; readonly message: MsgId; readonly cause: "noSpace" | "io" | "unknown" }

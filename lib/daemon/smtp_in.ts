@@ -3,13 +3,13 @@
  * Every decision is in smtp/session.ts. Here bytes are carried between sockets and the machine, and the machine's
  * questions to lookup and queue. */
 
-import type { Channel, Clock, Listener as ListeningSocket, Random, Stream, Timer } from "../port.ts";
-import type { Log } from "../event_log.ts";
-import type { Listener, SmtpLimits } from "../policy/policy.ts";
+import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
+import type { Listener } from "../policy/policy.ts";
 import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
-import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
-import type { DsnRequest, Origin } from "../spool/envelope.ts";
+import type { SessionAsk } from "../smtp/session.ts";
+import type { DsnRequest } from "../spool/envelope.ts";
 import type { MsgId } from "../spool/id.ts";
+import { Connection, type ConnectionPorts } from "./smtp_in_connection.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
@@ -18,20 +18,12 @@ export const sessionsMax = 20_000;
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;
 
-/** What smtp-in is given. */
-export interface SmtpInPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly limits: SmtpLimits;
-}
-
 type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
 type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
 
 /** The role. Channels are set when the supervisor hands them over, and again when the other side was restarted. */
 export class SmtpIn {
-  readonly #ports: SmtpInPorts;
+  readonly #ports: ConnectionPorts;
   readonly #connections = new Set<Connection>();
   readonly #sockets: ListeningSocket[] = [];
   readonly #recipients = new Map<number, Connection>();
@@ -43,10 +35,12 @@ export class SmtpIn {
   #lookup: LookupChannel | null = null;
   #requests = 0;
   #paused = false;
+  #accepted = 0;
+  #told = "";
   #stopping: (() => void) | null = null;
   #sweeper: Timer | null = null;
 
-  constructor(ports: SmtpInPorts) {
+  constructor(ports: ConnectionPorts) {
     this.#ports = ports;
   }
 
@@ -123,6 +117,7 @@ export class SmtpIn {
       closed: () => this.#closed(connection),
     });
     this.#connections.add(connection);
+    this.#accepted++;
     this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
     connection.start();
   }
@@ -186,6 +181,8 @@ export class SmtpIn {
       }
       case "held":
         return this.#settle(message.request, replies.recipientOk);
+      case "refused":
+        return this.#settle(message.request, message.reply);
       case "committed":
         return this.#committed(message.message, "committed");
       case "commitFailed":
@@ -227,159 +224,17 @@ export class SmtpIn {
   /** One timer for all sessions: a timer each would cost more than the sessions themselves. */
   #sweep(): void {
     const at = this.#ports.clock.now();
+    this.#tell();
     for (const connection of [...this.#connections]) connection.tick(at);
     this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
-}
 
-/** What a connection asks of its role. */
-interface ConnectionOwner {
-  /** `body` is the last piece of the message, not sent yet, when `ask` is a commit. */
-  ask(ask: SessionAsk, body: Uint8Array | null): void;
-  body(message: string, bytes: Uint8Array): void;
-  rollback(message: string): void;
-  closed(): void;
-}
-
-/** One connection: a socket and its session. */
-class Connection {
-  readonly #ports: SmtpInPorts;
-  readonly #stream: Stream;
-  readonly #listener: Listener;
-  readonly #owner: ConnectionOwner;
-  readonly #session: ServerSession;
-  readonly #address: string;
-  /** Number of the open question to lookup. */
-  request: number | null = null;
-  readonly #events: SessionEvent[] = [];
-  #isStepping = false;
-  #isPaused = false;
-  #isHeld = false;
-  #isOver = false;
-
-  constructor(ports: SmtpInPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
-    this.#ports = ports;
-    this.#stream = stream;
-    this.#listener = listener;
-    this.#owner = owner;
-    this.#address = peerText(stream);
-    this.#session = new ServerSession({
-      session: sessionName(ports.random),
-      hostname: listener.hostname,
-      limits: ports.limits,
-      local: listener.kind === "socket",
-      zone: (at) => ports.clock.zone(at),
-    });
+  /** Counters for `smtpctl show stats`. */
+  #tell(): void {
+    const stats = { "smtp.session": this.#connections.size, "smtp.session.total": this.#accepted };
+    const text = JSON.stringify(stats);
+    if (text === this.#told || this.#queue === null) return;
+    this.#told = text;
+    this.#queue.send({ kind: "stats", stats });
   }
-
-  start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
-    this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
-    this.#stream.attach({
-      data: (bytes) => this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes }),
-      drain: () => this.#flow(),
-      end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => {
-        this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#isOver = true;
-        this.#owner.closed();
-      },
-    });
-  }
-
-  origin(helo: string): Origin {
-    const { hostname, tag, kind } = this.#listener;
-    return {
-      address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
-      helo,
-      smtpName: hostname,
-      tag,
-      username: "",
-      tls: false,
-    };
-  }
-
-  answer(answer: Extract<SessionEvent, { kind: "answer" }>["answer"]): void {
-    this.step({ kind: "answer", at: this.#ports.clock.now(), answer });
-  }
-
-  tick(at: number): void {
-    const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
-  }
-
-  /** Stops reading while the queue is behind. */
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    this.#flow();
-  }
-
-  drop(): void {
-    this.#stream.destroy();
-  }
-
-  /** An answer that comes while effects are still being carried out waits for the last of them. */
-  step(event: SessionEvent): void {
-    this.#events.push(event);
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      if (!this.#isOver) this.#perform(this.#session.step(next));
-    }
-    this.#isStepping = false;
-    this.#flow();
-  }
-
-  #perform(effects: readonly SessionEffect[]): void {
-    let piece: Extract<SessionEffect, { kind: "body" }> | null = null;
-    for (const effect of effects) {
-      // The last piece travels with the commit: one message to the queue instead of two.
-      if (piece !== null && !(effect.kind === "ask" && effect.ask.kind === "commit")) {
-        this.#owner.body(piece.message, piece.bytes);
-        piece = null;
-      }
-      switch (effect.kind) {
-        case "write":
-          if (!this.#stream.write(effect.bytes)) this.#flow();
-          break;
-        case "ask":
-          this.#owner.ask(effect.ask, piece?.bytes ?? null);
-          piece = null;
-          break;
-        case "body":
-          piece = effect;
-          break;
-        case "rollback":
-          this.#owner.rollback(effect.message);
-          break;
-        case "close":
-          this.#stream.end();
-          break;
-        case "log":
-          this.#ports.log(effect.event);
-      }
-    }
-    if (piece !== null) this.#owner.body(piece.message, piece.bytes);
-  }
-
-  /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. */
-  #flow(): void {
-    const pause = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
-    if (pause === this.#isPaused) return;
-    this.#isPaused = pause;
-    if (pause) this.#stream.pause();
-    else this.#stream.resume();
-  }
-}
-
-function peerText(stream: Stream): string {
-  const { remote } = stream;
-  if (remote.kind === "unix") return "local";
-  return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
-}
-
-function sessionName(random: Random): string {
-  const half = () => random.u32().toString(16).padStart(8, "0");
-  return half() + half();
 }

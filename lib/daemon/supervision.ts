@@ -4,15 +4,32 @@ import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Grant, Role } from "./privilege.ts";
 
+/** In `Init.sockets`: the control socket, which is no listener of the policy. */
+export const controlListener = -1;
+
+/** How delivery finds hosts: /etc/resolv.conf and /etc/hosts, read by the supervisor. Plain data. */
+export interface ResolverSetup {
+  readonly servers: readonly { readonly ip: string; readonly port: number }[];
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly hosts: readonly (readonly [name: string, addresses: readonly string[]])[];
+}
+
 /** What a role is told first. */
 export interface Init {
   readonly kind: "init";
   /** The row that the role has to find itself holding. */
   readonly grant: Grant;
   readonly policy: Policy;
-  /** Descriptors handed over, and which `Policy.listeners` each one is for. -1 is the control socket. */
+  /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
   readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
+  /** Every role keeps the caller's uid: those of user tables are not applied. */
+  readonly sameUser: boolean;
+  /** For delivery: DNS servers and names that need none. */
+  readonly resolver: ResolverSetup;
+  /** Our own addresses, as `formatIp` writes them. */
+  readonly selfAddresses: readonly string[];
   /** Directory of the queue's files. */
   readonly spool: string;
   /** Name of this instance, such as `smtp-in#1`: what peers call it. */

@@ -14,7 +14,7 @@ import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
 import { RoleProcess } from "./role_process.ts";
-import type { FromRole, Init } from "./supervision.ts";
+import { controlListener, type FromRole, type Init, type ResolverSetup } from "./supervision.ts";
 import { isLinked } from "./wiring.ts";
 
 /** How long roles may take to finish what is in hand at a stop, ms. */
@@ -28,6 +28,9 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  readonly resolver: ResolverSetup;
+  /** Our own addresses, as `formatIp` writes them. */
+  readonly selfAddresses: readonly string[];
   readonly log: Log;
   readonly logStyle: "text" | "json";
   readonly logLeast: LogPriority;
@@ -146,6 +149,9 @@ export class Supervisor {
       // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
       sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
+      sameUser: premises.accounts === null,
+      resolver: this.#options.resolver,
+      selfAddresses: this.#options.selfAddresses,
       spool: premises.spool,
       name,
     };
@@ -153,7 +159,7 @@ export class Supervisor {
 
   #socketsOf(role: StandingRole): readonly { readonly fd: number; readonly listener: number }[] {
     if (role === "smtp-in") return this.#held.map(({ socket, listener }) => ({ fd: socket.fd, listener }));
-    if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: -1 }];
+    if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: controlListener }];
     return [];
   }
 

@@ -95,7 +95,7 @@ function addressOf(ip: string | undefined, port: number | undefined): Address {
 }
 
 /** Serves a listening socket that was inherited as file descriptor `fd`. Needs no permission. */
-export function listenOnFd(fd: number, local: Address): Listener {
+export function listenOnFd(fd: number): Listener {
   let take: ((stream: Stream) => void) | null = null;
   // Half-open, so that a client that shuts down its side after QUIT still gets its replies.
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -107,7 +107,6 @@ export function listenOnFd(fd: number, local: Address): Listener {
     throw socketFault(`listen on descriptor ${fd}`, error);
   });
   return {
-    local,
     accept(run) {
       take = run;
       server.listen({ fd });

@@ -1,0 +1,240 @@
+/** delivery: takes envelopes from the queue and brings them to a mailbox or to another server. It decides nothing about
+ * retries and sees no table; what became of each envelope goes back to the queue. */
+
+import type { Channel, Clock, Dialer, Dns, Random } from "../port.ts";
+import { Fault } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import { Dispatcher } from "../delivery/dispatch.ts";
+import { classifyFault, misconfigured, notNow, type Outcome } from "../delivery/outcome.ts";
+import { parseRelayUrl, type Relay } from "../delivery/relay.ts";
+import type { Domain } from "../mail/address.ts";
+import type { Policy, RelayAction } from "../policy/policy.ts";
+import type { Envelope } from "../spool/envelope.ts";
+import type { EvpId } from "../spool/id.ts";
+import { AgentPool } from "./agent_pool.ts";
+import { type Content, ContentReader } from "./content.ts";
+import { LocalDelivery, type UserAnswer } from "./delivery_local.ts";
+import type {
+  AgentToDelivery,
+  DeliveryToAgent,
+  DeliveryToLookup,
+  DeliveryToQueue,
+  LookupToDelivery,
+  QueueToDelivery,
+} from "./imsg.ts";
+import type { AgentRequest } from "./supervision.ts";
+
+/** What delivery is given. */
+export interface DeliveryPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly policy: Policy;
+  readonly sameUser: boolean;
+  /** Made when the first message is relayed: it costs memory that a local server never needs. */
+  readonly dns: () => Promise<Dns>;
+  readonly dialer: Dialer;
+  /** Our own addresses, as `formatIp` writes them. */
+  readonly selfAddresses: ReadonlySet<string>;
+  /** Asks the supervisor for an agent. */
+  readonly needAgent: (request: AgentRequest) => void;
+}
+
+type QueueChannel = Channel<DeliveryToQueue, QueueToDelivery>;
+type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
+type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
+type Answer = { readonly resolve: (message: LookupToDelivery) => void; readonly reject: (fault: Fault) => void };
+
+/** The role. */
+export class Delivery {
+  readonly #ports: DeliveryPorts;
+  readonly #agents: AgentPool;
+  readonly #local: LocalDelivery;
+  readonly #asked = new Map<number, Answer>();
+  #dispatcher: Promise<Dispatcher> | null = null;
+  #queue: QueueChannel | null = null;
+  #lookup: LookupChannel | null = null;
+  #requests = 0;
+  #isStopping = false;
+  #whenIdle: (() => void) | null = null;
+
+  constructor(ports: DeliveryPorts) {
+    this.#ports = ports;
+    this.#agents = new AgentPool(ports.clock, ports.needAgent);
+    this.#local = new LocalDelivery({
+      ...ports,
+      agents: this.#agents,
+      findUser: (table, user, account) => this.#findUser(table, user, account),
+      report: (envelope, outcome) => this.#report(envelope, outcome),
+    });
+  }
+
+  /** Takes the channel to queue. What the last one gave is finished, and its outcomes are lost with it: the new
+   * queue role tries those envelopes again. */
+  setQueue(channel: QueueChannel): void {
+    const reader = new ContentReader(channel);
+    this.#queue = channel;
+    channel.onMessage((message, body) => {
+      if (message.kind === "chunk") reader.received(message, body);
+      else if (!this.#isStopping) this.#deliver(message, reader, body);
+    });
+    channel.onClose(() => {
+      reader.closed();
+      if (this.#queue === channel) this.#queue = null;
+    });
+  }
+
+  /** Takes the channel to lookup. */
+  setLookup(channel: LookupChannel): void {
+    this.#lookup = channel;
+    channel.onMessage((message) => {
+      this.#asked.get(message.request)?.resolve(message);
+      this.#asked.delete(message.request);
+    });
+    channel.onClose(() => {
+      if (this.#lookup === channel) this.#lookup = null;
+      for (const { reject } of this.#asked.values()) reject(lookupGone());
+      this.#asked.clear();
+    });
+  }
+
+  /** Takes a channel to an agent. */
+  addAgent(key: string, channel: Channel<DeliveryToAgent, AgentToDelivery>): void {
+    this.#agents.arrived(key, channel);
+  }
+
+  /** Begins nothing more; what is under way may end within `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
+    this.#local.abandon();
+    const grace = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, grace.resolve);
+    const local = new Promise<void>((resolve) => {
+      this.#whenIdle = () => this.#local.running === 0 && resolve();
+      this.#whenIdle();
+    });
+    const relay = this.#dispatcher?.then((dispatcher) => dispatcher.close(graceMs));
+    await Promise.race([Promise.all([local, relay]), grace.promise]);
+    timer.cancel();
+    this.#agents.close();
+  }
+
+  #deliver(
+    message: Extract<QueueToDelivery, { kind: "deliver" }>,
+    reader: ContentReader,
+    body: Uint8Array | null,
+  ): void {
+    const [first] = message.envelopes;
+    if (first === undefined) return;
+    const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
+    if (first.kind === "mda") { for (const envelope of message.envelopes) this.#local.submit(envelope, content); }
+    else void this.#relay(first, message.envelopes, message.size, content);
+  }
+
+  async #relay(first: Envelope, envelopes: readonly Envelope[], size: number, content: Content): Promise<void> {
+    try {
+      const action = this.#ports.policy.actions[first.action];
+      if (action === undefined || action.kind !== "relay") {
+        return this.#reportAll(envelopes, misconfigured(`action "${first.action}" is no relay in the configuration`));
+      }
+      const dispatcher = await (this.#dispatcher ??= this.#makeDispatcher());
+      for (const [domain, group] of Map.groupBy(envelopes, (envelope) => relayGroup(action, envelope))) {
+        const relay = await this.#relayFor(action, domain as Domain);
+        if ("kind" in relay && "enhanced" in relay) this.#reportAll(group, relay);
+        else this.#submit(dispatcher, relay, group, size, content);
+      }
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#reportAll(envelopes, classifyFault(error, "connect", ""));
+    }
+  }
+
+  #submit(
+    dispatcher: Dispatcher,
+    relay: Relay,
+    envelopes: readonly Envelope[],
+    size: number,
+    content: Content,
+  ): void {
+    const [first] = envelopes;
+    if (first === undefined) return;
+    dispatcher.submit({
+      relay,
+      message: first.message,
+      sender: first.sender,
+      recipients: envelopes.map(({ id, dest, rcpt, dsn, createdAt }) => ({
+        envelope: id,
+        dest,
+        rcpt,
+        notify: dsn.notify,
+        originalRecipient: dsn.originalRecipient,
+        createdAt,
+      })),
+      size,
+      eightBit: null,
+      ret: first.dsn.ret,
+      envId: first.dsn.envId,
+      content,
+      report: (envelope, outcome) => this.#report(envelope, outcome),
+    });
+  }
+
+  /** The relay of an envelope, or why there is none now. */
+  async #relayFor(action: RelayAction, domain: Domain): Promise<Relay | Outcome> {
+    if (action.host === null) return { kind: "domain", domain };
+    const answer = await this.#findRelay(action.host, domain);
+    if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
+    const parsed = parseRelayUrl(answer.url);
+    return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
+  }
+
+  async #makeDispatcher(): Promise<Dispatcher> {
+    const { policy, dns } = this.#ports;
+    return new Dispatcher({
+      ...this.#ports,
+      dns: await dns(),
+      helo: policy.serverName,
+      selfNames: new Set([policy.serverName, ...policy.listeners.map((listener) => listener.hostname)]),
+      allowPrivate: false,
+    });
+  }
+
+  async #findUser(table: string, user: string, account: string | null): Promise<UserAnswer> {
+    const answer = await this.#ask((request) => ({ kind: "user", request, table, user, account }));
+    return answer.kind === "user" ? answer.answer : { kind: "failed" };
+  }
+
+  async #findRelay(table: string, domain: string): Promise<RelayAnswer> {
+    const answer = await this.#ask((request) => ({ kind: "relay", request, table, domain }));
+    return answer.kind === "relay" ? answer.answer : { kind: "failed" };
+  }
+
+  #ask(question: (request: number) => DeliveryToLookup): Promise<LookupToDelivery> {
+    const lookup = this.#lookup;
+    if (lookup === null) return Promise.reject(lookupGone());
+    const request = ++this.#requests;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(request, { resolve, reject });
+      lookup.send(question(request));
+    });
+  }
+
+  #reportAll(envelopes: readonly Envelope[], outcome: Outcome): void {
+    for (const { id } of envelopes) this.#report(id, outcome);
+  }
+
+  #report(envelope: EvpId, outcome: Outcome): void {
+    this.#queue?.send({ kind: "outcome", envelope, outcome, at: this.#ports.clock.now() });
+    // Not before the local delivery that reports has been counted out.
+    if (this.#isStopping) this.#ports.clock.soon(() => this.#whenIdle?.());
+  }
+}
+
+/** Envelopes with the same answer go out together: through one smart host, or to one domain's servers. */
+function relayGroup(action: RelayAction, envelope: Envelope): string {
+  return action.host === null ? envelope.dest.domain : "";
+}
+
+function lookupGone(): Fault {
+  return new Fault("unavailable", "Cannot look up: lookup is not running");
+}

@@ -1,0 +1,230 @@
+/** queue's answers to smtpctl. */
+
+import { Buffer } from "node:buffer";
+import type { Channel, Clock } from "../port.ts";
+import type { Log } from "../event_log.ts";
+import type { Envelope } from "../spool/envelope.ts";
+import type { GroupCommit } from "../spool/group.ts";
+import { type EvpId, msgIdOfEvp } from "../spool/id.ts";
+import type { Schedule, Settlement, Wish } from "../spool/schedule.ts";
+import type { SpoolFilter, SpoolStore } from "../spool/store.ts";
+import type { ControlAnswer, ControlItem, ControlRequest, ControlTarget, Subsystem } from "./control.ts";
+import type { LookupToQueue, QueueToLookup } from "./imsg.ts";
+import type { Intake } from "./queue_intake.ts";
+import type { Outgoing } from "./queue_outgoing.ts";
+
+/** Envelopes read at once for a listing. */
+const pageLength = 500;
+
+/** What control works with. */
+export interface ControlPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: SpoolStore;
+  readonly group: GroupCommit;
+  readonly schedule: Schedule;
+  readonly intake: Intake;
+  readonly outgoing: Outgoing;
+  /** Ms since the epoch. */
+  readonly startedAt: number;
+  readonly stopDaemon: () => void;
+}
+
+type Emit = (item: ControlItem) => Promise<void>;
+
+/** Carries out requests. */
+export class Control {
+  readonly #ports: ControlPorts;
+  readonly #updates = new Map<number, (error: string | null) => void>();
+  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  #requests = 0;
+  #isSmtpPaused = false;
+
+  constructor(ports: ControlPorts) {
+    this.#ports = ports;
+  }
+
+  get isSmtpPaused(): boolean {
+    return this.#isSmtpPaused;
+  }
+
+  setLookup(channel: Channel<QueueToLookup, LookupToQueue> | null): void {
+    this.#lookup = channel;
+    for (const resolve of this.#updates.values()) resolve("lookup was restarted");
+    this.#updates.clear();
+  }
+
+  tableUpdated(request: number, error: string | null): void {
+    this.#updates.get(request)?.(error);
+    this.#updates.delete(request);
+  }
+
+  /** Answers one request; items go out through `emit`. Rejects with a Fault when the spool cannot be read. */
+  answer(request: ControlRequest, emit: Emit): Promise<ControlAnswer> | ControlAnswer {
+    const { clock, schedule } = this.#ports;
+    switch (request.kind) {
+      case "showQueue":
+        return this.#showQueue(request.target, emit);
+      case "showEnvelope":
+        return this.#showQueue({ kind: "envelope", envelope: request.envelope }, emit);
+      case "showMessage":
+        return this.#showMessage(request, emit);
+      case "showStats":
+        return this.#showStats(emit);
+      case "showStatus":
+        return this.#showStatus(emit);
+      case "schedule":
+        return this.#wish(request.target, (envelope) => schedule.wishNow(envelope, clock.now()));
+      case "remove":
+        return this.#wish(request.target, (envelope) => schedule.wishRemoved(envelope, clock.now()));
+      case "pauseEnvelope":
+        return this.#wish(request.target, (envelope) => schedule.wishSuspended(envelope, clock.now()));
+      case "resumeEnvelope":
+        return this.#wish(request.target, (envelope) => schedule.wishResumed(envelope, clock.now()));
+      case "pause":
+        return this.#pause(request.what, true);
+      case "resume":
+        return this.#pause(request.what, false);
+      case "updateTable":
+        return this.#updateTable(request.table);
+      case "stop":
+        this.#ports.stopDaemon();
+        return done(0);
+    }
+  }
+
+  async #showQueue(target: ControlTarget, emit: Emit): Promise<ControlAnswer> {
+    let count = 0;
+    for await (const envelope of this.#envelopes(target)) {
+      const state = this.#ports.schedule.standingOf(envelope, this.#ports.clock.now());
+      await emit({ kind: "envelope", envelope, state });
+      count++;
+    }
+    return count > 0 || target.kind === "all" ? done(count) : notFound(target);
+  }
+
+  async *#envelopes(target: ControlTarget): AsyncGenerator<Envelope> {
+    const filter: SpoolFilter = target.kind === "all"
+      ? {}
+      : target.kind === "message"
+      ? { message: target.message }
+      : { envelope: target.envelope };
+    let after: EvpId | null = null;
+    for (;;) {
+      const page: readonly Envelope[] = await this.#ports.store.list(filter, after, pageLength);
+      yield* page;
+      const last = page[page.length - 1];
+      if (last === undefined || page.length < pageLength) return;
+      after = last.id;
+    }
+  }
+
+  async #showMessage(request: Extract<ControlRequest, { kind: "showMessage" }>, emit: Emit): Promise<ControlAnswer> {
+    const { message } = request;
+    const stored = await this.#ports.store.message(message);
+    if (stored === null) return notFound({ kind: "message", message });
+    for (let seq = 0; seq < stored.chunks; seq++) {
+      const piece = await this.#ports.store.chunk(message, seq);
+      if (piece === null) return notFound({ kind: "message", message });
+      await emit({ kind: "content", base64: Buffer.from(piece).toString("base64") });
+    }
+    return done(stored.chunks);
+  }
+
+  async #showStats(emit: Emit): Promise<ControlAnswer> {
+    const { store, schedule, outgoing, intake, clock, startedAt } = this.#ports;
+    const counts = await store.counts();
+    const stats = new Map<string, number>([
+      ...intake.stats(),
+      ["queue.bounce", counts.bounces],
+      ["queue.bytes", counts.bytes],
+      ["queue.message", counts.messages],
+      ["queue.message.incoming", intake.messages],
+      ["scheduler.delivery.ok", outgoing.counts.ok],
+      ["scheduler.delivery.permfail", outgoing.counts.permfail],
+      ["scheduler.delivery.tempfail", outgoing.counts.tempfail],
+      ["scheduler.envelope", counts.envelopes],
+      ["scheduler.envelope.inflight", schedule.inFlight],
+      ["scheduler.envelope.ready", schedule.ready],
+      ["uptime", Math.floor((clock.now() - startedAt) / 1000)],
+    ]);
+    for (const key of [...stats.keys()].sort()) await emit({ kind: "stat", key, value: stats.get(key) ?? 0 });
+    return done(stats.size);
+  }
+
+  async #showStatus(emit: Emit): Promise<ControlAnswer> {
+    for (const what of ["mda", "mta", "smtp"] as const) {
+      await emit({ kind: "status", what, running: !this.#isPaused(what) });
+    }
+    return done(3);
+  }
+
+  /** Applies a wish to each envelope of a target, a page at a time. */
+  async #wish(target: ControlTarget, make: (envelope: Envelope) => Wish): Promise<ControlAnswer> {
+    let count = 0;
+    let found = 0;
+    for await (const envelope of this.#envelopes(target)) {
+      found++;
+      const wish = make(envelope);
+      if (wish === "refused") continue;
+      if (typeof wish === "object" && !(await this.#fulfil(wish))) continue;
+      count++;
+    }
+    this.#ports.outgoing.wake();
+    return found > 0 || target.kind === "all" ? done(count) : notFound(target);
+  }
+
+  async #fulfil(settlement: Settlement): Promise<boolean> {
+    const { group, schedule, clock, log } = this.#ports;
+    try {
+      await group.commit(settlement.changes);
+    } catch {
+      schedule.abandoned(settlement);
+      return false;
+    }
+    for (const event of settlement.log) log(event);
+    schedule.settled(settlement, clock.now());
+    return true;
+  }
+
+  #pause(what: Subsystem, isPaused: boolean): ControlAnswer {
+    const { schedule, intake, outgoing } = this.#ports;
+    if (this.#isPaused(what) === isPaused) {
+      const state = isPaused ? "paused" : "running";
+      return { kind: "error", code: "already", message: `${what} is already ${state}` };
+    }
+    if (what === "smtp") {
+      this.#isSmtpPaused = isPaused;
+      intake.tell({ kind: "paused", paused: isPaused });
+    } else if (isPaused) schedule.pause(what);
+    else schedule.resume(what);
+    outgoing.wake();
+    return done(1);
+  }
+
+  #isPaused(what: Subsystem): boolean {
+    return what === "smtp" ? this.#isSmtpPaused : this.#ports.schedule.isPaused(what);
+  }
+
+  async #updateTable(table: string): Promise<ControlAnswer> {
+    const lookup = this.#lookup;
+    if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
+    const request = ++this.#requests;
+    const error = await new Promise<string | null>((resolve) => {
+      this.#updates.set(request, resolve);
+      lookup.send({ kind: "updateTable", request, table });
+    });
+    return error === null ? done(1) : { kind: "error", code: "failed", message: error };
+  }
+}
+
+function done(count: number): ControlAnswer {
+  return { kind: "done", count };
+}
+
+function notFound(target: ControlTarget): ControlAnswer {
+  const message = target.kind === "envelope"
+    ? `There is no envelope ${target.envelope}; smtpctl show queue ${msgIdOfEvp(target.envelope)} lists its message`
+    : `There is no message ${target.kind === "message" ? target.message : ""} in the queue`;
+  return { kind: "error", code: "notFound", message };
+}

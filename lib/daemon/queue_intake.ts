@@ -1,0 +1,271 @@
+/** queue's front: messages on their way in. Deals ids to those who may bring a message, holds recipients that lookup
+ * has resolved, and makes body and envelopes durable together. */
+
+import { Buffer } from "node:buffer";
+import type { Channel, Clock, Random } from "../port.ts";
+import type { Fault } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import { replies } from "../smtp/reply.ts";
+import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
+import type { GroupCommit } from "../spool/group.ts";
+import { evpIdOf, type MsgId, msgIdOf } from "../spool/id.ts";
+import type { SpoolChange, SpoolStore } from "../spool/store.ts";
+import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+
+/** Ids that an smtp-in holds in advance. */
+export const handSize = 256;
+
+/** Envelopes that one message may come to, all its recipients expanded. */
+export const envelopesPerMessageMax = 10_000;
+
+/** What intake works with. */
+export interface IntakePorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly store: SpoolStore;
+  readonly group: GroupCommit;
+  /** A message is durable. `content` is all of it when it came in one piece. */
+  readonly committed: (envelopes: readonly Envelope[], content: Uint8Array | null) => void;
+}
+
+type SmtpInChannel = Channel<QueueToSmtpIn, SmtpInToQueue>;
+
+interface Incoming {
+  readonly owner: string;
+  drafts: EnvelopeDraft[];
+  pieces: Uint8Array[];
+  pieceBytes: number;
+  /** Pieces handed to the store. */
+  chunks: number;
+  size: number;
+  /** A piece could not be stored: the commit will fail with this. */
+  fault: Fault | null;
+  isCommitting: boolean;
+  /** Pieces handed to the store and not durable yet. */
+  outstanding: number;
+  /** The commit, waiting for those pieces. */
+  whenDurable: (() => void) | null;
+}
+
+/** Messages that are not committed yet, and ids that are dealt. */
+export class Intake {
+  readonly #ports: IntakePorts;
+  readonly #channels = new Map<string, SmtpInChannel>();
+  readonly #dealt = new Map<MsgId, string>();
+  readonly #hands = new Map<string, number>();
+  readonly #incoming = new Map<MsgId, Incoming>();
+  readonly #stats = new Map<string, Readonly<Record<string, number>>>();
+
+  constructor(ports: IntakePorts) {
+    this.#ports = ports;
+  }
+
+  get messages(): number {
+    return this.#incoming.size;
+  }
+
+  /** Takes a channel to an smtp-in and deals it its first hand. */
+  add(name: string, channel: SmtpInChannel): void {
+    this.#channels.set(name, channel);
+    this.#hands.set(name, 0);
+    channel.onMessage((message, body) => this.#received(name, message, body));
+    channel.onClose(() => {
+      if (this.#channels.get(name) !== channel) return;
+      this.#channels.delete(name);
+      for (const [id, owner] of this.#dealt) if (owner === name) this.#dealt.delete(id);
+      for (const [id, incoming] of this.#incoming) {
+        if (incoming.owner === name && !incoming.isCommitting) this.#forget(id, incoming);
+      }
+    });
+    void this.#deal(name);
+  }
+
+  /** Tells all smtp-in something. */
+  tell(message: QueueToSmtpIn): void {
+    for (const channel of this.#channels.values()) channel.send(message);
+  }
+
+  /** Counters of all smtp-in, added up. */
+  stats(): Map<string, number> {
+    const sum = new Map<string, number>();
+    for (const stats of this.#stats.values()) {
+      for (const [key, value] of Object.entries(stats)) sum.set(key, (sum.get(key) ?? 0) + value);
+    }
+    return sum;
+  }
+
+  /** An id for a message of the queue's own. */
+  async newId(): Promise<MsgId> {
+    for (;;) {
+      const id = msgIdOf(this.#ports.random.u32() || 1);
+      if (!this.#dealt.has(id) && !this.#incoming.has(id) && !(await this.#ports.store.has(id))) return id;
+    }
+  }
+
+  /** lookup says what a recipient came to. */
+  offered(offer: EnvelopesOffer): void {
+    const { asker, request, message } = offer;
+    const channel = this.#channels.get(asker);
+    const incoming = this.#incomingOf(asker, message);
+    if (channel === undefined || incoming === null) return;
+    if (incoming.drafts.length + offer.drafts.length > envelopesPerMessageMax) {
+      channel.send({ kind: "refused", request, reply: replies.tooManyRecipients });
+      return;
+    }
+    for (const draft of offer.drafts) incoming.drafts.push(draft);
+    channel.send({ kind: "held", request });
+  }
+
+  /** Dates and names envelopes of a message. */
+  finish(message: MsgId, drafts: readonly EnvelopeDraft[], now: number): Envelope[] {
+    const used = new Set<number>();
+    return drafts.map((draft) => {
+      const { ttlMs, ...rest } = draft;
+      let n = this.#ports.random.u32() || 1;
+      while (used.has(n)) n = this.#ports.random.u32() || 1;
+      used.add(n);
+      return {
+        ...rest,
+        id: evpIdOf(message, n),
+        message,
+        createdAt: now,
+        expiresAt: now + ttlMs,
+        nextAt: now,
+        attempts: 0,
+        lastTryAt: 0,
+        lastWarnAt: 0,
+        last: null,
+        suspended: false,
+      };
+    });
+  }
+
+  /** The message that `asker` may speak of under this id; null when the id is not its own. */
+  #incomingOf(asker: string, id: MsgId): Incoming | null {
+    const known = this.#incoming.get(id);
+    if (known !== undefined) return known.owner === asker && !known.isCommitting ? known : null;
+    if (this.#dealt.get(id) !== asker) return null;
+    this.#dealt.delete(id);
+    this.#hands.set(asker, (this.#hands.get(asker) ?? 1) - 1);
+    if ((this.#hands.get(asker) ?? 0) < handSize / 2) void this.#deal(asker);
+    const incoming: Incoming = {
+      owner: asker,
+      drafts: [],
+      pieces: [],
+      pieceBytes: 0,
+      chunks: 0,
+      size: 0,
+      fault: null,
+      isCommitting: false,
+      outstanding: 0,
+      whenDurable: null,
+    };
+    this.#incoming.set(id, incoming);
+    return incoming;
+  }
+
+  async #deal(name: string): Promise<void> {
+    const missing = handSize - (this.#hands.get(name) ?? 0);
+    this.#hands.set(name, handSize);
+    const messages: MsgId[] = [];
+    for (let i = 0; i < missing; i++) {
+      const id = await this.newId();
+      this.#dealt.set(id, name);
+      messages.push(id);
+    }
+    this.#channels.get(name)?.send({ kind: "dealt", messages });
+  }
+
+  #received(name: string, message: SmtpInToQueue, body: Uint8Array | null): void {
+    if (message.kind === "stats") return void this.#stats.set(name, message.stats);
+    const id = message.message;
+    const incoming = this.#incomingOf(name, id);
+    switch (message.kind) {
+      case "body":
+        if (incoming !== null && body !== null) this.#add(id, incoming, body);
+        return;
+      case "commit":
+        if (incoming !== null && body !== null) this.#add(id, incoming, body);
+        return this.#commit(name, id, incoming, message.size);
+      case "rollback":
+        if (incoming !== null) this.#forget(id, incoming);
+    }
+  }
+
+  /** Gathers content; full pieces go to the store while the message is still coming. */
+  #add(id: MsgId, incoming: Incoming, bytes: Uint8Array): void {
+    incoming.pieces.push(bytes);
+    incoming.pieceBytes += bytes.length;
+    incoming.size += bytes.length;
+    while (incoming.pieceBytes > chunkLengthMax && incoming.fault === null) {
+      const whole = Buffer.concat(incoming.pieces);
+      const rest = whole.subarray(chunkLengthMax);
+      incoming.pieces = [rest];
+      incoming.pieceBytes = rest.length;
+      const change = { kind: "chunk", message: id, seq: incoming.chunks++, bytes: whole.subarray(0, chunkLengthMax) };
+      incoming.outstanding++;
+      this.#ports.group.submit([change as SpoolChange], (fault) => {
+        incoming.outstanding--;
+        if (fault !== null) incoming.fault ??= fault;
+        if (incoming.outstanding === 0) incoming.whenDurable?.();
+      });
+    }
+    // Nothing more is kept of a message that cannot be stored.
+    if (incoming.fault !== null) {
+      incoming.pieces = [];
+      incoming.pieceBytes = 0;
+    }
+  }
+
+  #commit(name: string, id: MsgId, incoming: Incoming | null, size: number): void {
+    if (incoming === null || incoming.drafts.length === 0 || incoming.size !== size) {
+      if (incoming !== null) this.#forget(id, incoming);
+      this.#channels.get(name)?.send({ kind: "commitFailed", message: id, cause: "unknown" });
+      return;
+    }
+    incoming.isCommitting = true;
+    // A message is complete only if each of its pieces is.
+    if (incoming.outstanding === 0) this.#store(name, id, incoming, size);
+    else incoming.whenDurable = () => this.#store(name, id, incoming, size);
+  }
+
+  #store(name: string, id: MsgId, incoming: Incoming, size: number): void {
+    if (incoming.fault !== null) return this.#fail(id, incoming, incoming.fault);
+    const now = this.#ports.clock.now();
+    const changes: SpoolChange[] = [];
+    let content: Uint8Array | null = null;
+    if (incoming.pieceBytes > 0) {
+      const bytes = incoming.pieces.length === 1 ? incoming.pieces[0]! : Buffer.concat(incoming.pieces);
+      if (incoming.chunks === 0) content = bytes;
+      changes.push({ kind: "chunk", message: id, seq: incoming.chunks++, bytes });
+    }
+    const envelopes = this.finish(id, incoming.drafts, now);
+    changes.push({ kind: "commit", message: { id, size, chunks: incoming.chunks, createdAt: now }, envelopes });
+    this.#ports.group.submit(changes, (fault) => {
+      if (fault !== null) return this.#fail(id, incoming, fault);
+      this.#incoming.delete(id);
+      this.#channels.get(name)?.send({ kind: "committed", message: id });
+      this.#ports.committed(envelopes, content);
+    });
+  }
+
+  #fail(id: MsgId, incoming: Incoming, fault: Fault): void {
+    const cause = fault.kind === "noSpace" ? "noSpace" : "io";
+    this.#ports.log({
+      priority: "err",
+      session: "",
+      from: "queue",
+      what: "commit-failed",
+      fields: { msgid: id, reason: fault.message },
+    });
+    this.#forget(id, incoming);
+    this.#channels.get(incoming.owner)?.send({ kind: "commitFailed", message: id, cause });
+  }
+
+  #forget(id: MsgId, incoming: Incoming): void {
+    this.#incoming.delete(id);
+    // What cannot be rolled back now is forgotten at the next start.
+    if (incoming.chunks > 0) this.#ports.group.submit([{ kind: "rollback", message: id }], () => {});
+  }
+}

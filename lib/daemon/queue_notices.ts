@@ -1,0 +1,132 @@
+/** queue's reports: turns due notices into messages. Where a report goes is lookup's decision, as for any mail. */
+
+import type { Channel, Clock } from "../port.ts";
+import { describeError } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import { formatDate } from "../mail/date.ts";
+import { type BouncePlan, composeBounce, piecesWanted, planBounces } from "../delivery/bounce.ts";
+import { describeReply, isTransient } from "../smtp/reply.ts";
+import type { Envelope } from "../spool/envelope.ts";
+import type { GroupCommit } from "../spool/group.ts";
+import type { MsgId } from "../spool/id.ts";
+import type { Schedule, Settlement } from "../spool/schedule.ts";
+import type { SpoolStore } from "../spool/store.ts";
+import type { EnvelopeDraft, EnvelopesOffer, LookupToQueue, QueueToLookup, Refused } from "./imsg.ts";
+
+/** What notices work with. */
+export interface NoticePorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: SpoolStore;
+  readonly group: GroupCommit;
+  readonly schedule: Schedule;
+  readonly newId: () => Promise<MsgId>;
+  readonly finish: (message: MsgId, drafts: readonly EnvelopeDraft[], now: number) => Envelope[];
+  readonly committed: (envelopes: readonly Envelope[]) => void;
+  /** Makes the outcome of an attempt durable. */
+  readonly settle: (settlement: Settlement) => void;
+}
+
+interface Waiting {
+  readonly plan: BouncePlan;
+  readonly id: MsgId;
+}
+
+/** Reports under way. */
+export class Notices {
+  readonly #ports: NoticePorts;
+  readonly #waiting = new Map<number, Waiting>();
+  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  #requests = 0;
+
+  constructor(ports: NoticePorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the channel to lookup, null when it is gone: what was asked is tried again later. */
+  setLookup(channel: Channel<QueueToLookup, LookupToQueue> | null): void {
+    this.#lookup = channel;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { plan } of waiting) this.#retry(plan, "lookup is not running");
+  }
+
+  /** These notices, of one message, are due. */
+  begin(notices: readonly Envelope[]): void {
+    const { plans, dropped, log } = planBounces(notices);
+    for (const event of log) this.#ports.log(event);
+    for (const envelope of dropped) this.#end(envelope, "failed", "there is nobody to tell");
+    for (const plan of plans) void this.#ask(plan);
+  }
+
+  /** lookup says where a report goes. */
+  offered(offer: EnvelopesOffer): void {
+    const waiting = this.#waiting.get(offer.request);
+    this.#waiting.delete(offer.request);
+    if (waiting === undefined) return;
+    this.#compose(waiting, offer.drafts).catch((error) => this.#retry(waiting.plan, describeError(error)));
+  }
+
+  /** The report's recipient is refused. */
+  refused(refused: Refused): void {
+    const waiting = this.#waiting.get(refused.request);
+    this.#waiting.delete(refused.request);
+    if (waiting === undefined) return;
+    const text = describeReply(refused.reply);
+    if (isTransient(refused.reply)) return this.#retry(waiting.plan, text);
+    for (const notice of waiting.plan.notices) this.#end(notice, "failed", text);
+  }
+
+  async #ask(plan: BouncePlan): Promise<void> {
+    try {
+      const id = await this.#ports.newId();
+      if (this.#lookup === null) return this.#retry(plan, "lookup is not running");
+      const request = ++this.#requests;
+      this.#waiting.set(request, { plan, id });
+      const { origin, dsn, sender: rcpt } = plan;
+      this.#lookup.send({ kind: "expand", request, message: id, origin, sender: null, rcpt, dsn });
+    } catch (error) {
+      this.#retry(plan, describeError(error));
+    }
+  }
+
+  async #compose({ plan, id }: Waiting, drafts: readonly EnvelopeDraft[]): Promise<void> {
+    const { store, clock, group, schedule } = this.#ports;
+    const original = await store.message(plan.original);
+    if (original === null) return;
+    const content: Uint8Array[] = [];
+    for (let seq = 0; seq < piecesWanted(plan, original); seq++) {
+      content.push((await store.chunk(plan.original, seq)) ?? new Uint8Array(0));
+    }
+    const at = clock.now();
+    const envelopes = this.#ports.finish(id, drafts, at);
+    const date = (time: number) => formatDate(time, clock.zone(time));
+    const changes = composeBounce(plan, { message: id, at, original, content, envelopes, date });
+    group.submit(changes, (fault) => {
+      if (fault !== null) return this.#retry(plan, fault.message);
+      schedule.finished(plan.notices.map((notice) => notice.id));
+      this.#log(plan, id);
+      this.#ports.committed(envelopes);
+    });
+  }
+
+  #log(plan: BouncePlan, id: MsgId): void {
+    this.#ports.log({
+      priority: "info",
+      session: "",
+      from: "queue",
+      what: "bounce",
+      fields: { msgid: id, about: plan.original, action: plan.action, envelopes: plan.notices.length },
+    });
+  }
+
+  #retry(plan: BouncePlan, text: string): void {
+    for (const notice of plan.notices) this.#end(notice, "delayed", text);
+  }
+
+  #end(notice: Envelope, kind: "delayed" | "failed", text: string): void {
+    const status = { kind, enhanced: kind === "failed" ? "5.3.0" : "4.3.0", text, by: "" };
+    const settlement = this.#ports.schedule.outcome(notice.id, status, this.#ports.clock.now());
+    if (settlement !== null) this.#ports.settle(settlement);
+  }
+}

@@ -1,0 +1,271 @@
+/** queue's back: gives due envelopes to delivery, makes what became of them durable, and never loses sight of one. */
+
+import { Buffer } from "node:buffer";
+import type { Channel, Clock, Timer } from "../port.ts";
+import { describeError } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import type { Envelope } from "../spool/envelope.ts";
+import type { GroupCommit } from "../spool/group.ts";
+import type { EvpId, MsgId } from "../spool/id.ts";
+import type { Batch, Schedule, Settlement } from "../spool/schedule.ts";
+import type { SpoolStore } from "../spool/store.ts";
+import type { DeliveryToQueue, QueueToDelivery } from "./imsg.ts";
+
+/** Content up to this length goes along with its envelopes, octets. */
+export const inlineMax = 64 * 1024;
+
+/** Content that may be with delivery at once without having been asked for, octets. */
+const inlineTotalMax = 32 * 1024 * 1024;
+
+/** Content of messages that have just come in, kept for their first attempt, octets. */
+const freshTotalMax = 8 * 1024 * 1024;
+
+/** Envelopes that delivery holds at once. What is over stays here, where it costs no copy of its content. */
+const deliveryMax = 2000;
+
+/** How long to wait when the store cannot take an outcome, ms. */
+const storeRetryMs = 5_000;
+
+/** What the back works with. */
+export interface OutgoingPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: SpoolStore;
+  readonly group: GroupCommit;
+  readonly schedule: Schedule;
+  /** Tells senders about these envelopes, of one message. */
+  readonly notify: (envelopes: readonly Envelope[]) => void;
+}
+
+type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
+
+/** Drives the schedule. */
+export class Outgoing {
+  readonly #ports: OutgoingPorts;
+  readonly #fresh = new Map<MsgId, Uint8Array>();
+  readonly #inline = new Map<EvpId, number>();
+  readonly counts = { ok: 0, tempfail: 0, permfail: 0 };
+  #freshTotal = 0;
+  #inlineTotal = 0;
+  #delivery: DeliveryChannel | null = null;
+  #timer: Timer | null = null;
+  #isWoken = false;
+  #isPumping = false;
+  #isWanted = false;
+  #isStopped = false;
+
+  constructor(ports: OutgoingPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the channel to delivery. What the last one had is attempted again. */
+  setDelivery(channel: DeliveryChannel): void {
+    this.#delivery = channel;
+    channel.onMessage((message) => {
+      if (message.kind === "outcome") this.#ended(message);
+      else void this.#sendChunk(channel, message);
+    });
+    channel.onClose(() => {
+      if (this.#delivery !== channel) return;
+      this.#delivery = null;
+      this.#inline.clear();
+      this.#inlineTotal = 0;
+      for (const settlement of this.#ports.schedule.flushInFlight(this.#ports.clock.now())) this.settle(settlement);
+    });
+    this.wake();
+  }
+
+  /** New envelopes are durable. */
+  committed(envelopes: readonly Envelope[], content: Uint8Array | null): void {
+    const message = envelopes[0]?.message;
+    if (message !== undefined && content !== null && content.length <= inlineMax) this.#keep(message, content);
+    this.#ports.schedule.committed(envelopes, this.#ports.clock.now());
+    this.wake();
+  }
+
+  /** Looks for work once the input at hand has been handled. */
+  wake(): void {
+    if (this.#isWoken || this.#isStopped) return;
+    this.#isWoken = true;
+    this.#ports.clock.soon(() => void this.#pump());
+  }
+
+  /** Gives out nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Makes a settlement durable, however long that takes: an outcome that is not stored would be acted on twice. */
+  settle(settlement: Settlement): void {
+    for (const event of settlement.log) this.#ports.log(event);
+    this.#submit(settlement);
+  }
+
+  #submit(settlement: Settlement): void {
+    const { group, schedule, clock, log } = this.#ports;
+    group.submit(settlement.changes, (fault) => {
+      if (fault === null) {
+        schedule.settled(settlement, clock.now());
+        return this.wake();
+      }
+      log({
+        priority: "err",
+        session: "",
+        from: "queue",
+        what: "store-failed",
+        fields: { evpid: settlement.id, reason: fault.message },
+      });
+      clock.after(storeRetryMs, () => this.#submit(settlement));
+    });
+  }
+
+  async #pump(): Promise<void> {
+    this.#isWoken = false;
+    if (this.#isStopped) return;
+    // A pump waits for the store; a second one beside it would find the same work.
+    if (this.#isPumping) {
+      this.#isWanted = true;
+      return;
+    }
+    this.#isPumping = true;
+    this.#isWanted = false;
+    try {
+      await this.#refill();
+      await this.#giveOut();
+    } finally {
+      this.#isPumping = false;
+    }
+    if (this.#isWanted) this.wake();
+    else this.#sleep();
+  }
+
+  async #refill(): Promise<void> {
+    const { schedule, store, clock } = this.#ports;
+    for (let page = schedule.refill(clock.now()); page !== null; page = schedule.refill(clock.now())) {
+      try {
+        const envelopes = await store.due(page.kind, page.until, page.after, page.limit);
+        const next = envelopes.length < page.limit ? await store.nextDueAfter(page.kind, page.until) : null;
+        schedule.refilled(envelopes, next, clock.now());
+      } catch (error) {
+        this.#trouble(error);
+        schedule.refillFailed(clock.now() + storeRetryMs);
+      }
+    }
+  }
+
+  async #giveOut(): Promise<void> {
+    const { schedule, clock } = this.#ports;
+    const delivery = this.#delivery;
+    if (delivery === null) return;
+    for (;;) {
+      const { batches, settlements } = schedule.take(clock.now(), deliveryMax - schedule.inFlight);
+      for (const settlement of settlements) this.settle(settlement);
+      if (batches.length === 0) return;
+      for (const batch of batches) {
+        if (batch.kind === "bounce") this.#ports.notify(batch.envelopes);
+        else await this.#give(delivery, batch);
+      }
+    }
+  }
+
+  async #give(delivery: DeliveryChannel, batch: Batch): Promise<void> {
+    const { message, envelopes } = batch;
+    const fresh = this.#fresh.get(message);
+    if (fresh !== undefined) {
+      this.#drop(message, fresh);
+      return this.#sendInline(delivery, envelopes, fresh);
+    }
+    try {
+      const stored = await this.#ports.store.message(message);
+      const size = stored?.size ?? 0;
+      if (size > inlineMax || this.#inlineTotal + size > inlineTotalMax) {
+        delivery.send({ kind: "deliver", envelopes, size, inline: false });
+        return;
+      }
+      const content = size === 0 ? new Uint8Array(0) : await this.#whole(message, stored?.chunks ?? 0);
+      this.#sendInline(delivery, envelopes, content);
+    } catch (error) {
+      this.#trouble(error);
+      for (const { id } of envelopes) this.#failed(id, describeError(error));
+    }
+  }
+
+  async #whole(message: MsgId, chunks: number): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    for (let seq = 0; seq < chunks; seq++) {
+      pieces.push((await this.#ports.store.chunk(message, seq)) ?? new Uint8Array(0));
+    }
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  }
+
+  #sendInline(delivery: DeliveryChannel, envelopes: readonly Envelope[], content: Uint8Array): void {
+    const [first] = envelopes;
+    if (first === undefined) return;
+    this.#inline.set(first.id, content.length);
+    this.#inlineTotal += content.length;
+    delivery.send({ kind: "deliver", envelopes, size: content.length, inline: true }, content);
+  }
+
+  #ended(message: Extract<DeliveryToQueue, { kind: "outcome" }>): void {
+    const { envelope, outcome } = message;
+    this.#inlineTotal -= this.#inline.get(envelope) ?? 0;
+    this.#inline.delete(envelope);
+    if (outcome.kind === "delayed") this.counts.tempfail++;
+    else if (outcome.kind === "failed") this.counts.permfail++;
+    else this.counts.ok++;
+    const settlement = this.#ports.schedule.outcome(envelope, outcome, this.#ports.clock.now());
+    if (settlement !== null) this.settle(settlement);
+  }
+
+  /** An attempt that ended here, before delivery saw it. */
+  #failed(envelope: EvpId, text: string): void {
+    const status = { kind: "delayed", enhanced: "4.3.0", text, by: "" } as const;
+    const settlement = this.#ports.schedule.outcome(envelope, status, this.#ports.clock.now());
+    if (settlement !== null) this.settle(settlement);
+  }
+
+  async #sendChunk(channel: DeliveryChannel, ask: Extract<DeliveryToQueue, { kind: "needChunk" }>): Promise<void> {
+    const { request, message, seq } = ask;
+    try {
+      const piece = await this.#ports.store.chunk(message, seq);
+      if (piece !== null) {
+        channel.send({ kind: "chunk", request, state: "piece" }, piece);
+        return;
+      }
+      // Past the last piece of a message that is there; a message that is gone has no end.
+      const stored = await this.#ports.store.message(message);
+      channel.send({ kind: "chunk", request, state: stored !== null && seq >= stored.chunks ? "end" : "failed" });
+    } catch (error) {
+      this.#trouble(error);
+      channel.send({ kind: "chunk", request, state: "failed" });
+    }
+  }
+
+  /** Keeps content for the attempt that follows at once; the oldest gives way. */
+  #keep(message: MsgId, content: Uint8Array): void {
+    this.#fresh.set(message, content);
+    this.#freshTotal += content.length;
+    for (const [oldest, bytes] of this.#fresh) {
+      if (this.#freshTotal <= freshTotalMax) break;
+      this.#drop(oldest, bytes);
+    }
+  }
+
+  #drop(message: MsgId, content: Uint8Array): void {
+    if (this.#fresh.delete(message)) this.#freshTotal -= content.length;
+  }
+
+  #sleep(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const at = this.#ports.schedule.nextWake();
+    if (at === null || this.#isStopped) return;
+    this.#timer = this.#ports.clock.after(Math.max(0, at - this.#ports.clock.now()), () => this.wake());
+  }
+
+  #trouble(error: unknown): void {
+    const reason = describeError(error);
+    this.#ports.log({ priority: "err", session: "", from: "queue", what: "trouble", fields: { reason } });
+  }
+}

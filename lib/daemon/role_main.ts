@@ -1,0 +1,200 @@
+/** Where every role's process begins: it checks its rights, then becomes what it was started as.
+ * `deno run <flags of the role's row> role_main.ts <name>` */
+
+import { type Log, logTo } from "../event_log.ts";
+import { hostClock, hostRandom } from "../host/clock.ts";
+import { stderrSink } from "../host/log.ts";
+import { listenOnFd, wrapSocket } from "../host/net.ts";
+import { holdsRight } from "../host/permission.ts";
+import { endProcess, parentProcess } from "../host/process.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Channel, Clock, Random } from "../port.ts";
+import { StreamChannel } from "./channel.ts";
+import { checkGrant, type Role } from "./privilege.ts";
+import { controlListener, type Init, type ToRole } from "./supervision.ts";
+
+/** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
+const statusNoPermission = 77;
+
+/** What role_main needs of a role once it is made. */
+interface RunningRole {
+  peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
+  serve(): void;
+  stop(graceMs: number): Promise<void>;
+}
+
+const parent = parentProcess();
+if (parent === null) {
+  console.error("role_main.ts is started by smtpd, not by hand. Run: smtpd -d");
+  endProcess(64);
+} else {
+  let role: Promise<RunningRole> | null = null;
+  parent.onLost(() => endProcess(1));
+  parent.onMessage((message, handle) => {
+    // The supervisor is the only one who holds the other end.
+    const told = message as ToRole;
+    if (told.kind === "init") role = begin(told);
+    else void role?.then((running) => follow(running, told, handle));
+  });
+}
+
+async function begin(init: Init): Promise<RunningRole> {
+  const faults = checkGrant(init.grant, holdsRight);
+  if (faults.length > 0) {
+    console.error(`${init.name}: refusing to run with the wrong rights: ${faults.join("; ")}`);
+    endProcess(statusNoPermission);
+  }
+  try {
+    const running = await make(init);
+    parent?.send({ kind: "ready" });
+    return running;
+  } catch (error) {
+    console.error(`${init.name}: ${error instanceof Error ? error.message : String(error)}`);
+    return endProcess(1);
+  }
+}
+
+function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unknown): void {
+  switch (told.kind) {
+    case "peer": {
+      const stream = wrapSocket(handle);
+      if (stream !== null) running.peer(told.role, told.name, told.key, new StreamChannel(stream, hostClock.soon));
+      return;
+    }
+    case "serve":
+      running.serve();
+      parent?.send({ kind: "serving" });
+      return;
+    case "stop":
+      void running.stop(told.graceMs).then(() => endProcess(0));
+  }
+}
+
+interface CommonPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly policy: Policy;
+}
+
+/** Makes the role. Each one's code is loaded in its own process only. */
+function make(init: Init): Promise<RunningRole> {
+  const log = logTo(stderrSink(init.log.least), init.log.style);
+  const ports = { clock: hostClock, random: hostRandom, log, policy: init.policy };
+  switch (init.grant.role) {
+    case "smtp-in":
+      return makeSmtpIn(init, ports);
+    case "lookup":
+      return makeLookup(init, ports);
+    case "queue":
+      return makeQueue(init, ports);
+    case "delivery":
+      return makeDelivery(init, ports);
+    case "agent":
+      return makeAgent(init, ports);
+    case "offline":
+      throw new Error("role offline runs sendmail, not role_main.ts");
+  }
+}
+
+async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { SmtpIn } = await import("./smtp_in.ts");
+  const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
+  return {
+    peer(role, _name, _key, channel) {
+      if (role === "queue") smtpIn.setQueue(channel);
+      if (role === "lookup") smtpIn.setLookup(channel);
+    },
+    serve() {
+      for (const { fd, listener } of init.sockets) {
+        const spec = init.policy.listeners[listener];
+        if (spec !== undefined) smtpIn.serve(listenOnFd(fd), spec);
+      }
+    },
+    stop: (graceMs) => smtpIn.stop(graceMs),
+  };
+}
+
+async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { Lookup } = await import("./lookup.ts");
+  const { openTables } = await import("./tables.ts");
+  const { hostDisk } = await import("../host/disk.ts");
+  const tables = await openTables(init.policy, hostDisk, hostClock, ports.log);
+  const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
+    parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });
+  const lookup = new Lookup({ ...ports, tables, allow });
+  return {
+    peer(role, name, _key, channel) {
+      if (role === "queue") lookup.setQueue(channel);
+      if (role === "delivery") lookup.setDelivery(channel);
+      if (role === "smtp-in") lookup.addSmtpIn(name, channel);
+    },
+    serve() {},
+    stop: () => Promise.resolve(),
+  };
+}
+
+async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { Queue } = await import("./queue.ts");
+  const { openSqlDatabase } = await import("../host/sqlite.ts");
+  const { SqliteStore } = await import("../spool/sqlite.ts");
+  const store = new SqliteStore(openSqlDatabase(`${init.spool}/spool.sqlite`));
+  const queue = new Queue({ ...ports, store, stopDaemon: () => parent?.send({ kind: "stopDaemon" }) });
+  await queue.recover();
+  return {
+    peer(role, name, _key, channel) {
+      if (role === "smtp-in") queue.addSmtpIn(name, channel);
+      if (role === "lookup") queue.setLookup(channel);
+      if (role === "delivery") queue.setDelivery(channel);
+    },
+    serve() {
+      const control = init.sockets.find((one) => one.listener === controlListener);
+      if (control !== undefined) queue.serve(listenOnFd(control.fd));
+    },
+    stop: () => queue.stop(),
+  };
+}
+
+async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { Delivery } = await import("./delivery.ts");
+  const { hostDialer } = await import("../host/net.ts");
+  const delivery = new Delivery({
+    ...ports,
+    sameUser: init.sameUser,
+    dialer: hostDialer,
+    selfAddresses: new Set(init.selfAddresses),
+    needAgent: (request) => parent?.send({ kind: "needAgent", ...request }),
+    async dns() {
+      const { StubResolver } = await import("../host/dns.ts");
+      const hosts = new Map(init.resolver.hosts);
+      return new StubResolver({ config: init.resolver, clock: hostClock, random: hostRandom, hosts });
+    },
+  });
+  return {
+    peer(role, _name, key, channel) {
+      if (role === "queue") delivery.setQueue(channel);
+      if (role === "lookup") delivery.setLookup(channel);
+      if (role === "agent") delivery.addAgent(key, channel);
+    },
+    serve() {},
+    stop: (graceMs) => delivery.stop(graceMs),
+  };
+}
+
+async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { Agent } = await import("./agent.ts");
+  const { hostDisk } = await import("../host/disk.ts");
+  const agent = new Agent({ ...ports, disk: hostDisk, hostname: init.policy.serverName });
+  const gone = Promise.withResolvers<void>();
+  return {
+    peer(role, _name, _key, channel) {
+      if (role !== "delivery") return;
+      agent.serve(channel, () => {
+        gone.resolve();
+        endProcess(0);
+      });
+    },
+    serve() {},
+    stop: () => gone.promise,
+  };
+}

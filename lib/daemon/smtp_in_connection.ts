@@ -1,0 +1,167 @@
+/** One SMTP connection of smtp-in: a socket and its session, and the order in which their events are handled. */
+
+import type { Clock, Random, Stream } from "../port.ts";
+import type { Log } from "../event_log.ts";
+import type { Listener, SmtpLimits } from "../policy/policy.ts";
+import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import type { Origin } from "../spool/envelope.ts";
+
+/** What a connection is given. */
+export interface ConnectionPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: SmtpLimits;
+}
+
+/** What a connection asks of its role. */
+export interface ConnectionOwner {
+  /** `body` is the last piece of the message, not sent yet, when `ask` is a commit. */
+  ask(ask: SessionAsk, body: Uint8Array | null): void;
+  body(message: string, bytes: Uint8Array): void;
+  rollback(message: string): void;
+  closed(): void;
+}
+
+/** One connection: a socket and its session. */
+export class Connection {
+  readonly #ports: ConnectionPorts;
+  readonly #stream: Stream;
+  readonly #listener: Listener;
+  readonly #owner: ConnectionOwner;
+  readonly #session: ServerSession;
+  readonly #address: string;
+  /** Number of the open question to lookup. */
+  request: number | null = null;
+  readonly #events: SessionEvent[] = [];
+  #isStepping = false;
+  #isPaused = false;
+  #isHeld = false;
+  #isOver = false;
+
+  constructor(ports: ConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+    this.#ports = ports;
+    this.#stream = stream;
+    this.#listener = listener;
+    this.#owner = owner;
+    this.#address = peerText(stream);
+    this.#session = new ServerSession({
+      session: sessionName(ports.random),
+      hostname: listener.hostname,
+      limits: ports.limits,
+      local: listener.kind === "socket",
+      zone: (at) => ports.clock.zone(at),
+    });
+  }
+
+  start(): void {
+    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    this.#stream.attach({
+      data: (bytes) => this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes }),
+      drain: () => this.#flow(),
+      end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
+      close: () => {
+        this.step({ kind: "eof", at: this.#ports.clock.now() });
+        this.#isOver = true;
+        this.#owner.closed();
+      },
+    });
+  }
+
+  origin(helo: string): Origin {
+    const { hostname, tag, kind } = this.#listener;
+    return {
+      address: this.#address,
+      hostname: kind === "socket" ? hostname : "<unknown>",
+      helo,
+      smtpName: hostname,
+      tag,
+      username: "",
+      tls: false,
+    };
+  }
+
+  answer(answer: Extract<SessionEvent, { kind: "answer" }>["answer"]): void {
+    this.step({ kind: "answer", at: this.#ports.clock.now(), answer });
+  }
+
+  tick(at: number): void {
+    const deadline = this.#session.deadline;
+    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+  }
+
+  /** Stops reading while the queue is behind. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#flow();
+  }
+
+  drop(): void {
+    this.#stream.destroy();
+  }
+
+  /** An answer that comes while effects are still being carried out waits for the last of them. */
+  step(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      if (!this.#isOver) this.#perform(this.#session.step(next));
+    }
+    this.#isStepping = false;
+    this.#flow();
+  }
+
+  #perform(effects: readonly SessionEffect[]): void {
+    let piece: Extract<SessionEffect, { kind: "body" }> | null = null;
+    for (const effect of effects) {
+      // The last piece travels with the commit: one message to the queue instead of two.
+      if (piece !== null && !(effect.kind === "ask" && effect.ask.kind === "commit")) {
+        this.#owner.body(piece.message, piece.bytes);
+        piece = null;
+      }
+      switch (effect.kind) {
+        case "write":
+          if (!this.#stream.write(effect.bytes)) this.#flow();
+          break;
+        case "ask":
+          this.#owner.ask(effect.ask, piece?.bytes ?? null);
+          piece = null;
+          break;
+        case "body":
+          piece = effect;
+          break;
+        case "rollback":
+          this.#owner.rollback(effect.message);
+          break;
+        case "close":
+          this.#stream.end();
+          break;
+        case "log":
+          this.#ports.log(effect.event);
+      }
+    }
+    if (piece !== null) this.#owner.body(piece.message, piece.bytes);
+  }
+
+  /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. */
+  #flow(): void {
+    const pause = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
+    if (pause === this.#isPaused) return;
+    this.#isPaused = pause;
+    if (pause) this.#stream.pause();
+    else this.#stream.resume();
+  }
+}
+
+function peerText(stream: Stream): string {
+  const { remote } = stream;
+  if (remote.kind === "unix") return "local";
+  return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+function sessionName(random: Random): string {
+  const half = () => random.u32().toString(16).padStart(8, "0");
+  return half() + half();
+}

@@ -1,0 +1,43 @@
+/** lookup's tables: all of the configuration's, opened at start, so that a file that cannot be read stops the start
+ * and not the first message. */
+
+import { Buffer } from "node:buffer";
+import type { Clock, Disk } from "../port.ts";
+import { assert, Fault } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import type { TableSource } from "../policy/expand.ts";
+import type { Policy } from "../policy/policy.ts";
+import { openTable } from "../table/open.ts";
+import type { Table } from "../table/table.ts";
+
+/** Longest file that an alias may include, octets. */
+export const includeLengthMax = 1024 * 1024;
+
+/** Opens every table. Rejects with the Fault of the first that cannot be read. */
+export async function openTables(policy: Policy, disk: Disk, clock: Clock, log: Log): Promise<TableSource> {
+  const tables = new Map<string, Table>();
+  for (const spec of Object.values(policy.tables)) {
+    const table = await openTable(spec, disk, {
+      subAddressDelimiter: policy.smtp.subAddressDelimiter,
+      monotonic: () => clock.monotonic(),
+      report: (fault) =>
+        log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason: fault.message } }),
+    });
+    tables.set(spec.name, table);
+  }
+  return {
+    table(name) {
+      const table = tables.get(name);
+      assert(table !== undefined, `table ${name} is one of the configuration's`);
+      return table;
+    },
+    readInclude: (path) => readInclude(disk, path),
+  };
+}
+
+async function readInclude(disk: Disk, path: string): Promise<string | null> {
+  const stat = await disk.stat(path);
+  if (stat === null) return null;
+  if (stat.size > includeLengthMax) throw new Fault("malformed", `Cannot include ${path}: it is over 1 MiB`);
+  return Buffer.from(await disk.readFile(path)).toString("utf8");
+}
