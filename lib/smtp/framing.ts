@@ -155,7 +155,6 @@ export class BodyDecoder {
         give(sink, bytes, text, carry, from, at);
         return at + 3 - carry;
       }
-      if (at + 1 === text.length || (at + 2 === text.length && text.charCodeAt(at + 1) === cr13)) break;
       // More dots than pieces are rare: what stands before and after this one goes out apart.
       give(sink, bytes, text, carry, from, at);
       at++;
@@ -164,7 +163,8 @@ export class BodyDecoder {
     const kept = heldBack(text);
     const end = text.length - kept;
     give(sink, bytes, text, carry, from, end);
-    if (end > lineStart) this.#lineLength += end - lineStart;
+    // Less than nothing where a CRLF was held back; that one is counted again.
+    this.#lineLength += end - lineStart;
     this.#countLine(0);
     this.#carry = text.slice(end);
     this.#skip = Math.max(0, from - end);

@@ -48,9 +48,10 @@ export function parseMailParameters(text: string, dsn: boolean): Parsed<MailPara
   if (text === "") return noMail;
   const values = splitParameters(text);
   if (values.kind === "bad") return values;
-  let { size, body, ret, envId } = { size: null, body: "7bit", ret: null, envId: null } as {
-    -readonly [K in keyof MailParameters]: MailParameters[K];
-  };
+  let size: MailParameters["size"] = null;
+  let body: MailParameters["body"] = "7bit";
+  let ret: MailParameters["ret"] = null;
+  let envId: MailParameters["envId"] = null;
   for (const [key, value] of values.value) {
     const bad = { kind: "bad", reply: replies.parameterSyntax(key) } as const;
     if (key === "SIZE") {

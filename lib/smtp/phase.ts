@@ -22,9 +22,9 @@ export interface VerbRule {
   readonly argument: "none" | "optional" | "required";
   /** What becomes of input that was sent before this command was answered. RFC 2920 §3.1 has these commands end a
    * group. `refuse`: the client did not wait although what it sent depends on the answer; the session ends.
-   * `ignore`: nothing is read any more. `process`: taken in turn; for VRFY, EXPN and NOOP this is more than the
-   * RFC asks for, and harmless, since they change nothing. */
-  readonly behind: "process" | "refuse" | "ignore";
+   * `process`: taken in turn; for VRFY, EXPN and NOOP this is more than the RFC asks for, and harmless, since they
+   * change nothing. After QUIT nothing is read. */
+  readonly behind: "process" | "refuse";
   /** The session ends after the answer, because what follows is not SMTP commands. */
   readonly isFatal: boolean;
   /** Null where the verb is allowed, else the answer. */
@@ -83,7 +83,7 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   },
   RSET: { argument: "none", behind: "process", isFatal: false, in: always },
   NOOP: { argument: "optional", behind: "process", isFatal: false, in: always },
-  QUIT: { argument: "none", behind: "ignore", isFatal: false, in: always },
+  QUIT: { argument: "none", behind: "process", isFatal: false, in: always },
   HELP: { argument: "optional", behind: "process", isFatal: false, in: always },
   VRFY: question,
   EXPN: never(replies.notImplemented),

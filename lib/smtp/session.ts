@@ -138,7 +138,6 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #obey(command: Command): void {
     const { verb, argument } = command;
     const rule = verbRules[verb];
-    if (rule.behind === "ignore") this.#input.clear();
     if (rule.behind === "refuse" && this.#input.length > 0) {
       this.#fail(replies.improperPipelining);
       return this.#close("pipelining");

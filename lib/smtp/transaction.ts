@@ -40,7 +40,7 @@ export class Transaction implements BodySink {
   readonly #pieces = new PieceBuffer();
   #completer: HeaderCompleter | null = null;
   #recipients = 0;
-  #firstRecipient: ForwardPath | null = null;
+  #lastRecipient: ForwardPath | null = null;
   // Octets that the client sent.
   #sent = 0;
   #size = 0;
@@ -61,7 +61,7 @@ export class Transaction implements BodySink {
 
   /** The recipient if there is exactly one. */
   get onlyRecipient(): ForwardPath | null {
-    return this.#recipients === 1 ? this.#firstRecipient : null;
+    return this.#recipients === 1 ? this.#lastRecipient : null;
   }
 
   /** Octets of the content as stored, additions included; 0 when it is refused. Final once the end was decoded. */
@@ -77,7 +77,7 @@ export class Transaction implements BodySink {
 
   /** Counts a recipient that was accepted. */
   addRecipient(rcpt: ForwardPath): void {
-    this.#firstRecipient ??= rcpt;
+    this.#lastRecipient = rcpt;
     this.#recipients++;
   }
 

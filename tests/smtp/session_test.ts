@@ -245,6 +245,14 @@ Deno.test("ServerSession does not roll back what it asked to commit", () => {
   deepEqual(kinds(effects), ["log", "write", "log", "close"]);
 });
 
+Deno.test("ServerSession does not roll back what it asked to commit when it ends the session itself", () => {
+  const peer = new Peer();
+  peer.toData();
+  peer.send(".\r\n");
+  peer.send("NOOP\r\n");
+  deepEqual(kinds(peer.send("x".repeat(inputLengthMax))), ["log", "write", "log", "close"]);
+});
+
 Deno.test("ServerSession rolls back when the client goes amid a lookup, once that is answered", () => {
   const peer = new Peer();
   peer.connect();
