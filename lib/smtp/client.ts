@@ -33,9 +33,6 @@ interface Asked {
 
 const tooMuch = "Remote host sent too much data";
 
-/** Largest piece of content that is copied so as to go out in one write with its end. */
-const joinedPieceMax = 64 * 1024;
-
 /** One SMTP or LMTP client session. The owner does the effects of a step before it steps again. */
 export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   readonly #config: ClientConfig;
@@ -178,8 +175,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   #hello(verb: "EHLO" | "LHLO" | "HELO"): void {
     this.#phase = "hello";
     this.#saidEhlo = verb === "EHLO";
-    this.#write(`${verb} ${this.#config.helo}\r\n`);
-    this.#await("hello");
+    this.#ask("hello", `${verb} ${this.#config.helo}\r\n`);
   }
 
   #helloAnswered(reply: Reply): void {
@@ -251,8 +247,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     const rcpt = this.#nextRcpt();
     if (rcpt !== null) return this.#write(rcpt);
     if (current.accepted.length === 0) return this.#finish();
-    this.#await("data");
-    this.#write("DATA\r\n");
+    this.#ask("data", "DATA\r\n");
   }
 
   /** 354 without any recipient: the message that nobody gets is empty. RFC 2920 §3.1. */
@@ -271,17 +266,9 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
 
   #sendContent(bytes: Uint8Array, last: boolean): void {
     const current = this.#current();
-    const piece = current.stuffer.push(bytes);
-    if (!last) {
-      this.#out.push({ kind: "write", bytes: piece });
-      return this.#needContent();
-    }
-    const end = Buffer.from(current.stuffer.end(), "latin1");
-    if (piece.length <= joinedPieceMax) {
-      this.#out.push({ kind: "write", bytes: Buffer.concat([piece, end]) });
-    } else {
-      this.#out.push({ kind: "write", bytes: piece }, { kind: "write", bytes: end });
-    }
+    const pieces = last ? current.stuffer.last(bytes) : [current.stuffer.push(bytes)];
+    for (const piece of pieces) this.#out.push({ kind: "write", bytes: piece });
+    if (!last) return this.#needContent();
     this.#phase = "dot";
     current.begun = false;
     for (const index of this.#config.protocol === "lmtp" ? current.accepted : [-1]) this.#await("dot", index);
@@ -307,8 +294,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     ) this.#quitting = true;
     if (this.#quitting || !current.begun) return this.#rest();
     this.#phase = "reset";
-    this.#write("RSET\r\n");
-    this.#await("reset");
+    this.#ask("reset", "RSET\r\n");
   }
 
   #rest(): void {
@@ -320,8 +306,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
 
   #quit(): void {
     this.#phase = "quit";
-    this.#write("QUIT\r\n");
-    this.#await("quit");
+    this.#ask("quit", "QUIT\r\n");
   }
 
   /** The server will not serve: all that is open gets its reply, and we leave. */
@@ -345,6 +330,8 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     this.#awaiting = [];
     this.#phase = "closed";
     this.#moved = true;
+    // What the same octets made us ready for is no more.
+    this.#out = this.#out.filter(({ kind }) => kind !== "ready" && kind !== "needContent");
     this.#out.push({ kind: "close", reason });
   }
 
@@ -380,6 +367,11 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   #await(stage: AskedStage, index = -1): void {
     this.#moved = true;
     this.#awaiting.push({ stage, index });
+  }
+
+  #ask(stage: AskedStage, text: string): void {
+    this.#write(text);
+    this.#await(stage);
   }
 
   #write(text: string): void {

@@ -6,6 +6,9 @@ const cr = 13;
 const lf = 10;
 const dot = 46;
 
+/** Longest piece that is copied so as to go out in one write with its end, octets. */
+const joinedPieceMax = 64 * 1024;
+
 /** How the content so far ends: at the start of a line, after a CR, or inside a line. */
 type Tail = "line" | "cr" | "text";
 
@@ -23,10 +26,12 @@ export class DotStuffer {
     return out;
   }
 
-  /** What ends the data after all pieces: CRLF.CRLF, its first line end being the content's own where it has one. */
-  end(): string {
-    if (this.#tail === "line") return ".\r\n";
-    return this.#tail === "cr" ? "\n.\r\n" : "\r\n.\r\n";
+  /** The last piece with what ends the data: CRLF.CRLF, its first line end being the content's own where it has one.
+   * Short pieces go out in one write with their end, long ones are not copied for that. */
+  last(piece: Uint8Array): readonly Uint8Array[] {
+    const stuffed = this.push(piece);
+    const end = Buffer.from(this.#tail === "line" ? ".\r\n" : this.#tail === "cr" ? "\n.\r\n" : "\r\n.\r\n");
+    return piece.length <= joinedPieceMax ? [Buffer.concat([stuffed, end])] : [stuffed, end];
   }
 
   #stuff(piece: Uint8Array): Uint8Array {

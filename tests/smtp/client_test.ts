@@ -5,7 +5,7 @@ import { equal, ok, throws } from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { join } from "@std/path";
 import type { Domain } from "../../lib/mail/address.ts";
-import { type ClientEffect, clientLimits, type ClientMessage, ClientSession } from "../../lib/smtp/client.ts";
+import { clientLimits, type ClientMessage, ClientSession } from "../../lib/smtp/client.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { playTranscript } from "./client_play.ts";
 
@@ -34,16 +34,6 @@ for (const name of names) {
     }
   });
 }
-
-Deno.test("ClientSession sends content of one piece and its end in one write, and large content uncopied", () => {
-  for (const [octets, writes] of [[64 * 1024, 1], [64 * 1024 + 1, 2]] as const) {
-    const session = inContent(octets);
-    const bytes = new Uint8Array(octets).fill(0x61);
-    const written = session.step({ kind: "content", at: 0, bytes, last: true }).filter(isWrite);
-    equal(written.length, writes);
-    equal(written[0]?.bytes === bytes, writes === 2);
-  }
-});
 
 Deno.test("ClientSession is silent once it is closed", () => {
   const session = inContent(1);
@@ -89,10 +79,6 @@ function inContent(size: number): ClientSession {
   const effects = say("250 ok\r\n250 ok\r\n354 go\r\n");
   equal(effects.at(-1)?.kind, "needContent");
   return session;
-}
-
-function isWrite(effect: ClientEffect): effect is Extract<ClientEffect, { kind: "write" }> {
-  return effect.kind === "write";
 }
 
 function read(name: string): string {
