@@ -27,6 +27,7 @@ export type Verb =
 
 /** A verb and what follows it. */
 export interface Command {
+  /** The verb, whatever its case was. */
   readonly verb: Verb;
   /** Without blanks at either end; empty for none. One octet is one character. */
   readonly argument: string;

@@ -4,6 +4,7 @@
 export interface Offer {
   /** Octets. */
   readonly maxMessageSize: number;
+  /** DSN is switched on. */
   readonly dsn: boolean;
 }
 

@@ -20,7 +20,9 @@ export interface MailParameters {
   readonly size: number | null;
   /** BODY (RFC 6152 §2). Content is passed on as it is either way. */
   readonly body: "7bit" | "8bitmime";
+  /** RET, null when absent. */
   readonly ret: DsnParameters["ret"];
+  /** ENVID, decoded; null when absent. */
   readonly envId: DsnParameters["envId"];
 }
 

@@ -20,9 +20,11 @@ export const peerReplyLineLengthMax = 2048;
 
 /** One line of a reply as it arrives. */
 export interface ReplyLine {
+  /** 200 … 599. */
   readonly code: number;
   /** False while more lines follow. */
   readonly last: boolean;
+  /** What follows the code and its blank or hyphen. */
   readonly text: string;
 }
 

@@ -25,6 +25,7 @@ export interface SessionConfig {
   readonly session: string;
   /** Our name: in the greeting, in Received fields, and the domain of addresses that have none. */
   readonly hostname: Domain;
+  /** What it may use up. */
   readonly limits: SessionLimits;
   /** The submission socket: missing Date and Message-ID fields are added. */
   readonly local: boolean;

@@ -38,6 +38,7 @@ export class SessionOutput {
     this.#heldLength = 0;
   }
 
+  /** Adds an effect. */
   push(effect: SessionEffect): void {
     this.#effects.push(effect);
   }

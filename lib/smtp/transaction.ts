@@ -31,7 +31,9 @@ export interface ContentAdditions {
 
 /** A transaction. It begins when MAIL is accepted; `begin` is called when DATA is. */
 export class Transaction implements BodySink {
+  /** The id that the content goes by. */
   readonly message: string;
+  /** The argument of MAIL. */
   readonly sender: ReversePath;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;

@@ -32,9 +32,11 @@ export type TranscriptInput =
   | { readonly kind: "eof" }
   | { readonly kind: "shutdown" };
 
-/** How an ask is answered. `subject` is the address of a recipient ask, else empty. */
+/** How an ask is answered. */
 export interface TranscriptAnswer {
+  /** Kind of the ask. */
   readonly ask: SessionAnswer["kind"];
+  /** Address of a recipient ask, else empty. */
   readonly subject: string;
   /** `wait` leaves the ask open until the next answer of its kind. */
   readonly word: string;
@@ -44,28 +46,37 @@ export interface TranscriptAnswer {
 export interface TranscriptStep {
   /** Line of the file where it begins, from 1. */
   readonly line: number;
+  /** What is done, in order. */
   readonly inputs: readonly TranscriptInput[];
+  /** Answers to asks, in order. */
   readonly answers: readonly TranscriptAnswer[];
   /** Patterns of the lines that the server sends. */
   readonly replies: readonly { readonly pattern: string; readonly line: number }[];
   /** Content committed; `none`: rolled back; null: not looked at. */
   readonly content: { readonly kind: "committed"; readonly text: string } | { readonly kind: "none" } | null;
+  /** The server closes, which need not be said after 221 and 421. */
   readonly isClosed: boolean;
 }
 
 /** A file, understood. */
 export interface Transcript {
+  /** Limits of the session. */
   readonly limits: SessionLimits;
+  /** The listener is the submission socket. */
   readonly local: boolean;
+  /** DSN is offered. */
   readonly dsn: boolean;
   /** False when the moment matters at which something is sent: it cannot be fed in pieces. */
   readonly isDivisible: boolean;
+  /** In order of the file. */
   readonly steps: readonly TranscriptStep[];
 }
 
 /** The file cannot be understood. */
 export interface TranscriptError {
+  /** From 1. */
   readonly line: number;
+  /** What is wrong, as a clause. */
   readonly message: string;
 }
 

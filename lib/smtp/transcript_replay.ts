@@ -22,18 +22,22 @@ export interface StepRecord {
   readonly lines: readonly string[];
   /** Content committed. */
   readonly committed: readonly string[];
+  /** Messages rolled back. */
   readonly rollbacks: number;
+  /** The server has closed. */
   readonly isClosed: boolean;
 }
 
 /** The result of a replay: what was seen, and the first thing that is not as the transcript says. */
 export interface Replay {
+  /** One for each step played. */
   readonly records: readonly StepRecord[];
+  /** Null when there is none; line 0 stands for the machine as a whole. */
   readonly difference: { readonly line: number; readonly message: string } | null;
 }
 
 /** The moment at which transcripts begin: 2026-03-03T09:04:05Z, an hour behind local time. */
-export const transcriptStart = Date.UTC(2026, 2, 3, 9, 4, 5);
+export const transcriptStart: number = Date.UTC(2026, 2, 3, 9, 4, 5);
 
 /** Plays the whole transcript, or up to the first difference. */
 export function replayTranscript(transcript: Transcript, feeding: Feeding): Replay {
