@@ -6,8 +6,9 @@ import { parseDomain } from "../lib/mail/domain.ts";
 import { replies } from "../lib/smtp/reply.ts";
 import { ServerSession, type SessionAnswer, type SessionEvent } from "../lib/smtp/session.ts";
 
-const hostname = parseDomain("mx.test");
-if (hostname === null) throw new Error("mx.test is a domain");
+const parsed = parseDomain("mx.test");
+if (parsed === null) throw new Error("mx.test is a domain");
+const hostname = parsed;
 
 const line = "The quick brown fox jumps over the lazy dog, and then it does so again.\r\n";
 const header = "Received: from a.test by b.test;\r\n\tTue, 3 Mar 2026 10:04:05 +0100\r\nFrom: <x@a.test>\r\n" +
@@ -16,9 +17,7 @@ const header = "Received: from a.test by b.test;\r\n\tTue, 3 Mar 2026 10:04:05 +
 function open(): ServerSession {
   const session = new ServerSession({
     session: "0011223344556677",
-    hostname: hostname ?? (() => {
-      throw new Error();
-    })(),
+    hostname,
     local: false,
     zone: () => ({ offsetMinutes: 60, name: "CET" }),
     limits: {
