@@ -34,6 +34,7 @@
  *   -b i        Do as newaliases does. Other values are ignored.
  *   -C file     Ignored.
  *   --json      Print the result as one JSON object.
+ *   --version   Print the version.
  *   -h, --help  Print this page.
  *
  * FILES
@@ -57,6 +58,8 @@ import { checkAliasValue } from "../lib/policy/alias_check.ts";
 import { CdbFile } from "../lib/table/cdb.ts";
 import { compileMap, type MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
+import { readManual } from "./manual.ts";
+import { version } from "./version.ts";
 
 /** What the entries of a map are. */
 export type MapType = "plain" | "aliases" | "set";
@@ -72,13 +75,14 @@ type Command =
   | { readonly kind: "make"; readonly request: MapRequest; readonly json: boolean }
   | { readonly kind: "dump"; readonly map: string }
   | { readonly kind: "newaliases"; readonly args: readonly string[] }
-  | { readonly kind: "help" };
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
 
 const spec: OptionSpec = {
   flags: "hU",
   valued: "bCdoOt",
   optional: "",
-  long: { json: "flag", help: "flag" },
+  long: { json: "flag", version: "flag", help: "flag" },
 };
 const problemsMax = 100;
 /** Work shorter than this shows no progress, ms. */
@@ -91,7 +95,10 @@ export async function makemap(args: readonly string[]): Promise<number> {
     const command = parseArguments(args);
     switch (command.kind) {
       case "help":
-        await printManual(import.meta.url);
+        console.log(await readManual(import.meta.url));
+        return 0;
+      case "version":
+        console.log(`makemap (Postern) ${version}`);
         return 0;
       case "dump":
         return await dumpMap(command.map);
@@ -149,13 +156,6 @@ export function printProblems(source: string, result: Extract<MapResult, { kind:
   console.error(lines.join("\n"));
 }
 
-/** Prints the comment that a command's source begins with: its manual page. */
-export async function printManual(url: string): Promise<void> {
-  const text = await Deno.readTextFile(new URL(url));
-  const comment = text.slice(text.indexOf("/**") + 3, text.indexOf("*/"));
-  console.log(comment.split("\n").map((line) => line.replace(/^ \* ?/, "").trimEnd()).join("\n").trim());
-}
-
 function parseArguments(args: readonly string[]): Command {
   const { options, operands } = getopt(args, spec);
   let type: MapType = "plain";
@@ -171,6 +171,7 @@ function parseArguments(args: readonly string[]): Command {
     else flags.add(name);
   }
   if (flags.has("h") || flags.has("help")) return { kind: "help" };
+  if (flags.has("version")) return { kind: "version" };
   const json = flags.has("json");
   if (flags.has("newaliases")) {
     const rest = [...(aliasFile === null ? [] : ["--alias-file", aliasFile]), ...(json ? ["--json"] : [])];

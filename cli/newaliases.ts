@@ -1,0 +1,171 @@
+/**
+ * NAME
+ *   newaliases - build the alias table
+ *
+ * SYNOPSIS
+ *   newaliases [-f smtpd.conf] [--state dir] [--json]
+ *
+ * DESCRIPTION
+ *   Finds the table `aliases` in smtpd's configuration and builds its map from its text: for
+ *   `table aliases db:/etc/mail/aliases.db` the text is /etc/mail/aliases. It prints the number of entries, and tells a
+ *   running smtpd to read the table anew. When the text has an error, the map stays as it was.
+ *
+ *   A configuration without that table, and no configuration at all, stand for the file aliases in the directory
+ *   where the configuration is or would be.
+ *
+ * OPTIONS
+ *   -f file            The configuration. Default: /etc/mail/smtpd.conf, else /etc/smtpd.conf.
+ *   --alias-file file  The text to build from, whatever the configuration says.
+ *   --state dir        The state directory of smtpd. Default: the variable SMTPD_STATE, else /var/spool/smtpd for root
+ *                      and postern in XDG_STATE_HOME (~/.local/state) for others.
+ *   --json             Print the result as one JSON object.
+ *   --version          Print the version.
+ *   -h, --help         Print this page.
+ *
+ * FILES
+ *   aliases.db         The map made from aliases.
+ *   smtpd.sock         In the state directory (/var/run for root's default): where smtpd takes commands.
+ *
+ * EXIT STATUS
+ *   0 on success, 1 when the table cannot be found or built, or smtpd runs and cannot read it.
+ *
+ * SEE ALSO
+ *   makemap, smtpd, smtpctl; aliases(5)
+ *
+ * STANDARDS
+ *   None. OpenSMTPD's newaliases wants root; this one wants rights to the files.
+ */
+
+import { dirname, join } from "@std/path";
+import { describeError, Fault } from "../lib/fault.ts";
+import { collectErrors, printError } from "../lib/policy/error.ts";
+import { parseConfig } from "../lib/policy/parser.ts";
+import { callControl } from "./control_client.ts";
+import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
+import { makeMap, printProblems } from "./makemap.ts";
+import { readManual } from "./manual.ts";
+import { defaultConfigPath } from "./smtpd_config.ts";
+import { controlSocketPath } from "./state.ts";
+import { version } from "./version.ts";
+
+/** The table that is built, and that smtpd is told of. */
+const tableName = "aliases";
+
+const spec: OptionSpec = {
+  flags: "h",
+  valued: "f",
+  optional: "",
+  long: { "alias-file": "valued", state: "valued", json: "flag", version: "flag", help: "flag" },
+};
+
+/** What came of telling smtpd. */
+type Notice =
+  | { readonly kind: "updated" }
+  | { readonly kind: "not running" }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Runs the command with the arguments after its name; returns the exit status. */
+export async function newaliases(args: readonly string[]): Promise<number> {
+  try {
+    const { options, operands } = getopt(args, spec);
+    const valueOf = (name: string): string | null => options.findLast((one) => one.name === name)?.value ?? null;
+    const has = (name: string): boolean => options.some((one) => one.name === name);
+    if (has("h") || has("help")) {
+      console.log(await readManual(import.meta.url));
+      return 0;
+    }
+    if (has("version")) {
+      console.log(`newaliases (Postern) ${version}`);
+      return 0;
+    }
+    if (operands.length > 0) throw new UsageError(`Unexpected operand ${operands[0]}`);
+    const source = valueOf("alias-file") ?? findAliases(valueOf("f"));
+    return source === null ? 1 : await build(absolute(source), valueOf("state"), has("json"));
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof Fault)) throw error;
+    console.error(`newaliases: ${describeError(error)}`);
+    if (error instanceof UsageError) console.error("usage: newaliases [-f smtpd.conf] [--state dir] [--json]");
+    return 1;
+  }
+}
+
+/** The text of the alias table that a configuration names; a null path stands for the default configuration. Null
+ * when an error was printed. */
+function findAliases(config: string | null): string | null {
+  const path = config ?? defaultConfigPath();
+  const fallback = join(dirname(path), tableName);
+  if (config === null && !exists(path)) return exists(fallback) ? fallback : "/etc/aliases";
+  const parsed = parseConfig({ path, readFile: readText, macros: new Map() });
+  const table = parsed.directives.find((one) => one.kind === "table" && one.name.text === tableName);
+  if (table?.kind === "table") {
+    // Errors elsewhere in the configuration do not hinder: smtpd will tell them.
+    if (table.content.kind === "config") return sourceOf(table.content.word.text);
+    console.error(`newaliases: ${path}: the entries of table ${tableName} are in the configuration: there is no map`);
+    return null;
+  }
+  const errors = collectErrors(parsed.problems).filter((error) => error.severity === "error");
+  if (errors.length === 0) return fallback;
+  const colour = Deno.stderr.isTerminal() && !Deno.noColor;
+  for (const error of errors) console.error(printError(error, { colour, width: 120 }));
+  return null;
+}
+
+/** From `db:/etc/mail/aliases.db` or `file:/etc/mail/aliases` to the path of the text. */
+function sourceOf(config: string): string {
+  const path = config.startsWith("/") ? config : config.slice(config.indexOf(":") + 1);
+  return path.endsWith(".db") ? path.slice(0, -".db".length) : path;
+}
+
+async function build(source: string, state: string | null, json: boolean): Promise<number> {
+  const target = `${source}.db`;
+  const result = await makeMap({ source, target, type: "aliases" });
+  if (result.kind === "invalid") {
+    if (json) console.log(JSON.stringify({ source, map: target, errorCount: result.count, errors: result.problems }));
+    else printProblems(source, result);
+    return 1;
+  }
+  const notice = await tellDaemon(state);
+  if (json) console.log(JSON.stringify({ source, map: target, aliases: result.entries, smtpd: notice }));
+  else console.log(`${source}: ${result.entries} aliases`);
+  if (notice.kind !== "failed") return 0;
+  console.error(`newaliases: smtpd did not take the new table: ${notice.message}`);
+  return 1;
+}
+
+/** A daemon that is down, or has no such table, has nothing to read. */
+async function tellDaemon(state: string | null): Promise<Notice> {
+  try {
+    const answer = await callControl(controlSocketPath(state), { kind: "updateTable", table: tableName });
+    if (answer.kind === "done" || answer.code === "notFound") return { kind: "updated" };
+    return { kind: "failed", message: answer.message };
+  } catch (error) {
+    if (error instanceof Fault) {
+      return error.kind === "unavailable" ? { kind: "not running" } : { kind: "failed", message: error.message };
+    }
+    // Nothing says where its socket would be.
+    if (error instanceof UsageError) return { kind: "not running" };
+    throw error;
+  }
+}
+
+function readText(path: string): { readonly text: string } | { readonly failure: string } {
+  try {
+    return { text: Deno.readTextFileSync(path) };
+  } catch (error) {
+    return { failure: error instanceof Deno.errors.NotFound ? "no such file" : describeError(error) };
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : join(Deno.cwd(), path);
+}
+
+if (import.meta.main) Deno.exit(await newaliases(Deno.args));
