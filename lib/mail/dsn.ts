@@ -134,7 +134,7 @@ function reportText({ action, hostname, arrivalAt, envId, recipients, delay, dat
     if (recipient.original !== null) text += field("Original-Recipient", recipient.original);
     text += field("Final-Recipient", `rfc822; ${formatMailbox(recipient.dest)}`);
     text += field("Action", action) + field("Status", recipient.status);
-    if (recipient.by !== "") text += field("Remote-MTA", `dns; ${recipient.by.split(" ", 1)[0] ?? ""}`);
+    if (recipient.by !== "") text += field("Remote-MTA", `dns; ${hostOf(recipient.by)}`);
     // RFC 3464 §2.3.6: type `smtp` only for what an SMTP server answered.
     const isReply = recipient.by !== "" && /^[245]\d\d( |$)/.test(recipient.text);
     text += field("Diagnostic-Code", `${isReply ? "smtp" : "X-Postern"}; ${recipient.text}`);
@@ -142,6 +142,11 @@ function reportText({ action, hostname, arrivalAt, envId, recipients, delay, dat
     if (delay !== null) text += field("Will-Retry-Until", date(delay.retryUntil));
   }
   return text;
+}
+
+/** `mail.test` of `mail.test [192.0.2.1]:25`, `[192.0.2.1]` of `[192.0.2.1]:25`. */
+function hostOf(by: string): string {
+  return (by.split(" ", 1)[0] ?? "").replace(/:\d+$/, "");
 }
 
 /** One field of the report. Whatever a peer put in `value`, it is printable ASCII and one field. */
