@@ -7,17 +7,17 @@ import { readSource, type SourceFacts } from "./support/source.ts";
 
 /** Rooms from left to right; imports point left. */
 const rooms = ["base", "mail", "smtp", "table", "trust", "policy", "spool", "delivery", "daemon", "cli"];
-const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts"];
+const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts", "deno.json"];
 /** Who may touch the world directly. */
 const hostUsers = ["lib/daemon/role_main.ts", "lib/daemon/supervisor.ts"];
 
 const fileLinesMax = 400;
 const functionLinesMax = 60;
+/** A suite of tests in one function may be longer. */
+const suiteLinesMax = 130;
 
 /** Logic that no test of its own name covers, and what covers it instead. */
 const untested: Readonly<Record<string, string>> = {};
-/** Files of cli/ that are parts of commands, not commands. */
-const notCommands = ["cli/getopt.ts", "cli/smtpctl_view.ts"];
 const manualHeadings = [
   "NAME",
   "SYNOPSIS",
@@ -29,7 +29,7 @@ const manualHeadings = [
   "STANDARDS",
 ];
 
-/** Names that reach for the clock, chance or the machine. */
+/** Names that reach for the clock, chance or the machine. deno lint sees to the global `process`. */
 const bannedNames = new Set([
   "Date.now",
   "Math.random",
@@ -39,10 +39,12 @@ const bannedNames = new Set([
   "performance",
   "crypto",
   "Deno",
-  "process",
   "console",
   "fetch",
 ]);
+/** A role's last words go to its standard error when its log is not there yet. */
+const isBanned = (path: string, name: string) =>
+  bannedNames.has(name) && !(name === "console" && hostUsers.includes(path));
 /** Types and pure functions only. */
 const allowedBuiltins = ["node:buffer"];
 
@@ -170,7 +172,7 @@ Deno.test("purity: no clock, chance or machine outside lib/host", () => {
         one.specifier.startsWith("node:") && !one.typeOnly && !allowedBuiltins.includes(one.specifier)
       );
       return [
-        ...[...names.filter((name) => bannedNames.has(name.text)), ...clocks].map((one) =>
+        ...[...names.filter((name) => isBanned(path, name.text)), ...clocks].map((one) =>
           `${path}:${one.line}: ${one.text}`
         ),
         ...builtins.map((one) => `${path}:${one.line}: ${one.specifier}`),
@@ -187,10 +189,14 @@ Deno.test(`sizes: a file has at most ${fileLinesMax} lines`, () => {
 });
 
 Deno.test(`sizes: a function has at most ${functionLinesMax} lines`, () => {
-  none(sources.flatMap((path) =>
-    factsOf(path).functions.filter((one) => one.lines > functionLinesMax)
-      .map((one) => `${path}:${one.line}: ${one.name} has ${one.lines}`)
-  ));
+  none(
+    sources.flatMap((path) =>
+      factsOf(path).functions.filter((one) =>
+        one.lines > (path.startsWith("tests/") ? suiteLinesMax : functionLinesMax)
+      )
+        .map((one) => `${path}:${one.line}: ${one.name} has ${one.lines}`)
+    ),
+  );
 });
 
 Deno.test("mirror: every test stands where its subject stands", () => {
@@ -231,7 +237,8 @@ Deno.test("permissions: nothing asks for all rights or for native code", () => {
 });
 
 Deno.test("manuals: every command begins with its manual page", () => {
-  const commands = sources.filter((path) => path.startsWith("cli/") && !notCommands.includes(path));
+  const commands = sources.filter((path) => path.startsWith("cli/") && factsOf(path).isProgram);
+  ok(commands.length > 0);
   none(commands.flatMap((path) => {
     const lines = factsOf(path).firstComment.split("\n").map((line) =>
       line.replace(/^\s*(\/\*\*?|\*|\/\/)\s?/, "").trim()

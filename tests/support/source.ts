@@ -36,6 +36,8 @@ export interface SourceFacts {
   readonly defaultExports: readonly number[];
   /** The file says more than types and plain constants, so a test is due. */
   readonly hasLogic: boolean;
+  /** The file asks whether it was started as a program. */
+  readonly isProgram: boolean;
   /** Text of the comment that the file begins with, after a `#!` line; empty for none. */
   readonly firstComment: string;
 }
@@ -48,6 +50,7 @@ interface Draft {
   strings: Found[];
   defaultExports: number[];
   hasLogic: boolean;
+  isProgram: boolean;
 }
 
 type Node = Deno.lint.Node;
@@ -63,6 +66,7 @@ export function readSource(name: string, text: string): SourceFacts {
     strings: [],
     defaultExports: [],
     hasLogic: false,
+    isProgram: false,
   };
   Deno.lint.runPlugin(
     {
@@ -101,6 +105,12 @@ function visitor(facts: Draft, lineAt: (offset: number) => number): Deno.lint.Li
       const parent = node.parent;
       if (parent.type === "MemberExpression" && parent.object === node && parent.property.type === "Identifier") {
         facts.names.push({ text: `${node.name}.${parent.property.name}`, line: line(node) });
+      }
+    },
+    MemberExpression: (node) => {
+      const { object, property } = node;
+      if (object.type === "MetaProperty" && property.type === "Identifier" && property.name === "main") {
+        facts.isProgram = true;
       }
     },
     NewExpression: (node) => {

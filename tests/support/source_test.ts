@@ -90,6 +90,11 @@ Deno.test("readSource() gives the comment that a file begins with", () => {
   equal(read("f();\n// later").firstComment, "");
 });
 
+Deno.test("readSource() knows a program by import.meta.main", () => {
+  equal(read("if (import.meta.main) run();").isProgram, true);
+  equal(read("run(import.meta.url); const o = { main: 1 }; o.main;").isProgram, false);
+});
+
 Deno.test("readSource() lists default exports", () => {
   deepEqual(read("\nexport default 1;").defaultExports, [2]);
 });
