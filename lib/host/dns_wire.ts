@@ -78,15 +78,18 @@ export function readAnswer(octets: Uint8Array, id: number, question: DnsQuestion
   const secure = (packet.readUInt8(3) & 0x20) !== 0;
   try {
     const { answers = [], authorities = [] } = decode(packet);
+    // dns-packet reads past the end without noticing.
+    if (decode.bytes > packet.length) return failed("malformed", unreadable);
     return readRecords(answers, authorities, question, rcode === nxDomain, secure);
   } catch {
-    return failed("malformed", "the answer cannot be read");
+    return failed("malformed", unreadable);
   }
 }
 
 const formErr = 1;
 const nxDomain = 3;
 const rcodeNames: Readonly<Record<number, string>> = { 1: "FORMERR", 4: "NOTIMP", 5: "REFUSED" };
+const unreadable = "the answer cannot be read";
 const stranger: DnsReading = { kind: "stranger" };
 
 function failed(reason: "servfail" | "refused" | "malformed", detail: string): DnsReading {
