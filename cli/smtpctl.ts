@@ -1,0 +1,125 @@
+/**
+ * NAME
+ *   smtpctl - look at the queue of a running smtpd and control it
+ *
+ * SYNOPSIS
+ *   smtpctl [--state directory] [--json] command
+ *
+ * DESCRIPTION
+ *   A command is one or more words. The beginning of a word is enough where
+ *   it fits one word only: `smtpctl sh q` is `smtpctl show queue`. A msgid
+ *   has 8 hexadecimal digits and names a message, an evpid has 16 and names
+ *   an envelope: one message on its way to one recipient. Its first 8 digits
+ *   are the message's.
+ *
+ *   show queue [msgid]
+ *       List the envelopes in the queue, or those of one message. On a
+ *       terminal this is a table. Otherwise it is one line for each envelope,
+ *       nothing when there is none:
+ *       evpid|source|agent|flags|sender|rcpt|dest|created|expires|last try
+ *       |tries|state|delay|error
+ *       Times are seconds since 1970. The state is pending, with the seconds
+ *       until the next attempt (negative when it is due), inflight, with the
+ *       seconds since it began, or offline. Flags are bounce, auth and
+ *       suspend. The null sender is @. A | in an address is written \174, a
+ *       control character in the same manner.
+ *   show envelope evpid
+ *       Show all of one envelope; not on a terminal, in the form of
+ *       OpenSMTPD's envelope files.
+ *   show message msgid|evpid
+ *       Print a message with its header, line ends LF. A terminal gets no
+ *       control characters.
+ *   show stats
+ *       Print smtpd's counters, key=value, in order of key.
+ *   show status
+ *       Say of local delivery (MDA), relaying (MTA) and the taking of mail
+ *       (SMTP) whether it is running or paused.
+ *   schedule evpid|msgid|all
+ *       Try to deliver now.
+ *   remove evpid|msgid|all
+ *       Take out of the queue. The sender is not told.
+ *   pause mda|mta|smtp
+ *   resume mda|mta|smtp
+ *       Stop one part of the work, and go on. It is an error when it is
+ *       paused or running already.
+ *   pause envelope evpid|msgid|all
+ *   resume envelope evpid|msgid|all
+ *       Hold envelopes back, and let them go.
+ *   update table name
+ *       Read a table anew that smtpd.conf names.
+ *   stop
+ *       Stop smtpd. It finishes what it has in hand.
+ *
+ *   When no smtpd is running, show queue, show envelope and show message read
+ *   its queue from disk.
+ *
+ *   With --json everything is printed as JSON: show queue an array of
+ *   objects, show envelope such an object, show message an object with the
+ *   content as it is stored in `base64`, show stats and show status an object
+ *   each, the other commands an object that says how many envelopes were
+ *   touched or that they succeeded. Times are ISO 8601 in UTC. What there is
+ *   none of is null.
+ *
+ *   Other commands of OpenSMTPD's smtpctl are not supported yet and say so.
+ *
+ * OPTIONS
+ *   --state directory   The state directory of the smtpd to talk to.
+ *   --json              Print JSON.
+ *   -h, --help          Print this page; after a command, how to use that.
+ *
+ * ENVIRONMENT
+ *   SMTPD_STATE   The state directory where --state is not given.
+ *   NO_COLOR      Use no colours.
+ *
+ * FILES
+ *   /var/spool/smtpd       The state directory of root's smtpd. For others
+ *                          $XDG_STATE_HOME/postern or ~/.local/state/postern.
+ *   DIR/smtpd.sock         The control socket in the state directory DIR;
+ *                          /var/run/smtpd.sock for root's.
+ *   DIR/spool/spool.sqlite The queue that is read when no smtpd is running.
+ *
+ * EXIT STATUS
+ *   0 on success; 1 when the command failed, no smtpd is running or it may
+ *   not be talked to; 255 when there is no such command.
+ *
+ * SEE ALSO
+ *   mailq, sendmail, smtpd, smtpd.conf(5)
+ *
+ * STANDARDS
+ *   Commands, their output when it is not on a terminal, and exit statuses
+ *   are those of OpenSMTPD's smtpctl(8). The time of expiry is the real one.
+ */
+
+import { UsageError } from "./getopt.ts";
+import { readManual } from "./manual.ts";
+import { hostDaemon, hostPrinter, OutputClosed } from "./smtpctl_host.ts";
+import { parseSmtpctl } from "./smtpctl_parse.ts";
+import { runRequest } from "./smtpctl_run.ts";
+
+/** Runs the command with the arguments after its name; returns the exit status. */
+export async function smtpctl(args: readonly string[]): Promise<number> {
+  const printer = hostPrinter();
+  const line = parseSmtpctl(args);
+  try {
+    switch (line.kind) {
+      case "manual":
+        await printer.write(`${await readManual(import.meta.url)}\n`);
+        return 0;
+      case "help":
+        await printer.write(line.text);
+        return 0;
+      case "wrong":
+        printer.complain(`smtpctl: ${line.text}`);
+        return line.status;
+      case "request":
+        return await runRequest(line.request, hostDaemon(line.state), printer, { json: line.json, name: "smtpctl" });
+    }
+  } catch (error) {
+    if (error instanceof OutputClosed) return 0;
+    if (!(error instanceof UsageError)) throw error;
+    printer.complain(`smtpctl: ${error.message}`);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exitCode = await smtpctl(Deno.args);

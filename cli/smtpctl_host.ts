@@ -1,0 +1,55 @@
+/** smtpctl's terminal and daemon, for real. */
+
+import { callControl } from "./control_client.ts";
+import type { Printer } from "./smtpctl_answer.ts";
+import type { Daemon } from "./smtpctl_run.ts";
+import { controlSocketPath, environment, stateDirectory } from "./state.ts";
+import type { Screen } from "./terminal_table.ts";
+
+/** Nobody reads standard output any more, as in `smtpctl show queue | head`. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+/** Prints to this process's standard output and error. Needs the environment variable TERM. */
+export function hostPrinter(): Printer {
+  return {
+    screen: Deno.stdout.isTerminal() ? hostScreen() : null,
+    now: () => Date.now(),
+    async write(bytes) {
+      try {
+        let rest = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+        while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
+      } catch (error) {
+        throw error instanceof Deno.errors.BrokenPipe ? new OutputClosed() : error;
+      }
+    },
+    complain: (text) => console.error(text),
+  };
+}
+
+/** The daemon of a state directory; `flag` is the value of `--state`, null when it was not given.
+ * Throws `UsageError` when there is no telling where it is. */
+export function hostDaemon(flag: string | null): Daemon {
+  const state = stateDirectory(flag);
+  const socket = controlSocketPath(flag);
+  return {
+    state,
+    socket,
+    call: (request, onItem) => callControl(socket, request, onItem),
+    async openSpool() {
+      // Seldom needed, and the database costs time to load.
+      const { openOfflineSpool, spoolFileOf } = await import("./smtpctl_offline.ts");
+      return openOfflineSpool(spoolFileOf(state));
+    },
+  };
+}
+
+function hostScreen(): Screen {
+  const color = !Deno.noColor && environment("TERM") !== "dumb";
+  try {
+    return { width: Math.max(20, Deno.consoleSize().columns), color };
+  } catch {
+    return { width: 80, color };
+  }
+}
