@@ -51,6 +51,7 @@
  */
 
 import { basename, dirname, join } from "@std/path";
+import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
 import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
@@ -59,7 +60,6 @@ import { CdbFile } from "../lib/table/cdb.ts";
 import { compileMap, type MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
-import { version } from "./version.ts";
 
 /** What the entries of a map are. */
 export type MapType = "plain" | "aliases" | "set";
@@ -98,7 +98,7 @@ export async function makemap(args: readonly string[]): Promise<number> {
         console.log(await readManual(import.meta.url));
         return 0;
       case "version":
-        console.log(`makemap (Postern) ${version}`);
+        console.log(`Postern ${manifest.version}`);
         return 0;
       case "dump":
         return await dumpMap(command.map);

@@ -37,6 +37,7 @@
  */
 
 import { dirname, join } from "@std/path";
+import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { collectErrors, printError } from "../lib/policy/error.ts";
 import { parseConfig } from "../lib/policy/parser.ts";
@@ -46,7 +47,6 @@ import { makeMap, printProblems } from "./makemap.ts";
 import { readManual } from "./manual.ts";
 import { defaultConfigPath } from "./smtpd_config.ts";
 import { controlSocketPath } from "./state.ts";
-import { version } from "./version.ts";
 
 /** The table that is built, and that smtpd is told of. */
 const tableName = "aliases";
@@ -75,7 +75,7 @@ export async function newaliases(args: readonly string[]): Promise<number> {
       return 0;
     }
     if (has("version")) {
-      console.log(`newaliases (Postern) ${version}`);
+      console.log(`Postern ${manifest.version}`);
       return 0;
     }
     if (operands.length > 0) throw new UsageError(`Unexpected operand ${operands[0]}`);
