@@ -1,0 +1,55 @@
+import { deepEqual, equal } from "node:assert/strict";
+import type { Domain } from "../../lib/mail/address.ts";
+import { describeRelay, parseRelayUrl, type Relay, relayKey, relayTransport } from "../../lib/delivery/relay.ts";
+
+const host = (name: string, port: number, protocol: "smtp" | "lmtp", tls: "opportunistic" | "never"): Relay => ({
+  kind: "host",
+  host: name as Domain,
+  port,
+  protocol,
+  tls,
+});
+
+const urls: readonly (readonly [string, Relay])[] = [
+  ["mx.test", host("mx.test", 25, "smtp", "opportunistic")],
+  ["smtp://MX.test:2525", host("mx.test", 2525, "smtp", "opportunistic")],
+  ["smtp+notls://[192.0.2.1]", host("[192.0.2.1]", 25, "smtp", "never")],
+  ["smtp://127.0.0.1:2526", host("[127.0.0.1]", 2526, "smtp", "opportunistic")],
+  ["lmtp://localhost:24", host("localhost", 24, "lmtp", "never")],
+];
+
+for (const [text, relay] of urls) {
+  Deno.test(`parseRelayUrl() reads ${text}`, () => {
+    deepEqual(parseRelayUrl(text), { kind: "relay", relay });
+    const again = parseRelayUrl(describeRelay(relay));
+    equal(again.kind === "relay" && relayKey(again.relay), relayKey(relay));
+  });
+}
+
+for (const text of ["smtp+tls://mx.test", "smtps://mx.test", "smtps://label@mx.test:465"]) {
+  Deno.test(`parseRelayUrl() cannot do ${text} yet`, () => {
+    deepEqual(parseRelayUrl(text), { kind: "error", message: "TLS to relays is not supported yet" });
+  });
+}
+
+for (const text of ["", "lmtp://mx.test", "ftp://mx.test", "smtp://mx..test", "mx.test:0", "smtp://a@mx.test"]) {
+  Deno.test(`parseRelayUrl() refuses "${text}"`, () => equal(parseRelayUrl(text).kind, "error"));
+}
+
+Deno.test("relayKey() is the same for the same relay only", () => {
+  const relays: Relay[] = [
+    { kind: "domain", domain: "mx.test" as Domain },
+    { kind: "domain", domain: "[192.0.2.1]" as Domain },
+    ...urls.map(([, relay]) => relay),
+    host("mx.test", 25, "lmtp", "never"),
+    host("mx.test", 25, "smtp", "never"),
+  ];
+  equal(new Set(relays.map(relayKey)).size, relays.length);
+  equal(new Set([...relays, ...relays.map((relay) => ({ ...relay }))].map(relayKey)).size, relays.length);
+});
+
+Deno.test("relayTransport() is SMTP on port 25 for a domain", () => {
+  deepEqual(relayTransport({ kind: "domain", domain: "a.test" as Domain }), { port: 25, protocol: "smtp" });
+  const { port, protocol } = relayTransport(host("a.test", 24, "lmtp", "never"));
+  deepEqual([port, protocol], [24, "lmtp"]);
+});
