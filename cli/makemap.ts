@@ -50,26 +50,15 @@
  *   The flags are those of OpenSMTPD's makemap. The format is D. J. Bernstein's cdb, at most 4 GiB.
  */
 
-import { basename, dirname, join } from "@std/path";
+import { join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
-import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
-import { checkAliasValue } from "../lib/policy/alias_check.ts";
 import { CdbFile } from "../lib/table/cdb.ts";
-import { compileMap, type MapResult } from "../lib/table/compile.ts";
+import type { MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
+import { makeMap, type MapRequest, type MapType, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
-
-/** What the entries of a map are. */
-export type MapType = "plain" | "aliases" | "set";
-
-/** A map to make. `source` is null for standard input. */
-export interface MapRequest {
-  readonly source: string | null;
-  readonly target: string;
-  readonly type: MapType;
-}
 
 type Command =
   | { readonly kind: "make"; readonly request: MapRequest; readonly json: boolean }
@@ -84,9 +73,6 @@ const spec: OptionSpec = {
   optional: "",
   long: { json: "flag", version: "flag", help: "flag" },
 };
-const problemsMax = 100;
-/** Work shorter than this shows no progress, ms. */
-const progressAfter = 500;
 const encoder = new TextEncoder();
 
 /** Runs the command with the arguments after its name; returns the exit status. */
@@ -113,47 +99,6 @@ export async function makemap(args: readonly string[]): Promise<number> {
     if (error instanceof UsageError) console.error("usage: makemap [-U] [-d format] [-o map] [-t type] [--json] file");
     return 1;
   }
-}
-
-/** Makes a map and puts it in its place. The text is locked against others that lock it. On an invalid result and on
- * a failure the target is as before and nothing is left beside it. Throws Faults with messages for people. */
-export async function makeMap(request: MapRequest): Promise<MapResult> {
-  const source = await openSource(request.source);
-  const temporary = join(dirname(request.target), `.${basename(request.target)}.${crypto.randomUUID().slice(0, 8)}`);
-  const forget = removeOnSignal(temporary);
-  const progress = new Progress(request.target, source.size);
-  try {
-    const owner = source.owner ?? await ownerOf(request.target);
-    const result = await compileMap(source, hostDisk, {
-      path: temporary,
-      mode: owner === null ? 0o644 : 0o600,
-      shape: request.type === "set" ? "list" : "map",
-      check: request.type === "aliases" ? checkAliasValue : () => null,
-      problemsMax,
-      prepare: () => owner === null ? Promise.resolve() : setOwner(temporary, owner),
-      progress: (line, octets) => progress.show(line, octets),
-    });
-    if (result.kind === "made") {
-      await hostDisk.rename(temporary, request.target);
-      await hostDisk.syncDir(dirname(request.target));
-    } else await hostDisk.remove(temporary);
-    return result;
-  } catch (error) {
-    await removeIfThere(temporary);
-    throw error;
-  } finally {
-    progress.end();
-    source.close();
-    forget();
-  }
-}
-
-/** Prints what is wrong with a text, `file:line: message`, and how many more there are. */
-export function printProblems(source: string, result: Extract<MapResult, { kind: "invalid" }>): void {
-  const lines = result.problems.map(({ line, message }) => `${source}:${line}: ${message}`);
-  const others = result.count - result.problems.length;
-  if (others > 0) lines.push(`${source}: ${others} more errors`);
-  console.error(lines.join("\n"));
 }
 
 function parseArguments(args: readonly string[]): Command {
@@ -253,40 +198,6 @@ async function dumpMap(map: string): Promise<number> {
     throw error;
   } finally {
     cdb.close();
-  }
-}
-
-/** A line on the terminal about work that takes its time. */
-class Progress {
-  readonly #name: string;
-  readonly #size: number | null;
-  readonly #isShown = Deno.stderr.isTerminal();
-  readonly #startedAt = performance.now();
-  #shownAt = 0;
-
-  constructor(name: string, size: number | null) {
-    this.#name = name;
-    this.#size = size;
-  }
-
-  show(line: number, octets: number): void {
-    const now = performance.now();
-    if (!this.#isShown || now - this.#startedAt < progressAfter || now - this.#shownAt < 100) return;
-    this.#shownAt = now;
-    const part = this.#size === null ? "" : ` (${Math.floor(octets * 100 / Math.max(this.#size, 1))} %)`;
-    Deno.stderr.writeSync(encoder.encode(`\r${this.#name}: ${line} lines${part}\x1b[K`));
-  }
-
-  end(): void {
-    if (this.#shownAt > 0) Deno.stderr.writeSync(encoder.encode("\r\x1b[K"));
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await hostDisk.remove(path);
-  } catch (error) {
-    if (!(error instanceof Fault && error.kind === "notFound")) throw error;
   }
 }
 

@@ -43,7 +43,7 @@ import { collectErrors, printError } from "../lib/policy/error.ts";
 import { parseConfig } from "../lib/policy/parser.ts";
 import { callControl } from "./control_client.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
-import { makeMap, printProblems } from "./makemap.ts";
+import { makeMap, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { defaultConfigPath } from "./smtpd_config.ts";
 import { controlSocketPath } from "./state.ts";
@@ -96,17 +96,14 @@ function findAliases(config: string | null): string | null {
   const fallback = join(dirname(path), tableName);
   if (config === null && !exists(path)) return exists(fallback) ? fallback : "/etc/aliases";
   const parsed = parseConfig({ path, readFile: readText, macros: new Map() });
-  const table = parsed.directives.find((one) => one.kind === "table" && one.name.text === tableName);
-  if (table?.kind === "table") {
-    // Errors elsewhere in the configuration do not hinder: smtpd will tell them.
-    if (table.content.kind === "config") return sourceOf(table.content.word.text);
-    console.error(`newaliases: ${path}: the entries of table ${tableName} are in the configuration: there is no map`);
-    return null;
-  }
   const errors = collectErrors(parsed.problems).filter((error) => error.severity === "error");
-  if (errors.length === 0) return fallback;
   const colour = Deno.stderr.isTerminal() && !Deno.noColor;
   for (const error of errors) console.error(printError(error, { colour, width: 120 }));
+  if (errors.length > 0) return null;
+  const table = parsed.directives.find((one) => one.kind === "table" && one.name.text === tableName);
+  if (table?.kind !== "table") return fallback;
+  if (table.content.kind === "config") return sourceOf(table.content.word.text);
+  console.error(`newaliases: ${path}: the entries of table ${tableName} are in the configuration: there is no map`);
   return null;
 }
 
