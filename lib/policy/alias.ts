@@ -134,19 +134,23 @@ function isHostName(text: string, start: number): boolean {
 
 type Element = { readonly kind: "element"; readonly text: string; readonly start: number; readonly end: number };
 
-/** One element from `from` on to its comma. Backslashes are taken away, quotes stay. `start` is where its text begins. */
+/** One element from `from` on to its comma. Backslashes are taken away, quotes stay, blanks at both ends go unless a
+ * backslash stands before them. `start` is where its text begins. */
 function readElement(text: string, from: number): Element | ExpansionValue & { kind: "error" } {
   let start = from;
   while (start < text.length && isBlank(text.charCodeAt(start))) start++;
   let quote = 0;
   let quoteAt = 0;
   let out = "";
+  let length = 0;
   let i = start;
   for (; i < text.length; i++) {
     let code = text.charCodeAt(i);
+    let isSolid = !isBlank(code);
     if (code === 0x5c) {
       if (++i >= text.length) return { kind: "error", message: "nothing follows the backslash", column: i };
       code = text.charCodeAt(i);
+      isSolid = true;
     } else if (quote !== 0) {
       if (code === quote) quote = 0;
     } else if (code === 0x22 || code === 0x27) {
@@ -154,13 +158,13 @@ function readElement(text: string, from: number): Element | ExpansionValue & { k
       quoteAt = i;
     } else if (code === 0x2c) break;
     out += text[i];
+    if (isSolid) length = out.length;
   }
   if (quote !== 0) return { kind: "error", message: "the quote is not closed", column: quoteAt + 1 };
-  const trimmed = trim(out);
-  if (trimmed.length > expansionElementMax) {
+  if (length > expansionElementMax) {
     return { kind: "error", message: `longer than ${expansionElementMax} characters`, column: start + 1 };
   }
-  return { kind: "element", text: trimmed, start, end: i };
+  return { kind: "element", text: out.slice(0, length), start, end: i };
 }
 
 /** Classifies one element: the first form that fits. Returns the message of an error. */

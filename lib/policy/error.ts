@@ -184,7 +184,9 @@ interface Cell {
 function cutExcerpt(error: ConfigError, width: number): { text: string; start: number; length: number } {
   const { cells, total, start, end } = layOut(error);
   // A third of the window shows what stands before the spot.
-  const left = total <= width || end < width ? 0 : Math.max(0, Math.min(start - Math.floor(width / 3), total - width));
+  const left = total <= width || end < width
+    ? 0
+    : Math.max(0, Math.min(start - Math.floor(width / 3), total - width + 1));
   const kept = cells.filter((cell) => cell.column >= left);
   const shift = left === 0 ? 0 : (kept[0]?.column ?? 0) - 1;
   const isCut = total - shift > width;

@@ -270,6 +270,6 @@ function parseBounce(reader: Reader, first: Token): BounceDirective | null {
 /** The last line of a file, for what concerns all of it. */
 function wholeFile(source: SourceFile): Span {
   const end = source.text.endsWith("\n") ? source.text.length - 1 : source.text.length;
-  const start = source.text.lastIndexOf("\n", end - 1) + 1;
+  const start = end === 0 ? 0 : source.text.lastIndexOf("\n", end - 1) + 1;
   return { source, start, end: start, macro: null };
 }

@@ -95,10 +95,7 @@ export function failMissing(
   const { places, broken, isNameLost } = scope.declared[kind];
   if (broken.has(name) || isNameLost) return null;
   const below = places.get(name);
-  const known = kind === "table"
-    ? [...scope.tables.keys()].filter((one) => !one.startsWith("<"))
-    : scope.actions.keys();
-  const hint = below === undefined ? suggest(name, known, quote) : "declare it above this line";
+  const hint = below === undefined ? suggest(name, places.keys(), quote) : "declare it above this line";
   return fail(scope, span, `no such ${kind}: ${quote(name)}`, hint);
 }
 

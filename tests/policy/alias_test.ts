@@ -73,6 +73,8 @@ const refused: readonly (readonly [string, string, number])[] = [
   [`"bob"`, 'invalid user name `"bob"`: `"` is not allowed', 1],
   [`a, "|x`, "the quote is not closed", 4],
   ["o'brien@x.test", "the quote is not closed", 2],
+  ["\\\t", "invalid user name `\t`: `\t` is not allowed", 1],
+  ["a,bob\\ ", "invalid user name `bob `: it has a space", 3],
   ["bob\\", "nothing follows the backslash", 4],
   ["x".repeat(256), "the user name is longer than 255 characters", 1],
   ["x".repeat(256) + "@x", "the part before the @ is longer than 255 characters", 1],

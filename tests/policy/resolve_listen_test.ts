@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { addressesOf } from "../../lib/policy/resolve_listen.ts";
+import { loadText, machine } from "./config_fixture.ts";
+
+const source = { ...machine, path: "", readFile: () => assert.fail(), macros: new Map<string, string>() };
+
+Deno.test("addressesOf() tries interface, address and name", () => {
+  const cases: readonly (readonly [string, 4 | 6 | null, readonly string[]])[] = [
+    ["lo", null, ["127.0.0.1", "::1"]],
+    ["lo", 4, ["127.0.0.1"]],
+    ["lo", 6, ["::1"]],
+    ["eth0", null, ["192.0.2.10", "2001:db8::10", "fe80::1%eth0"]],
+    ["192.0.2.99", null, ["192.0.2.99"]],
+    ["192.0.2.99", 6, []],
+    ["2001:DB8::99", null, ["2001:db8::99"]],
+    ["[2001:db8::99]", null, ["2001:db8::99"]],
+    ["fe80::2%eth0", null, ["fe80::2%eth0"]],
+    ["0.0.0.0", null, ["0.0.0.0"]],
+    ["::", null, ["::"]],
+    ["mail.example.org", null, ["192.0.2.25", "2001:db8::25"]],
+    ["mail.example.org", 4, ["192.0.2.25"]],
+    ["localhost", null, ["127.0.0.1", "::1"]],
+    ["nosuch", null, []],
+    ["300.0.0.1", null, []],
+  ];
+  for (const [word, family, want] of cases) assert.deepEqual(addressesOf(source, word, family), want, word);
+});
+
+Deno.test("addressesOf() knows localhost without interfaces and resolver", () => {
+  assert.deepEqual(addressesOf({ ...source, interfaces: [] }, "localhost", null), ["127.0.0.1"]);
+  assert.deepEqual(addressesOf({ ...source, resolveHost: () => ["::1", "junk", "::1"] }, "localhost", null), ["::1"]);
+});
+
+Deno.test("resolveListen() makes one listener per address, with the options of the line", () => {
+  const result = loadText("listen on lo port submission tag t hostname H.test\nmatch reject\n");
+  assert.ok(result.kind === "ok");
+  const place = { file: "smtpd.conf", line: 1, column: 1 };
+  const common = { kind: "inet", on: "lo", port: 587, tag: "t", hostname: "h.test", place };
+  assert.deepEqual(result.policy.listeners, [
+    { kind: "socket", tag: "", hostname: "mx.example.org", place: null },
+    { ...common, address: "127.0.0.1" },
+    { ...common, address: "::1" },
+  ]);
+});
+
+Deno.test("resolveListen() lets one address have two ports, and two addresses one", () => {
+  const result = loadText("listen on lo\nlisten on lo port 587\nlisten on eth0\nmatch reject\n");
+  assert.equal(result.kind === "ok" && result.policy.listeners.length, 8);
+});
