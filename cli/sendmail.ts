@@ -166,10 +166,10 @@ async function submitInput(options: SubmitOptions, command: SendmailCommand): Pr
       return { kind: "failed", status: handover.status, message: handover.message };
     case "refused": {
       const { status, message } = handover;
-      return { kind: "failed", status, message, deadLetter: await storeDeadLetter(draft.user.home, handover.content) };
+      return { kind: "failed", status, message, deadLetter: storeDeadLetter(draft.user.home, handover.content) };
     }
     case "down":
-      return await keep(draft, { state, isSystem: isSystemState(command.state) }, handover.message);
+      return keep(draft, { state, isSystem: isSystemState(command.state) }, handover.message);
   }
 }
 
@@ -243,24 +243,24 @@ function badDraft(
 }
 
 /** Puts the message where the daemon finds it at its next start. */
-async function keep(
+function keep(
   draft: Draft,
   place: { readonly state: string; readonly isSystem: boolean },
   why: string,
-): Promise<Result> {
+): Result {
   const prepared = prepare(draft, "");
   if (prepared.kind !== "ok") return { ...badDraft(prepared), kind: "failed" };
   const recipients = prepared.recipients.map(formatMailbox);
   const args = formatSendmailArguments(draft.options, formatPath(prepared.sender), recipients);
-  const lose = async (code: number, message: string): Promise<Result> => {
-    const deadLetter = await storeDeadLetter(draft.user.home, prepared.content);
+  const lose = (code: number, message: string): Result => {
+    const deadLetter = storeDeadLetter(draft.user.home, prepared.content);
     return { kind: "failed", status: code, message: `${message} (${why})`, deadLetter };
   };
-  if (!isStorable(args)) return await lose(status.refused, "illegal character in an address: |");
+  if (!isStorable(args)) return lose(status.refused, "illegal character in an address: |");
   try {
     return { kind: "kept", file: storeOffline(place, { args, content: prepared.content }), envelope: prepared };
   } catch (error) {
-    return await lose(status.unavailable, `cannot keep the message in ${place.state}/offline: ${describeError(error)}`);
+    return lose(status.unavailable, `cannot keep the message in ${place.state}/offline: ${describeError(error)}`);
   }
 }
 
@@ -272,7 +272,7 @@ async function resubmit(file: string, command: SendmailCommand): Promise<Result>
     message: `${file}: ${message}`,
   });
   try {
-    const stored = await readOffline(file, contentLengthMax);
+    const stored = readOffline(file, contentLengthMax);
     const { request, state, json } = parseSendmailArguments(stored.args);
     if (request.kind !== "submit" || state !== null || json) return failed("the first line is no submission");
     const draft = { options: request.options, content: stored.content, user: unknownUser };

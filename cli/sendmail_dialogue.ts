@@ -109,14 +109,18 @@ export class Dialogue {
 
   async #content(content: Uint8Array): Promise<Step<Reply>> {
     const stuffer = new DotStuffer();
-    for (let at = 0; at < content.length; at += pieceLength) {
+    let at = 0;
+    for (; content.length - at > pieceLength; at += pieceLength) {
       const lost = await this.#write(stuffer.push(content.subarray(at, at + pieceLength)));
       // A server that closes early may have said why.
       if (lost !== null) return await this.#lastWords(lost);
     }
     this.#trace(">>> .");
-    const lost = await this.#write(new TextEncoder().encode(stuffer.end()));
-    return lost === null ? await this.#reply(finalReplyWaitMs) : await this.#lastWords(lost);
+    for (const bytes of stuffer.last(content.subarray(at))) {
+      const lost = await this.#write(bytes);
+      if (lost !== null) return await this.#lastWords(lost);
+    }
+    return await this.#reply(finalReplyWaitMs);
   }
 
   async #lastWords(lost: Step<never>): Promise<Step<Reply>> {

@@ -45,46 +45,61 @@ export function storeOffline(
 
 /** Reads a stored message. It must be a regular file of one name, and not a link: others may put what they like into
  * the directory. Throws a `Fault` or what the operating system says. */
-export async function readOffline(path: string, lengthMax: number): Promise<OfflineMessage> {
-  // Deno.open follows links; node:fs is slow to load and needed only here.
-  const { closeSync, constants, fstatSync, openSync, readFileSync } = await import("node:fs");
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export function readOffline(path: string, lengthMax: number): OfflineMessage {
+  const file = openInPlace(path, { read: true });
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.nlink !== 1) {
-      throw new Fault("malformed", `Cannot take ${path}: it is not a file of one name`);
-    }
+    const stat = file.statSync();
+    if (stat.nlink !== 1) throw new Fault("malformed", `Cannot take ${path}: it has more than one name`);
     if (stat.size > lengthMax) throw new Fault("malformed", `Cannot take ${path}: it is too big`);
-    const bytes = readFileSync(fd);
+    const bytes = readAll(file, stat.size);
     const lf = bytes.indexOf(10);
     if (lf < 0) throw new Fault("malformed", `Cannot take ${path}: it has no first line`);
     return { args: bytes.toString("utf8", 0, lf).split("|"), content: bytes.toString("latin1", lf + 1) };
   } finally {
-    closeSync(fd);
+    file.close();
   }
 }
 
 /** Adds a message that nobody would take to `dead.letter` in the user's home directory, in mailbox form. Gives the
  * path; null when there is no home or it cannot be written. */
-export async function storeDeadLetter(home: string | null, content: string): Promise<string | null> {
+export function storeDeadLetter(home: string | null, content: string): string | null {
   if (home === null) return null;
   const path = `${home}/dead.letter`;
-  const { closeSync, constants, fsyncSync, openSync, writeFileSync } = await import("node:fs");
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
   try {
-    // Root may run with somebody else's HOME: a link in it leads nowhere.
-    const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    const file = openDeadLetter(path);
     try {
       const quoted = content.replace(/^(?=>*From )/gm, ">");
-      writeFileSync(fd, Buffer.from(`From MAILER-DAEMON ${asctime(new Date())}\n${quoted}\n`, "latin1"));
-      fsyncSync(fd);
+      writeAll(file, Buffer.from(`From MAILER-DAEMON ${asctime(new Date())}\n${quoted}\n`, "latin1"));
+      file.syncSync();
     } finally {
-      closeSync(fd);
+      file.close();
     }
     return path;
   } catch {
     return null;
   }
+}
+
+/** Root may run with somebody else's HOME: a link in it leads nowhere. */
+function openDeadLetter(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { append: true, createNew: true, mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    return openInPlace(path, { append: true });
+  }
+}
+
+/** Opens a regular file that stands at the path itself. With limited rights Deno follows links before it opens, so
+ * that O_NOFOLLOW would do nothing: what was opened is compared with what the name stands for. */
+function openInPlace(path: string, options: Deno.OpenOptions): Deno.FsFile {
+  const named = Deno.lstatSync(path);
+  if (!named.isFile) throw new Fault("malformed", `Cannot take ${path}: it is not a regular file`);
+  const file = Deno.openSync(path, options);
+  const opened = file.statSync();
+  if (opened.isFile && opened.ino === named.ino && opened.dev === named.dev) return file;
+  file.close();
+  throw new Fault("malformed", `Cannot take ${path}: it was replaced while it was opened`);
 }
 
 /** `Tue Mar  3 10:04:05 2026`, UTC: the form of dates in mailbox files. RFC 4155. */
@@ -118,6 +133,17 @@ function syncDirectory(directory: string): void {
   } finally {
     handle.close();
   }
+}
+
+function readAll(file: Deno.FsFile, size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let length = 0;
+  while (length < size) {
+    const more = file.readSync(bytes.subarray(length));
+    if (more === null) break;
+    length += more;
+  }
+  return bytes.subarray(0, length);
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
