@@ -5,13 +5,17 @@ import type { Span } from "./error.ts";
 
 /** A word or quoted string. */
 export interface Word {
+  /** The text, without its quotes. */
   readonly text: string;
+  /** Where it stands. */
   readonly span: Span;
 }
 
 /** A number: an integer as `Number` reads it. */
 export interface NumberWord {
+  /** An integer. */
   readonly value: number;
+  /** Where it stands. */
   readonly span: Span;
 }
 
@@ -30,7 +34,9 @@ export type TableExpr =
 
 /** `[regex] tables`. */
 export interface Pattern {
+  /** The entries are regular expressions. */
   readonly regex: boolean;
+  /** The table to look in. */
   readonly table: TableExpr;
 }
 
@@ -47,9 +53,13 @@ export type Directive =
 
 /** `table NAME …`. */
 export interface TableDirective {
+  /** Which directive it is. */
   readonly kind: "table";
+  /** Its first word. */
   readonly span: Span;
+  /** The name it declares. */
   readonly name: Word;
+  /** Where the entries are. */
   readonly content:
     | { readonly kind: "config"; readonly word: Word }
     | { readonly kind: "items"; readonly items: Items };
@@ -57,10 +67,13 @@ export interface TableDirective {
 
 /** `listen on …`. */
 export interface ListenDirective {
+  /** Which directive it is. */
   readonly kind: "listen";
+  /** Its first word. */
   readonly span: Span;
   /** Null for the submission socket. */
   readonly on: Word | null;
+  /** In the order of the line. */
   readonly options: readonly ListenOption[];
 }
 
@@ -73,10 +86,15 @@ export type ListenOption =
 
 /** `action NAME …`. */
 export interface ActionDirective {
+  /** Which directive it is. */
   readonly kind: "action";
+  /** Its first word. */
   readonly span: Span;
+  /** The name it declares. */
   readonly name: Word;
+  /** What does the delivery. */
   readonly method: { readonly kind: "maildir"; readonly path: Word | null } | { readonly kind: "relay" };
+  /** In the order of the line. */
   readonly options: readonly ActionOption[];
 }
 
@@ -92,8 +110,11 @@ export type ActionOption =
 
 /** `match …`. */
 export interface MatchDirective {
+  /** Which directive it is. */
   readonly kind: "match";
+  /** Its first word. */
   readonly span: Span;
+  /** In the order of the line. */
   readonly options: readonly MatchOption[];
   /** Null for `reject`. */
   readonly action: Word | null;
@@ -130,16 +151,22 @@ export type SmtpDirective =
 
 /** `bounce warn-interval …`. */
 export interface BounceDirective {
+  /** Which directive it is. */
   readonly kind: "bounce";
+  /** Its first word. */
   readonly span: Span;
+  /** After how long the sender is told, as written. */
   readonly delays: readonly Word[];
 }
 
 /** A line with an error that has been told. What it was to declare counts as declared, so that one mistake gives
  * one error. */
 export interface BrokenDirective {
+  /** Which directive it is. */
   readonly kind: "broken";
+  /** Its first word. */
   readonly span: Span;
+  /** What it was to declare; null for nothing that others refer to. */
   readonly declares: "table" | "action" | "match" | null;
   /** Null when the line broke off before it. */
   readonly name: Word | null;

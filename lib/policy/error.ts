@@ -7,6 +7,7 @@ import type { Place } from "./policy.ts";
 export interface SourceFile {
   /** As messages show it. */
   readonly path: string;
+  /** All of the file. */
   readonly text: string;
   /** Offset of the first character of each line. */
   readonly lineStarts: readonly number[];
@@ -18,8 +19,11 @@ export interface SourceFile {
 
 /** Some characters of a file: from offset `start` up to, not including, `end`. */
 export interface Span {
+  /** The file it is in. */
   readonly source: SourceFile;
+  /** Offset of the first character, from 0. */
   readonly start: number;
+  /** Offset behind the last one. */
   readonly end: number;
   /** Set when the text came out of a macro: the span is then that of its use. */
   readonly macro: MacroUse | null;
@@ -27,23 +31,31 @@ export interface Span {
 
 /** A macro in use. `definition` is null when it was given on the command line. */
 export interface MacroUse {
+  /** Its name, without the `$`. */
   readonly name: string;
+  /** Where the file defines it. */
   readonly definition: Span | null;
 }
 
 /** Something to tell about a place, before it is made ready for showing. */
 export interface Problem {
+  /** Errors hinder the start, warnings do not. */
   readonly severity: "error" | "warning";
+  /** What it is about. */
   readonly span: Span;
+  /** What is wrong, in one line. */
   readonly message: string;
+  /** What to do about it; null when nothing better is known. */
   readonly hint: string | null;
 }
 
 /** A problem of the configuration, as plain data. Columns and lengths count UTF-16 units, as editors do. */
 export interface ConfigError extends Place {
+  /** Errors hinder the start, warnings do not. */
   readonly severity: "error" | "warning";
   /** At least 1, within the line; 0 when it is about the file as a whole. */
   readonly length: number;
+  /** What is wrong, in one line. */
   readonly message: string;
   /** What to do about it; null when nothing better is known. */
   readonly hint: string | null;
@@ -55,7 +67,9 @@ export interface ConfigError extends Place {
 
 /** How `printError` shows an error. `width` is that of the terminal, columns. */
 export interface PrintOptions {
+  /** Paint with ANSI sequences. */
   readonly colour: boolean;
+  /** Columns of the terminal. */
   readonly width: number;
 }
 

@@ -11,8 +11,11 @@ import type { LocalAction, Policy, TableName } from "./policy.ts";
 
 /** A recipient that a client asks for. */
 export interface Candidate {
+  /** Facts of the session. */
   readonly origin: MatchOrigin;
+  /** The argument of MAIL FROM. */
   readonly sender: ReversePath;
+  /** The argument of RCPT TO. */
   readonly rcpt: ForwardPath;
 }
 

@@ -4,9 +4,11 @@ import { type MacroUse, nearest, type SourceFile, type Span } from "./error.ts";
 
 /** A token. `text` is its value: quotes and backslashes are gone. */
 export interface Token {
+  /** What it is. */
   readonly kind: TokenKind;
   /** For `bad`: what is wrong. */
   readonly text: string;
+  /** Where it stands. */
   readonly span: Span;
   /** Nothing but blanks stands before it on its line. */
   readonly isFirst: boolean;
@@ -20,7 +22,9 @@ export type TokenKind = "word" | "string" | "keyword" | "number" | "punct" | "ne
 
 /** Value of a macro. `definition` is null when it was given on the command line. */
 export interface Macro {
+  /** The text that takes its place. */
   readonly value: string;
+  /** Where the file defines it. */
   readonly definition: Span | null;
 }
 
@@ -41,6 +45,7 @@ export const tokenLengthMax = 8095;
 /** Reads tokens of one file, one at a time. Macros are looked up when they are met, so the caller may add to `macros`
  * between lines. After the last token it gives `eof` for ever. Never throws. */
 export class Lexer {
+  /** The file that is read. */
   readonly source: SourceFile;
   readonly #macros: ReadonlyMap<string, Macro>;
   /** Where the file is read next. */

@@ -19,14 +19,17 @@ export interface MatchOrigin {
   readonly tag: string;
   /** Authenticated user, empty for none. */
   readonly username: string;
+  /** The session ran over TLS. */
   readonly tls: boolean;
 }
 
 /** What a rule is tried on. */
 export interface Subject {
+  /** Facts of the session. */
   readonly origin: MatchOrigin;
   /** The address came out of an expansion, so it is our own mail: `from` sees `local`. */
   readonly isInternal: boolean;
+  /** The sender of the transaction. */
   readonly sender: ReversePath;
   /** The address as expanded so far. */
   readonly dest: Mailbox;
@@ -87,7 +90,9 @@ export function compilePolicy(policy: Policy): CompiledPolicy {
 
 /** Rules as lists of tests, and the look-ups that they share. */
 export interface CompiledPolicy {
+  /** In the order of the file. */
   readonly rules: readonly { readonly rule: Rule; readonly tests: readonly Test[] }[];
+  /** Each look-up once. */
   readonly questions: readonly Question[];
 }
 
@@ -99,8 +104,11 @@ export type Test =
 
 /** A look-up. */
 export interface Question {
+  /** What is looked up: the listener's tag, the peer, or one of the addresses. */
   readonly about: "tag" | "address" | "domain" | "sender" | "dest";
+  /** How keys match. */
   readonly service: Service;
+  /** Where to look. */
   readonly table: TableName;
 }
 

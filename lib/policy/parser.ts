@@ -41,8 +41,11 @@ export interface ParseInput {
 
 /** A configuration as written. `end` is the last line of the main file. */
 export interface ParsedConfig {
+  /** In the order in which they were read, included files in their places. */
   readonly directives: readonly Directive[];
+  /** What was wrong, in the order in which it was met. */
   readonly problems: readonly Problem[];
+  /** For what concerns the file as a whole. */
   readonly end: Span;
 }
 

@@ -6,8 +6,11 @@ import type { TableSpec } from "../table/table.ts";
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
+  /** As it was named. */
   readonly file: string;
+  /** From 1. */
   readonly line: number;
+  /** From 1. */
   readonly column: number;
 }
 
@@ -18,12 +21,17 @@ export type TableName = string;
 export interface Policy {
   /** Our own host name: /etc/mailname, else the system's. */
   readonly serverName: Domain;
+  /** By name; built-in and anonymous ones are among them. */
   readonly tables: Readonly<Record<TableName, TableSpec>>;
+  /** Sockets to open, the submission socket among them. */
   readonly listeners: readonly Listener[];
+  /** By name. */
   readonly actions: Readonly<Record<string, Action>>;
   /** In file order: the first that matches wins. */
   readonly rules: readonly Rule[];
+  /** Life of messages in the queue. */
   readonly queue: QueuePolicy;
+  /** Limits of sessions. */
   readonly smtp: SmtpLimits;
 }
 
@@ -48,16 +56,23 @@ export type Action = LocalAction | RelayAction;
 
 /** Delivery on this machine. */
 export interface LocalAction {
+  /** Which way of delivery it is. */
   readonly kind: "local";
+  /** Its name in smtpd.conf. */
   readonly name: string;
+  /** What the agent does. */
   readonly method: LocalMethod;
   /** `user U`: whose uid and home the delivery runs with; null for the recipient's own. */
   readonly user: string | null;
+  /** Map of user names to what they stand for. */
   readonly alias: TableName | null;
+  /** Map of addresses to what they stand for; never together with `alias`. */
   readonly virtual: TableName | null;
+  /** Users that exist: name to `uid:gid:home`. */
   readonly userbase: TableName;
   /** Null means `queue.ttlMs`. */
   readonly ttlMs: number | null;
+  /** Its line. */
   readonly place: Place;
 }
 
@@ -66,18 +81,25 @@ export type LocalMethod = { readonly kind: "maildir"; readonly path: string | nu
 
 /** Delivery to another server. */
 export interface RelayAction {
+  /** Which way of delivery it is. */
   readonly kind: "relay";
+  /** Its name in smtpd.conf. */
   readonly name: string;
   /** Table of relay URLs, taken in turn; null means MX of the destination. */
   readonly host: TableName | null;
+  /** Null means `queue.ttlMs`. */
   readonly ttlMs: number | null;
+  /** Its line. */
   readonly place: Place;
 }
 
 /** A test of a value against a table. */
 export interface Criterion {
+  /** Where to look. */
   readonly table: TableName;
+  /** Its entries are regular expressions. */
   readonly regex: boolean;
+  /** The test holds when the table does not match. */
   readonly negated: boolean;
 }
 
@@ -98,11 +120,17 @@ export type ForClause =
 export interface Rule {
   /** Tag of the listener. */
   readonly tag: Criterion | null;
+  /** Where the mail comes from. */
   readonly from: FromClause;
+  /** Where it goes. */
   readonly for: ForClause;
+  /** The sender's address. */
   readonly mailFrom: Criterion | null;
+  /** The address it goes to, as expanded so far. */
   readonly rcptTo: Criterion | null;
+  /** What becomes of the mail. */
   readonly outcome: { readonly kind: "action"; readonly name: string } | { readonly kind: "reject" };
+  /** Its line. */
   readonly place: Place;
 }
 

@@ -9,7 +9,9 @@ import { Lexer, type Macro, type Token } from "./lexer.ts";
 export interface Reader {
   /** Files being read, the innermost last. */
   readonly lexers: Lexer[];
+  /** Macros defined so far. */
   readonly macros: Map<string, Macro>;
+  /** What was wrong so far. */
   readonly problems: Problem[];
   /** The token ahead; null when it has not been looked at. */
   ahead: Token | null;

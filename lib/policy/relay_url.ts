@@ -9,6 +9,7 @@ export type RelayScheme = "smtp" | "smtp+tls" | "smtp+notls" | "smtps" | "lmtp";
 
 /** A smart host. */
 export interface RelayUrl {
+  /** The protocol, and what it does about TLS. */
   readonly scheme: RelayScheme;
   /** Key of the credentials to log in with; null for none. Only with `smtp+tls` and `smtps`. */
   readonly label: string | null;

@@ -30,15 +30,21 @@ export type FileText =
 
 /** What has been declared up to the line being resolved. */
 export interface Scope {
+  /** The machine. */
   readonly source: ConfigSource;
+  /** What was wrong so far. */
   readonly problems: Problem[];
+  /** Tables declared so far, built-in and anonymous ones among them. */
   readonly tables: Map<TableName, TableSpec>;
   /** Entries of inline tables with their places, for checks of what they are used for. */
   readonly items: Map<TableName, Items>;
   /** Uses of inline tables whose entries have been checked, as `purpose table`. */
   readonly checked: Set<string>;
+  /** Actions declared so far. */
   readonly actions: Map<string, Action>;
+  /** Listeners so far. */
   readonly listeners: Listener[];
+  /** Rules so far. */
   readonly rules: Rule[];
   /** Every declaration of the files, also those further down and broken ones. */
   readonly declared: { readonly table: Declarations; readonly action: Declarations };
