@@ -19,6 +19,7 @@ export class FakeStream implements Stream {
   #pumping = false;
   #ended = false;
   #endQueued = false;
+  #sawEnd = false;
   #wantsDrain = false;
   #closing: { readonly fault: Fault | null } | null = null;
   #closed = false;
@@ -70,6 +71,14 @@ export class FakeStream implements Stream {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#peer !== null) this.#peer.#receive(null);
+    this.#closeIfOver();
+  }
+
+  /** Both directions have ended. */
+  #closeIfOver(): void {
+    if (!this.#ended || !this.#sawEnd) return;
+    this.#closing ??= { fault: null };
+    this.#schedule();
   }
 
   destroy(): void {
@@ -91,6 +100,7 @@ export class FakeStream implements Stream {
   }
 
   #receive(item: Uint8Array | null): void {
+    if (this.#closing !== null) return;
     if (item === null) this.#endQueued = true;
     this.#inbox.push(item);
     this.#schedule();
@@ -123,8 +133,11 @@ export class FakeStream implements Stream {
     if (handler === null || this.#closed) return;
     if (this.#inbox.length > 0 && !this.#paused) {
       const item = this.#inbox.shift();
-      if (item === null) handler.end();
-      else if (item !== undefined) handler.data(item);
+      if (item === null) {
+        this.#sawEnd = true;
+        handler.end();
+        this.#closeIfOver();
+      } else if (item !== undefined) handler.data(item);
       if (this.#peer !== null) this.#peer.#drained(this.#waiting());
       this.#schedule();
       return;
