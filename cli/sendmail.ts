@@ -80,14 +80,6 @@ import {
 import { currentUser, localHost, unknownUser, type User } from "./sendmail_user.ts";
 import { isSystemState, stateDirectory, submitSocketPath } from "./state.ts";
 
-/** The commands that sendmail stands in for. Each gives an exit status. */
-export interface SendmailHooks {
-  /** `-bp`; `state` is the value of `--state`, null when it was not given. */
-  mailq(state: string | null, json: boolean): Promise<number>;
-  /** `-bi`. */
-  newaliases(state: string | null, json: boolean): Promise<number>;
-}
-
 /** Longest message that is read, octets. What smtpd takes is less, unless it is told otherwise. */
 export const contentLengthMax = 128 * 1024 * 1024;
 
@@ -95,11 +87,10 @@ export const contentLengthMax = 128 * 1024 * 1024;
 const status = { ok: 0, usage: 1, noHost: 68, unavailable: 69, refused: 70, later: 75 } as const;
 
 /** Runs the command with the arguments after its name; gives the exit status. */
-export async function sendmail(args: readonly string[], hooks: SendmailHooks): Promise<number> {
-  let command: SendmailCommand;
+export async function sendmail(args: readonly string[]): Promise<number> {
   try {
-    command = parseSendmailArguments(args);
-    const { request, state, json } = command;
+    const command = parseSendmailArguments(args);
+    const { request, json } = command;
     switch (request.kind) {
       case "help":
         console.log(await readManual(import.meta.url));
@@ -108,9 +99,9 @@ export async function sendmail(args: readonly string[], hooks: SendmailHooks): P
         console.log(`Postern ${manifest.version}`);
         return status.ok;
       case "mailq":
-        return await hooks.mailq(state, json);
+        return await (await import("./mailq.ts")).mailq(sharedArguments(command));
       case "newaliases":
-        return await hooks.newaliases(state, json);
+        return await (await import("./newaliases.ts")).newaliases(sharedArguments(command));
       case "runQueue":
         return report({ kind: "failed", status: status.refused, message: "-q is not supported" }, json);
       case "offline":
@@ -124,6 +115,11 @@ export async function sendmail(args: readonly string[], hooks: SendmailHooks): P
     console.error("usage: sendmail [-tv] [-f from] [-F name] to ...");
     return status.usage;
   }
+}
+
+/** What a command that sendmail stands in for is told. It is loaded only then. */
+function sharedArguments(command: SendmailCommand): readonly string[] {
+  return [...(command.state === null ? [] : ["--state", command.state]), ...(command.json ? ["--json"] : [])];
 }
 
 /** How a submission ended. */
@@ -342,11 +338,4 @@ function report(result: Result, json: boolean): number {
   return status.later;
 }
 
-if (import.meta.main) {
-  Deno.exit(
-    await sendmail(Deno.args, {
-      mailq: async () => await Promise.resolve(1),
-      newaliases: async () => await Promise.resolve(1),
-    }),
-  );
-}
+if (import.meta.main) Deno.exit(await sendmail(Deno.args));
