@@ -111,8 +111,9 @@ export class RelayPool {
       if (choice.kind === "wait") return shared.blocked(this);
       if (choice.kind === "none") {
         // What is still connected goes on serving; without that, the mail cannot go anywhere now.
-        if (links.size === 0) this.#drain(choice.why);
-        return;
+        if (links.size > 0) return;
+        this.#drain(choice.why);
+        break;
       }
       this.#open(choice.host, choice.address, choice.route);
     }
