@@ -32,15 +32,15 @@ export type Status = Extract<ControlItem, { readonly kind: "status" }>;
 
 const queueColumns: readonly Column[] = [
   { title: "ENVELOPE", align: "left", cutTo: null, drop: 0 },
-  { title: "FROM", align: "left", cutTo: 14, drop: 3 },
-  { title: "TO", align: "left", cutTo: 14, drop: 0 },
-  { title: "AGE", align: "right", cutTo: null, drop: 1 },
-  { title: "TRIES", align: "right", cutTo: null, drop: 2 },
+  { title: "FROM", align: "left", cutTo: 16, drop: 1 },
+  { title: "TO", align: "left", cutTo: 16, drop: 0 },
+  { title: "AGE", align: "right", cutTo: null, drop: 2 },
+  { title: "TRIES", align: "right", cutTo: null, drop: 3 },
   { title: "STATE", align: "left", cutTo: null, drop: 0 },
 ];
 
 /** The widest that these columns get; the table is planned before all of it is known. */
-const widestCells = ["", "", "", "59m59s", "", "sending 59m59s"].map((text): Cell => ({ text, style: "plain" }));
+const widestCells = ["", "", "", "59m", "", "sending 59m"].map((text): Cell => ({ text, style: "plain" }));
 
 /** Widths for a table of these entries; entries that come later are cut to fit. `now`: ms since the epoch. */
 export function planQueue(entries: readonly QueueEntry[], screen: Screen, now: number): TablePlan {
@@ -226,9 +226,10 @@ export function formatDuration(ms: number): string {
   return text === "" ? "0s" : text;
 }
 
-/** The same for people: the two greatest units, `3h20m`. */
-export function roughDuration(ms: number): string {
-  return /^\d+[dhms](?:\d+[dhms])?/.exec(formatDuration(ms))?.[0] ?? "0s";
+/** The same for people: its greatest one or two units, `3h20m`. */
+export function roughDuration(ms: number, unitsShown: 1 | 2 = 2): string {
+  const parts = formatDuration(ms).match(/\d+[dhms]/g) ?? [];
+  return parts.slice(0, unitsShown).join("");
 }
 
 /** Text with control characters in the manner of vis(3): `\n`, `\033`, `\\`. */
@@ -255,7 +256,7 @@ function queueCells({ envelope, state }: QueueEntry, now: number): readonly Cell
     { text: envelope.id, style: "cyan" },
     plain(envelope.sender === null ? "<>" : formatMailbox(envelope.sender)),
     plain(rcpt === dest ? rcpt : `${rcpt} → ${dest}`),
-    plain(roughDuration(now - envelope.createdAt)),
+    plain(roughDuration(now - envelope.createdAt, 1)),
     plain(String(envelope.attempts)),
     stateCell(state),
   ];
@@ -267,7 +268,7 @@ function stateCell(state: QueueEntry["state"]): Cell {
     case "pending":
       return state.inMs <= 0 ? cell("due", "cyan") : cell(`in ${roughDuration(state.inMs)}`, "plain");
     case "inflight":
-      return cell(`sending ${roughDuration(state.sinceMs)}`, "green");
+      return cell(`sending ${roughDuration(state.sinceMs, 1)}`, "green");
     case "suspended":
       return cell("paused", "yellow");
     case "offline":
@@ -320,7 +321,7 @@ function sortStats(stats: readonly Stat[]): readonly Stat[] {
 }
 
 function timeText(time: number, now: number): string {
-  const away = time >= now ? `in ${roughDuration(time - now)}` : `${roughDuration(now - time)} ago`;
+  const away = time > now ? `in ${roughDuration(time - now)}` : `${roughDuration(now - time)} ago`;
   return `${isoTime(time)?.replace("T", " ").replace("Z", " UTC")} (${away})`;
 }
 

@@ -16,7 +16,7 @@ export interface Column {
   readonly align: "left" | "right";
   /** Width below which it is not cut; null for a column that is never cut. */
   readonly cutTo: number | null;
-  /** Columns that do not fit are left out, the highest number first; 0 stays whatever happens. */
+  /** A column of 0 stays whatever happens; of the others, those with the lowest numbers that fit. */
   readonly drop: number;
 }
 
@@ -47,10 +47,12 @@ export function planTable(columns: readonly Column[], rows: readonly (readonly C
   const natural = columns.map((column, index) =>
     Math.max(widthOf(column.title), ...rows.map((row) => widthOf(row[index]?.text ?? "")))
   );
-  const plan: (number | null)[] = [...natural];
+  const plan: (number | null)[] = natural.map((one, index) => columns[index]?.drop === 0 ? one : null);
   const least = () => total(plan.map((one, index) => one === null ? null : leastOf(columns[index], one)));
-  for (let worst = worstOf(columns, plan); worst >= 0 && least() > width; worst = worstOf(columns, plan)) {
-    plan[worst] = null;
+  const optional = [...columns.entries()].filter(([, { drop }]) => drop > 0).sort(([, a], [, b]) => a.drop - b.drop);
+  for (const [index] of optional) {
+    plan[index] = natural[index] ?? 0;
+    if (least() > width) plan[index] = null;
   }
   // The widest gives way first, so that all that are cut end up alike.
   for (let over = total(plan) - width; over > 0; over--) {
@@ -139,13 +141,4 @@ function leastOf(column: Column | undefined, natural: number): number {
 function total(widths: TablePlan): number {
   const shown = widths.filter((one) => one !== null);
   return shown.reduce((sum, one) => sum + one, 0) + Math.max(0, shown.length - 1) * gap;
-}
-
-/** The column to leave out next, -1 when all that are left have to stay. */
-function worstOf(columns: readonly Column[], plan: TablePlan): number {
-  let worst = -1;
-  for (const [index, { drop }] of columns.entries()) {
-    if (plan[index] !== null && drop > (columns[worst]?.drop ?? 0)) worst = index;
-  }
-  return worst;
 }

@@ -1,0 +1,141 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { parseSmtpctl, type SmtpctlLine, statusInvalid } from "../../cli/smtpctl_parse.ts";
+import type { ControlRequest } from "../../lib/daemon/control.ts";
+import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
+
+const message = msgIdOf(0x5f3a9c01);
+const envelope = evpIdOf(message, 0xd2e4b677);
+const all = { kind: "all" } as const;
+
+const parse = (line: string): SmtpctlLine => parseSmtpctl(line.split(" ").filter((word) => word !== ""));
+
+const requests: readonly [line: string, request: ControlRequest][] = [
+  ["show queue", { kind: "showQueue", target: all }],
+  ["sh q", { kind: "showQueue", target: all }],
+  ["show queue 5F3A9C01", { kind: "showQueue", target: { kind: "message", message } }],
+  [`show envelope ${envelope}`, { kind: "showEnvelope", envelope }],
+  [`sho e ${envelope}`, { kind: "showEnvelope", envelope }],
+  [`show message ${message}`, { kind: "showMessage", message }],
+  [`show m ${envelope}`, { kind: "showMessage", message }],
+  ["show stats", { kind: "showStats" }],
+  ["sh statu", { kind: "showStatus" }],
+  [`schedule ${envelope}`, { kind: "schedule", target: { kind: "envelope", envelope } }],
+  [`sc ${message}`, { kind: "schedule", target: { kind: "message", message } }],
+  ["sched al", { kind: "schedule", target: all }],
+  ["remove all", { kind: "remove", target: all }],
+  ["rem a", { kind: "remove", target: all }],
+  ["pause mda", { kind: "pause", what: "mda" }],
+  ["p mt", { kind: "pause", what: "mta" }],
+  ["resume smtp", { kind: "resume", what: "smtp" }],
+  [`pause env ${envelope}`, { kind: "pauseEnvelope", target: { kind: "envelope", envelope } }],
+  ["res e all", { kind: "resumeEnvelope", target: all }],
+  ["update table aliases", { kind: "updateTable", table: "aliases" }],
+  ["up t al", { kind: "updateTable", table: "al" }],
+  ["st", { kind: "stop" }],
+];
+
+Deno.test("parseSmtpctl() takes words and their unique beginnings", () => {
+  for (const [line, request] of requests) {
+    deepEqual(parse(line), { kind: "request", request, json: false, state: null }, line);
+  }
+});
+
+Deno.test("parseSmtpctl() takes options anywhere", () => {
+  const request = { kind: "showQueue", target: all };
+  for (const line of ["--json --state /x show queue", "show --state=/x queue --json", "sh q --state /x --json"]) {
+    deepEqual(parse(line), { kind: "request", request, json: true, state: "/x" }, line);
+  }
+});
+
+Deno.test("parseSmtpctl() names the possibilities where words are missing, unknown or not unique", () => {
+  for (
+    const [line, want, lacks] of [
+      ["", /^possibilities are:\n {2}smtpctl show queue \[msgid\]\n[^]* {2}smtpctl update table <name>$/, "trace"],
+      ["s", /^"s" fits more than one word\npossibilities are:\n {2}smtpctl show queue/, "smtpctl pause"],
+      ["show", /^possibilities are:\n[^]*show status$/, "hosts"],
+      [
+        "sh stat",
+        /fits more than one word\npossibilities are:\n {2}smtpctl show stats\n {2}smtpctl show status$/,
+        "queue",
+      ],
+      ["pause m", /\n {2}smtpctl pause mda\n {2}smtpctl pause mta$/, "pause smtp"],
+      ["shwo queue", /^unknown command "shwo"; did you mean show\?\npossibilities are:/, "undefined"],
+      ["show quue", /^unknown command "quue"; did you mean queue\?\npossibilities are:\n {2}smtpctl show/, "pause"],
+      ["frobnicate", /^unknown command "frobnicate"\npossibilities are:/, "did you"],
+    ] as const
+  ) {
+    const answer = parse(line);
+    ok(answer.kind === "wrong" && answer.status === statusInvalid, line);
+    match(answer.text, want, line);
+    ok(!answer.text.includes(lacks), `${line}: ${answer.text}`);
+  }
+});
+
+Deno.test("parseSmtpctl() says how to write a command that it knows", () => {
+  for (
+    const [line, want] of [
+      ["schedule", /^missing required argument "evpid\|msgid\|all"\nusage:\n {2}smtpctl schedule <evpid\|msgid\|all>$/],
+      ["show queue zz", /^"zz" will not do: a message id has 8 hexadecimal digits\nusage:\n {2}smtpctl show queue/],
+      ["show envelope 5f3a9c01", /^"5f3a9c01" will not do: an envelope id has 16 hexadecimal digits\nusage:/],
+      ["show message xyz", /a message id has 8 hexadecimal digits, an envelope id 16/],
+      ["remove 00000000", /^"00000000" will not do: it is all, a message id/],
+      ["remove everything", /^"everything" will not do/],
+      ["stop now", /^too many arguments for "stop"/],
+      ["show queue 5f3a9c01 5f3a9c02", /^too many arguments/],
+      ["--frob", /^unknown option "--frob"\nusage: smtpctl \[--state directory\] \[--json\] command$/],
+      ["show queue --state", /argument missing\nusage:/],
+    ] as const
+  ) {
+    const answer = parse(line);
+    ok(answer.kind === "wrong", line);
+    equal(answer.status, statusInvalid, line);
+    match(answer.text, want, line);
+  }
+});
+
+Deno.test("parseSmtpctl() knows what is still to come", () => {
+  for (
+    const [line, words] of [
+      ["trace imsg", "trace"],
+      ["monitor", "monitor"],
+      ["mon", "monitor"],
+      ["encrypt secret", "encrypt"],
+      ["show hosts", "show hosts"],
+      ["show hoststats", "show hoststats"],
+      ["sh rel", "show relays"],
+      ["show mta paused", "show mta"],
+      ["pause mta from 192.0.2.1 for a.test", "pause mta from"],
+      ["resume route 7", "resume route"],
+    ] as const
+  ) deepEqual(parse(line), { kind: "wrong", status: 1, text: `"${words}" is not supported yet` }, line);
+});
+
+Deno.test("parseSmtpctl() gives the manual, and help with one command", () => {
+  for (const line of ["--help", "-h", "--json -h"]) deepEqual(parse(line), { kind: "manual" }, line);
+  const group = parse("show --help");
+  ok(group.kind === "help");
+  match(group.text, /^Usage: smtpctl show/);
+  const leaf = parse("sh q -h");
+  ok(leaf.kind === "help");
+  match(leaf.text, /^Usage: smtpctl show queue/);
+});
+
+Deno.test("parseSmtpctl() keeps no memory of the line before", () => {
+  equal(parse("--json show stats").kind, "request");
+  deepEqual(parse("show stats"), { kind: "request", request: { kind: "showStats" }, json: false, state: null });
+});
+
+Deno.test("parseSmtpctl() is total", () => {
+  const word = fc.oneof(
+    fc.constantFrom("show", "queue", "s", "pause", "mta", "all", "--json", "--state", "-h", "--", "-", "", envelope),
+    fc.string({ maxLength: 6 }),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 5 }), (words) => {
+      const answer = parseSmtpctl(words);
+      return answer.kind !== "wrong" || (answer.text !== "");
+    }),
+    { numRuns: 300, seed: 9 },
+  );
+});
