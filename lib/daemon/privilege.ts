@@ -44,32 +44,26 @@ export interface Grant {
     | { readonly kind: "out"; readonly deny: readonly string[] }
     | { readonly kind: "paths"; readonly paths: readonly string[] };
   readonly run: readonly string[];
+  /** Facts of the system that may be asked for. */
+  readonly sys: readonly "hostname"[];
   /** Loads npm packages from the cache. Without it even an import of one fails. */
   readonly npm: boolean;
   /** What the supervisor hands over, for people. */
   readonly handed: string;
 }
 
-/** Addresses that mail to strangers never goes to. */
-const closedRanges = [
-  "127.0.0.0/8",
-  "10.0.0.0/8",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "169.254.0.0/16",
-  "::1/128",
-  "fc00::/7",
-  "fe80::/10",
-];
+/** Addresses that mail to strangers never goes to. Deno takes IPv4 ranges and single IPv6 addresses; the ranges
+ * fc00::/7 and fe80::/10 are left to delivery/mx.ts, which looks at every address that the DNS gives. */
+const closedRanges = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128"];
 /** Of those, the ones where a smart host given by name may well live. */
-const insideRanges = new Set(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]);
+const insideRanges = new Set(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 
 /** The rows of the roles that always run, in the order of their start. */
 export function standingGrants(policy: Policy, premises: Premises): readonly Grant[] {
   const { accounts } = premises;
   const smtpd = accounts?.smtpd ?? null;
   const none = { kind: "none" } as const;
-  const base = { account: smtpd, read: [], write: [], net: none, run: [], npm: false };
+  const base = { account: smtpd, read: [], write: [], net: none, run: [], sys: [], npm: false };
   return [
     {
       ...base,
@@ -100,6 +94,7 @@ export function agentGrant(account: Account | null, directory: string): Grant {
     write: [directory],
     net: { kind: "none" },
     run: [],
+    sys: [],
     npm: false,
     handed: "peer socket",
   };
@@ -114,6 +109,7 @@ export function offlineGrant(account: Account | null, file: string, submitSocket
     write: [file, submitSocket],
     net: { kind: "paths", paths: [submitSocket] },
     run: [],
+    sys: ["hostname"],
     npm: false,
     handed: "nothing",
   };
@@ -166,28 +162,24 @@ function relayHosts(policy: Policy): readonly string[] {
 
 /** Flags of `deno run` for a row, least first. */
 export function denoFlags(grant: Grant): readonly string[] {
-  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--ignore-env", ...heapFlags[grant.role]];
+  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env"];
   if (!grant.npm) flags.push("--no-npm");
   if (grant.read.length > 0) flags.push(`--allow-read=${list(grant.read)}`);
   if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);
   if (grant.net.kind === "out") {
     flags.push("--allow-net");
-    if (grant.net.deny.length > 0) flags.push(`--deny-net=${grant.net.deny.join(",")}`);
+    if (grant.net.deny.length > 0) flags.push(`--deny-net=${grant.net.deny.map(denyText).join(",")}`);
   }
   if (grant.net.kind === "paths") flags.push(`--allow-net=${list(grant.net.paths.map((path) => `unix:${path}`))}`);
+  if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
   if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
   return flags;
 }
 
-/** A young generation of 16 MB trades a little memory for fewer collections where messages stream through. */
-const heapFlags: Record<Role, readonly string[]> = {
-  "smtp-in": [],
-  lookup: [],
-  queue: [],
-  delivery: [],
-  agent: [],
-  offline: [],
-};
+/** One range in Deno's form. */
+function denyText(range: string): string {
+  return range.endsWith("/128") ? `[${range.slice(0, -4)}]` : range;
+}
 
 /** Deno reads a doubled comma inside a list as one comma. */
 function list(items: readonly string[]): string {

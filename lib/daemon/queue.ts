@@ -7,6 +7,7 @@ import type { Policy } from "../policy/policy.ts";
 import { GroupCommit } from "../spool/group.ts";
 import { Schedule } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
+import type { Subsystem } from "./control.ts";
 import { ControlServer } from "./control_server.ts";
 import type {
   DeliveryToQueue,
@@ -28,6 +29,8 @@ export interface QueuePorts {
   readonly log: Log;
   readonly policy: Policy;
   readonly store: SpoolStore;
+  /** Paused from the start. */
+  readonly paused: readonly Subsystem[];
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
 }
@@ -65,6 +68,7 @@ export class Queue {
       settle: (settlement) => outgoing.settle(settlement),
     });
     this.#control = new Control({ ...ports, group, schedule, intake, outgoing, startedAt: clock.now() });
+    for (const what of ports.paused) this.#control.pause(what, true);
     this.#server = new ControlServer((request, emit) => this.#control.answer(request, emit));
   }
 

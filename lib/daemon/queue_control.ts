@@ -82,9 +82,9 @@ export class Control {
       case "resumeEnvelope":
         return this.#wish(request.target, (envelope) => schedule.wishResumed(envelope, clock.now()));
       case "pause":
-        return this.#pause(request.what, true);
+        return this.pause(request.what, true);
       case "resume":
-        return this.#pause(request.what, false);
+        return this.pause(request.what, false);
       case "updateTable":
         return this.#updateTable(request.table);
       case "stop":
@@ -187,7 +187,8 @@ export class Control {
     return true;
   }
 
-  #pause(what: Subsystem, isPaused: boolean): ControlAnswer {
+  /** Stops or restarts a subsystem. */
+  pause(what: Subsystem, isPaused: boolean): ControlAnswer {
     const { schedule, intake, outgoing } = this.#ports;
     if (this.#isPaused(what) === isPaused) {
       const state = isPaused ? "paused" : "running";

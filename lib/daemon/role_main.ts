@@ -6,7 +6,7 @@ import { hostClock, hostRandom } from "../host/clock.ts";
 import { stderrSink } from "../host/log.ts";
 import { listenOnFd, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
-import { endProcess, parentProcess } from "../host/process.ts";
+import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
 import { StreamChannel } from "./channel.ts";
@@ -28,11 +28,13 @@ if (parent === null) {
   console.error("role_main.ts is started by smtpd, not by hand. Run: smtpd -d");
   endProcess(64);
 } else {
+  ignoreSignals();
   let role: Promise<RunningRole> | null = null;
   parent.onLost(() => endProcess(1));
   parent.onMessage((message, handle) => {
     // The supervisor is the only one who holds the other end.
     const told = message as ToRole;
+    parent.send({ kind: "received" });
     if (told.kind === "init") role = begin(told);
     else void role?.then((running) => follow(running, told, handle));
   });
@@ -139,7 +141,12 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { openSqlDatabase } = await import("../host/sqlite.ts");
   const { SqliteStore } = await import("../spool/sqlite.ts");
   const store = new SqliteStore(openSqlDatabase(`${init.spool}/spool.sqlite`));
-  const queue = new Queue({ ...ports, store, stopDaemon: () => parent?.send({ kind: "stopDaemon" }) });
+  const queue = new Queue({
+    ...ports,
+    store,
+    paused: init.paused,
+    stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
+  });
   await queue.recover();
   return {
     peer(role, name, _key, channel) {

@@ -35,6 +35,8 @@ export class RoleProcess {
   #child: Child | null = null;
   #delayMs = restartDelayMinMs;
   #startedAt = 0;
+  #outbox: { readonly message: ToRole; readonly handle: unknown }[] = [];
+  #isSending = false;
   #wasReady = false;
   #isReady = false;
   #stopping: (() => void) | null = null;
@@ -72,18 +74,25 @@ export class RoleProcess {
     child.onMessage((message) => {
       // The children are ours and the channel is private; their messages are typed at the sending end.
       const told = message as FromRole;
+      if (told.kind === "received") return this.#sendNext();
       if (told.kind === "ready") {
         this.#isReady = true;
         this.#wasReady = true;
       }
       received(told);
     });
-    child.send(init);
+    this.#outbox = [];
+    this.#isSending = false;
+    this.send(init);
     started();
   }
 
+  /** Sends one message after the other, each when the last one has been received: Deno's IPC loses a descriptor whose
+   * message arrives together with another one. */
   send(message: ToRole, handle?: unknown): void {
-    this.#child?.send(message, handle);
+    if (this.#child === null) return;
+    this.#outbox.push({ message, handle });
+    if (!this.#isSending) this.#sendNext();
   }
 
   /** Asks it to stop and resolves when it has; kills it after `graceMs`. */
@@ -99,8 +108,14 @@ export class RoleProcess {
         timer.cancel();
         resolve();
       };
-      child.send({ kind: "stop", graceMs } satisfies ToRole);
+      this.send({ kind: "stop", graceMs });
     });
+  }
+
+  #sendNext(): void {
+    const next = this.#outbox.shift();
+    this.#isSending = next !== undefined;
+    if (next !== undefined) this.#child?.send(next.message, next.handle);
   }
 
   #ended(child: Child, how: string): void {

@@ -24,6 +24,8 @@ export interface Init {
   /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
   readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
+  /** What `-P` of the command line starts paused. */
+  readonly paused: readonly ("mda" | "mta" | "smtp")[];
   /** Every role keeps the caller's uid: those of user tables are not applied. */
   readonly sameUser: boolean;
   /** For delivery: DNS servers and names that need none. */
@@ -59,6 +61,8 @@ export interface AgentRequest {
 
 /** role to supervisor. */
 export type FromRole =
+  /** To each message: the next one may come. */
+  | { readonly kind: "received" }
   | { readonly kind: "ready" }
   | { readonly kind: "serving" }
   /** delivery has mail for this account and no agent. */

@@ -12,6 +12,7 @@ import { prepareLaunch } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
+import type { Subsystem } from "./control.ts";
 import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
 import { RoleProcess } from "./role_process.ts";
 import { controlListener, type FromRole, type Init, type ResolverSetup } from "./supervision.ts";
@@ -28,6 +29,8 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  /** What `-P` of the command line starts paused. */
+  readonly paused: readonly Subsystem[];
   readonly resolver: ResolverSetup;
   /** Our own addresses, as `formatIp` writes them. */
   readonly selfAddresses: readonly string[];
@@ -49,8 +52,9 @@ export class Supervisor {
   readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
   readonly #agents: AgentHouse;
   #control: HeldSocket | null = null;
-  #serving = new Set<string>();
+  readonly #serving = new Set<string>();
   #isReady = false;
+  #isAnnounced = false;
   #isStopping = false;
   #pairs = 0;
 
@@ -131,7 +135,6 @@ export class Supervisor {
   #launch(name: string, grant: Grant, fds: readonly number[]): Child {
     const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
     const { argv, env } = prepareLaunch(join(this.#options.premises.state, "run"), scriptName(name), {
-      role: grant.role,
       flags: denoFlags(grant),
       account,
       module: new URL("./role_main.ts", import.meta.url).href,
@@ -149,6 +152,7 @@ export class Supervisor {
       // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
       sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
+      paused: this.#options.paused,
       sameUser: premises.accounts === null,
       resolver: this.#options.resolver,
       selfAddresses: this.#options.selfAddresses,
@@ -208,8 +212,9 @@ export class Supervisor {
   }
 
   #announceWhenServing(): void {
-    const waiting = this.#roles.some((one) => one.role === "smtp-in" && !this.#serving.has(one.process.name));
-    if (!waiting && this.#serving.size === this.#options.smtpIns) this.#options.ready();
+    if (this.#isAnnounced || !this.#roles.every((one) => this.#serving.has(one.process.name))) return;
+    this.#isAnnounced = true;
+    this.#options.ready();
   }
 
   #startAgent(grant: Grant, key: string, received: (message: FromRole) => void, ended: () => void): RoleProcess {

@@ -22,8 +22,8 @@ export const dnsQueriesMax = 200;
 
 type Failure = Extract<DnsAnswer, { kind: "failed" }>;
 
-/** Asks recursive name servers. Needs `net` rights to each of them, UDP and TCP, and to bind 0.0.0.0 port 0
- * (127.0.0.1 port 0 for one on this machine). */
+/** Asks recursive name servers. Needs `net` rights to each of them, and to bind 0.0.0.0 or [::] port 0, or
+ * for a server on a loopback address that address. */
 export class StubResolver implements Dns {
   readonly #options: ResolverOptions;
   readonly #cache = new DnsCache();

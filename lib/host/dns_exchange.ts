@@ -37,8 +37,10 @@ export function askUdp(
     const reading = read(octets);
     if (reading.kind !== "stranger") finish({ kind: "reading", reading });
   });
-  // Bound by hand: Deno asks for the right to the address that is bound, and this is the least of them.
-  const local = server.ip.startsWith("127.") ? "127.0.0.1" : server.ip === "::1" ? "::1" : isV6 ? "::" : "0.0.0.0";
+  // Bound by hand, for Deno asks for the right to the address that is bound. A server on this machine is asked from
+  // its own address: that is the one loopback address that a role which uses it is sure to hold.
+  const isHere = server.ip.startsWith("127.") || server.ip === "::1";
+  const local = isHere ? server.ip : isV6 ? "::" : "0.0.0.0";
   try {
     socket.bind(0, local, () => {
       if (isDone) return;

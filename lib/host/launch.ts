@@ -10,8 +10,6 @@ import { Fault } from "../fault.ts";
 
 /** What a process is to be. */
 export interface Launch {
-  /** The role's word on the command line. */
-  readonly role: string;
   /** Flags of `deno run`. */
   readonly flags: readonly string[];
   /** Whose rights it runs with; null for ours. `groups` also gives the account's supplementary groups. */

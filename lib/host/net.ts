@@ -1,5 +1,6 @@
 /** Sockets, over node:net: the one socket library of Deno whose sockets can be handed from process to process. */
 
+import { renameSync } from "node:fs";
 import net from "node:net";
 import type { Address, Dialer, Listener, Stream, StreamHandler } from "../port.ts";
 import { Fault, type FaultKind } from "../fault.ts";
@@ -137,8 +138,14 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
     const port = typeof bound === "object" && bound !== null ? bound.port : 0;
     resolve({ fd, local: at.kind === "inet" ? { ...at, port } : at });
   };
-  if (at.kind === "unix") server.listen(at.path, listening);
-  else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
+  // Closing the server removes the name it listened on: the socket gets its own name before.
+  const temporary = `${name}.new`;
+  if (at.kind === "unix") {
+    server.listen(temporary, () => {
+      renameSync(temporary, name);
+      listening();
+    });
+  } else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
   return promise;
 }
 

@@ -63,3 +63,8 @@ export function parentProcess(): Parent | null {
 export function endProcess(status: number): never {
   Deno.exit(status);
 }
+
+/** Leaves the signals of a terminal and of a service manager to the supervisor, which gets them too and tells us. */
+export function ignoreSignals(): void {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE"] as const) Deno.addSignalListener(signal, () => {});
+}

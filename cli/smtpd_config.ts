@@ -1,0 +1,68 @@
+/** smtpd's configuration file and the facts of this machine that it is read with. */
+
+import { type ConfigSource, hostNames, loadPolicy, type LoadResult } from "../lib/policy/resolve.ts";
+import { parseDomain } from "../lib/mail/domain.ts";
+import type { Domain } from "../lib/mail/address.ts";
+import { interfaceAddresses, readTextIfPresent } from "../lib/host/state.ts";
+import { parseHosts } from "../lib/host/resolv_conf.ts";
+import type { FaultKind } from "../lib/fault.ts";
+
+/** Where the configuration is looked for, in this order. OpenSMTPD's builds differ in the directory. */
+export const configPaths = ["/etc/mail/smtpd.conf", "/etc/smtpd.conf"] as const;
+
+/** Loads the configuration in `path`, with `macros` of the command line. */
+export async function loadConfiguration(path: string, macros: ReadonlyMap<string, string>): Promise<LoadResult> {
+  const source: Omit<ConfigSource, "resolveHost"> = {
+    path,
+    readFile: readConfig,
+    interfaces: interfaceAddresses(),
+    serverName: serverName(),
+    macros,
+  };
+  const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
+  const found = new Map<string, readonly string[]>();
+  for (const name of hostNames(source)) found.set(name, hosts.get(name.toLowerCase()) ?? await resolve(name));
+  return loadPolicy({ ...source, resolveHost: (name) => found.get(name) ?? [] });
+}
+
+/** The configuration file to use when none is named: the first that exists, else the first. */
+export function defaultConfigPath(): string {
+  return configPaths.find((path) => readTextIfPresent(path) !== null) ?? configPaths[0];
+}
+
+/** First line of mailname, else the system's name. */
+function serverName(): Domain {
+  const mailname = readTextIfPresent("/etc/mail/mailname") ?? readTextIfPresent("/etc/mailname");
+  const named = parseDomain(mailname?.split("\n")[0]?.trim() ?? "");
+  if (named !== null) return named;
+  const short = Deno.hostname();
+  const full = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
+  // The canonical name of a host without a dot is the first dotted name that /etc/hosts has for its address.
+  const address = full.get(short.toLowerCase())?.[0];
+  const canonical = [...full].find(([name, ips]) => name.startsWith(`${short.toLowerCase()}.`) && ips[0] === address);
+  return parseDomain(canonical?.[0] ?? short) ?? ("localhost" as Domain);
+}
+
+function readConfig(path: string): ReturnType<ConfigSource["readFile"]> {
+  try {
+    const bytes = Deno.readFileSync(path);
+    return { kind: "ok", text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch (error) {
+    return { kind: "failed", fault: kindOf(error) };
+  }
+}
+
+function kindOf(error: unknown): FaultKind {
+  if (error instanceof Deno.errors.NotFound) return "notFound";
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) return "denied";
+  return error instanceof TypeError ? "malformed" : "io";
+}
+
+/** Addresses of a name that /etc/hosts does not have. */
+async function resolve(name: string): Promise<readonly string[]> {
+  if (parseDomain(name) === null) return [];
+  const answers = await Promise.all(
+    (["A", "AAAA"] as const).map((type) => Deno.resolveDns(name, type).catch(() => [] as string[])),
+  );
+  return answers.flat();
+}

@@ -1,0 +1,54 @@
+/** The privilege table for people: `smtpd -n -v`. */
+
+import { agentDirectory } from "../lib/daemon/agent_directory.ts";
+import { agentGrant, denoFlags, type Grant, type Premises, standingGrants } from "../lib/daemon/privilege.ts";
+import type { Policy } from "../lib/policy/policy.ts";
+
+/** What each role may do under this configuration. Agents are shown for a user named USER. */
+export function printGrants(policy: Policy, premises: Premises, json: boolean): string {
+  const grants = [...standingGrants(policy, premises), ...agentExamples(policy, premises)];
+  if (json) return JSON.stringify(grants.map((grant) => ({ ...grant, flags: denoFlags(grant) })), null, 2);
+  const lines = ["What each role may do; everything else is refused:"];
+  for (const grant of grants) {
+    lines.push(
+      "",
+      grant.role,
+      `  account  ${grant.account?.name ?? "the caller's"}`,
+      `  read     ${words(grant.read)}`,
+      `  write    ${words(grant.write)}`,
+      `  network  ${network(grant)}`,
+      `  run      ${words(grant.run)}`,
+      `  handed   ${grant.handed}`,
+    );
+  }
+  return lines.join("\n");
+}
+
+function agentExamples(policy: Policy, premises: Premises): readonly Grant[] {
+  const grants = new Map<string, Grant>();
+  for (const action of Object.values(policy.actions)) {
+    if (action.kind !== "local") continue;
+    const name = action.user ?? "USER";
+    const directory = agentDirectory(action, { user: "USER", home: "~USER" }) ??
+      agentDirectory(action, { user: "USER", home: "/~USER" })?.replace(/^\/~/, "~");
+    if (directory === null || directory === undefined) continue;
+    const account = premises.accounts === null ? null : { name, uid: -1, gid: -1 };
+    grants.set(`${name} ${directory}`, agentGrant(account, directory));
+  }
+  return [...grants.values()];
+}
+
+function words(list: readonly string[]): string {
+  return list.length === 0 ? "nothing" : list.join(" ");
+}
+
+function network(grant: Grant): string {
+  switch (grant.net.kind) {
+    case "none":
+      return "nothing";
+    case "out":
+      return `connect to any address but ${words(grant.net.deny)}`;
+    case "paths":
+      return `connect to ${words(grant.net.paths)}`;
+  }
+}

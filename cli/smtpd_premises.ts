@@ -1,0 +1,76 @@
+/** What a start of smtpd depends on beside its configuration: command line, directories, accounts, resolvers. */
+
+import { join } from "@std/path";
+import { Fault } from "../lib/fault.ts";
+import type { Account, Premises } from "../lib/daemon/privilege.ts";
+import type { ResolverSetup } from "../lib/daemon/supervision.ts";
+import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
+import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
+import type { Policy } from "../lib/policy/policy.ts";
+import { controlSocketPath, stateDirectory, submitSocketPath } from "./state.ts";
+
+/** What the command line asks for. */
+export interface SmtpdOptions {
+  readonly foreground: boolean;
+  /** `-n`. */
+  readonly check: boolean;
+  readonly verbose: boolean;
+  /** Absolute path. */
+  readonly config: string;
+  readonly macros: ReadonlyMap<string, string>;
+  readonly paused: readonly ("mda" | "mta" | "smtp")[];
+  /** Value of `--state`. */
+  readonly state: string | null;
+  readonly sameUser: boolean;
+  readonly json: boolean;
+}
+
+/** Everything that a start needs to know. */
+export interface Start {
+  readonly premises: Premises;
+  readonly controlSocket: string;
+  readonly submitSocket: string;
+  readonly resolver: ResolverSetup;
+}
+
+/** Longest name of a unix socket, octets: sun_path of unix(7), less the name of our longest one. */
+const socketPathMax = 107 - "/run/p0000000000".length;
+
+/** Finds it all out. Fault `notFound` when an account is missing; a mere check shows the table all the same. */
+export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run" | "check"): Start {
+  const state = stateDirectory(options.state);
+  if (new TextEncoder().encode(state).length > socketPathMax) {
+    throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
+  }
+  const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
+  const config = parseResolvConf(readTextIfPresent("/etc/resolv.conf") ?? "");
+  return {
+    premises: {
+      state,
+      spool: policy.queue.directory ?? join(state, "spool"),
+      accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
+      resolvers: config.servers.map((server) => server.ip),
+    },
+    controlSocket: controlSocketPath(options.state),
+    submitSocket: submitSocketPath(options.state),
+    resolver: { ...config, hosts: [...hosts] },
+  };
+}
+
+function accounts(purpose: "run" | "check"): { readonly smtpd: Account; readonly smtpq: Account } {
+  const passwd = readTextIfPresent("/etc/passwd") ?? "";
+  const find = (name: string): Account => {
+    const account = findAccount(passwd, name);
+    if (account !== null) return account;
+    if (purpose === "check") return { name, uid: -1, gid: -1 };
+    throw new Fault(
+      "notFound",
+      `Cannot start as root: there is no account ${name}\n` +
+        `  Make both, then start again:\n` +
+        `    useradd --system --home-dir /var/empty --shell /usr/sbin/nologin _smtpd\n` +
+        `    useradd --system --home-dir /var/empty --shell /usr/sbin/nologin _smtpq\n` +
+        `  or run everything as root's own account, to try it out: smtpd --same-user`,
+    );
+  };
+  return { smtpd: find("_smtpd"), smtpq: find("_smtpq") };
+}

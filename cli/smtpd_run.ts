@@ -1,0 +1,138 @@
+/** Starts the daemon, keeps it, stops it. */
+
+import { spawn } from "node:child_process";
+import { Fault } from "../lib/fault.ts";
+import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
+import { prepareLaunch, unreachableForOthers } from "../lib/host/launch.ts";
+import { stderrSink } from "../lib/host/log.ts";
+import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
+import type { Policy } from "../lib/policy/policy.ts";
+import { callControl } from "./control_client.ts";
+import { takeOffline } from "./smtpd_offline.ts";
+import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+
+/** How long after the start the offline directory is looked at, ms. */
+const offlineDelayMs = 1000;
+
+/** What the supervisor runs with: it binds, starts and reads on behalf of the roles. */
+const supervisorFlags = [
+  "--no-prompt",
+  "--cached-only",
+  "--allow-read",
+  "--allow-write",
+  "--allow-run",
+  "--allow-net",
+  "--allow-env",
+  "--allow-sys",
+];
+
+/** How often the background process is asked whether it is there, ms. */
+const pollMs = 50;
+
+/** How long the background process may take until it answers, ms. */
+const backgroundMs = 15_000;
+
+/** Runs in the foreground until a signal or `smtpctl stop` ends it. Resolves to the exit status. */
+export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<number> {
+  const start = premisesOf(policy, options, "run");
+  await refuseSecond(start.controlSocket);
+  if (start.premises.accounts !== null) checkReach();
+  const style = options.json ? "json" : "text";
+  const least = options.verbose ? "debug" : "info";
+  const log = logTo(stderrSink(least), style);
+  const say = (what: string, fields: LogEvent["fields"] = {}) =>
+    log({ priority: "notice", session: "", from: "smtpd", what, fields });
+  const ended = Promise.withResolvers<number>();
+  let isStopping = false;
+  const supervisor: Supervisor = new Supervisor({
+    policy,
+    premises: start.premises,
+    controlSocket: start.controlSocket,
+    submitSocket: start.submitSocket,
+    smtpIns: navigator.hardwareConcurrency,
+    paused: options.paused,
+    resolver: start.resolver,
+    selfAddresses: interfaceAddresses().map((one) => one.address),
+    log,
+    logStyle: style,
+    logLeast: least,
+    failed: (reason) => {
+      console.error(formatEvent(event("crit", "cannot-start", { reason }), style));
+      void finish(1);
+    },
+    ready: () => {
+      say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.length });
+      setTimeout(() => void takeOffline(start, log), offlineDelayMs);
+    },
+    stopRequested: () => void finish(0),
+  });
+  const finish = async (status: number): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    if (status === 0) say("stopping");
+    await supervisor.stop();
+    if (status === 0) say("exiting");
+    ended.resolve(status);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
+  // A terminal that goes away, and OpenSMTPD's habit of dying at SIGHUP, are no reason to stop mail.
+  Deno.addSignalListener("SIGHUP", () => say("reload-not-supported", { hint: "restart smtpd to read smtpd.conf" }));
+  try {
+    await supervisor.start();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
+    await finish(1);
+  }
+  return await ended.promise;
+}
+
+/** Starts the same command in the background, its log to syslog, and waits until it answers. */
+export async function goToBackground(policy: Policy, options: SmtpdOptions): Promise<number> {
+  const { premises, controlSocket } = premisesOf(policy, options, "run");
+  await refuseSecond(controlSocket);
+  prepareDirectory({ path: premises.state, mode: premises.accounts === null ? 0o700 : 0o711, owner: null });
+  const { argv, env } = prepareLaunch(premises.state, "smtpd.background", {
+    flags: supervisorFlags,
+    account: null,
+    module: import.meta.resolve("./smtpd.ts"),
+    args: ["-F", ...Deno.args],
+  });
+  // logger(1) turns lines into syslog messages, facility mail.
+  const command = ["-c", '"$@" 2>&1 | logger -t smtpd -p mail.info', "sh", ...argv];
+  const home = Deno.env.get("HOME") ?? "/";
+  const child = spawn("/bin/sh", command, { detached: true, stdio: "ignore", cwd: "/", env: { ...env, HOME: home } });
+  child.unref();
+  for (let waited = 0; waited < backgroundMs; waited += pollMs) {
+    const answer = await callControl(controlSocket, { kind: "showStatus" }, () => {}).catch(() => null);
+    if (answer?.kind === "done") return 0;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  console.error("smtpd: not ready after 15 s; run smtpd -d to see why");
+  return 1;
+}
+
+async function refuseSecond(controlSocket: string): Promise<void> {
+  if (!await isRunning(controlSocket)) return;
+  throw new Fault(
+    "exists",
+    `Cannot start: smtpd runs already and answers on ${controlSocket}; stop it with smtpctl stop, or use --state DIR`,
+  );
+}
+
+/** Roles with accounts of their own have to get at Deno and at our sources. */
+function checkReach(): void {
+  const path = unreachableForOthers(import.meta.url);
+  if (path === null) return;
+  throw new Fault(
+    "denied",
+    `Cannot start: the accounts _smtpd and _smtpq cannot reach ${path}\n` +
+      `  Install Deno and Postern where everybody may read (/usr/local), set DENO_DIR to such a place,\n` +
+      `  or run everything as root's own account, to try it out: smtpd --same-user`,
+  );
+}
+
+function event(priority: LogEvent["priority"], what: string, fields: LogEvent["fields"]): LogEvent {
+  return { priority, session: "", from: "smtpd", what, fields };
+}
