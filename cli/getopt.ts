@@ -13,8 +13,9 @@ export interface OptionSpec {
   readonly long: Readonly<Record<string, "flag" | "valued">>;
 }
 
-/** One option of a command line. `name` is a letter, or a long name without its dashes. */
+/** One option of a command line. */
 export interface Option {
+  /** A letter, or a long name without its dashes. */
   readonly name: string;
   /** Null for a flag and for an absent optional argument. */
   readonly value: string | null;

@@ -5,9 +5,11 @@ import { parseDomain } from "./domain.ts";
 /** A domain name in lower case, or an address literal in its brackets. Made only by `parseDomain`. */
 export type Domain = string & { readonly __brand: "Domain" };
 
-/** A mailbox. `localPart` is decoded (no quotes, no backslashes) and keeps its case: RFC 5321 §2.4. */
+/** A mailbox. */
 export interface Mailbox {
+  /** Decoded: no quotes, no backslashes. Keeps its case: RFC 5321 §2.4. Never empty. */
   readonly localPart: string;
+  /** Never empty. */
   readonly domain: Domain;
 }
 

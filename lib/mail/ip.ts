@@ -1,14 +1,18 @@
 /** Internet addresses and networks as text and as numbers. */
 
-/** An address: 4 or 16 octets, most significant first. Plain data. */
+/** An address. Plain data. */
 export interface Ip {
+  /** IPv4 or IPv6. */
   readonly version: 4 | 6;
+  /** 4 or 16, most significant first. */
   readonly octets: readonly number[];
 }
 
-/** A network: the first `prefixLength` bits of `ip` (0 … 32 or 0 … 128). */
+/** A network. */
 export interface Net {
+  /** An address in it. */
   readonly ip: Ip;
+  /** Leading bits that count: 0 … 32 or 0 … 128. */
   readonly prefixLength: number;
 }
 
