@@ -29,6 +29,7 @@ export const returnedLengthMax = 1024 * 1024;
 
 /** Notices that make one report. */
 export interface BouncePlan {
+  /** What the report says happened. */
   readonly action: DsnAction;
   /** The message it is about. */
   readonly original: MsgId;
@@ -44,9 +45,11 @@ export interface BouncePlan {
 
 /** What to do about due notices of one message. */
 export interface BouncePlans {
+  /** One per report to compose. */
   readonly plans: readonly BouncePlan[];
   /** Nobody can be told of these: delete them. */
   readonly dropped: readonly Envelope[];
+  /** A line per notice dropped. */
   readonly log: readonly LogEvent[];
 }
 

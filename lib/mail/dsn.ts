@@ -23,19 +23,23 @@ export interface DsnRecipient {
   readonly text: string;
   /** Who said so, `mail.test [192.0.2.1]:25`; empty when we did. */
   readonly by: string;
+  /** When it was last tried; 0 when it never was. */
   readonly lastTryAt: number;
 }
 
 /** All that a report is made of. Times are ms since the epoch. */
 export interface DsnRequest {
+  /** What happened to all of `recipients`. */
   readonly action: DsnAction;
   /** Id of the report as a message, and of the message it is about: 8 hexadecimal digits. */
   readonly id: string;
+  /** Id of the message that the report is about. */
   readonly originalId: string;
   /** Our name. */
   readonly hostname: Domain;
   /** Who gets it: the original sender. */
   readonly sender: Mailbox;
+  /** When the report is made. */
   readonly at: number;
   /** When the original arrived. */
   readonly arrivalAt: number;

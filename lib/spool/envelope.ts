@@ -55,12 +55,15 @@ export interface LastStatus {
 
 /** One message to one recipient (OpenSMTPD's sense of the word, not RFC 5321's). Times are ms since the epoch. */
 export interface Envelope {
+  /** Names it for good, through all its attempts. */
   readonly id: EvpId;
+  /** The message it carries: the first half of `id`. */
   readonly message: MsgId;
   /** `bounce` is a notice that the sender is still to get, about `rcpt`: `last` says which. */
   readonly kind: "mda" | "mta" | "bounce";
   /** Name of the action in smtpd.conf; looked up anew at each attempt. */
   readonly action: string;
+  /** Null for mail that nobody is to be told about. */
   readonly sender: ReversePath;
   /** The recipient as given with RCPT TO. */
   readonly rcpt: ForwardPath;
@@ -68,8 +71,11 @@ export interface Envelope {
   readonly dest: ForwardPath;
   /** Set for kind `mda`; kept for `bounce`. */
   readonly local: LocalTarget | null;
+  /** Where the message came from. */
   readonly origin: Origin;
+  /** What the sender asked to be told. */
   readonly dsn: DsnRequest;
+  /** When it entered the queue; a notice, when there was something to tell. */
   readonly createdAt: number;
   /** No attempt is made after this. */
   readonly expiresAt: number;
@@ -81,6 +87,7 @@ export interface Envelope {
   readonly lastTryAt: number;
   /** Due time of the last delay warning, 0 for none. For a `bounce` about a delay: of the warning that it is. */
   readonly lastWarnAt: number;
+  /** What the last attempt came to; null before the first. */
   readonly last: LastStatus | null;
   /** Held back by `smtpctl pause envelope`. */
   readonly suspended: boolean;
@@ -88,11 +95,13 @@ export interface Envelope {
 
 /** A message at rest in the queue. */
 export interface StoredMessage {
+  /** Names it for good. */
   readonly id: MsgId;
   /** Octets of the stored content: CRLF line ends, our trace fields included, not dot-stuffed. */
   readonly size: number;
   /** Pieces of content, numbered from 0, none longer than `chunkLengthMax`. */
   readonly chunks: number;
+  /** When it was committed, ms since the epoch. */
   readonly createdAt: number;
 }
 

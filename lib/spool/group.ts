@@ -16,7 +16,9 @@ export type CommitDone = (fault: Fault | null) => void;
 
 /** Bounds of one transaction. */
 export interface GroupLimits {
+  /** Most changes. */
   readonly changes: number;
+  /** Most octets of content. */
   readonly bytes: number;
 }
 

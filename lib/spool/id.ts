@@ -52,6 +52,7 @@ export class MsgIdDealer {
   readonly #random: Random;
   #last: number;
 
+  /** Draws the first id. */
   constructor(random: Random) {
     this.#random = random;
     this.#last = random.u32();

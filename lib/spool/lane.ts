@@ -7,16 +7,23 @@ import type { DueMark } from "./store.ts";
 
 /** A page to read: `store.due(kind, until, after, limit)`. */
 export interface Refill {
+  /** Of which envelopes. */
   readonly kind: Envelope["kind"];
+  /** The latest due time wanted, ms since the epoch. */
   readonly until: number;
+  /** Where the page before ended; null at the beginning. */
   readonly after: DueMark | null;
+  /** How many envelopes at most. */
   readonly limit: number;
 }
 
 /** Reads the due envelopes of a kind in order of time, in pages, each once; goes back when one is stored behind it. */
 export class Lane {
+  /** Of which envelopes. */
   readonly kind: Envelope["kind"];
+  /** Those in memory, not under way. */
   readonly ready = new ReadyList();
+  /** No attempts are made, nothing is read. */
   isPaused = false;
   readonly #window: number;
   /** Stored envelopes up to here have been read. Null: none. */

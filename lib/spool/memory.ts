@@ -141,10 +141,12 @@ export class MemoryStore implements SpoolStore {
     return Promise.resolve(next);
   }
 
+  /** See SpoolStore. */
   envelope(id: EvpId): Promise<Envelope | null> {
     return Promise.resolve(this.#messages.get(msgIdOfEvp(id))?.envelopes.get(id) ?? null);
   }
 
+  /** See SpoolStore. */
   message(id: MsgId): Promise<StoredMessage | null> {
     return Promise.resolve(this.#messages.get(id)?.stored ?? null);
   }
@@ -161,6 +163,7 @@ export class MemoryStore implements SpoolStore {
     return Promise.resolve(found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
   }
 
+  /** See SpoolStore. */
   counts(): Promise<SpoolCounts> {
     const envelopes = this.#envelopes();
     let bytes = 0;
@@ -184,6 +187,7 @@ export class MemoryStore implements SpoolStore {
     return Promise.resolve(forgotten);
   }
 
+  /** Keeps nothing, closes nothing. */
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -40,6 +40,7 @@ export interface Verdict {
   readonly next: Envelope | null;
   /** A notice to the sender beside it. */
   readonly notice: Envelope | null;
+  /** What to log at once. */
   readonly log: readonly LogEvent[];
 }
 
@@ -48,15 +49,21 @@ export type Judge = (envelope: Envelope, status: LastStatus, now: number) => Ver
 
 /** Changes to make durable for one envelope. Then call `settled`. Log what it says at once. */
 export interface Settlement {
+  /** Whose changes they are. */
   readonly id: EvpId;
+  /** To be applied in one transaction, in this order. */
   readonly changes: readonly SpoolChange[];
+  /** What to log at once. */
   readonly log: readonly LogEvent[];
 }
 
 /** Envelopes of one message and action to attempt; of one message when the kind is `bounce`. */
 export interface Batch {
-  readonly kind: Kind;
+  /** Of all its envelopes. */
+  readonly kind: Envelope["kind"];
+  /** Of all its envelopes. */
   readonly message: MsgId;
+  /** At least one. */
   readonly envelopes: readonly Envelope[];
 }
 
@@ -242,10 +249,12 @@ export class Schedule {
     this.#lanes[kind].isPaused = true;
   }
 
+  /** Restarts attempts of a kind. */
   resume(kind: "mda" | "mta"): void {
     this.#lanes[kind].isPaused = false;
   }
 
+  /** True between `pause` and `resume`. */
   isPaused(kind: "mda" | "mta"): boolean {
     return this.#lanes[kind].isPaused;
   }

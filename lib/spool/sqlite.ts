@@ -238,11 +238,13 @@ export class SqliteStore implements SpoolStore {
     return row === null ? null : Number(row[0]);
   }
 
+  /** See SpoolStore. */
   // deno-lint-ignore require-await -- as due
   async envelope(id: EvpId): Promise<Envelope | null> {
     return this.#envelope(id);
   }
 
+  /** See SpoolStore. */
   // deno-lint-ignore require-await -- as due
   async message(id: MsgId): Promise<StoredMessage | null> {
     const row = this.#sql.message.first(numberOfMsgId(id));
@@ -272,6 +274,7 @@ export class SqliteStore implements SpoolStore {
     return this.#envelopesOf(this.#sql.listOfMessage.all(wanted, message === wanted ? low : 0, limit), "keep");
   }
 
+  /** See SpoolStore. */
   counts(): Promise<SpoolCounts> {
     return Promise.resolve({ ...this.#totals });
   }
@@ -288,6 +291,7 @@ export class SqliteStore implements SpoolStore {
     return left.length;
   }
 
+  /** See SpoolStore. */
   // deno-lint-ignore require-await -- as due
   async close(): Promise<void> {
     this.#db.close();

@@ -21,20 +21,27 @@ export type SpoolChange =
 
 /** Which envelopes to list. Absent members do not restrict. */
 export interface SpoolFilter {
+  /** Only those of this message. */
   readonly message?: MsgId;
+  /** Only this one. */
   readonly envelope?: EvpId;
 }
 
 /** Where a page of due envelopes ended. Due envelopes stand in order of `nextAt`, then of id. */
 export interface DueMark {
+  /** Due time of the last one, ms since the epoch. */
   readonly nextAt: number;
+  /** Id of the last one. */
   readonly id: EvpId;
 }
 
 /** How much there is. */
 export interface SpoolCounts {
+  /** Committed messages. */
   readonly messages: number;
+  /** Envelopes of every kind. */
   readonly envelopes: number;
+  /** Envelopes of kind `bounce`. */
   readonly bounces: number;
   /** Octets of message content. */
   readonly bytes: number;
@@ -51,16 +58,20 @@ export interface SpoolStore {
   due(kind: Envelope["kind"], now: number, after: DueMark | null, limit: number): Promise<readonly Envelope[]>;
   /** The earliest `nextAt` later than `after` of an envelope of a kind that is not suspended; null when there is none. */
   nextDueAfter(kind: Envelope["kind"], after: number): Promise<number | null>;
+  /** Null when there is none of this id. */
   envelope(id: EvpId): Promise<Envelope | null>;
+  /** Null when no committed message has this id. */
   message(id: MsgId): Promise<StoredMessage | null>;
   /** One piece of a committed message; null past the last. */
   chunk(message: MsgId, seq: number): Promise<Uint8Array | null>;
   /** Envelopes in order of id, after `after`, at most `limit`: call again with the last id for the next page. */
   list(filter: SpoolFilter, after: EvpId | null, limit: number): Promise<readonly Envelope[]>;
+  /** How much there is now. Costs nothing. */
   counts(): Promise<SpoolCounts>;
   /** True when a message, committed or not, has this id. */
   has(id: MsgId): Promise<boolean>;
   /** Called once before anything else: forgets what was never committed. Returns how many messages that were. */
   recover(): Promise<number>;
+  /** Ends all use of the store, and lets another process have it. */
   close(): Promise<void>;
 }
