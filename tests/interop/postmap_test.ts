@@ -26,7 +26,10 @@ async function postfix(folder: string, name: string, args: readonly string[], st
     const plugin = join(unpacked.libraries, "postfix-cdb.so");
     await Deno.writeTextFile(join(config, "dynamicmaps.cf"), `cdb ${plugin} dict_cdb_open mkmap_cdb_open\n`);
   }
-  await Deno.writeTextFile(join(config, "main.cf"), `${lines.join("\n")}\n`);
+  const file = join(config, "main.cf");
+  await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
+  // A file that is younger than two seconds may still be written to: Postfix would wait.
+  await Deno.utime(file, 0, 0);
   const program = unpacked === null ? findProgram(name) ?? name : join(unpacked.programs, name);
   return await runProgram(program, ["-c", config, ...args], {
     cwd: folder,
