@@ -29,7 +29,8 @@ Deno.test("parseMailq() takes options and a message", () => {
 
 Deno.test("mailq prints its manual, and what is wrong", async () => {
   const flags = ["run", "--no-prompt", "--cached-only", "--allow-read", "--allow-write", "--allow-net", "--allow-env"];
-  const run = (...args: string[]) => runProgram("deno", [...flags, "--allow-sys", `${root}/cli/mailq.ts`, ...args]);
+  const run = (...args: string[]) =>
+    runProgram(Deno.execPath(), [...flags, "--allow-sys", `${root}/cli/mailq.ts`, ...args]);
   const help = await run("-h");
   equal(help.code, 0);
   match(help.stdout, /^NAME\n {2}mailq - /);
