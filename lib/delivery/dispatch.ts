@@ -14,10 +14,15 @@ export type { ContentSource, RelayTask, TaskRecipient } from "./task.ts";
 
 /** What a dispatcher works with. */
 export interface DispatcherOptions {
+  /** Times deadlines, idle connections and penalties. */
   readonly clock: Clock;
+  /** Finds the hosts of a domain. */
   readonly dns: Dns;
+  /** Opens connections. */
   readonly dialer: Dialer;
+  /** Shuffles hosts of one preference, and names sessions. */
   readonly random: Random;
+  /** Takes the `mta` lines. */
   readonly log: Log;
   /** Our name in EHLO. */
   readonly helo: Domain;
@@ -35,6 +40,7 @@ export interface DispatcherOptions {
 export interface DispatcherCounts {
   /** Transactions in hand. */
   readonly tasks: number;
+  /** Relays with messages or connections. */
   readonly relays: number;
   /** Connections, open and opening. */
   readonly connections: number;
@@ -55,6 +61,7 @@ export class Dispatcher {
   #closing = false;
   #whenIdle: (() => void)[] = [];
 
+  /** Opens nothing before the first task. */
   constructor(options: DispatcherOptions) {
     const { clock, dns, dialer, random, log, helo, selfNames, selfAddresses, allowPrivate } = options;
     const limits = options.limits ?? mtaLimits;
@@ -77,6 +84,7 @@ export class Dispatcher {
     };
   }
 
+  /** What is going on now. */
   get counts(): DispatcherCounts {
     return { tasks: this.#tasks, relays: this.#pools.size, connections: this.#connections };
   }

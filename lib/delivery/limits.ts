@@ -40,7 +40,9 @@ export interface MtaLimits {
   readonly routesMax: number;
   /** First penalty of an address that fails before it is ready; it grows with the square of the failures. */
   readonly penaltyBaseMs: number;
+  /** Where penalties stop growing. */
   readonly penaltyMaxMs: number;
+  /** Times and counts of each session. */
   readonly session: ClientLimits;
 }
 

@@ -13,6 +13,7 @@ import type { Relay } from "./relay.ts";
 export interface RouteHost {
   /** Name for logs and, later, certificates; the address where there is no name. */
   readonly name: string;
+  /** Of its MX record; 0 where there is none. */
   readonly preference: number;
   /** As `formatIp` writes them, in the order to try: IPv6, then IPv4. At least one. */
   readonly addresses: readonly string[];
@@ -26,7 +27,9 @@ export type Routes =
 
 /** What a resolution needs to know. */
 export interface RouteOptions {
+  /** Answers MX, A and AAAA questions. */
   readonly dns: Dns;
+  /** Shuffles hosts of one preference. */
   readonly random: Random;
   /** Our own names, lower case. */
   readonly selfNames: ReadonlySet<string>;
@@ -35,6 +38,7 @@ export interface RouteOptions {
   /** Go to loopback, private and link-local addresses even where the DNS alone says so: for closed networks and
    * tests. Smart hosts may always have them. */
   readonly allowPrivate: boolean;
+  /** How many hosts and addresses are considered. */
   readonly limits: Pick<MtaLimits, "hostsMax" | "addressesPerHostMax">;
 }
 

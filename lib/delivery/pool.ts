@@ -21,7 +21,9 @@ import { Connection } from "./transport.ts";
 
 /** One transaction's worth of a task. */
 export interface Job {
+  /** What it is part of. */
   readonly task: RelayTask;
+  /** Its share of the task's recipients; at least one. */
   readonly recipients: readonly TaskRecipient[];
   /** It met a connection that had died in the meantime, and has been given another. */
   retried: boolean;
@@ -29,14 +31,21 @@ export interface Job {
 
 /** What all pools share. */
 export interface PoolShared {
+  /** Times idle connections and penalties. */
   readonly clock: Clock;
+  /** Opens connections. */
   readonly dialer: Dialer;
+  /** Names sessions. */
   readonly random: Random;
+  /** Takes the `mta` lines. */
   readonly log: Log;
+  /** What may be asked of servers. */
   readonly limits: MtaLimits;
   /** Our name in EHLO. */
   readonly helo: Domain;
+  /** How hosts are found. */
   readonly routeOptions: RouteOptions;
+  /** What is known of addresses. */
   readonly routes: RouteBook;
   /** True when one more connection may be opened in all. */
   hasRoom(): boolean;
@@ -67,6 +76,7 @@ interface Link {
 
 /** The messages and connections of one relay. */
 export class RelayPool {
+  /** Where its messages go. */
   readonly relay: Relay;
   readonly #shared: PoolShared;
   readonly #queue: Job[] = [];
@@ -79,6 +89,7 @@ export class RelayPool {
   #resolving = false;
   #closing = false;
 
+  /** Opens nothing before the first job. */
   constructor(relay: Relay, shared: PoolShared) {
     this.relay = relay;
     this.#shared = shared;

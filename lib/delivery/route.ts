@@ -6,6 +6,7 @@ import type { Outcome } from "./outcome.ts";
 
 /** One address and port. Times are those of one clock that never goes back. */
 export interface RouteState {
+  /** `192.0.2.1:25`, `[2001:db8::1]:25`. */
   readonly key: string;
   /** Open or opening. */
   connections: number;
@@ -13,6 +14,7 @@ export interface RouteState {
   opening: number;
   /** A connection has become ready, and none has failed since: several may be opened at once. */
   validated: boolean;
+  /** Failures in a row, less one for each penalty that has run out. */
   failures: number;
   /** Not to be used before this; 0 when it may be. */
   disabledUntil: number;
@@ -27,6 +29,7 @@ export class RouteBook {
   readonly #limits: MtaLimits;
   readonly #routes = new Map<string, RouteState>();
 
+  /** Knows nothing yet. */
   constructor(limits: MtaLimits) {
     this.#limits = limits;
   }

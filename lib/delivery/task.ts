@@ -16,12 +16,15 @@ export interface ContentSource {
 
 /** One envelope of a task. */
 export interface TaskRecipient {
+  /** Which envelope; outcomes are reported by it. */
   readonly envelope: EvpId;
   /** To be named in RCPT. */
   readonly dest: ForwardPath;
   /** As it was given to us; for the log. */
   readonly rcpt: ForwardPath;
+  /** NOTIFY, for servers with DSN. */
   readonly notify: DsnRequest["notify"];
+  /** ORCPT, for servers with DSN. */
   readonly originalRecipient: DsnRequest["originalRecipient"];
   /** Ms since the epoch; for the log. */
   readonly createdAt: number;
@@ -29,8 +32,11 @@ export interface TaskRecipient {
 
 /** A message to relay. */
 export interface RelayTask {
+  /** Where it goes next. */
   readonly relay: Relay;
+  /** Which message. */
   readonly message: MsgId;
+  /** To be named in MAIL; the same for all recipients. */
   readonly sender: ReversePath;
   /** At least one. */
   readonly recipients: readonly TaskRecipient[];
@@ -38,8 +44,11 @@ export interface RelayTask {
   readonly size: number;
   /** Does the content have octets above 127? Null when nobody looked. */
   readonly eightBit: boolean | null;
+  /** RET, for servers with DSN. */
   readonly ret: DsnRequest["ret"];
+  /** ENVID, for servers with DSN. */
   readonly envId: DsnRequest["envId"];
+  /** Read once for each transaction; nothing else of it is kept. */
   readonly content: ContentSource;
   /** Called once for each envelope, unless the dispatcher is closed before the task was begun. */
   report(envelope: EvpId, outcome: Outcome): void;

@@ -19,7 +19,9 @@ export interface ConnectionHandler {
 
 /** What a connection needs of the world. */
 export interface ConnectionPorts {
+  /** Times the session's deadlines. */
   readonly clock: Clock;
+  /** Takes the session's lines. */
   readonly log: Log;
   /** How long the stream may take to send what it holds once the session is over, ms. */
   readonly closeGraceMs: number;

@@ -11,7 +11,9 @@ import type { DnsServer, ResolverConfig } from "./resolv_conf.ts";
 export interface ResolverOptions {
   /** `parseResolvConf` makes one. */
   readonly config: ResolverConfig;
+  /** Times what the cache keeps. */
   readonly clock: Pick<Clock, "monotonic">;
+  /** Makes the ids of queries. */
   readonly random: Random;
   /** Names that need no DNS: `parseHosts` makes them. Default none. */
   readonly hosts?: ReadonlyMap<string, readonly string[]>;
@@ -36,6 +38,7 @@ export class StubResolver implements Dns {
   /** Servers that do not know EDNS. */
   readonly #plain = new Set<DnsServer>();
 
+  /** Asks nothing before the first query. */
   constructor(options: ResolverOptions) {
     this.#options = options;
   }

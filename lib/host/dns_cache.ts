@@ -18,10 +18,12 @@ export class DnsCache {
   readonly #entries = new Map<string, Entry>();
   readonly #max: number;
 
+  /** Keeps at most `max` answers. */
   constructor(max: number = dnsCacheMax) {
     this.#max = max;
   }
 
+  /** Answers kept, those that are out of date included. */
   get size(): number {
     return this.#entries.size;
   }

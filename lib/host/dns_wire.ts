@@ -8,6 +8,7 @@ import type { DnsAnswer, DnsRecord, DnsType } from "../port.ts";
 export interface DnsQuestion {
   /** Lower case, no final dot. */
   readonly name: string;
+  /** Of the records wanted. */
   readonly type: DnsType;
 }
 

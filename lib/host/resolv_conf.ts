@@ -6,6 +6,7 @@ import { isIP } from "node:net";
 export interface DnsServer {
   /** IPv4 or IPv6 address, no brackets. */
   readonly ip: string;
+  /** 1 … 65535; UDP and TCP. */
   readonly port: number;
 }
 

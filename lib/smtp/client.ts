@@ -51,6 +51,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   #refusedInRow = 0;
   #fruitlessInRow = 0;
 
+  /** A session of a connection that is about to be made. */
   constructor(config: ClientConfig) {
     this.#config = config;
   }

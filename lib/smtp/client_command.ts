@@ -21,14 +21,17 @@ export const noExtensions: PeerExtensions = { pipelining: false, eightBitMime: f
 
 /** One recipient of a transaction. */
 export interface ClientRecipient {
+  /** To be named in RCPT. */
   readonly path: ForwardPath;
   /** Sent to servers with DSN. */
   readonly notify: DsnParameters["notify"];
+  /** Sent to servers with DSN, as ORCPT. */
   readonly originalRecipient: DsnParameters["originalRecipient"];
 }
 
 /** A message to hand over. */
 export interface ClientMessage {
+  /** To be named in MAIL. */
   readonly sender: ReversePath;
   /** At least one. */
   readonly recipients: readonly ClientRecipient[];
@@ -36,7 +39,9 @@ export interface ClientMessage {
   readonly size: number;
   /** Does the content have octets above 127? Null when nobody looked. */
   readonly eightBit: boolean | null;
+  /** Sent to servers with DSN. */
   readonly ret: DsnParameters["ret"];
+  /** Sent to servers with DSN, as ENVID. */
   readonly envId: DsnParameters["envId"];
 }
 

@@ -23,15 +23,23 @@ export type ClientStage =
 
 /** How long the server may take, ms, and how much it may refuse. */
 export interface ClientLimits {
+  /** For the greeting. */
   readonly greetingMs: number;
+  /** For the answer to EHLO, HELO or LHLO. */
   readonly helloMs: number;
+  /** For the answer to MAIL. */
   readonly mailMs: number;
+  /** For the answer to each RCPT. */
   readonly rcptMs: number;
+  /** For the answer to DATA. */
   readonly dataMs: number;
   /** For each piece of content to be taken. */
   readonly blockMs: number;
+  /** For the answer to the end of the content. */
   readonly dotMs: number;
+  /** For the answer to RSET. */
   readonly resetMs: number;
+  /** For the answer to QUIT. */
   readonly quitMs: number;
   /** Messages of a session; then QUIT. */
   readonly messagesMax: number;
@@ -66,7 +74,9 @@ export interface ClientConfig {
   readonly session: string;
   /** Our name in EHLO. */
   readonly helo: Domain;
+  /** LMTP has no HELO, and answers the content once for each recipient. */
   readonly protocol: "smtp" | "lmtp";
+  /** How patient the session is. */
   readonly limits: ClientLimits;
 }
 

@@ -7,7 +7,9 @@ import type { ClientEffect, ClientVerdict } from "./client_face.ts";
 
 /** The message in hand. Every recipient gets exactly one verdict. */
 export class ClientTransaction {
+  /** What is to be sent, and to whom. */
   readonly message: ClientMessage;
+  /** Makes its content fit for the wire. */
   readonly stuffer = new DotStuffer();
   /** Recipients that the server has taken. */
   readonly accepted: number[] = [];
@@ -25,6 +27,7 @@ export class ClientTransaction {
   #offered: number[] = [];
   #sent = 0;
 
+  /** Nobody is settled yet. */
   constructor(message: ClientMessage) {
     this.message = message;
     this.#open = new Set(message.recipients.keys());
@@ -35,6 +38,7 @@ export class ClientTransaction {
     return this.#open.size === 0;
   }
 
+  /** True until the recipient has its verdict. */
   isOpen(index: number): boolean {
     return this.#open.has(index);
   }
