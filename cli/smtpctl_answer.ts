@@ -263,7 +263,13 @@ function countView(target: ControlTarget, verb: string, printer: Printer, option
     async done(count) {
       const text = `${count} envelope${count > 1 ? "s" : ""} ${verb}`;
       await printer.write(options.json ? jsonText({ [verb]: count }) : `${text}\n`);
-      return count === 0 && target.kind !== "all" ? 1 : 0;
+      if (count > 0 || target.kind === "all") return 0;
+      if (verb === "scheduled") {
+        printer.complain(
+          `${options.name}: what is paused has to be resumed first, what is in flight is being tried now`,
+        );
+      }
+      return 1;
     },
   };
 }

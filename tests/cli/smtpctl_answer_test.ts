@@ -130,6 +130,7 @@ Deno.test("commands on envelopes say how many, and fail when a named one was not
   ) {
     const result = await print({ kind, target }, [], { count });
     deepEqual([result.printer.text, result.status], [want, status]);
+    equal(result.printer.errors !== "", kind === "schedule" && status === 1, "a reason, where there may be one");
   }
   deepEqual(await jsonOf({ kind: "remove", target: all }, [], 2), { removed: 2 });
 });
