@@ -5,7 +5,9 @@ import { diskFault } from "./disk.ts";
 
 /** Whose a file is, and who may do what with it. */
 export interface Owner {
+  /** User id. */
   readonly uid: number;
+  /** Group id. */
   readonly gid: number;
   /** Permission bits, 0o777 at most. */
   readonly mode: number;
@@ -19,6 +21,7 @@ export interface SourceFile {
   readonly size: number | null;
   /** Reads into `into` from its start; null at the end. Faults: `io`. */
   read(into: Uint8Array): Promise<number | null>;
+  /** Gives the lock back. */
   close(): void;
 }
 

@@ -9,9 +9,10 @@ import type { Disk, DiskFile, DiskStat } from "../port.ts";
 export const cdbHeadSize = 2048;
 /** Largest file: positions have 32 bits. */
 export const cdbSizeMax = 0xffffffff;
-/** Longest key and value that are read or written, octets. */
-export const cdbKeyMax = 64 * 1024;
-export const cdbValueMax = 16 * 1024 * 1024;
+/** Longest key that is read or written, octets. */
+export const cdbKeyMax: number = 64 * 1024;
+/** Longest value that is read or written, octets. */
+export const cdbValueMax: number = 16 * 1024 * 1024;
 
 const blockSize = 4096;
 const blockCount = 64;
@@ -24,15 +25,18 @@ export function cdbHash(bytes: Uint8Array, start: number, end: number): number {
   return hash >>> 0;
 }
 
-/** One record of a file. Both are the receiver's to keep. */
+/** One record of a file. */
 export interface CdbRecord {
+  /** The receiver's to keep. */
   readonly key: Uint8Array;
+  /** The receiver's to keep. */
   readonly value: Uint8Array;
 }
 
 /** An open cdb. It stays readable when the name is given to another file. A file that is cut short or makes no sense
  * throws a Fault `malformed`; it cannot make a look-up run longer than the file is. */
 export class CdbFile {
+  /** As it was opened. */
   readonly path: string;
   /** What the file was when it was opened. */
   readonly stat: DiskStat;
@@ -100,6 +104,7 @@ export class CdbFile {
     }
   }
 
+  /** The file cannot be read any more. */
   close(): void {
     this.#file.close();
   }

@@ -11,7 +11,9 @@ import { FileWatch } from "./watch.ts";
 /** A table looked up on disk. A file that was replaced is opened within a second; when that fails the old one stays
  * in use, and `report` is told. Keys are stored in lower case by makemap; files of other makers must do the same. */
 export class CdbTable implements Table {
+  /** Its entries are whatever the file has when they are asked for. */
   readonly shape = "dynamic";
+  /** As the configuration calls it. */
   readonly name: string;
   readonly #disk: Disk;
   readonly #path: string;
@@ -67,6 +69,7 @@ export class CdbTable implements Table {
     this.#watch.seen(content.file.stat);
   }
 
+  /** Closes the file. */
   close(): void {
     this.#content.file.close();
   }

@@ -22,6 +22,7 @@ export interface MapPlan {
   readonly mode: number;
   /** `map`: key and value. `list`: keys alone, each with the value `<set>`. */
   readonly shape: "map" | "list";
+  /** Judges each value of a map. */
   readonly check: ValueCheck;
   /** Most problems that are described; the others are counted. */
   readonly problemsMax: number;

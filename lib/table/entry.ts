@@ -21,13 +21,16 @@ const hash = 0x23;
 export class EntryScanner {
   /** The bytes that the offsets below are in. */
   bytes: Uint8Array = new Uint8Array(0);
-  keyStart = 0;
-  keyEnd = 0;
-  /** -1 in a list. */
-  valueStart = -1;
-  valueEnd = -1;
+  /** Where the key begins. */
+  keyStart: number = 0;
+  /** Behind the last octet of the key. */
+  keyEnd: number = 0;
+  /** Where the value begins; -1 in a list. */
+  valueStart: number = -1;
+  /** Behind the last octet of the value. */
+  valueEnd: number = -1;
   /** Line of the last step, from 1, counted over all that was fed. */
-  line = 0;
+  line: number = 0;
   /** Null while no entry has decided. */
   shape: "list" | "map" | null;
   #at = 0;
@@ -109,7 +112,9 @@ export class EntryScanner {
 
 /** Entries of a table file, and what they make of it. */
 export interface TableText {
+  /** What the first entry, or the mark, decided. */
   readonly shape: "list" | "map";
+  /** In the order of lines. */
   readonly entries: readonly StaticEntry[];
 }
 

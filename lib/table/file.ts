@@ -25,10 +25,12 @@ export class FileTable implements Table {
     return new FileTable(disk, path, delimiter, await readContent(disk, name, path, delimiter));
   }
 
+  /** As the configuration calls it. */
   get name(): string {
     return this.#content.name;
   }
 
+  /** Decided by the content. */
   get shape(): TableShape {
     return this.#content.shape;
   }
@@ -59,6 +61,7 @@ export class FileTable implements Table {
     this.#content = content;
   }
 
+  /** There is nothing to close. */
   close(): void {}
 }
 

@@ -17,9 +17,11 @@ export interface KeyStore {
   keys(): Iterable<string>;
 }
 
-/** An entry found. Value is null in a list. */
+/** An entry found. */
 export interface Found {
+  /** As the store has it. */
   readonly key: string;
+  /** Null in a list. */
   readonly value: string | null;
 }
 

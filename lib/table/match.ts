@@ -24,9 +24,11 @@ export function domainMatches(name: string, pattern: string): boolean {
   return at === host.length && i === want.length;
 }
 
-/** An address as table entries have it: either part may be empty. */
+/** An address as table entries have it. */
 export interface MailaddrParts {
+  /** Empty for every user. */
   readonly user: string;
+  /** Empty for every domain. */
   readonly domain: string;
 }
 

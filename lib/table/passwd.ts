@@ -10,7 +10,9 @@ import { type FileStamp, FileWatch } from "./watch.ts";
 /** Looks users up in a passwd file; a changed file is read anew within a second. When that fails the old content
  * stays, and `report` is told. Names compare in lower case, so a user with capitals cannot receive mail. */
 export class PasswdTable implements Table {
+  /** Its entries are whatever the file has when they are asked for. */
   readonly shape = "dynamic";
+  /** As the configuration calls it. */
   readonly name: string;
   readonly #disk: Disk;
   readonly #path: string;
@@ -72,6 +74,7 @@ export class PasswdTable implements Table {
     this.#watch.seen(stamp);
   }
 
+  /** There is nothing to close. */
   close(): void {}
 
   async #refresh(): Promise<void> {

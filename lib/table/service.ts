@@ -51,7 +51,9 @@ export function lowerAscii(text: string): string {
 
 /** A value of service `userinfo`. */
 export interface Userinfo {
+  /** 0 … 2^32-2. */
   readonly uid: number;
+  /** 0 … 2^32-2. */
   readonly gid: number;
   /** Absolute path. */
   readonly home: string;
@@ -83,7 +85,9 @@ export function parseId(text: string): number | null {
 
 /** A value of service `credentials`. */
 export interface Credentials {
+  /** Not empty. */
   readonly user: string;
+  /** Not empty. */
   readonly password: string;
 }
 

@@ -10,7 +10,9 @@ export type StaticEntry = readonly [key: string, value: string | null];
 /** A table of fixed entries. Keys compare in lower case, values keep theirs; of two equal keys the later counts.
  * A regex keeps its case, because `\S` is not `\s`. */
 export class StaticTable implements Table {
+  /** As the configuration calls it. */
   readonly name: string;
+  /** Does it have values? */
   readonly shape: TableShape;
   readonly #keys: readonly string[];
   readonly #index: KeyIndex;
@@ -48,6 +50,7 @@ export class StaticTable implements Table {
     return Promise.resolve();
   }
 
+  /** There is nothing to close. */
   close(): void {}
 
   #answer<T>(service: Service, key: string, read: (found: Found | null) => T): Promise<T> {

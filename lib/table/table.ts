@@ -20,7 +20,9 @@ export type TableShape = "list" | "map" | "dynamic";
 
 /** A named set of entries. Every method may reject with a `Fault` when the backend fails: that is never "not found". */
 export interface Table {
+  /** As the configuration calls it. */
   readonly name: string;
+  /** What its entries are; a file may decide it anew when it is read again and was empty. */
   readonly shape: TableShape;
   /** Does an entry match `key` under the service's matching rules? */
   check(service: Service, key: string): Promise<boolean>;
@@ -30,6 +32,7 @@ export interface Table {
   fetch(service: Service): Promise<string | null>;
   /** Reads the entries anew. On failure the old content stays and the call rejects. */
   update(): Promise<void>;
+  /** Ends the use of it. */
   close(): void;
 }
 
