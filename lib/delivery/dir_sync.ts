@@ -13,6 +13,7 @@ export class DirSync {
   readonly #disk: Pick<Disk, "syncDir">;
   readonly #rounds = new Map<string, Rounds>();
 
+  /** Syncs directories of `disk`. */
   constructor(disk: Pick<Disk, "syncDir">) {
     this.#disk = disk;
   }

@@ -33,7 +33,9 @@ export interface MaildirSink {
 
 /** Why a message could not be stored, in the words of the agent's answer. */
 export interface NotStored {
+  /** What kind of failure it was. */
   readonly cause: StoreFailure;
+  /** One line for the log. */
   readonly text: string;
 }
 
@@ -66,9 +68,13 @@ export class MaildirWriter {
 
 /** What the writer works with. */
 export interface MaildirWorld {
+  /** Where Maildirs are. */
   readonly disk: Disk;
+  /** Gives file names their time. */
   readonly clock: Clock;
+  /** Makes file names differ. */
   readonly random: Random;
+  /** Our name, as part of file names. */
   readonly hostname: string;
 }
 

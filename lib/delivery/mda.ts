@@ -10,8 +10,11 @@ import { misconfigured, type Outcome } from "./outcome.ts";
 
 /** The recipient's entry in the userbase. */
 export interface MailUser {
+  /** Key of the entry. */
   readonly name: string;
+  /** User id. */
   readonly uid: number;
+  /** Primary group id. */
   readonly gid: number;
   /** Absolute path. */
   readonly home: string;
@@ -78,7 +81,9 @@ export function deliveryFields(envelope: Pick<Envelope, "sender" | "rcpt">): str
 
 /** How many deliveries run at once. */
 export interface MdaLimitValues {
+  /** Of all users together. */
   readonly sessions: number;
+  /** Of one user. */
   readonly perUser: number;
 }
 
@@ -91,6 +96,7 @@ export class MdaLimits {
   readonly #users = new Map<string, number>();
   #running = 0;
 
+  /** Begins with none that run. */
   constructor(limits: MdaLimitValues = mdaLimits) {
     this.#limits = limits;
   }

@@ -7,6 +7,7 @@ import type { Mailbox, ReversePath } from "../mail/address.ts";
 
 /** What the tokens stand for. */
 export interface FormatValues {
+  /** Null is the null path: all its tokens come out empty. */
   readonly sender: ReversePath;
   /** The recipient as given with RCPT TO. */
   readonly rcpt: Mailbox;
@@ -25,9 +26,11 @@ export type FormatResult =
   | { readonly kind: "ok"; readonly text: string }
   | { readonly kind: "error"; readonly message: string };
 
-/** A run of the result. `literal` tells the template's own words from what a token came to. */
+/** A run of the result. */
 export interface FormatPiece {
+  /** The template's own words, not what a token came to. */
   readonly literal: boolean;
+  /** May be empty. */
   readonly text: string;
 }
 
