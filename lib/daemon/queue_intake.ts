@@ -8,7 +8,7 @@ import type { Log } from "../event_log.ts";
 import { replies } from "../smtp/reply.ts";
 import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
-import { evpIdOf, type MsgId, msgIdOf } from "../spool/id.ts";
+import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
 import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
 
@@ -55,10 +55,12 @@ export class Intake {
   readonly #dealt = new Map<MsgId, string>();
   readonly #hands = new Map<string, number>();
   readonly #incoming = new Map<MsgId, Incoming>();
+  readonly #dealer: MsgIdDealer;
   readonly #stats = new Map<string, Readonly<Record<string, number>>>();
 
   constructor(ports: IntakePorts) {
     this.#ports = ports;
+    this.#dealer = new MsgIdDealer(ports.random);
   }
 
   get messages(): number {
@@ -98,7 +100,7 @@ export class Intake {
   /** An id for a message of the queue's own. */
   async newId(): Promise<MsgId> {
     for (;;) {
-      const id = msgIdOf(this.#ports.random.u32() || 1);
+      const id = this.#dealer.next();
       if (!this.#dealt.has(id) && !this.#incoming.has(id) && !(await this.#ports.store.has(id))) return id;
     }
   }

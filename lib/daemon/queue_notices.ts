@@ -53,8 +53,7 @@ export class Notices {
 
   /** These notices, of one message, are due. */
   begin(notices: readonly Envelope[]): void {
-    const { plans, dropped, log } = planBounces(notices);
-    for (const event of log) this.#ports.log(event);
+    const { plans, dropped } = planBounces(notices);
     for (const envelope of dropped) this.#end(envelope, "failed", "there is nobody to tell");
     for (const plan of plans) void this.#ask(plan);
   }
@@ -93,7 +92,10 @@ export class Notices {
   async #compose({ plan, id }: Waiting, drafts: readonly EnvelopeDraft[]): Promise<void> {
     const { store, clock, group, schedule } = this.#ports;
     const original = await store.message(plan.original);
-    if (original === null) return;
+    if (original === null || drafts.length === 0) {
+      for (const notice of plan.notices) this.#end(notice, "failed", "the message or its way back is gone");
+      return;
+    }
     const content: Uint8Array[] = [];
     for (let seq = 0; seq < piecesWanted(plan, original); seq++) {
       content.push((await store.chunk(plan.original, seq)) ?? new Uint8Array(0));

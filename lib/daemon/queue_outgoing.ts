@@ -156,6 +156,7 @@ export class Outgoing {
 
   async #giveOut(): Promise<void> {
     const { schedule, clock } = this.#ports;
+    // Reports wait with the rest: delivery is back in a moment.
     const delivery = this.#delivery;
     if (delivery === null) return;
     for (;;) {

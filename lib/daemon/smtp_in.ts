@@ -175,7 +175,8 @@ export class SmtpIn {
   #fromQueue(message: QueueToSmtpIn): void {
     switch (message.kind) {
       case "dealt": {
-        this.#ids.push(...message.messages);
+        // Taken from the end, lowest first.
+        this.#ids = [...message.messages.toReversed(), ...this.#ids];
         for (const connection of this.#wantIds.splice(0)) this.#dealTo(connection);
         return;
       }

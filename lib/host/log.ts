@@ -5,7 +5,10 @@ import type { LogPriority, LogSink } from "../port.ts";
 
 const ranks: Record<LogPriority, number> = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
 
-/** Lines to standard error, gathered for up to a millisecond so that a busy daemon does not write each by itself.
+/** How long lines are gathered, ms: a write for each line costs a busy smtp-in an eighth of its time. */
+const gatherMs = 20;
+
+/** Lines to standard error, gathered for a moment; urgent ones (warnings and above) are written at once.
  * Lines less urgent than `least` are dropped. */
 export function stderrSink(least: LogPriority): LogSink {
   let waiting = "";
@@ -17,7 +20,7 @@ export function stderrSink(least: LogPriority): LogSink {
   return {
     write(priority, line) {
       if (ranks[priority] > ranks[least]) return;
-      if (waiting === "") setTimeout(flush, 1);
+      if (waiting === "") setTimeout(flush, gatherMs);
       waiting += `${line}\n`;
       if (waiting.length > 65_536 || ranks[priority] <= 4) flush();
     },
