@@ -1,7 +1,14 @@
 /** The privilege table for people: `smtpd -n -v`. */
 
 import { agentDirectory } from "../lib/daemon/agent_directory.ts";
-import { agentGrant, denoFlags, type Grant, type Premises, standingGrants } from "../lib/daemon/privilege.ts";
+import {
+  agentGrant,
+  type Denied,
+  denoFlags,
+  type Grant,
+  type Premises,
+  standingGrants,
+} from "../lib/daemon/privilege.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 
 /** What each role may do under this configuration. Agents are shown for a user named USER. */
@@ -47,8 +54,14 @@ function network(grant: Grant): string {
     case "none":
       return "nothing";
     case "out":
-      return `connect to any address but ${words(grant.net.deny)}`;
+      return grant.net.deny.length === 0
+        ? "connect to any address"
+        : ["connect to any address but", ...grant.net.deny.map(denied)].join("\n             ");
     case "paths":
       return `connect to ${words(grant.net.paths)}`;
   }
+}
+
+function denied({ range, except }: Denied): string {
+  return except.length === 0 ? range : `${range}, except ${except.join(" ")}`;
 }

@@ -5,7 +5,7 @@
 import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
-import { excludeFromRange } from "./range.ts";
+import { excludeFromRange, isInRange } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
@@ -31,6 +31,14 @@ export interface Premises {
   readonly resolvers: readonly string[];
 }
 
+/** Addresses that a role must not connect to: `range` (`address/bits`), less the single addresses in `except`. */
+export interface Denied {
+  /** The whole range. */
+  readonly range: string;
+  /** What may be reached all the same, as `formatIp` writes it; all inside the range. */
+  readonly except: readonly string[];
+}
+
 /** One row: what a role holds. Everything that is not listed is refused. */
 export interface Grant {
   readonly role: Role;
@@ -41,7 +49,7 @@ export interface Grant {
   /** `out` may open connections to any address outside `deny`; `paths` names unix sockets. */
   readonly net:
     | { readonly kind: "none" }
-    | { readonly kind: "out"; readonly deny: readonly string[] }
+    | { readonly kind: "out"; readonly deny: readonly Denied[] }
     | { readonly kind: "paths"; readonly paths: readonly string[] };
   readonly run: readonly string[];
   /** Facts of the system that may be asked for. */
@@ -124,7 +132,7 @@ function tableFiles(policy: Policy): readonly string[] {
 }
 
 /** The closed ranges, less what a relay or a resolver of this configuration needs. */
-function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly string[] {
+function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly Denied[] {
   const named = relayHosts(policy);
   const literal = new Set<string>(resolvers);
   let byName = false;
@@ -136,9 +144,20 @@ function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly st
       literal.add("::1");
     } else byName = true;
   }
-  let ranges = closedRanges.filter((range) => !(byName && insideRanges.has(range)));
-  for (const ip of literal) ranges = ranges.flatMap((range) => excludeFromRange(range, ip));
-  return ranges;
+  return closedRanges.filter((range) => !(byName && insideRanges.has(range))).map((range) => ({
+    range,
+    except: [...literal].filter((ip) => isInRange(range, ip)).sort(),
+  }));
+}
+
+/** The ranges that hold what is denied and nothing else, for Deno knows no exceptions. */
+function splitRanges(deny: readonly Denied[]): readonly string[] {
+  return deny.flatMap(({ range, except }) =>
+    except.reduce<readonly string[]>(
+      (ranges, ip) => ranges.flatMap((one) => excludeFromRange(one, ip)),
+      [range],
+    )
+  );
 }
 
 /** Hosts of all relay URLs that stand in the configuration itself. A `host` table in a file may name any host. */
@@ -168,7 +187,8 @@ export function denoFlags(grant: Grant): readonly string[] {
   if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);
   if (grant.net.kind === "out") {
     flags.push("--allow-net");
-    if (grant.net.deny.length > 0) flags.push(`--deny-net=${grant.net.deny.map(denyText).join(",")}`);
+    const deny = splitRanges(grant.net.deny);
+    if (deny.length > 0) flags.push(`--deny-net=${deny.map(denyText).join(",")}`);
   }
   if (grant.net.kind === "paths") flags.push(`--allow-net=${list(grant.net.paths.map((path) => `unix:${path}`))}`);
   if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
@@ -213,7 +233,9 @@ export function checkGrant(grant: Grant, holds: (query: RightQuery) => boolean):
   want(false, { name: "run", command: "/bin/sh" });
   if (grant.net.kind === "out") {
     want(true, { name: "net", host: "192.0.2.1:25" });
-    for (const range of grant.net.deny) want(false, { name: "net", host: `${bracket(range.split("/")[0] ?? "")}:25` });
+    for (const range of splitRanges(grant.net.deny)) {
+      want(false, { name: "net", host: `${bracket(range.split("/")[0] ?? "")}:25` });
+    }
   } else {
     want(false, { name: "net" });
     want(false, { name: "net", host: "127.0.0.1:25" });

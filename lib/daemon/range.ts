@@ -1,19 +1,15 @@
 /** Arithmetic on address ranges, for the deny lists of the privilege table. */
 
-import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
+import { formatIp, type Ip, netContains, parseIp, parseNet } from "../mail/ip.ts";
 
 /** The ranges that together hold what `range` holds, less `ip`. `range` is `address/bits`; both are valid.
  * A range that does not hold `ip` comes back as it is. At most 128 ranges come back. */
 export function excludeFromRange(range: string, ip: string): readonly string[] {
-  const [base = "", bitsText = ""] = range.split("/");
-  const network = parseIp(base);
   const hole = parseIp(ip);
-  const bits = Number(bitsText);
-  if (network === null || hole === null) return [range];
-  const from = numberOf(network);
+  if (hole === null || !isInRange(range, ip)) return [range];
   const at = numberOf(hole);
-  const width = from.width;
-  if (at.width !== width || at.value >> BigInt(width - bits) !== from.value >> BigInt(width - bits)) return [range];
+  const width = at.width;
+  const bits = Number(range.split("/")[1]);
   const ranges: string[] = [];
   for (let length = bits + 1; length <= width; length++) {
     // The half of each step that does not hold the address stays denied.
@@ -21,6 +17,13 @@ export function excludeFromRange(range: string, ip: string): readonly string[] {
     ranges.push(`${textOf(sibling << BigInt(width - length), width)}/${length}`);
   }
   return ranges;
+}
+
+/** Does `range` (`address/bits`) hold `ip`? Never when one of them is no address, or they are of different versions. */
+export function isInRange(range: string, ip: string): boolean {
+  const net = parseNet(range);
+  const one = parseIp(ip);
+  return net !== null && one !== null && netContains(net, one);
 }
 
 function numberOf(ip: Ip): { readonly value: bigint; readonly width: number } {
