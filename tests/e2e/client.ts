@@ -37,7 +37,10 @@ export class Client {
 
   async write(text: string): Promise<void> {
     const bytes = Buffer.from(text, "latin1");
-    for (let sent = 0; sent < bytes.length;) sent += await this.#connection.write(bytes.subarray(sent));
+    for (let sent = 0; sent < bytes.length;) {
+      const writing = this.#connection.write(bytes.subarray(sent));
+      sent += await within("the server takes what is sent", writing, 20_000, () => this.close());
+    }
   }
 
   /** Reads one answer. Throws when the connection ends first. */
@@ -64,12 +67,12 @@ export class Client {
     return await (code === undefined ? this.answer() : this.expect(code));
   }
 
-  /** Sends one message, whose `body` has CRLF line ends. Throws when any step is refused. */
+  /** Sends one message, whose `body` has CRLF line ends, the last one too. Throws when any step is refused. */
   async send(from: string, to: readonly string[], body: string): Promise<void> {
     await this.command(`MAIL FROM:<${from}>`, 250);
     for (const one of to) await this.command(`RCPT TO:<${one}>`, 250);
     await this.command("DATA", 354);
-    await this.write(body.replace(/^\./gm, "..") + "\r\n.\r\n");
+    await this.write(body.replace(/^\./gm, "..") + ".\r\n");
     await this.expect(250);
   }
 

@@ -62,9 +62,13 @@ export class Daemon {
     return processTree(this.pid);
   }
 
-  /** The processes of one role. Its name is the last word of the command line; several of a kind are numbered. */
+  /** The processes of one role. The last word of the command line is its name, with a number (`smtp-in#2`) or whom
+   * it works for (`agent-/home/bob`) where there are several. */
   role(name: string): ProcessFact[] {
-    return this.processes().filter(({ argv }) => argv.at(-1)?.split("#")[0] === name);
+    const isOf = (word: string) => word === name || [`${name}#`, `${name}-/`].some((start) => word.startsWith(start));
+    return this.processes().filter(({ argv }) =>
+      argv.some((word) => word.endsWith("role_main.ts")) && isOf(argv.at(-1) ?? "")
+    );
   }
 
   /** Sends SIGTERM and expects what an orderly end looks like: exit 0, nothing left running. */

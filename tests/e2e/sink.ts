@@ -67,7 +67,7 @@ export class Sink {
     await say(this.script("") ?? "220 sink.test ESMTP");
     for await (const line of lines) {
       const verb = line.slice(0, 4).toUpperCase();
-      const answer = this.script(line) ?? usualAnswer(verb);
+      const answer = this.script(line) ?? usualAnswer(verb, to);
       await say(answer);
       if (verb === "QUIT" || answer.startsWith("421")) return;
       if (!/^[23]/.test(answer)) continue;
@@ -82,12 +82,12 @@ export class Sink {
   }
 }
 
-function usualAnswer(verb: string): string {
+function usualAnswer(verb: string, to: readonly string[]): string {
   switch (verb) {
     case "EHLO":
       return "250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 50000000";
     case "DATA":
-      return "354 Go on";
+      return to.length > 0 ? "354 Go on" : "554 5.5.1 No valid recipients";
     case "QUIT":
       return "221 2.0.0 Bye";
     default:

@@ -65,7 +65,7 @@ Deno.test("a second daemon on the same state directory is refused and the first 
     limitMs: 20_000,
   });
   equal(second.code === 0, false);
-  match(second.stderr, /running/);
+  match(second.stderr, /runs already/);
   const client = await Client.open(site.port);
   await client.quit();
   await daemon.stop();
