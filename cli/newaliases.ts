@@ -16,8 +16,7 @@
  * OPTIONS
  *   -f file            The configuration. Default: /etc/mail/smtpd.conf, else /etc/smtpd.conf.
  *   --alias-file file  The text to build from, whatever the configuration says.
- *   --state dir        The state directory of smtpd. Default: the variable SMTPD_STATE, else /var/spool/smtpd for root
- *                      and postern in XDG_STATE_HOME (~/.local/state) for others.
+ *   --state dir        The state directory of smtpd. Default: the variable SMTPD_STATE, else that of smtpctl.
  *   --json             Print the result as one JSON object.
  *   --version          Print the version.
  *   -h, --help         Print this page.
@@ -46,7 +45,7 @@ import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { makeMap, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { defaultConfigPath } from "./smtpd_config.ts";
-import { controlSocketPath } from "./state.ts";
+import { clientState } from "./state.ts";
 
 /** The table that is built, and that smtpd is told of. */
 const tableName = "aliases";
@@ -132,7 +131,7 @@ async function build(source: string, state: string | null, json: boolean): Promi
 /** A daemon that is down, or has no such table, has nothing to read. */
 async function tellDaemon(state: string | null): Promise<Notice> {
   try {
-    const answer = await callControl(controlSocketPath(state), { kind: "updateTable", table: tableName });
+    const answer = await callControl(clientState(state).controlSocket, { kind: "updateTable", table: tableName });
     if (answer.kind === "done" || answer.code === "notFound") return { kind: "updated" };
     return { kind: "failed", message: answer.message };
   } catch (error) {

@@ -30,8 +30,8 @@
  *   -bp          Show the queue, as mailq does.
  *   -bi          Build the alias table, as newaliases does.
  *   -q           Not supported: smtpd runs its queue itself. Exits with 70.
- *   --state dir  The state directory of smtpd. Default: the variable SMTPD_STATE, else /var/spool/smtpd for root and
- *                postern in XDG_STATE_HOME (~/.local/state) for others.
+ *   --state dir  The state directory of smtpd. Default: the variable SMTPD_STATE; else for a user who runs a smtpd
+ *                postern in XDG_STATE_HOME (~/.local/state); else /var/spool/smtpd, the system's, where there is one.
  *   --json       Print the result as one JSON object.
  *   --version, --help
  *   -A -B -b -e -L -o -p with an argument, -m -x -E: taken for compatibility, without effect.
@@ -78,7 +78,7 @@ import {
   type SubmitOptions,
 } from "./sendmail_options.ts";
 import { currentUser, localHost, unknownUser, type User } from "./sendmail_user.ts";
-import { isSystemState, stateDirectory, submitSocketPath } from "./state.ts";
+import { clientState } from "./state.ts";
 
 /** Longest message that is read, octets. What smtpd takes is less, unless it is told otherwise. */
 export const contentLengthMax = 128 * 1024 * 1024;
@@ -147,14 +147,14 @@ interface Draft {
 }
 
 async function submitInput(options: SubmitOptions, command: SendmailCommand): Promise<Result> {
-  const state = stateDirectory(command.state);
+  const { directory: state, isSystem, submitSocket } = clientState(command.state);
   const content = await readInput();
   if (content === null) {
     return { kind: "failed", status: status.refused, message: `the message is over ${contentLengthMax} octets` };
   }
   const draft = { options, content, user: currentUser() };
   const trace = tracer(options.verbose, command.json);
-  const handover = await handOver(draft, submitSocketPath(command.state), trace);
+  const handover = await handOver(draft, submitSocket, trace);
   switch (handover.kind) {
     case "accepted":
       return handover;
@@ -165,7 +165,7 @@ async function submitInput(options: SubmitOptions, command: SendmailCommand): Pr
       return { kind: "failed", status, message, deadLetter: storeDeadLetter(draft.user.home, handover.content) };
     }
     case "down":
-      return keep(draft, { state, isSystem: isSystemState(command.state) }, handover.message);
+      return keep(draft, { state, isSystem }, handover.message);
   }
 }
 
@@ -272,7 +272,7 @@ async function resubmit(file: string, command: SendmailCommand): Promise<Result>
     const { request, state, json } = parseSendmailArguments(stored.args);
     if (request.kind !== "submit" || state !== null || json) return failed("the first line is no submission");
     const draft = { options: request.options, content: stored.content, user: unknownUser };
-    const handover = await handOver(draft, submitSocketPath(command.state), () => {});
+    const handover = await handOver(draft, clientState(command.state).submitSocket, () => {});
     if (handover.kind !== "accepted") return failed(handover.message);
     Deno.removeSync(file);
     return handover;

@@ -72,8 +72,10 @@
  *   NO_COLOR      Use no colours.
  *
  * FILES
- *   /var/spool/smtpd       The state directory of root's smtpd. For others
- *                          $XDG_STATE_HOME/postern or ~/.local/state/postern.
+ *   $XDG_STATE_HOME/postern, ~/.local/state/postern
+ *                          The state directory of a user who runs a smtpd.
+ *   /var/spool/smtpd       The state directory of the system's smtpd, for root
+ *                          and for users who run none.
  *   DIR/smtpd.sock         The control socket in the state directory DIR;
  *                          /var/run/smtpd.sock for root's.
  *   DIR/spool/spool.sqlite The queue that is read when no smtpd is running.

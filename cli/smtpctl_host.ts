@@ -3,7 +3,7 @@
 import { callControl } from "./control_client.ts";
 import type { Printer } from "./smtpctl_answer.ts";
 import type { Daemon } from "./smtpctl_run.ts";
-import { controlSocketPath, environment, stateDirectory } from "./state.ts";
+import { clientState, environment } from "./state.ts";
 import type { Screen } from "./terminal_table.ts";
 
 /** Nobody reads standard output any more, as in `smtpctl show queue | head`. */
@@ -31,11 +31,11 @@ export function hostPrinter(): Printer {
 /** The daemon of a state directory; `flag` is the value of `--state`, null when it was not given.
  * Throws `UsageError` when there is no telling where it is. */
 export function hostDaemon(flag: string | null): Daemon {
-  const state = stateDirectory(flag);
-  const socket = controlSocketPath(flag);
+  const { directory: state, controlSocket: socket, isSystem } = clientState(flag);
   return {
     state,
     socket,
+    start: isSystem ? "smtpd, as root," : `smtpd --state ${state}`,
     call: (request, onItem) => callControl(socket, request, onItem),
     async openSpool() {
       // Seldom needed, and the database costs time to load.

@@ -15,6 +15,8 @@ export interface Daemon {
   /** Where it keeps its state, and where it listens: for messages. */
   readonly state: string;
   readonly socket: string;
+  /** The command that starts one there. */
+  readonly start: string;
   /** Rejects with the Faults of `callControl`. */
   call(request: ControlRequest, onItem: (item: ControlItem) => void | Promise<void>): Promise<ControlEnd>;
   /** Its spool on disk; null when there is none. */
@@ -52,7 +54,7 @@ async function withoutDaemon(
 ): Promise<number> {
   const down = "smtpd doesn't seem to be running";
   const hint = `No smtpd listens at ${daemon.socket}.\n` +
-    `Start one with: smtpd --state ${daemon.state}   or name another's directory with --state DIR or SMTPD_STATE.`;
+    `Start one with: ${daemon.start}   or name another's directory with --state DIR or SMTPD_STATE.`;
   const isReading = request.kind === "showQueue" || request.kind === "showEnvelope" || request.kind === "showMessage";
   if (!isReading) return fail(printer, options, down, hint);
   try {

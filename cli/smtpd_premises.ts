@@ -7,7 +7,7 @@ import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
 import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import { controlSocketPath, stateDirectory, submitSocketPath } from "./state.ts";
+import { daemonState } from "./state.ts";
 
 /** What the command line asks for. */
 export interface SmtpdOptions {
@@ -38,7 +38,7 @@ const socketPathMax = 107 - "/run/p0000000000".length;
 
 /** Finds it all out. Fault `notFound` when an account is missing; a mere check shows the table all the same. */
 export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run" | "check"): Start {
-  const state = stateDirectory(options.state);
+  const { directory: state, controlSocket, submitSocket } = daemonState(options.state);
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
@@ -51,8 +51,8 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
       accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
       resolvers: config.servers.map((server) => server.ip),
     },
-    controlSocket: controlSocketPath(options.state),
-    submitSocket: submitSocketPath(options.state),
+    controlSocket,
+    submitSocket,
     resolver: { ...config, hosts: [...hosts] },
   };
 }

@@ -22,6 +22,7 @@ function daemonOf(
   return {
     state: "/state",
     socket: "/state/smtpd.sock",
+    start: "smtpd --state /state",
     async call(_request, onItem) {
       for (const item of items) await onItem(item);
       if (answer instanceof Fault) throw answer;
