@@ -45,6 +45,7 @@ export class Queue {
   readonly #notices: Notices;
   readonly #control: Control;
   readonly #server: ControlServer;
+  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
 
   constructor(ports: QueuePorts) {
     const { clock, random, policy, store } = ports;
@@ -88,9 +89,11 @@ export class Queue {
 
   /** Takes the channel to lookup. */
   setLookup(channel: Channel<QueueToLookup, LookupToQueue>): void {
+    this.#lookup = channel;
     this.#notices.setLookup(channel);
     this.#control.setLookup(channel);
     channel.onMessage((message) => {
+      if (this.#lookup !== channel) return;
       switch (message.kind) {
         case "offer":
           if (message.asker === "queue") this.#notices.offered(message);
@@ -103,6 +106,8 @@ export class Queue {
       }
     });
     channel.onClose(() => {
+      if (this.#lookup !== channel) return;
+      this.#lookup = null;
       this.#notices.setLookup(null);
       this.#control.setLookup(null);
     });

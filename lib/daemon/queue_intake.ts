@@ -3,8 +3,8 @@
 
 import { Buffer } from "node:buffer";
 import type { Channel, Clock, Random } from "../port.ts";
-import type { Fault } from "../fault.ts";
-import type { Log } from "../event_log.ts";
+import { describeError, Fault } from "../fault.ts";
+import type { Log, LogEvent } from "../event_log.ts";
 import { replies } from "../smtp/reply.ts";
 import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
@@ -17,6 +17,9 @@ export const handSize = 256;
 
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
+
+/** How long to wait when the store cannot say which ids are free, ms. */
+const dealRetryMs = 5_000;
 
 /** What intake works with. */
 export interface IntakePorts {
@@ -31,8 +34,17 @@ export interface IntakePorts {
 
 type SmtpInChannel = Channel<QueueToSmtpIn, SmtpInToQueue>;
 
+/** One life of an smtp-in: ids and messages belong to it, and not to the next one of its name. */
+interface Client {
+  readonly name: string;
+  readonly channel: SmtpInChannel;
+  /** Ids dealt to it and not used. */
+  hand: number;
+  isGone: boolean;
+}
+
 interface Incoming {
-  readonly owner: string;
+  readonly owner: Client;
   drafts: EnvelopeDraft[];
   pieces: Uint8Array[];
   pieceBytes: number;
@@ -51,9 +63,8 @@ interface Incoming {
 /** Messages that are not committed yet, and ids that are dealt. */
 export class Intake {
   readonly #ports: IntakePorts;
-  readonly #channels = new Map<string, SmtpInChannel>();
-  readonly #dealt = new Map<MsgId, string>();
-  readonly #hands = new Map<string, number>();
+  readonly #clients = new Map<string, Client>();
+  readonly #dealt = new Map<MsgId, Client>();
   readonly #incoming = new Map<MsgId, Incoming>();
   readonly #dealer: MsgIdDealer;
   readonly #stats = new Map<string, Readonly<Record<string, number>>>();
@@ -67,25 +78,20 @@ export class Intake {
     return this.#incoming.size;
   }
 
-  /** Takes a channel to an smtp-in and deals it its first hand. */
+  /** Takes a channel to an smtp-in and deals it its first hand. One of the same name takes the place of the last. */
   add(name: string, channel: SmtpInChannel): void {
-    this.#channels.set(name, channel);
-    this.#hands.set(name, 0);
-    channel.onMessage((message, body) => this.#received(name, message, body));
-    channel.onClose(() => {
-      if (this.#channels.get(name) !== channel) return;
-      this.#channels.delete(name);
-      for (const [id, owner] of this.#dealt) if (owner === name) this.#dealt.delete(id);
-      for (const [id, incoming] of this.#incoming) {
-        if (incoming.owner === name && !incoming.isCommitting) this.#forget(id, incoming);
-      }
-    });
-    void this.#deal(name);
+    const former = this.#clients.get(name);
+    if (former !== undefined) this.#leave(former);
+    const client: Client = { name, channel, hand: 0, isGone: false };
+    this.#clients.set(name, client);
+    channel.onMessage((message, body) => client.isGone || this.#received(client, message, body));
+    channel.onClose(() => this.#leave(client));
+    void this.#deal(client);
   }
 
   /** Tells all smtp-in something. */
   tell(message: QueueToSmtpIn): void {
-    for (const channel of this.#channels.values()) channel.send(message);
+    for (const { channel } of this.#clients.values()) channel.send(message);
   }
 
   /** Counters of all smtp-in, added up. */
@@ -108,15 +114,15 @@ export class Intake {
   /** lookup says what a recipient came to. */
   offered(offer: EnvelopesOffer): void {
     const { asker, request, message } = offer;
-    const channel = this.#channels.get(asker);
-    const incoming = this.#incomingOf(asker, message);
-    if (channel === undefined || incoming === null) return;
+    const client = this.#clients.get(asker);
+    const incoming = client === undefined ? null : this.#incomingOf(client, message);
+    if (client === undefined || incoming === null) return;
     if (incoming.drafts.length + offer.drafts.length > envelopesPerMessageMax) {
-      channel.send({ kind: "refused", request, reply: replies.tooManyRecipients });
+      client.channel.send({ kind: "refused", request, reply: replies.tooManyRecipients });
       return;
     }
     for (const draft of offer.drafts) incoming.drafts.push(draft);
-    channel.send({ kind: "held", request });
+    client.channel.send({ kind: "held", request });
   }
 
   /** Dates and names envelopes of a message. */
@@ -143,16 +149,16 @@ export class Intake {
     });
   }
 
-  /** The message that `asker` may speak of under this id; null when the id is not its own. */
-  #incomingOf(asker: string, id: MsgId): Incoming | null {
+  /** The message that `client` may speak of under this id; null when the id is not its own. */
+  #incomingOf(client: Client, id: MsgId): Incoming | null {
     const known = this.#incoming.get(id);
-    if (known !== undefined) return known.owner === asker && !known.isCommitting ? known : null;
-    if (this.#dealt.get(id) !== asker) return null;
+    if (known !== undefined) return known.owner === client && !known.isCommitting ? known : null;
+    if (this.#dealt.get(id) !== client) return null;
     this.#dealt.delete(id);
-    this.#hands.set(asker, (this.#hands.get(asker) ?? 1) - 1);
-    if ((this.#hands.get(asker) ?? 0) < handSize / 2) void this.#deal(asker);
+    client.hand--;
+    if (client.hand < handSize / 2) void this.#deal(client);
     const incoming: Incoming = {
-      owner: asker,
+      owner: client,
       drafts: [],
       pieces: [],
       pieceBytes: 0,
@@ -167,29 +173,49 @@ export class Intake {
     return incoming;
   }
 
-  async #deal(name: string): Promise<void> {
-    const missing = handSize - (this.#hands.get(name) ?? 0);
-    this.#hands.set(name, handSize);
+  async #deal(client: Client): Promise<void> {
+    const missing = handSize - client.hand;
+    client.hand = handSize;
     const messages: MsgId[] = [];
-    for (let i = 0; i < missing; i++) {
-      const id = await this.newId();
-      this.#dealt.set(id, name);
-      messages.push(id);
+    try {
+      while (messages.length < missing) {
+        const id = await this.newId();
+        if (client.isGone) return;
+        this.#dealt.set(id, client);
+        messages.push(id);
+      }
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#trouble("trouble", { reason: describeError(error) });
+      client.hand -= missing - messages.length;
+      this.#ports.clock.after(dealRetryMs, () => client.isGone || void this.#deal(client));
     }
-    this.#channels.get(name)?.send({ kind: "dealt", messages });
+    if (messages.length > 0) client.channel.send({ kind: "dealt", messages });
   }
 
-  #received(name: string, message: SmtpInToQueue, body: Uint8Array | null): void {
-    if (message.kind === "stats") return void this.#stats.set(name, message.stats);
+  /** Forgets what it had, unless it has been committed: its client has no answer, and will send it again. */
+  #leave(client: Client): void {
+    if (client.isGone) return;
+    client.isGone = true;
+    if (this.#clients.get(client.name) === client) this.#clients.delete(client.name);
+    this.#stats.delete(client.name);
+    for (const [id, owner] of this.#dealt) if (owner === client) this.#dealt.delete(id);
+    for (const [id, incoming] of this.#incoming) {
+      if (incoming.owner === client && !incoming.isCommitting) this.#forget(id, incoming);
+    }
+  }
+
+  #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {
+    if (message.kind === "stats") return void this.#stats.set(client.name, message.stats);
     const id = message.message;
-    const incoming = this.#incomingOf(name, id);
+    const incoming = this.#incomingOf(client, id);
     switch (message.kind) {
       case "body":
         if (incoming !== null && body !== null) this.#add(id, incoming, body);
         return;
       case "commit":
         if (incoming !== null && body !== null) this.#add(id, incoming, body);
-        return this.#commit(name, id, incoming, message.size);
+        return this.#commit(client, id, incoming, message.size);
       case "rollback":
         if (incoming !== null) this.#forget(id, incoming);
     }
@@ -220,19 +246,19 @@ export class Intake {
     }
   }
 
-  #commit(name: string, id: MsgId, incoming: Incoming | null, size: number): void {
+  #commit(client: Client, id: MsgId, incoming: Incoming | null, size: number): void {
     if (incoming === null || incoming.drafts.length === 0 || incoming.size !== size) {
       if (incoming !== null) this.#forget(id, incoming);
-      this.#channels.get(name)?.send({ kind: "commitFailed", message: id, cause: "unknown" });
+      client.channel.send({ kind: "commitFailed", message: id, cause: "unknown" });
       return;
     }
     incoming.isCommitting = true;
     // A message is complete only if each of its pieces is.
-    if (incoming.outstanding === 0) this.#store(name, id, incoming, size);
-    else incoming.whenDurable = () => this.#store(name, id, incoming, size);
+    if (incoming.outstanding === 0) this.#store(id, incoming, size);
+    else incoming.whenDurable = () => this.#store(id, incoming, size);
   }
 
-  #store(name: string, id: MsgId, incoming: Incoming, size: number): void {
+  #store(id: MsgId, incoming: Incoming, size: number): void {
     if (incoming.fault !== null) return this.#fail(id, incoming, incoming.fault);
     const now = this.#ports.clock.now();
     const changes: SpoolChange[] = [];
@@ -247,27 +273,25 @@ export class Intake {
     this.#ports.group.submit(changes, (fault) => {
       if (fault !== null) return this.#fail(id, incoming, fault);
       this.#incoming.delete(id);
-      this.#channels.get(name)?.send({ kind: "committed", message: id });
+      incoming.owner.channel.send({ kind: "committed", message: id });
       this.#ports.committed(envelopes, content);
     });
   }
 
   #fail(id: MsgId, incoming: Incoming, fault: Fault): void {
     const cause = fault.kind === "noSpace" ? "noSpace" : "io";
-    this.#ports.log({
-      priority: "err",
-      session: "",
-      from: "queue",
-      what: "commit-failed",
-      fields: { msgid: id, reason: fault.message },
-    });
+    this.#trouble("commit-failed", { msgid: id, reason: fault.message });
     this.#forget(id, incoming);
-    this.#channels.get(incoming.owner)?.send({ kind: "commitFailed", message: id, cause });
+    incoming.owner.channel.send({ kind: "commitFailed", message: id, cause });
   }
 
   #forget(id: MsgId, incoming: Incoming): void {
     this.#incoming.delete(id);
     // What cannot be rolled back now is forgotten at the next start.
     if (incoming.chunks > 0) this.#ports.group.submit([{ kind: "rollback", message: id }], () => {});
+  }
+
+  #trouble(what: string, fields: LogEvent["fields"]): void {
+    this.#ports.log({ priority: "err", session: "", from: "queue", what, fields });
   }
 }

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Channel, Clock, Timer } from "../port.ts";
-import { describeError } from "../fault.ts";
+import { describeError, Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
@@ -25,6 +25,9 @@ const deliveryMax = 2000;
 
 /** How long to wait when the store cannot take an outcome, ms. */
 const storeRetryMs = 5_000;
+
+/** Longest sleep, ms: the wall clock may jump, and timers do not see it. */
+const sleepMaxMs = 60_000;
 
 /** What the back works with. */
 export interface OutgoingPorts {
@@ -60,18 +63,14 @@ export class Outgoing {
 
   /** Takes the channel to delivery. What the last one had is attempted again. */
   setDelivery(channel: DeliveryChannel): void {
+    this.#lost();
     this.#delivery = channel;
     channel.onMessage((message) => {
+      if (this.#delivery !== channel) return;
       if (message.kind === "outcome") this.#ended(message);
       else void this.#sendChunk(channel, message);
     });
-    channel.onClose(() => {
-      if (this.#delivery !== channel) return;
-      this.#delivery = null;
-      this.#inline.clear();
-      this.#inlineTotal = 0;
-      for (const settlement of this.#ports.schedule.flushInFlight(this.#ports.clock.now())) this.settle(settlement);
-    });
+    channel.onClose(() => this.#delivery === channel && this.#lost());
     this.wake();
   }
 
@@ -94,6 +93,15 @@ export class Outgoing {
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
+  }
+
+  /** delivery is gone, or another one takes its place. */
+  #lost(): void {
+    if (this.#delivery === null) return;
+    this.#delivery = null;
+    this.#inline.clear();
+    this.#inlineTotal = 0;
+    for (const settlement of this.#ports.schedule.flushInFlight(this.#ports.clock.now())) this.settle(settlement);
   }
 
   /** Makes a settlement durable, however long that takes: an outcome that is not stored would be acted on twice. */
@@ -157,9 +165,8 @@ export class Outgoing {
   async #giveOut(): Promise<void> {
     const { schedule, clock } = this.#ports;
     // Reports wait with the rest: delivery is back in a moment.
-    const delivery = this.#delivery;
-    if (delivery === null) return;
-    for (;;) {
+    while (this.#delivery !== null && !this.#isStopped) {
+      const delivery = this.#delivery;
       const { batches, settlements } = schedule.take(clock.now(), deliveryMax - schedule.inFlight);
       for (const settlement of settlements) this.settle(settlement);
       if (batches.length === 0) return;
@@ -171,6 +178,9 @@ export class Outgoing {
   }
 
   async #give(delivery: DeliveryChannel, batch: Batch): Promise<void> {
+    // The delivery that it was taken for is gone: by now the batch is among those that wait again.
+    const isGone = () => this.#delivery !== delivery;
+    if (isGone()) return;
     const { message, envelopes } = batch;
     const fresh = this.#fresh.get(message);
     if (fresh !== undefined) {
@@ -179,23 +189,27 @@ export class Outgoing {
     }
     try {
       const stored = await this.#ports.store.message(message);
-      const size = stored?.size ?? 0;
-      if (size > inlineMax || this.#inlineTotal + size > inlineTotalMax) {
-        delivery.send({ kind: "deliver", envelopes, size, inline: false });
-        return;
-      }
-      const content = size === 0 ? new Uint8Array(0) : await this.#whole(message, stored?.chunks ?? 0);
-      this.#sendInline(delivery, envelopes, content);
+      if (stored === null) throw new Fault("io", `Cannot read message ${message}: it is not there`);
+      const { size, chunks } = stored;
+      const inline = size <= inlineMax && this.#inlineTotal + size <= inlineTotalMax;
+      const content = inline ? await this.#whole(message, chunks) : null;
+      if (isGone()) return;
+      if (content !== null) this.#sendInline(delivery, envelopes, content);
+      else delivery.send({ kind: "deliver", envelopes, size, inline: false });
     } catch (error) {
       this.#trouble(error);
+      if (isGone()) return;
       for (const { id } of envelopes) this.#failed(id, describeError(error));
     }
   }
 
+  /** Rejects when a piece is missing: a message cut short is not for anybody's mailbox. */
   async #whole(message: MsgId, chunks: number): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     for (let seq = 0; seq < chunks; seq++) {
-      pieces.push((await this.#ports.store.chunk(message, seq)) ?? new Uint8Array(0));
+      const piece = await this.#ports.store.chunk(message, seq);
+      if (piece === null) throw new Fault("io", `Cannot read message ${message}: piece ${seq} is not there`);
+      pieces.push(piece);
     }
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
@@ -262,7 +276,8 @@ export class Outgoing {
     this.#timer = null;
     const at = this.#ports.schedule.nextWake();
     if (at === null || this.#isStopped) return;
-    this.#timer = this.#ports.clock.after(Math.max(0, at - this.#ports.clock.now()), () => this.wake());
+    const delayMs = Math.min(Math.max(0, at - this.#ports.clock.now()), sleepMaxMs);
+    this.#timer = this.#ports.clock.after(delayMs, () => this.wake());
   }
 
   #trouble(error: unknown): void {
