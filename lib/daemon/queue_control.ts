@@ -163,7 +163,10 @@ export class Control {
   async #wish(target: ControlTarget, make: (envelope: Envelope) => Wish): Promise<ControlAnswer> {
     let count = 0;
     let found = 0;
-    for await (const envelope of this.#envelopes(target)) {
+    for await (const { id } of this.#envelopes(target)) {
+      // Since the page was read an attempt may have ended: what that changed is not to be undone.
+      const envelope = await this.#ports.store.envelope(id);
+      if (envelope === null) continue;
       found++;
       const wish = make(envelope);
       if (wish === "refused") continue;
