@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Listener, Stream } from "../port.ts";
-import { describeError } from "../fault.ts";
+import { describeError, Fault } from "../fault.ts";
 import type { ControlAnswer, ControlItem, ControlRequest } from "./control.ts";
 import { controlLineMax } from "./control.ts";
 import { ControlLines, formatControlAnswer, parseControlHello, parseControlRequest } from "./control_parse.ts";
@@ -55,6 +55,8 @@ class Connection {
   #greeted = false;
   readonly #requests: string[] = [];
   #isBusy = false;
+  /** The last answer closes our side: no more requests are taken. */
+  #isEnding = false;
   #isClosed = false;
   #drained: (() => void)[] = [];
 
@@ -64,7 +66,7 @@ class Connection {
     stream.attach({
       data: (bytes) => this.#receive(bytes),
       drain: () => this.#wake(),
-      end: () => void this.#finish(),
+      end: () => this.#finish(),
       close: () => {
         this.#isClosed = true;
         this.#wake();
@@ -74,11 +76,12 @@ class Connection {
   }
 
   #receive(bytes: Uint8Array): void {
+    if (this.#isEnding) return;
     const lines = this.#lines.push(bytes);
     this.#requests.push(...lines ?? []);
     if (lines === null || this.#requests.length > requestsMax) {
-      this.#answer({ kind: "error", code: "badRequest", message: "The request is too long" });
-      return this.#stream.end();
+      this.#requests.splice(0);
+      return this.#refuse({ kind: "error", code: "badRequest", message: "The request is too long" });
     }
     if (!this.#isBusy) void this.#work();
   }
@@ -87,16 +90,24 @@ class Connection {
     this.#isBusy = true;
     for (let line = this.#requests.shift(); line !== undefined && !this.#isClosed; line = this.#requests.shift()) {
       if (this.#greeted) await this.#request(line);
-      else if (!this.#greet(line)) return this.#stream.end();
+      else this.#greet(line);
     }
     this.#isBusy = false;
+    if (this.#isEnding) this.#stream.end();
   }
 
-  #greet(line: string): boolean {
+  #greet(line: string): void {
     const refusal = parseControlHello(line);
     this.#greeted = refusal === null;
-    if (refusal !== null) this.#answer(refusal);
-    return this.#greeted;
+    if (refusal === null) return;
+    this.#requests.splice(0);
+    this.#refuse(refusal);
+  }
+
+  /** The last answer of this connection. */
+  #refuse(answer: ControlAnswer): void {
+    this.#answer(answer);
+    this.#finish();
   }
 
   async #request(line: string): Promise<void> {
@@ -110,8 +121,10 @@ class Connection {
   }
 
   #emit(item: ControlItem): Promise<void> {
+    // Nobody is left to read the rest of a long list.
+    if (this.#isClosed) return Promise.reject(new Fault("closed", "Cannot answer: the reader is gone"));
     this.#answer({ kind: "item", item });
-    if (this.#isClosed || this.#stream.buffered < answerMark) return Promise.resolve();
+    if (this.#stream.buffered < answerMark) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
@@ -124,8 +137,8 @@ class Connection {
   }
 
   /** The peer asks no more; it still gets the answers to what it asked. */
-  async #finish(): Promise<void> {
-    if (!this.#isBusy) await this.#work();
-    this.#stream.end();
+  #finish(): void {
+    this.#isEnding = true;
+    if (!this.#isBusy) this.#stream.end();
   }
 }
