@@ -29,11 +29,15 @@ export class ContentReader {
     this.#channel = channel;
   }
 
-  /** The content of a message; `inline` is what came with it. */
+  /** The content of a message; `inline` is what came with it. Once the queue is gone it is not to be had either: the
+   * next queue gives the message again, and what has not been begun is not to be done twice. */
   content(message: MsgId, inline: Uint8Array | null): Content {
+    const isClosed = () => this.#isClosed;
     return {
-      inline,
-      read: (seq) => inline !== null ? Promise.resolve(seq === 0 ? inline : null) : this.#ask(message, seq),
+      get inline() {
+        return isClosed() ? null : inline;
+      },
+      read: (seq) => isClosed() ? Promise.reject(gone()) : this.#read(message, seq, inline),
     };
   }
 
@@ -50,18 +54,20 @@ export class ContentReader {
   /** The channel is gone. */
   closed(): void {
     this.#isClosed = true;
-    for (const { reject } of this.#waiting.values()) {
-      reject(new Fault("unavailable", "Cannot read the message: the queue is gone"));
-    }
+    for (const { reject } of this.#waiting.values()) reject(gone());
     this.#waiting.clear();
   }
 
-  #ask(message: MsgId, seq: number): Promise<Uint8Array | null> {
-    if (this.#isClosed) return Promise.reject(new Fault("unavailable", "Cannot read the message: the queue is gone"));
+  #read(message: MsgId, seq: number, inline: Uint8Array | null): Promise<Uint8Array | null> {
+    if (inline !== null) return Promise.resolve(seq === 0 ? inline : null);
     const request = ++this.#requests;
     return new Promise((resolve, reject) => {
       this.#waiting.set(request, { resolve, reject });
       this.#channel.send({ kind: "needChunk", request, message, seq });
     });
   }
+}
+
+function gone(): Fault {
+  return new Fault("unavailable", "Cannot read the message: the queue is gone");
 }

@@ -10,10 +10,9 @@ import { parseRelayUrl, type Relay } from "../delivery/relay.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
-import type { EvpId } from "../spool/id.ts";
 import { AgentPool } from "./agent_pool.ts";
 import { type Content, ContentReader } from "./content.ts";
-import { LocalDelivery, type UserAnswer } from "./delivery_local.ts";
+import { LocalDelivery, type Report, type UserAnswer } from "./delivery_local.ts";
 import type {
   AgentToDelivery,
   DeliveryToAgent,
@@ -43,6 +42,7 @@ export interface DeliveryPorts {
 type QueueChannel = Channel<DeliveryToQueue, QueueToDelivery>;
 type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
+type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
 type Answer = { readonly resolve: (message: LookupToDelivery) => void; readonly reject: (fault: Fault) => void };
 
 /** The role. */
@@ -50,10 +50,8 @@ export class Delivery {
   readonly #ports: DeliveryPorts;
   readonly #agents: AgentPool;
   readonly #local: LocalDelivery;
-  readonly #asked = new Map<number, Answer>();
   #dispatcher: Promise<Dispatcher> | null = null;
-  #queue: QueueChannel | null = null;
-  #lookup: LookupChannel | null = null;
+  #lookup: { readonly channel: LookupChannel; readonly asked: Map<number, Answer> } | null = null;
   #requests = 0;
   #isStopping = false;
   #whenIdle: (() => void) | null = null;
@@ -65,36 +63,42 @@ export class Delivery {
       ...ports,
       agents: this.#agents,
       findUser: (table, user, account) => this.#findUser(table, user, account),
-      report: (envelope, outcome) => this.#report(envelope, outcome),
     });
   }
 
-  /** Takes the channel to queue. What the last one gave is finished, and its outcomes are lost with it: the new
-   * queue role tries those envelopes again. */
+  /** Takes the channel to queue. Of what the last one gave, what has begun is finished and its outcomes are lost, what
+   * waits for its turn is not begun: the new queue role tries those envelopes again. */
   setQueue(channel: QueueChannel): void {
     const reader = new ContentReader(channel);
-    this.#queue = channel;
+    const report: Report = (envelope, outcome) => {
+      channel.send({ kind: "outcome", envelope, outcome, at: this.#ports.clock.now() });
+      // Not before the local delivery that reports has been counted out.
+      if (this.#isStopping) this.#ports.clock.soon(() => this.#whenIdle?.());
+    };
     channel.onMessage((message, body) => {
-      if (message.kind === "chunk") reader.received(message, body);
-      else if (!this.#isStopping) this.#deliver(message, reader, body);
+      if (message.kind === "chunk") return reader.received(message, body);
+      const [first] = message.envelopes;
+      if (this.#isStopping || first === undefined) return;
+      const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
+      if (first.kind === "mda") {
+        for (const envelope of message.envelopes) this.#local.submit(envelope, content, report);
+      } else void this.#relay(first, message, content, report);
     });
-    channel.onClose(() => {
-      reader.closed();
-      if (this.#queue === channel) this.#queue = null;
-    });
+    channel.onClose(() => reader.closed());
   }
 
   /** Takes the channel to lookup. */
   setLookup(channel: LookupChannel): void {
-    this.#lookup = channel;
+    const asked = new Map<number, Answer>();
+    this.#lookup = { channel, asked };
     channel.onMessage((message) => {
-      this.#asked.get(message.request)?.resolve(message);
-      this.#asked.delete(message.request);
+      asked.get(message.request)?.resolve(message);
+      asked.delete(message.request);
     });
     channel.onClose(() => {
-      if (this.#lookup === channel) this.#lookup = null;
-      for (const { reject } of this.#asked.values()) reject(lookupGone());
-      this.#asked.clear();
+      if (this.#lookup?.channel === channel) this.#lookup = null;
+      for (const { reject } of asked.values()) reject(lookupGone());
+      asked.clear();
     });
   }
 
@@ -119,33 +123,22 @@ export class Delivery {
     this.#agents.close();
   }
 
-  #deliver(
-    message: Extract<QueueToDelivery, { kind: "deliver" }>,
-    reader: ContentReader,
-    body: Uint8Array | null,
-  ): void {
-    const [first] = message.envelopes;
-    if (first === undefined) return;
-    const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
-    if (first.kind === "mda") { for (const envelope of message.envelopes) this.#local.submit(envelope, content); }
-    else void this.#relay(first, message.envelopes, message.size, content);
-  }
-
-  async #relay(first: Envelope, envelopes: readonly Envelope[], size: number, content: Content): Promise<void> {
+  async #relay(first: Envelope, { envelopes, size }: Deliver, content: Content, report: Report): Promise<void> {
     try {
       const action = this.#ports.policy.actions[first.action];
       if (action === undefined || action.kind !== "relay") {
-        return this.#reportAll(envelopes, misconfigured(`action "${first.action}" is no relay in the configuration`));
+        const outcome = misconfigured(`action "${first.action}" is no relay in the configuration`);
+        return reportAll(envelopes, outcome, report);
       }
       const dispatcher = await (this.#dispatcher ??= this.#makeDispatcher());
       for (const [domain, group] of Map.groupBy(envelopes, (envelope) => relayGroup(action, envelope))) {
         const relay = await this.#relayFor(action, domain as Domain);
-        if ("kind" in relay && "enhanced" in relay) this.#reportAll(group, relay);
-        else this.#submit(dispatcher, relay, group, size, content);
+        if ("enhanced" in relay) reportAll(group, relay, report);
+        else this.#submit(dispatcher, relay, group, size, content, report);
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      this.#reportAll(envelopes, classifyFault(error, "connect", ""));
+      reportAll(envelopes, classifyFault(error, "connect", ""), report);
     }
   }
 
@@ -155,6 +148,7 @@ export class Delivery {
     envelopes: readonly Envelope[],
     size: number,
     content: Content,
+    report: Report,
   ): void {
     const [first] = envelopes;
     if (first === undefined) return;
@@ -175,7 +169,7 @@ export class Delivery {
       ret: first.dsn.ret,
       envId: first.dsn.envId,
       content,
-      report: (envelope, outcome) => this.#report(envelope, outcome),
+      report,
     });
   }
 
@@ -214,20 +208,14 @@ export class Delivery {
     if (lookup === null) return Promise.reject(lookupGone());
     const request = ++this.#requests;
     return new Promise((resolve, reject) => {
-      this.#asked.set(request, { resolve, reject });
-      lookup.send(question(request));
+      lookup.asked.set(request, { resolve, reject });
+      lookup.channel.send(question(request));
     });
   }
+}
 
-  #reportAll(envelopes: readonly Envelope[], outcome: Outcome): void {
-    for (const { id } of envelopes) this.#report(id, outcome);
-  }
-
-  #report(envelope: EvpId, outcome: Outcome): void {
-    this.#queue?.send({ kind: "outcome", envelope, outcome, at: this.#ports.clock.now() });
-    // Not before the local delivery that reports has been counted out.
-    if (this.#isStopping) this.#ports.clock.soon(() => this.#whenIdle?.());
-  }
+function reportAll(envelopes: readonly Envelope[], outcome: Outcome, report: Report): void {
+  for (const { id } of envelopes) report(id, outcome);
 }
 
 /** Envelopes with the same answer go out together: through one smart host, or to one domain's servers. */

@@ -41,12 +41,15 @@ export interface LocalPorts {
   readonly agents: AgentPool;
   /** Asks lookup. Rejects with a Fault when lookup is gone. */
   readonly findUser: (table: string, user: string, account: string | null) => Promise<UserAnswer>;
-  readonly report: (envelope: EvpId, outcome: Outcome) => void;
 }
+
+/** Tells the queue that gave an envelope what became of it. */
+export type Report = (envelope: EvpId, outcome: Outcome) => void;
 
 interface Job {
   readonly envelope: Envelope;
   readonly content: Content;
+  readonly report: Report;
 }
 
 /** Local deliveries. What is over the limits waits here; the queue bounds how much that can be. */
@@ -65,9 +68,9 @@ export class LocalDelivery {
   }
 
   /** Delivers, or waits for its turn; `report` is called once. */
-  submit(envelope: Envelope, content: Content): void {
+  submit(envelope: Envelope, content: Content, report: Report): void {
     const user = envelope.local?.user ?? "";
-    const job = { envelope, content };
+    const job = { envelope, content, report };
     if (this.#limits.enter(user)) return void this.#run(user, job);
     const queue = this.#waiting.get(user);
     if (queue === undefined) this.#waiting.set(user, [job]);
@@ -77,7 +80,7 @@ export class LocalDelivery {
   /** Gives back what waits, untried. */
   abandon(): void {
     for (const jobs of this.#waiting.values()) {
-      for (const { envelope } of jobs) this.#ports.report(envelope.id, notNow("the daemon is stopping"));
+      for (const { envelope, report } of jobs) report(envelope.id, notNow("the daemon is stopping"));
     }
     this.#waiting.clear();
   }
@@ -87,7 +90,8 @@ export class LocalDelivery {
       if (error instanceof Fault) return notNow(describeError(error));
       throw error;
     });
-    this.#report(user, job.envelope, outcome);
+    this.#log(user, job.envelope, outcome);
+    job.report(job.envelope.id, outcome);
     this.#limits.leave(user);
     this.#next(user);
   }
@@ -170,7 +174,7 @@ export class LocalDelivery {
     return answer;
   }
 
-  #report(user: string, envelope: Envelope, outcome: Outcome): void {
+  #log(user: string, envelope: Envelope, outcome: Outcome): void {
     const results = { delivered: "Ok", relayed: "Ok", delayed: "TempFail", failed: "PermFail" } as const;
     this.#ports.log({
       priority: "info",
@@ -188,7 +192,6 @@ export class LocalDelivery {
         stat: outcome.text,
       },
     });
-    this.#ports.report(envelope.id, outcome);
   }
 }
 
