@@ -10,6 +10,8 @@ type DeliveryChannel = Channel<AgentToDelivery, DeliveryToAgent>;
 export class Agent {
   readonly #writer: MaildirWriter;
   readonly #open = new Map<number, Promise<MaildirSink>>();
+  /** Writes under way, commits among them. */
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(world: MaildirWorld) {
     this.#writer = new MaildirWriter(world);
@@ -21,7 +23,7 @@ export class Agent {
     channel.onClose(() => {
       const left = [...this.#open.values()].map(async (sink) => (await sink).abandon());
       this.#open.clear();
-      void Promise.allSettled(left).then(done);
+      void Promise.allSettled([...left, ...this.#writing]).then(done);
     });
   }
 
@@ -38,7 +40,7 @@ export class Agent {
     if (sink === undefined) return;
     if (message.last) this.#open.delete(request);
     else this.#open.set(request, sink);
-    this.#write(sink, body, message.last).then(
+    const writing = this.#write(sink, body, message.last).then(
       () => {
         if (message.last) channel.send({ kind: "stored", request });
         else channel.send({ kind: "more", request });
@@ -47,7 +49,8 @@ export class Agent {
         this.#open.delete(request);
         channel.send({ kind: "notStored", request, ...storeFailure(error) });
       },
-    );
+    ).finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
   }
 
   async #write(opening: Promise<MaildirSink>, body: Uint8Array | null, last: boolean): Promise<void> {

@@ -31,6 +31,8 @@ export interface AgentHousePorts {
 export class AgentHouse {
   readonly #ports: AgentHousePorts;
   readonly #agents = new Map<string, Pick<RoleProcess, "stop">>();
+  /** Requests that wait for an agent to end: one that delivery has let go takes a moment to do so. */
+  readonly #waiting = new Map<string, AgentRequest>();
   readonly #allowed = new Set<string>();
 
   constructor(ports: AgentHousePorts) {
@@ -58,15 +60,30 @@ export class AgentHouse {
     }
     const directory = agentDirectory(action, { user: request.user, home: request.home });
     if (directory === null) return this.#refuse(request, "the action's path has no fixed directory");
-    if (this.#agents.size >= agentsMax) return this.#refuse(request, "too many agents");
-    if (this.#agents.has(request.key)) return;
+    if (this.#agents.size >= agentsMax || this.#agents.has(request.key)) {
+      if (this.#waiting.size >= agentsMax) return this.#refuse(request, "too many agents");
+      this.#waiting.set(request.key, request);
+      return;
+    }
     const grant = agentGrant(this.#accountOf(request), directory);
-    const agent = this.#ports.start(grant, request.key, () => {}, () => this.#agents.delete(request.key));
-    this.#agents.set(request.key, agent);
+    let isOver = false;
+    const agent = this.#ports.start(grant, request.key, () => {}, () => {
+      isOver = true;
+      this.#ended(request.key);
+    });
+    if (!isOver) this.#agents.set(request.key, agent);
+  }
+
+  #ended(key: string): void {
+    this.#agents.delete(key);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const request of waiting) this.need(request);
   }
 
   /** Ends all agents. */
   async stop(graceMs: number): Promise<void> {
+    this.#waiting.clear();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop(graceMs)));
   }
 

@@ -7,7 +7,7 @@ import { agentsMax } from "./agent_house.ts";
 import type { AgentRequest } from "./supervision.ts";
 
 /** How long an idle agent is kept, ms. */
-export const agentIdleMs = 30_000;
+export const agentIdleMs = 10_000;
 
 /** How long to wait for an agent to come up, ms. */
 export const agentStartMs = 15_000;
@@ -78,6 +78,8 @@ export class AgentPool {
   readonly #clock: Clock;
   readonly #need: (request: AgentRequest) => void;
   readonly #slots = new Map<string, Slot>();
+  /** Those that wait for an agent of others to become idle. */
+  readonly #crowd: (() => void)[] = [];
   #sweeper: Timer | null = null;
 
   /** `need` asks the supervisor for an agent. */
@@ -86,8 +88,12 @@ export class AgentPool {
     this.#need = need;
   }
 
-  /** Runs `work` with the agent that `request` names. Rejects with `unavailable` when none comes up. */
+  /** Runs `work` with the agent that `request` names. Rejects with `unavailable` when none comes up. While as many as
+   * may run are all busy, it waits. */
   async use<T>(request: AgentRequest, work: (agent: AgentLink) => Promise<T>): Promise<T> {
+    while (!this.#slots.has(request.key) && !this.#makeRoom()) {
+      await new Promise<void>((resolve) => this.#crowd.push(resolve));
+    }
     const slot = this.#slots.get(request.key) ?? this.#begin(request);
     slot.users++;
     try {
@@ -96,6 +102,7 @@ export class AgentPool {
       slot.users--;
       slot.usedAt = this.#clock.monotonic();
       this.#sweeper ??= this.#clock.after(agentIdleMs, () => this.#sweep());
+      this.#crowd.shift()?.();
     }
   }
 
@@ -121,7 +128,6 @@ export class AgentPool {
   }
 
   #begin(request: AgentRequest): Slot {
-    if (this.#slots.size >= agentsMax) this.#makeRoom();
     const slot: Slot = { link: null, users: 0, usedAt: this.#clock.monotonic(), waiting: [], timer: null };
     this.#slots.set(request.key, slot);
     slot.timer = this.#clock.after(agentStartMs, () => {
@@ -133,14 +139,16 @@ export class AgentPool {
     return slot;
   }
 
-  /** Lets the agent go that has been idle longest. */
-  #makeRoom(): void {
+  /** Lets the agent go that has been idle longest, when there is no room. False when all are busy. */
+  #makeRoom(): boolean {
+    if (this.#slots.size < agentsMax) return true;
     let oldest: readonly [string, Slot] | null = null;
     for (const entry of this.#slots) {
       if (entry[1].users > 0 || entry[1].link === null) continue;
       if (oldest === null || entry[1].usedAt < oldest[1].usedAt) oldest = entry;
     }
     if (oldest !== null) this.#release(...oldest);
+    return oldest !== null;
   }
 
   #sweep(): void {
