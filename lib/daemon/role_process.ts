@@ -1,6 +1,7 @@
 /** One role's process over its lives: started, watched, and started again when it dies. */
 
 import type { Child, Clock } from "../port.ts";
+import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { FromRole, ToRole } from "./supervision.ts";
 
@@ -66,12 +67,14 @@ export class RoleProcess {
     try {
       child = spawn();
     } catch (error) {
-      this.#ports.failed(error instanceof Error ? error.message : String(error));
-      return;
+      const why = describeError(error);
+      return this.#down(why, why);
     }
     this.#child = child;
     child.onExit(({ code, signal }) => this.#ended(child, signal ?? `code ${code}`));
     child.onMessage((message) => {
+      // Words of the last life come too late: an acknowledgement among them is not for this one's messages.
+      if (this.#child !== child) return;
       // The children are ours and the channel is private; their messages are typed at the sending end.
       const told = message as FromRole;
       if (told.kind === "received") return this.#sendNext();
@@ -123,9 +126,12 @@ export class RoleProcess {
     this.#child = null;
     this.#isReady = false;
     if (this.#stopping !== null) return this.#stopping();
-    if (!this.#ports.restart || !this.#wasReady) {
-      return this.#ports.failed(`${this.name} ended with ${how}${this.#wasReady ? "" : " before it was ready"}`);
-    }
+    this.#down(how, `${this.name} ended with ${how}${this.#wasReady ? "" : " before it was ready"}`);
+  }
+
+  /** It does not run: starts it again later, if that is to be. */
+  #down(how: string, reason: string): void {
+    if (!this.#ports.restart || !this.#wasReady) return this.#ports.failed(reason);
     const { clock, log } = this.#ports;
     if (clock.monotonic() - this.#startedAt > settledMs) this.#delayMs = restartDelayMinMs;
     const delayMs = this.#delayMs;
