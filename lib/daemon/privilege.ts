@@ -179,9 +179,12 @@ function relayHosts(policy: Policy): readonly string[] {
   return hosts;
 }
 
+/** Lets a role give memory back (host/memory.ts). */
+export const heapFlag = "--v8-flags=--expose-gc";
+
 /** Flags of `deno run` for a row, least first. */
 export function denoFlags(grant: Grant): readonly string[] {
-  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env"];
+  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env", heapFlag];
   if (!grant.npm) flags.push("--no-npm");
   if (grant.read.length > 0) flags.push(`--allow-read=${list(grant.read)}`);
   if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);

@@ -6,6 +6,7 @@ import { hostClock, hostRandom } from "../host/clock.ts";
 import { stderrSink } from "../host/log.ts";
 import { listenOnFd, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
+import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
@@ -15,6 +16,9 @@ import { controlListener, type Init, type ToRole } from "./supervision.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
+
+/** When what a start leaves behind is given back, ms. */
+const trimDelayMs = 1000;
 
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
@@ -65,6 +69,7 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
     }
     case "serve":
       running.serve();
+      hostClock.after(trimDelayMs, trimMemory);
       parent?.send({ kind: "serving" });
       return;
     case "stop":
