@@ -21,7 +21,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
   #out: Buffer = Buffer.allocUnsafe(16 * 1024);
   #outLength = 0;
   #flushing = false;
-  #parser = new FrameParser();
+  readonly #parser = new FrameParser<In>();
   #take: ((message: In, body: Uint8Array | null) => void) | null = null;
   #early: { readonly message: In; readonly body: Uint8Array | null }[] = [];
   #drain: (() => void) | null = null;
@@ -115,8 +115,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
   }
 
   #receive(bytes: Uint8Array): void {
-    const ok = this.#parser.push(bytes, (json, body) => {
-      const message: In = JSON.parse(json);
+    const ok = this.#parser.push(bytes, (message, body) => {
       if (this.#take === null) this.#early.push({ message, body });
       else this.#take(message, body);
     });
@@ -131,13 +130,20 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
 }
 
 /** Cuts a byte stream into frames. */
-class FrameParser {
+class FrameParser<In> {
   #parts: Uint8Array[] = [];
   #length = 0;
   #need = 4;
+  #isBroken = false;
 
-  /** Calls `take` for each whole frame. False when the stream breaks the format. */
-  push(bytes: Uint8Array, take: (json: string, body: Uint8Array | null) => void): boolean {
+  /** Calls `take` for each whole frame. False when the stream breaks the format, now or before: a role that sends
+   * garbage is cut off, and does not take the receiver down with it. */
+  push(bytes: Uint8Array, take: (message: In, body: Uint8Array | null) => void): boolean {
+    if (!this.#isBroken) this.#isBroken = !this.#cut(bytes, take);
+    return !this.#isBroken;
+  }
+
+  #cut(bytes: Uint8Array, take: (message: In, body: Uint8Array | null) => void): boolean {
     this.#parts.push(bytes);
     this.#length += bytes.length;
     if (this.#length < this.#need) return true;
@@ -154,7 +160,9 @@ class FrameParser {
       if (jsonLength > length - 4) return false;
       const jsonEnd = at + headLength + jsonLength;
       const end = at + 4 + length;
-      take(all.toString("utf8", at + headLength, jsonEnd), end > jsonEnd ? all.subarray(jsonEnd, end) : null);
+      const message = parseJson(all.toString("utf8", at + headLength, jsonEnd));
+      if (message === undefined) return false;
+      take(message as In, end > jsonEnd ? all.subarray(jsonEnd, end) : null);
       at = end;
       this.#need = 4;
     }
@@ -169,5 +177,15 @@ class FrameParser {
     assert(first !== undefined, "a frame has bytes");
     const whole = this.#parts.length === 1 ? first : Buffer.concat(this.#parts);
     return Buffer.from(whole.buffer, whole.byteOffset, whole.length);
+  }
+}
+
+/** A JSON object; undefined for anything else, since every message is an object. */
+function parseJson(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
