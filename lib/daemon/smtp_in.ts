@@ -9,7 +9,7 @@ import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAsk } from "../smtp/session.ts";
 import type { DsnRequest } from "../spool/envelope.ts";
 import type { MsgId } from "../spool/id.ts";
-import { Connection, type ConnectionPorts } from "./smtp_in_connection.ts";
+import { Connection, type ConnectionPorts, lingerMs } from "./smtp_in_connection.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
@@ -46,26 +46,26 @@ export class SmtpIn {
 
   /** Takes the channel to queue. What waited for the last one is answered as a temporary failure. */
   setQueue(channel: QueueChannel): void {
+    this.#loseQueue();
     this.#queue = channel;
-    this.#ids = [];
-    channel.onMessage((message) => this.#fromQueue(message));
-    channel.onDrain(() => this.#relax());
+    // A queue that holds mail back says so first.
+    this.#paused = false;
+    this.#told = "";
+    channel.onMessage((message) => {
+      if (this.#queue === channel) this.#fromQueue(message);
+    });
+    channel.onDrain(() => {
+      if (this.#queue === channel) this.#relax();
+    });
     channel.onClose(() => {
-      if (this.#queue !== channel) return;
-      this.#queue = null;
-      this.#ids = [];
-      const waiting = [...this.#commits.values()];
-      this.#commits.clear();
-      for (const connection of waiting) connection.answer({ kind: "commit", result: "unknown" });
-      for (const connection of this.#wantIds.splice(0)) connection.answer({ kind: "message", id: null });
-      this.#failRecipients();
-      this.#relax();
+      if (this.#queue === channel) this.#loseQueue();
     });
   }
 
-  /** Takes the channel to lookup. */
+  /** Takes the channel to lookup. What waited for the last one is answered as a temporary failure. */
   setLookup(channel: LookupChannel): void {
     this.#lookup = channel;
+    this.#failRecipients();
     channel.onMessage((message) => this.#settle(message.request, message.reply));
     channel.onClose(() => {
       if (this.#lookup !== channel) return;
@@ -104,12 +104,7 @@ export class SmtpIn {
       : this.#connections.size >= sessionsMax
       ? replies.tooManySessions(listener.hostname)
       : null;
-    if (refusal !== null) {
-      stream.attach({ data: () => {}, drain: () => {}, end: () => stream.destroy(), close: () => {} });
-      stream.write(encodeReply(refusal));
-      stream.end();
-      return;
-    }
+    if (refusal !== null) return this.#refuse(stream, refusal);
     const connection = new Connection(this.#ports, stream, listener, {
       ask: (ask, body) => this.#ask(connection, ask, body),
       body: (message, bytes) => this.#body(connection, message, bytes),
@@ -120,6 +115,14 @@ export class SmtpIn {
     this.#accepted++;
     this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
     connection.start();
+  }
+
+  #refuse(stream: Stream, reply: Reply): void {
+    const timer = this.#ports.clock.after(lingerMs, () => stream.destroy());
+    const close = () => timer.cancel();
+    stream.attach({ data: () => {}, drain: () => {}, end: () => stream.destroy(), close });
+    stream.write(encodeReply(reply));
+    stream.end();
   }
 
   /** Answers at once where it can; other answers come as messages. */
@@ -133,7 +136,6 @@ export class SmtpIn {
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
-        connection.request = request;
         const { sender, rcpt } = ask;
         const message = ask.message as MsgId;
         const dsn: DsnRequest = ask.dsn;
@@ -207,16 +209,29 @@ export class SmtpIn {
     connection.answer({ kind: "commit", result });
   }
 
+  /** Nothing that was asked of this queue will be answered. */
+  #loseQueue(): void {
+    this.#queue = null;
+    this.#ids = [];
+    const waiting = [...this.#commits.values()];
+    this.#commits.clear();
+    for (const connection of waiting) connection.answer({ kind: "commit", result: "unknown" });
+    for (const connection of this.#wantIds.splice(0)) connection.answer({ kind: "message", id: null });
+    this.#failRecipients();
+    this.#relax();
+  }
+
   #failRecipients(): void {
     const waiting = [...this.#recipients.values()];
     this.#recipients.clear();
     for (const connection of waiting) connection.answer({ kind: "recipient", reply: replies.senderUnavailable });
   }
 
+  /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
+   * queue forget the message. */
   #closed(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
-    if (connection.request !== null) this.#recipients.delete(connection.request);
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
@@ -224,9 +239,9 @@ export class SmtpIn {
 
   /** One timer for all sessions: a timer each would cost more than the sessions themselves. */
   #sweep(): void {
-    const at = this.#ports.clock.now();
+    const { clock } = this.#ports;
     this.#tell();
-    for (const connection of [...this.#connections]) connection.tick(at);
+    for (const connection of [...this.#connections]) connection.tick(clock.now(), clock.monotonic());
     this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 

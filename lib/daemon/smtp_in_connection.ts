@@ -6,6 +6,10 @@ import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
 import type { Origin } from "../spool/envelope.ts";
 
+/** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
+ * once would reset the connection under a peer that still sends, and take the reply away from it. */
+export const lingerMs = 2000;
+
 /** What a connection is given. */
 export interface ConnectionPorts {
   readonly clock: Clock;
@@ -31,13 +35,12 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #session: ServerSession;
   readonly #address: string;
-  /** Number of the open question to lookup. */
-  request: number | null = null;
   readonly #events: SessionEvent[] = [];
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
-  #isOver = false;
+  /** When the session was over, in `Clock.monotonic`. */
+  #overAt: number | null = null;
 
   constructor(ports: ConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
     this.#ports = ports;
@@ -63,7 +66,6 @@ export class Connection {
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
       close: () => {
         this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#isOver = true;
         this.#owner.closed();
       },
     });
@@ -86,9 +88,11 @@ export class Connection {
     this.step({ kind: "answer", at: this.#ports.clock.now(), answer });
   }
 
-  tick(at: number): void {
+  /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
+  tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
     if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
@@ -107,7 +111,7 @@ export class Connection {
     if (this.#isStepping) return;
     this.#isStepping = true;
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      if (!this.#isOver) this.#perform(this.#session.step(next));
+      this.#perform(this.#session.step(next));
     }
     this.#isStepping = false;
     this.#flow();
@@ -137,6 +141,7 @@ export class Connection {
           break;
         case "close":
           this.#stream.end();
+          this.#overAt ??= this.#ports.clock.monotonic();
           break;
         case "log":
           this.#ports.log(effect.event);
@@ -145,9 +150,11 @@ export class Connection {
     if (piece !== null) this.#owner.body(piece.message, piece.bytes);
   }
 
-  /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. */
+  /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes
+   * once the session is over is read and dropped. */
   #flow(): void {
-    const pause = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
+    const isBehind = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
+    const pause = isBehind && this.#overAt === null;
     if (pause === this.#isPaused) return;
     this.#isPaused = pause;
     if (pause) this.#stream.pause();
