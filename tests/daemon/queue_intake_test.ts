@@ -1,0 +1,481 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import fc from "fast-check";
+import type { QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
+import { envelopesPerMessageMax, handSize, Intake } from "../../lib/daemon/queue_intake.ts";
+import type { Random } from "../../lib/port.ts";
+import { chunkLengthMax, type Envelope } from "../../lib/spool/envelope.ts";
+import { GroupCommit } from "../../lib/spool/group.ts";
+import { type MsgId, msgIdOfEvp } from "../../lib/spool/id.ts";
+import { MemoryStore } from "../../lib/spool/memory.ts";
+import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { SeededRandom } from "../sim/random.ts";
+import { FakeStore } from "../sim/store.ts";
+import { bytesOf, contentOf, draftTo, envelopesOf, KeptLog, msg, plant } from "./rig.ts";
+
+/** One smtp-in, as far as the queue can tell. */
+class Client {
+  readonly ids: MsgId[] = [];
+  readonly heard: QueueToSmtpIn[] = [];
+  readonly channel: FakeChannel<SmtpInToQueue, QueueToSmtpIn>;
+
+  constructor(rig: Rig, name: string) {
+    const [near, far] = channelPair<SmtpInToQueue, QueueToSmtpIn>(rig.clock);
+    this.channel = near;
+    near.onMessage((message) => {
+      if (message.kind === "dealt") this.ids.push(...message.messages);
+      else this.heard.push(message);
+    });
+    rig.intake.add(name, far);
+  }
+
+  take(): MsgId {
+    const id = this.ids.pop();
+    ok(id, "there are ids in the hand");
+    return id;
+  }
+}
+
+class Rig {
+  readonly clock = new FakeClock();
+  readonly store: FakeStore;
+  readonly kept = new KeptLog();
+  readonly committed: { readonly envelopes: readonly Envelope[]; readonly content: Uint8Array | null }[] = [];
+  readonly intake: Intake;
+  #requests = 0;
+
+  constructor(
+    capacity = Infinity,
+    seed = 1,
+    readonly memory = new MemoryStore(capacity),
+    random: Random = new SeededRandom(seed),
+  ) {
+    this.store = new FakeStore(this.clock, this.memory);
+    this.intake = new Intake({
+      clock: this.clock,
+      random,
+      log: this.kept.log,
+      store: this.store,
+      group: new GroupCommit(this.store, (run) => this.clock.soon(run)),
+      committed: (envelopes, content) => void this.committed.push({ envelopes, content }),
+    });
+  }
+
+  async client(name: string): Promise<Client> {
+    const client = new Client(this, name);
+    await this.clock.settle();
+    return client;
+  }
+
+  offer(asker: string, message: MsgId, ...drafts: ReturnType<typeof draftTo>[]): number {
+    const request = ++this.#requests;
+    this.intake.offered({ kind: "offer", asker, request, message, drafts });
+    return request;
+  }
+}
+
+const hello = bytesOf("Subject: hello\r\n\r\nHello.\r\n");
+
+Deno.test("Intake deals a hand at once, and more when half of it is used", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  equal(client.ids.length, handSize);
+  for (let n = 0; n < handSize / 2; n++) rig.offer("a", client.take(), draftTo("x@b.test"));
+  await rig.clock.settle();
+  equal(client.ids.length, handSize / 2);
+  rig.offer("a", client.take(), draftTo("x@b.test"));
+  await rig.clock.settle();
+  equal(client.ids.length, handSize);
+});
+
+Deno.test("Intake makes body and envelopes durable before it says committed", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  const request = rig.offer("a", id, draftTo("x@b.test"), draftTo("ann@example.org"));
+  await rig.clock.settle();
+  deepEqual(client.heard, [{ kind: "held", request }]);
+  equal(await rig.memory.message(id), null);
+  rig.store.faults = () => {
+    equal(client.heard.length, 1, "nothing is said before the store has it");
+    return null;
+  };
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(client.heard[1], { kind: "committed", message: id });
+  deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
+  const now = rig.clock.now();
+  const envelopes = await envelopesOf(rig.memory);
+  deepEqual(envelopes.map(({ dest, kind }) => `${kind} ${dest.localPart}@${dest.domain}`).sort(), [
+    "mda ann@example.org",
+    "mta x@b.test",
+  ]);
+  for (const envelope of envelopes) {
+    equal(envelope.createdAt, now);
+    equal(envelope.nextAt, now);
+    equal(envelope.expiresAt, now + 4 * 86_400_000);
+    equal(envelope.attempts, 0);
+    equal(envelope.last, null);
+  }
+  equal(rig.committed.length, 1);
+  deepEqual(rig.committed[0]?.content, hello.slice());
+  equal(rig.intake.messages, 0);
+});
+
+Deno.test("Intake gathers a body that comes in pieces", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  for (const byte of hello.subarray(0, 6)) client.channel.send({ kind: "body", message: id }, Uint8Array.of(byte));
+  client.channel.send({ kind: "body", message: id }, hello.subarray(6));
+  client.channel.send({ kind: "commit", message: id, size: hello.length });
+  await rig.clock.settle();
+  deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
+});
+
+Deno.test("Intake stores a long body in pieces of 256 KiB while it still comes", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  const body = new SeededRandom(7).bytes(2 * chunkLengthMax + 1000);
+  for (let at = 0; at < body.length; at += 100_000) {
+    client.channel.send({ kind: "body", message: id }, body.subarray(at, at + 100_000));
+  }
+  await rig.clock.settle();
+  const early = rig.store.applied.flat();
+  deepEqual(early.map((change) => change.kind), ["chunk", "chunk"]);
+  client.channel.send({ kind: "commit", message: id, size: body.length });
+  await rig.clock.settle();
+  equal(client.heard.at(-1)?.kind, "committed");
+  const stored = await rig.memory.message(id);
+  deepEqual(stored && [stored.size, stored.chunks], [body.length, 3]);
+  for (let seq = 0; seq < 2; seq++) equal((await rig.memory.chunk(id, seq))?.length, chunkLengthMax);
+  ok(Buffer.from(body).equals(await contentOf(rig.memory, id) ?? new Uint8Array(0)));
+  equal(rig.committed[0]?.content, null, "what came in several pieces is read from the store");
+});
+
+Deno.test("Intake stores one large frame in several pieces", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  const body = new SeededRandom(8).bytes(3 * chunkLengthMax);
+  client.channel.send({ kind: "commit", message: id, size: body.length }, body);
+  await rig.clock.settle();
+  equal((await rig.memory.message(id))?.chunks, 3);
+  ok(Buffer.from(body).equals(await contentOf(rig.memory, id) ?? new Uint8Array(0)));
+});
+
+for (const [kind, cause] of [["noSpace", "noSpace"], ["io", "io"], ["denied", "io"]] as const) {
+  Deno.test(`Intake answers ${cause} when the store fails with ${kind}, and keeps nothing`, async () => {
+    const rig = new Rig();
+    const client = await rig.client("a");
+    const id = client.take();
+    rig.offer("a", id, draftTo("x@b.test"));
+    rig.store.faults = (_call, changes) => (changes.some((change) => change.kind === "commit") ? kind : null);
+    client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+    await rig.clock.settle();
+    deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause });
+    equal(await rig.memory.has(id), false);
+    equal(rig.committed.length, 0);
+    equal(rig.intake.messages, 0);
+    equal(rig.kept.of("commit-failed").length, 1);
+  });
+}
+
+Deno.test("Intake fails the commit when a piece could not be stored, and nothing stays", async () => {
+  const rig = new Rig(2 * chunkLengthMax);
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  const piece = new Uint8Array(chunkLengthMax);
+  let size = 0;
+  for (let n = 0; n < 5; n++, size += piece.length) {
+    client.channel.send({ kind: "body", message: id }, piece);
+    await rig.clock.settle();
+  }
+  equal(await rig.memory.has(id), true, "the first pieces fit");
+  client.channel.send({ kind: "commit", message: id, size });
+  await rig.clock.settle();
+  deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause: "noSpace" });
+  equal(await rig.memory.has(id), false);
+  equal(rig.committed.length, 0);
+  // The room is free again.
+  const next = client.take();
+  rig.offer("a", next, draftTo("x@b.test"));
+  client.channel.send({ kind: "commit", message: next, size: piece.length }, piece);
+  await rig.clock.settle();
+  equal(client.heard.at(-1)?.kind, "committed");
+});
+
+Deno.test("Intake waits for the pieces under way before it commits", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  rig.store.faults = (_call, changes) => (changes.some(({ kind }) => kind === "chunk") ? "noSpace" : null);
+  const body = new Uint8Array(chunkLengthMax + 1);
+  client.channel.send({ kind: "commit", message: id, size: body.length }, body);
+  await rig.clock.settle();
+  equal(client.heard.at(-1)?.kind, "commitFailed");
+  ok(!rig.store.applied.flat().some(({ kind }) => kind === "commit"), "no commit of a message with a hole");
+});
+
+Deno.test("Intake answers unknown to a size that is not what came", async () => {
+  for (const size of [hello.length - 1, hello.length + 1, 0]) {
+    const rig = new Rig();
+    const client = await rig.client("a");
+    const id = client.take();
+    rig.offer("a", id, draftTo("x@b.test"));
+    client.channel.send({ kind: "commit", message: id, size }, hello);
+    await rig.clock.settle();
+    deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause: "unknown" });
+    equal(await rig.memory.has(id), false);
+    equal(rig.intake.messages, 0);
+  }
+});
+
+Deno.test("Intake answers unknown to a commit without recipients", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(client.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+});
+
+Deno.test("Intake answers unknown to a second commit of an id, and keeps the first", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(client.heard.slice(1).map((one) => one.kind).sort(), ["commitFailed", "committed"]);
+  equal((await envelopesOf(rig.memory)).length, 1);
+});
+
+Deno.test("Intake takes recipients and content only from the one that an id was dealt to", async () => {
+  const rig = new Rig();
+  const owner = await rig.client("a");
+  const other = await rig.client("b");
+  const id = owner.take();
+  rig.offer("b", id, draftTo("evil@b.test"));
+  rig.offer("a", id, draftTo("x@b.test"));
+  rig.offer("b", id, draftTo("evil@b.test"));
+  other.channel.send({ kind: "body", message: id }, bytesOf("evil"));
+  other.channel.send({ kind: "rollback", message: id });
+  other.channel.send({ kind: "commit", message: id, size: 4 });
+  owner.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(other.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  deepEqual(owner.heard.map((one) => one.kind), ["held", "committed"]);
+  deepEqual((await envelopesOf(rig.memory)).map((envelope) => envelope.dest.localPart), ["x"]);
+  deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
+});
+
+Deno.test("Intake takes nothing under an id that nobody was dealt", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = msg(0xdead);
+  ok(!client.ids.includes(id));
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(client.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  equal(await rig.memory.has(id), false);
+});
+
+Deno.test("Intake refuses with 452 what would be too many envelopes, and keeps the earlier ones", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  const draft = draftTo("x@b.test");
+  rig.offer("a", id, ...new Array(envelopesPerMessageMax - 1).fill(draft));
+  const refused = rig.offer("a", id, draft, draft);
+  const held = rig.offer("a", id, draft);
+  await rig.clock.settle();
+  const [, no, yes] = client.heard;
+  ok(no?.kind === "refused" && no.request === refused);
+  equal(no.reply.code, 452);
+  deepEqual(yes, { kind: "held", request: held });
+});
+
+Deno.test("Intake gives every envelope of a message an id of its own", () => {
+  const numbers = [5, 5, 0, 5, 6];
+  const rig = new Rig();
+  const intake = new Intake({
+    clock: rig.clock,
+    random: { u32: () => numbers.shift() ?? 9, bytes: (length) => new Uint8Array(length) },
+    log: rig.kept.log,
+    store: rig.store,
+    group: new GroupCommit(rig.store, (run) => rig.clock.soon(run)),
+    committed: () => {},
+  });
+  const drafts = [draftTo("x@b.test"), draftTo("y@b.test"), draftTo("z@b.test")];
+  const ids = intake.finish(msg(1), drafts, 0).map((envelope) => envelope.id);
+  equal(new Set(ids).size, 3);
+  for (const id of ids) {
+    equal(msgIdOfEvp(id), msg(1));
+    ok(!id.endsWith("00000000"));
+  }
+});
+
+Deno.test("Intake forgets a message that is rolled back", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.channel.send({ kind: "body", message: id }, new Uint8Array(chunkLengthMax + 5));
+  await rig.clock.settle();
+  equal(await rig.memory.has(id), true);
+  client.channel.send({ kind: "rollback", message: id });
+  await rig.clock.settle();
+  equal(await rig.memory.has(id), false);
+  equal(rig.intake.messages, 0);
+  client.channel.send({ kind: "commit", message: id, size: 0 });
+  await rig.clock.settle();
+  equal(client.heard.at(-1)?.kind, "commitFailed");
+});
+
+Deno.test("Intake forgets what an smtp-in that is gone had not committed, and takes its ids back", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const [open, unused] = [client.take(), client.take()];
+  rig.offer("a", open, draftTo("x@b.test"));
+  client.channel.send({ kind: "body", message: open }, new Uint8Array(chunkLengthMax + 5));
+  await rig.clock.settle();
+  client.channel.die();
+  await rig.clock.settle();
+  equal(rig.intake.messages, 0);
+  equal(await rig.memory.has(open), false);
+  const next = await rig.client("a");
+  rig.offer("a", unused, draftTo("x@b.test"));
+  next.channel.send({ kind: "commit", message: open, size: 0 });
+  await rig.clock.settle();
+  deepEqual(next.heard.map((one) => one.kind), ["commitFailed"]);
+});
+
+Deno.test("Intake finishes a commit of an smtp-in that is gone meanwhile", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  client.channel.die();
+  await rig.clock.settle();
+  equal(rig.committed.length, 1);
+  deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
+});
+
+Deno.test("Intake gives a new smtp-in of the same name nothing of the former's, though that has not closed yet", async () => {
+  const rig = new Rig();
+  const former = await rig.client("a");
+  const id = former.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  former.channel.send({ kind: "body", message: id }, new Uint8Array(chunkLengthMax + 5));
+  await rig.clock.settle();
+  const next = await rig.client("a");
+  equal(rig.intake.messages, 0);
+  equal(await rig.memory.has(id), false);
+  equal(next.ids.length, handSize);
+  former.channel.die();
+  await rig.clock.settle();
+  const own = next.take();
+  const request = rig.offer("a", own, draftTo("x@b.test"));
+  next.channel.send({ kind: "commit", message: own, size: hello.length }, hello);
+  await rig.clock.settle();
+  deepEqual(next.heard, [{ kind: "held", request }, { kind: "committed", message: own }]);
+});
+
+Deno.test("Intake deals when the store can be read again", async () => {
+  const rig = new Rig();
+  let calls = 0;
+  rig.store.faults = (call) => (call === "has" && ++calls > 10 && calls < 13 ? "io" : null);
+  const client = await rig.client("a");
+  equal(client.ids.length, 10);
+  await rig.clock.advance(5000);
+  equal(client.ids.length, 10);
+  await rig.clock.advance(5000);
+  equal(client.ids.length, handSize);
+  equal(new Set(client.ids).size, handSize);
+});
+
+Deno.test("Intake tells every smtp-in, and adds up what those that are there count", async () => {
+  const rig = new Rig();
+  const [a, b] = [await rig.client("a"), await rig.client("b")];
+  a.channel.send({ kind: "stats", stats: { "smtp.session": 2, "smtp.session.total": 10 } });
+  b.channel.send({ kind: "stats", stats: { "smtp.session": 3 } });
+  rig.intake.tell({ kind: "paused", paused: true });
+  await rig.clock.settle();
+  deepEqual(a.heard, [{ kind: "paused", paused: true }]);
+  deepEqual(b.heard, [{ kind: "paused", paused: true }]);
+  deepEqual([...rig.intake.stats()], [["smtp.session", 5], ["smtp.session.total", 10]]);
+  a.channel.die();
+  await rig.clock.settle();
+  deepEqual([...rig.intake.stats()], [["smtp.session", 3]]);
+});
+
+Deno.test("Intake never deals an id that somebody holds, or that is in the spool (property)", async () => {
+  const step = fc.constantFrom("client", "take", "commit", "gone", "own", "restart");
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      // Ids count up from 1 in every life of the queue: without a look they would come again.
+      const low = { u32: () => 0, bytes: (length: number) => new Uint8Array(length) };
+      let rig = new Rig();
+      const stored = new Set<MsgId>();
+      const taken = new Map<MsgId, string>();
+      let clients = new Map<string, Client>();
+      const begin = (memory: MemoryStore) => {
+        rig = new Rig(Infinity, 1, memory, low);
+        clients = new Map();
+        taken.clear();
+      };
+      begin(new MemoryStore());
+      for (const [n, one] of ["client", ...steps].entries()) {
+        const [name, client] = [...clients].at(-1) ?? ["", null];
+        if (one === "client") clients.set(`c${n}`, await rig.client(`c${n}`));
+        if (one === "own") stored.add(await ownMessage(rig, stored));
+        if (one === "restart") begin(rig.memory);
+        if (client !== null && one === "gone") {
+          client.channel.die();
+          await rig.clock.settle();
+          clients.delete(name);
+          for (const [id, owner] of taken) if (owner === name) taken.delete(id);
+        }
+        if (client !== null && one === "take") {
+          for (let count = 0; count < handSize / 2 + 2; count++) {
+            const id = client.take();
+            taken.set(id, name);
+            rig.offer(name, id, draftTo("x@b.test"));
+          }
+        }
+        if (client !== null && one === "commit") {
+          const id = client.take();
+          rig.offer(name, id, draftTo("x@b.test"));
+          client.channel.send({ kind: "commit", message: id, size: 1 }, bytesOf("x"));
+          stored.add(id);
+        }
+        await rig.clock.settle();
+        const all = [...stored, ...taken.keys(), ...[...clients.values()].flatMap((each) => each.ids)];
+        equal(new Set(all).size, all.length);
+      }
+    }),
+    { numRuns: 40, seed: 1 },
+  );
+});
+
+async function ownMessage(rig: Rig, stored: ReadonlySet<MsgId>): Promise<MsgId> {
+  const id = await settled(rig, rig.intake.newId());
+  ok(!stored.has(id));
+  await plant(rig.memory, id, 0, [draftTo("x@b.test")]);
+  return id;
+}
+
+async function settled<T>(rig: Rig, promise: Promise<T>): Promise<T> {
+  await rig.clock.settle();
+  return await promise;
+}
