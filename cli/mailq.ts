@@ -88,4 +88,4 @@ export function parseMailq(args: readonly string[]): MailqLine {
   };
 }
 
-if (import.meta.main) Deno.exitCode = await mailq(Deno.args);
+if (import.meta.main) Deno.exit(await mailq(Deno.args));

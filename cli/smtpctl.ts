@@ -124,4 +124,4 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exitCode = await smtpctl(Deno.args);
+if (import.meta.main) Deno.exit(await smtpctl(Deno.args));

@@ -21,6 +21,7 @@
  *   -h, --help       Print this page.
  *   -n               Check the configuration, then exit.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
+ *   -T subsystem     Taken for compatibility, without effect.
  *   -v               Log more. With -n, also print what each role may do.
  *   --json           Log lines, errors and tables as JSON.
  *   --same-user      All roles keep the caller's account; accounts of user
@@ -31,12 +32,14 @@
  *   --version        Print the version.
  *
  *   Without -d or -F smtpd goes to the background once it is ready, and logs
- *   through logger(1) to syslog, facility mail.
+ *   through logger(1) to syslog, facility mail, or to DIR/smtpd.log where
+ *   there is no syslog.
  *
  * FILES
  *   /etc/mail/smtpd.conf    configuration
  *   DIR/spool/spool.sqlite  the queue
  *   DIR/offline/            messages that sendmail left while smtpd was down
+ *   DIR/smtpd.log           the log, in the background and without syslog
  *   DIR/submit.sock         where sendmail hands in mail
  *   DIR/smtpd.sock          where smtpctl asks; /var/run/smtpd.sock when DIR
  *                           is root's default
@@ -78,7 +81,7 @@ const spec: OptionSpec = {
 };
 
 /** Runs the command; resolves to its exit status, or never while the daemon runs. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function smtpd(args: readonly string[]): Promise<number> {
   try {
     const { options, operands } = getopt(args, spec);
     if (has(options, "help") || has(options, "h")) return print(await readManual(import.meta.url));
@@ -168,4 +171,4 @@ function print(text: string): number {
   return 0;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) Deno.exit(await smtpd(Deno.args));

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import type { Log } from "../lib/event_log.ts";
 import { denoFlags, offlineGrant } from "../lib/daemon/privilege.ts";
-import { prepareLaunch } from "../lib/host/launch.ts";
+import { launchCommand } from "../lib/host/launch.ts";
 import type { Start } from "./smtpd_premises.ts";
 
 /** Messages handed in at once. OpenSMTPD's number. */
@@ -52,7 +52,7 @@ function handIn(start: Start, file: OfflineFile): Promise<number> {
   const { accounts, state } = start.premises;
   const account = accounts === null ? null : { name: String(file.uid), uid: file.uid, gid: file.gid };
   const grant = offlineGrant(account, file.path, start.submitSocket);
-  const { argv, env } = prepareLaunch(join(state, "run"), `offline-${file.path.replace(/^.*\//, "")}`, {
+  const { argv, env } = launchCommand({
     flags: denoFlags(grant),
     account: account === null ? null : { ...account, groups: false },
     module: import.meta.resolve("./sendmail.ts"),

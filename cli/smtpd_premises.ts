@@ -29,6 +29,8 @@ export interface SmtpdOptions {
 export interface Start {
   readonly premises: Premises;
   readonly controlSocket: string;
+  /** It is the default place of the whole system. */
+  readonly isSystem: boolean;
   readonly submitSocket: string;
   readonly resolver: ResolverSetup;
 }
@@ -38,7 +40,7 @@ const socketPathMax = 107 - "/run/p0000000000".length;
 
 /** Finds it all out. Fault `notFound` when an account is missing; a mere check shows the table all the same. */
 export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run" | "check"): Start {
-  const { directory: state, controlSocket, submitSocket } = daemonState(options.state);
+  const { directory: state, controlSocket, submitSocket, isSystem } = daemonState(options.state);
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
@@ -52,6 +54,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
       resolvers: config.servers.map((server) => server.ip),
     },
     controlSocket,
+    isSystem,
     submitSocket,
     resolver: { ...config, hosts: [...hosts] },
   };

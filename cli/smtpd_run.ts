@@ -1,6 +1,7 @@
 /** Starts the daemon, keeps it, stops it. */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
@@ -88,29 +89,60 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   return await ended.promise;
 }
 
-/** Starts the same command in the background, its log to syslog, and waits until it answers. */
+/** Starts the same in the background, and waits until it answers. Its log goes to syslog, or to a file in the state
+ * directory where there is no syslog. */
 export async function goToBackground(policy: Policy, options: SmtpdOptions): Promise<number> {
-  const { premises, controlSocket } = premisesOf(policy, options, "run");
+  const { premises, controlSocket, isSystem } = premisesOf(policy, options, "run");
   await refuseSecond(controlSocket);
   prepareDirectory({ path: premises.state, mode: premises.accounts === null ? 0o700 : 0o711, owner: null });
   const { argv, env } = prepareLaunch(premises.state, "smtpd.background", {
     flags: supervisorFlags,
     account: null,
     module: import.meta.resolve("./smtpd.ts"),
-    args: ["-F", ...Deno.args],
+    args: ["-F", ...argumentsFor(options), ...(isSystem ? [] : ["--state", premises.state])],
   });
-  // logger(1) turns lines into syslog messages, facility mail.
-  const command = ["-c", '"$@" 2>&1 | logger -t smtpd -p mail.info', "sh", ...argv];
+  const file = hasSyslog() ? null : join(premises.state, "smtpd.log");
+  const log = file === null ? "the mail log" : file;
   const home = Deno.env.get("HOME") ?? "/";
+  const command = ["-c", file === null ? toSyslog : toFile, "sh", file ?? "", ...argv];
   const child = spawn("/bin/sh", command, { detached: true, stdio: "ignore", cwd: "/", env: { ...env, HOME: home } });
+  let hasEnded = false;
+  child.on("exit", () => hasEnded = true);
+  child.on("error", () => hasEnded = true);
   child.unref();
-  for (let waited = 0; waited < backgroundMs; waited += pollMs) {
+  for (let waited = 0; waited < backgroundMs && !hasEnded; waited += pollMs) {
     const answer = await callControl(controlSocket, { kind: "showStatus" }, () => {}).catch(() => null);
-    if (answer?.kind === "done") return 0;
+    if (answer?.kind === "done") {
+      if (file !== null) console.error(`smtpd: runs in the background; there is no syslog, so it logs to ${file}`);
+      return 0;
+    }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
-  console.error("smtpd: not ready after 15 s; run smtpd -d to see why");
+  const what = hasEnded ? "it ended at once" : `it is not ready after ${backgroundMs / 1000} s`;
+  console.error(`smtpd: ${what}; see ${log}, or run smtpd -d to see why`);
   return 1;
+}
+
+/** logger(1) turns lines into syslog messages, facility mail. */
+const toSyslog = 'shift; "$@" 2>&1 | logger -t smtpd -p mail.info';
+const toFile = 'file=$1; shift; umask 077; exec "$@" >>"$file" 2>&1';
+
+/** Is somebody there to take syslog messages, and a program to send them? Asked of a shell, for Deno lets nobody without
+ * all rights look into /dev. */
+function hasSyslog(): boolean {
+  return spawnSync("/bin/sh", ["-c", "test -S /dev/log && command -v logger"], { stdio: "ignore" }).status === 0;
+}
+
+/** The command line that says the same as `options` wherever it is run. */
+function argumentsFor(options: SmtpdOptions): readonly string[] {
+  return [
+    ...["-f", options.config],
+    ...[...options.macros].flatMap(([name, value]) => ["-D", `${name}=${value}`]),
+    ...options.paused.flatMap((subsystem) => ["-P", subsystem]),
+    ...(options.verbose ? ["-v"] : []),
+    ...(options.sameUser ? ["--same-user"] : []),
+    ...(options.json ? ["--json"] : []),
+  ];
 }
 
 async function refuseSecond(controlSocket: string): Promise<void> {

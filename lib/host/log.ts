@@ -17,6 +17,8 @@ export function stderrSink(least: LogPriority): LogSink {
     waiting = "";
     writeAll(text);
   };
+  // A process's last words are said within the moment that lines are gathered.
+  globalThis.addEventListener("unload", flush);
   return {
     write(priority, line) {
       if (ranks[priority] > ranks[least]) return;
