@@ -5,7 +5,7 @@ import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
-import { prepareLaunch, unreachableForOthers } from "../lib/host/launch.ts";
+import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import type { Policy } from "../lib/policy/policy.ts";
@@ -95,7 +95,7 @@ export async function goToBackground(policy: Policy, options: SmtpdOptions): Pro
   const { premises, controlSocket, isSystem } = premisesOf(policy, options, "run");
   await refuseSecond(controlSocket);
   prepareDirectory({ path: premises.state, mode: premises.accounts === null ? 0o700 : 0o711, owner: null });
-  const { argv, env } = prepareLaunch(premises.state, "smtpd.background", {
+  const { argv, env } = launchCommand({
     flags: supervisorFlags,
     account: null,
     module: import.meta.resolve("./smtpd.ts"),

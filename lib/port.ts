@@ -199,8 +199,8 @@ export interface Dns {
 /** A child process, as the supervisor sees it. */
 export interface Child {
   readonly pid: number;
-  /** Sends a JSON value, and with it a listening socket or one end of a connection. */
-  send(message: unknown, handle?: unknown): void;
+  /** Sends a JSON value, and with it one end of a connection. `unsent` is called when the child cannot get it. */
+  send(message: unknown, handle: unknown, unsent: () => void): void;
   onMessage(take: (message: unknown) => void): void;
   /** Called once. `signal` is set when one ended it. */
   onExit(run: (status: { readonly code: number | null; readonly signal: string | null }) => void): void;

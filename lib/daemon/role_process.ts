@@ -4,6 +4,7 @@ import type { Child, Clock } from "../port.ts";
 import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { FromRole, ToRole } from "./supervision.ts";
+import { parseFromRole } from "./supervision_parse.ts";
 
 /** Wait before the first restart, ms; doubled with each further one. */
 export const restartDelayMinMs = 100;
@@ -22,6 +23,8 @@ export interface RoleProcessPorts {
   readonly spawn: () => Child;
   /** The first message to each life. */
   readonly init: ToRole;
+  /** Closes one end of a connection that the role did not get. Called with what `send` was given. */
+  readonly discard: (handle: unknown) => void;
   /** A new life has begun; connect it to its peers. */
   readonly started: () => void;
   readonly received: (message: FromRole) => void;
@@ -36,8 +39,9 @@ export class RoleProcess {
   #child: Child | null = null;
   #delayMs = restartDelayMinMs;
   #startedAt = 0;
-  #outbox: { readonly message: ToRole; readonly handle: unknown }[] = [];
+  readonly #outbox: { readonly message: ToRole; readonly handle: unknown }[] = [];
   #isSending = false;
+  #life = 0;
   #wasReady = false;
   #isReady = false;
   #stopping: (() => void) | null = null;
@@ -53,6 +57,11 @@ export class RoleProcess {
 
   get isRunning(): boolean {
     return this.#child !== null;
+  }
+
+  /** Counts its starts: what was made for one life is of no use to the next. */
+  get life(): number {
+    return this.#life;
   }
 
   /** 0 while it is down. */
@@ -75,8 +84,8 @@ export class RoleProcess {
     child.onMessage((message) => {
       // Words of the last life come too late: an acknowledgement among them is not for this one's messages.
       if (this.#child !== child) return;
-      // The children are ours and the channel is private; their messages are typed at the sending end.
-      const told = message as FromRole;
+      const told = parseFromRole(message);
+      if (told === null) return this.#break(child);
       if (told.kind === "received") return this.#sendNext();
       if (told.kind === "ready") {
         this.#isReady = true;
@@ -84,7 +93,7 @@ export class RoleProcess {
       }
       received(told);
     });
-    this.#outbox = [];
+    this.#life++;
     this.#isSending = false;
     this.send(init);
     started();
@@ -93,7 +102,8 @@ export class RoleProcess {
   /** Sends one message after the other, each when the last one has been received: Deno's IPC loses a descriptor whose
    * message arrives together with another one. */
   send(message: ToRole, handle?: unknown): void {
-    if (this.#child === null) return;
+    // The far end of what nobody takes must not wait for ever.
+    if (this.#child === null) return this.#ports.discard(handle);
     this.#outbox.push({ message, handle });
     if (!this.#isSending) this.#sendNext();
   }
@@ -115,16 +125,24 @@ export class RoleProcess {
     });
   }
 
+  /** No role of ours says such a thing: it is not itself any more. */
+  #break(child: Child): void {
+    const fields = { role: this.name };
+    this.#ports.log({ priority: "err", session: "", from: "smtpd", what: "role-talks-nonsense", fields });
+    child.kill("SIGKILL");
+  }
+
   #sendNext(): void {
     const next = this.#outbox.shift();
     this.#isSending = next !== undefined;
-    if (next !== undefined) this.#child?.send(next.message, next.handle);
+    if (next !== undefined) this.#child?.send(next.message, next.handle, () => this.#ports.discard(next.handle));
   }
 
   #ended(child: Child, how: string): void {
     if (this.#child !== child) return;
     this.#child = null;
     this.#isReady = false;
+    for (const { handle } of this.#outbox.splice(0)) this.#ports.discard(handle);
     if (this.#stopping !== null) return this.#stopping();
     this.#down(how, `${this.name} ended with ${how}${this.#wasReady ? "" : " before it was ready"}`);
   }

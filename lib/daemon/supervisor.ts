@@ -2,20 +2,20 @@
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
-import { Fault } from "../fault.ts";
+import { describeError, Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
-import { type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
+import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
 import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
-import { prepareLaunch } from "../host/launch.ts";
+import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { Subsystem } from "./control.ts";
 import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
 import { RoleProcess } from "./role_process.ts";
-import { controlListener, type FromRole, type Init, type ResolverSetup } from "./supervision.ts";
+import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
 import { isLinked } from "./wiring.ts";
 
 /** How long roles may take to finish what is in hand at a stop, ms. */
@@ -112,6 +112,7 @@ export class Supervisor {
       spawn: () => this.#launch(name, grant, sockets.map((one) => one.fd)),
       restart: true,
       init: this.#initOf(grant, name, sockets),
+      discard: discardSocket,
       started: () => this.#join(role, process),
       received: (message) => this.#received(role, process, message),
       failed: (reason) => this.#failed(reason),
@@ -134,7 +135,7 @@ export class Supervisor {
 
   #launch(name: string, grant: Grant, fds: readonly number[]): Child {
     const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
-    const { argv, env } = prepareLaunch(join(this.#options.premises.state, "run"), scriptName(name), {
+    const { argv, env } = launchCommand({
       flags: denoFlags(grant),
       account,
       module: new URL("./role_main.ts", import.meta.url).href,
@@ -171,19 +172,32 @@ export class Supervisor {
   #join(role: StandingRole, process: RoleProcess): void {
     for (const other of this.#roles) {
       if (other.process === process || !other.process.isRunning || !isLinked(role, other.role)) continue;
-      this.#pair((near, far) => {
-        process.send({ kind: "peer", role: other.role, name: other.process.name, key: "" }, near);
-        other.process.send({ kind: "peer", role, name: process.name, key: "" }, far);
-      });
+      this.#pair(
+        process,
+        { kind: "peer", role: other.role, name: other.process.name, key: "" },
+        other.process,
+        { kind: "peer", role, name: process.name, key: "" },
+      );
     }
     if (this.#isReady) process.send({ kind: "serve" });
   }
 
-  #pair(give: (near: unknown, far: unknown) => void): void {
+  /** Joins two roles: each gets one end, with the message that says who is at the other. */
+  #pair(a: RoleProcess, toA: ToRole, b: RoleProcess, toB: ToRole): void {
     const path = join(this.#options.premises.state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
+    const lives = [a.life, b.life];
     socketPair(path).then(
-      ([near, far]) => give(near, far),
-      (error) => this.#failed(error instanceof Error ? error.message : String(error)),
+      ([near, far]) => {
+        // One that has died meanwhile gets another pair when it is back.
+        if (a.life !== lives[0] || b.life !== lives[1]) {
+          discardSocket(near);
+          discardSocket(far);
+          return;
+        }
+        a.send(toA, near);
+        b.send(toB, far);
+      },
+      (error) => this.#failed(describeError(error)),
     );
   }
 
@@ -223,13 +237,17 @@ export class Supervisor {
       log: this.#options.log,
       spawn: () => this.#launch(`agent-${key}`, grant, []),
       restart: false,
+      discard: discardSocket,
       init: this.#initOf(grant, `agent#${key}`, []),
       started: () => {
         const delivery = this.#roles.find((one) => one.role === "delivery")?.process;
-        this.#pair((near, far) => {
-          process.send({ kind: "peer", role: "delivery", name: "delivery", key: "" }, near);
-          delivery?.send({ kind: "peer", role: "agent", name: process.name, key }, far);
-        });
+        if (delivery === undefined) return;
+        this.#pair(
+          process,
+          { kind: "peer", role: "delivery", name: "delivery", key: "" },
+          delivery,
+          { kind: "peer", role: "agent", name: process.name, key },
+        );
       },
       received,
       failed: ended,
@@ -255,9 +273,4 @@ export async function isRunning(controlSocket: string): Promise<boolean> {
     if (error instanceof Fault) return false;
     throw error;
   }
-}
-
-/** Name of a role's script: one file for each process, since their flags may differ. */
-function scriptName(name: string): string {
-  return name.replace(/[^\w-]/g, "_").slice(0, 100);
 }

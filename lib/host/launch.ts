@@ -1,9 +1,10 @@
-/** How a role's process is started: through a generated script that runs Deno with exactly the flags of its row.
+/** How a role's process is started: through a line of shell that runs Deno with exactly the flags of its row.
  *
- * The script is not a convenience. node:child_process adds a flag that grants every permission whenever Deno's own
- * path stands in a child's arguments; a script hides the path from it. */
+ * The shell is not a convenience. node:child_process adds a flag that grants every permission whenever Deno's own
+ * path stands in a child's arguments; here it stands in the environment. No file is written: agents have to start when
+ * the disk is full, or it would never empty. */
 
-import { chmodSync, existsSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { Fault } from "../fault.ts";
@@ -21,21 +22,21 @@ export interface Launch {
   readonly args: readonly string[];
 }
 
-/** Writes the script for a launch into `directory` under `name` and returns the command and the environment to
- * start it with. */
-export function prepareLaunch(
-  directory: string,
-  name: string,
+/** The command and the environment that start a process. */
+export function launchCommand(
   launch: Launch,
 ): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-  const path = join(directory, name);
-  const words = [Deno.execPath(), "run", ...launch.flags, fileURLToPath(launch.module), ...launch.args];
-  const temporary = `${path}.new`;
-  writeFileSync(temporary, `#!/bin/sh\nexec ${words.map(quote).join(" ")}\n`, { mode: 0o755 });
-  chmodSync(temporary, 0o755);
-  renameSync(temporary, path);
-  return { argv: launch.account === null ? [path] : [...asAccount(launch.account), path], env: childEnvironment() };
+  const { account, flags, module, args } = launch;
+  const shell = ["/bin/sh", "-c", `exec "$${programVariable}" "$@"`, "sh"];
+  const words = ["run", ...flags, fileURLToPath(module), ...args];
+  return {
+    argv: [...(account === null ? [] : asAccount(account)), ...shell, ...words],
+    env: { ...childEnvironment(), [programVariable]: Deno.execPath() },
+  };
 }
+
+/** Names Deno's own path to the line of shell. */
+const programVariable = "POSTERN_DENO";
 
 function asAccount(account: NonNullable<Launch["account"]>): readonly string[] {
   const program = ["/usr/bin/setpriv", "/bin/setpriv"].find((one) => existsSync(one));
@@ -89,9 +90,4 @@ export function unreachableForOthers(module: string): string | null {
     if (mode !== undefined && (mode & 0o004) === 0) return path;
   }
   return null;
-}
-
-/** One word for sh(1). */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -85,6 +85,11 @@ export class SocketStream implements Stream {
   }
 }
 
+/** Closes a socket that could not be handed over, so that its other end learns of it. */
+export function discardSocket(handle: unknown): void {
+  if (handle instanceof net.Socket) handle.destroy();
+}
+
 /** A socket that came over IPC as a `Stream`; null when it is none. */
 export function wrapSocket(handle: unknown): Stream | null {
   return handle instanceof net.Socket ? new SocketStream(handle) : null;

@@ -20,10 +20,10 @@ export function spawnChild(
   const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc", ...fds] });
   return {
     pid: child.pid ?? -1,
-    send(message, handle) {
-      if (!child.connected) return;
+    send(message, handle, unsent) {
+      if (!child.connected) return unsent();
       // The types ask for node's own handle classes; the caller passes what this room made.
-      child.send(message as object, handle as never, () => {});
+      child.send(message as object, handle as never, (error: Error | null) => error === null || unsent());
     },
     onMessage: (take) => void child.on("message", take),
     onExit(run) {
