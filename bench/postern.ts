@@ -52,5 +52,7 @@ function configuration(port: number, sinkPort: number, home: string): string {
     `action "out" relay host "smtp://127.0.0.1:${sinkPort || 1}"`,
     `match from any for domain "maildir.test" action "local"`,
     `match from any for domain "relay.test" action "out"`,
+    // Postfix has no such limit.
+    "smtp limit max-mails 100000000",
   ].join("\n") + "\n";
 }
