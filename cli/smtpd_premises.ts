@@ -6,6 +6,7 @@ import type { Account, Premises } from "../lib/daemon/privilege.ts";
 import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
 import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
+import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { daemonState } from "./state.ts";
 
@@ -51,6 +52,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
       state,
       spool: policy.queue.directory ?? join(state, "spool"),
       accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
+      includes: includedFiles(policy, readTextIfPresent),
       resolvers: config.servers.map((server) => server.ip),
     },
     controlSocket,

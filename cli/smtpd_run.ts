@@ -6,7 +6,7 @@ import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
-import { stderrSink } from "../lib/host/log.ts";
+import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { callControl } from "./control_client.ts";
@@ -74,6 +74,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     if (status === 0) say("stopping");
     await supervisor.stop();
     if (status === 0) say("exiting");
+    flushLog();
     ended.resolve(status);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));

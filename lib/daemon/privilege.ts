@@ -2,7 +2,7 @@
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
  * at start that it holds its row and nothing more. */
 
-import type { Policy } from "../policy/policy.ts";
+import { builtinTable, type Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
 import { excludeFromRange, isInRange } from "./range.ts";
@@ -27,6 +27,8 @@ export interface Premises {
   readonly state: string;
   /** Null when every role keeps the caller's uid (not root, or --same-user). */
   readonly accounts: { readonly smtpd: Account; readonly smtpq: Account } | null;
+  /** Files that alias tables include (policy/includes.ts). */
+  readonly includes: readonly string[];
   /** DNS servers in use, as literal addresses. */
   readonly resolvers: readonly string[];
 }
@@ -81,7 +83,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       write: [premises.spool],
       handed: "control socket, peer sockets",
     },
-    { ...base, role: "lookup", read: tableFiles(policy), handed: "policy, peer sockets" },
+    { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "policy, peer sockets" },
     {
       ...base,
       role: "delivery",
@@ -124,11 +126,22 @@ export function offlineGrant(account: Account | null, file: string, submitSocket
 }
 
 /** Files that table lookups read. */
-function tableFiles(policy: Policy): readonly string[] {
+function tableFiles(policy: Policy, includes: readonly string[]): readonly string[] {
   const files = Object.values(policy.tables).flatMap((table) =>
-    table.kind === "file" || table.kind === "cdb" ? [table.path] : table.kind === "getpwnam" ? ["/etc/passwd"] : []
+    table.kind === "file" || table.kind === "cdb"
+      ? [table.path]
+      : table.kind === "getpwnam" && usesSystemUsers(policy)
+      ? ["/etc/passwd"]
+      : []
   );
-  return [...new Set(files)].sort();
+  return [...new Set([...files, ...includes])].sort();
+}
+
+/** Does any action look system users up? */
+export function usesSystemUsers(policy: Policy): boolean {
+  return Object.values(policy.actions).some((action) =>
+    action.kind === "local" && (action.userbase === builtinTable.getpwnam || action.user !== null)
+  );
 }
 
 /** The closed ranges, less what a relay or a resolver of this configuration needs. */

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Channel, Clock } from "../port.ts";
 import type { Log } from "../event_log.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { type EvpId, msgIdOfEvp } from "../spool/id.ts";
@@ -20,6 +21,7 @@ const pageLength = 500;
 export interface ControlPorts {
   readonly clock: Clock;
   readonly log: Log;
+  readonly policy: Policy;
   readonly store: SpoolStore;
   readonly group: GroupCommit;
   readonly schedule: Schedule;
@@ -212,6 +214,9 @@ export class Control {
 
   async #updateTable(table: string): Promise<ControlAnswer> {
     const lookup = this.#lookup;
+    if (this.#ports.policy.tables[table] === undefined) {
+      return { kind: "error", code: "notFound", message: `no such table: ${table}` };
+    }
     if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
     const request = ++this.#requests;
     const error = await new Promise<string | null>((resolve) => {

@@ -7,6 +7,7 @@ import { assert, Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
+import { usesSystemUsers } from "./privilege.ts";
 import { openTable } from "../table/open.ts";
 import type { Table } from "../table/table.ts";
 
@@ -17,6 +18,8 @@ export const includeLengthMax = 1024 * 1024;
 export async function openTables(policy: Policy, disk: Disk, clock: Clock, log: Log): Promise<TableSource> {
   const tables = new Map<string, Table>();
   for (const spec of Object.values(policy.tables)) {
+    // Nobody asks for system users, and lookup has no right to read them.
+    if (spec.kind === "getpwnam" && !usesSystemUsers(policy)) continue;
     const table = await openTable(spec, disk, {
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
       monotonic: () => clock.monotonic(),

@@ -15,8 +15,9 @@ export function stderrSink(least: LogPriority): LogSink {
   const flush = () => {
     const text = waiting;
     waiting = "";
-    writeAll(text);
+    if (text !== "") writeAll(text);
   };
+  flushers.add(flush);
   // A process's last words are said within the moment that lines are gathered.
   globalThis.addEventListener("unload", flush);
   return {
@@ -27,6 +28,13 @@ export function stderrSink(least: LogPriority): LogSink {
       if (waiting.length > 65_536 || ranks[priority] <= 4) flush();
     },
   };
+}
+
+const flushers = new Set<() => void>();
+
+/** Writes the lines that still wait. For a process that is about to end. */
+export function flushLog(): void {
+  for (const flush of flushers) flush();
 }
 
 const encoder = new TextEncoder();

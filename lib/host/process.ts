@@ -4,6 +4,7 @@ import process from "node:process";
 import { spawn } from "node:child_process";
 import type { Child } from "../port.ts";
 import { Fault } from "../fault.ts";
+import { flushLog } from "./log.ts";
 
 /** Starts `argv` with exactly `env`, an IPC channel on descriptor 3 and `fds` from descriptor 4 on.
  * argv must not hold Deno's own path: node:child_process would then add a flag that grants every permission. */
@@ -59,8 +60,9 @@ export function parentProcess(): Parent | null {
   };
 }
 
-/** Ends this process. */
+/** Ends this process, with its last lines in the log. */
 export function endProcess(status: number): never {
+  flushLog();
   Deno.exit(status);
 }
 
