@@ -10,6 +10,9 @@ import type { Origin } from "../spool/envelope.ts";
  * once would reset the connection under a peer that still sends, and take the reply away from it. */
 export const lingerMs = 2000;
 
+/** What such a peer may still send, octets: what was under way when the session ended, and no more. */
+export const lingerLengthMax = 1024 * 1024;
+
 /** What a connection is given. */
 export interface ConnectionPorts {
   readonly clock: Clock;
@@ -41,6 +44,8 @@ export class Connection {
   #isHeld = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
+  /** Octets that came after it. */
+  #dropped = 0;
 
   constructor(ports: ConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
     this.#ports = ports;
@@ -61,7 +66,7 @@ export class Connection {
     const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     this.#stream.attach({
-      data: (bytes) => this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes }),
+      data: (bytes) => this.#receive(bytes),
       drain: () => this.#flow(),
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
       close: () => {
@@ -115,6 +120,12 @@ export class Connection {
     }
     this.#isStepping = false;
     this.#flow();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#overAt === null) return this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes });
+    this.#dropped += bytes.length;
+    if (this.#dropped > lingerLengthMax) this.#stream.destroy();
   }
 
   #perform(effects: readonly SessionEffect[]): void {

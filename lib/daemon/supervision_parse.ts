@@ -1,0 +1,55 @@
+/** What roles say to the supervisor, checked. A role that strangers talk to may have been taken over: whatever it sends,
+ * the supervisor must neither fall over it nor take a number that is text for an account. Pure. */
+
+import type { AgentRequest, FromRole } from "./supervision.ts";
+
+/** Longest text in a message of a role, characters. */
+export const roleTextMax = 4096;
+
+/** Largest user or group id: that of (uid_t)-2; -1 means "no change" to the system. */
+const accountIdMax = 0xfffffffe;
+
+/** A message of a role; null when it is none. Members that do not belong are left out. */
+export function parseFromRole(value: unknown): FromRole | null {
+  if (typeof value !== "object" || value === null) return null;
+  const fields: Fields = { ...value };
+  const kind = fields["kind"];
+  switch (kind) {
+    case "received":
+    case "ready":
+    case "serving":
+    case "stopDaemon":
+      return { kind };
+    case "mayDeliver": {
+      const owner = ownerOf(fields);
+      return owner === null ? null : { kind, ...owner };
+    }
+    case "needAgent": {
+      const request = requestOf(fields);
+      return request === null ? null : { kind, ...request };
+    }
+    default:
+      return null;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function requestOf(fields: Fields): AgentRequest | null {
+  const owner = ownerOf(fields);
+  const [key, action, user] = [textOf(fields["key"]), textOf(fields["action"]), textOf(fields["user"])];
+  return owner === null || key === null || action === null || user === null ? null : { key, action, user, ...owner };
+}
+
+function ownerOf(fields: Fields): Pick<AgentRequest, "uid" | "gid" | "home"> | null {
+  const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
+  return uid === null || gid === null || home === null ? null : { uid, gid, home };
+}
+
+function idOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= accountIdMax ? value : null;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value.length <= roleTextMax && !value.includes("\0") ? value : null;
+}
