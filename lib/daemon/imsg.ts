@@ -1,15 +1,19 @@
 /** Every message that passes between two roles: the wiring diagram of the daemon.
  *
- *   smtp-in  -> lookup    ExpandRequest            who gets this recipient's mail?
- *   lookup   -> queue     EnvelopesOffer           these do (only lookup can say so)
- *   queue    -> smtp-in   Dealt, Held, Committed   ids in advance; recipient kept; message on disk
- *   lookup   -> smtp-in   Refused                  nobody does, with the reply
- *   smtp-in  -> queue     Body, Commit, Rollback
- *   queue    -> delivery  Deliver, Chunk, Hold     attempt this
- *   delivery -> queue     Outcomes, NeedChunk      what became of it
- *   delivery -> lookup    UserQuery, RelayQuery    home of a user, next smart host
- *   delivery -> agent     Store                    write this to that Maildir
- *   queue    -> lookup    ExpandRequest            where does a bounce go?
+ *   smtp-in  -> lookup    expand                      who gets this recipient's mail?
+ *   lookup   -> queue     offer                       these do (only lookup can say so)
+ *   lookup   -> smtp-in   refused                     nobody does, with the reply
+ *   queue    -> smtp-in   dealt held refused          ids in advance; recipient kept, or one too many
+ *   smtp-in  -> queue     body commit rollback stats
+ *   queue    -> smtp-in   committed commitFailed      on the disk, or nothing of it kept
+ *   queue    -> smtp-in   paused                      smtpctl pause smtp
+ *   queue    -> delivery  deliver chunk               attempt this
+ *   delivery -> queue     outcome needChunk           what became of it
+ *   delivery -> lookup    user relay                  home of a user, next smart host; answered by the same words
+ *   delivery -> agent     store more abandon          write this to that Maildir
+ *   agent    -> delivery  stored more notStored
+ *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
+ *   lookup   -> queue     offer refused tableUpdated
  *
  * Bodies travel as the binary part of a frame (channel.ts). */
 

@@ -81,17 +81,17 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       account: accounts?.smtpq ?? null,
       read: [premises.spool],
       write: [premises.spool],
-      handed: "control socket, peer sockets",
+      handed: "control socket, queue settings, peer sockets",
     },
-    { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "policy, peer sockets" },
+    { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "whole policy, peer sockets" },
     {
       ...base,
       role: "delivery",
       net: { kind: "out", deny: deniedRanges(policy, premises.resolvers) },
       npm: true,
-      handed: "policy, peer sockets",
+      handed: "listeners' names, actions, peer sockets",
     },
-    { ...base, role: "smtp-in", handed: "listening sockets, policy, peer sockets" },
+    { ...base, role: "smtp-in", handed: "listening sockets, listeners, limits, peer sockets" },
   ];
 }
 

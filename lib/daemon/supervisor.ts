@@ -14,6 +14,7 @@ import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { Subsystem } from "./control.ts";
 import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
+import { policyPart } from "./policy_part.ts";
 import { RoleProcess } from "./role_process.ts";
 import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
 import { isLinked } from "./wiring.ts";
@@ -149,7 +150,7 @@ export class Supervisor {
     return {
       kind: "init",
       grant,
-      policy,
+      policy: policyPart(grant.role, policy),
       // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
       sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
