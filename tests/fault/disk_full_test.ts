@@ -6,7 +6,7 @@ import { Client } from "../e2e/client.ts";
 import { Site } from "../e2e/daemon.ts";
 import { runProgram } from "../support/command.ts";
 
-const size = 24 * 1024 * 1024;
+const size = 64 * 1024 * 1024;
 
 /** Mounts a small file system; false when that is not allowed here (no root, or a container without the right). */
 async function mountSmall(folder: string): Promise<boolean> {
@@ -33,7 +33,7 @@ Deno.test(
       await fillAndRecover(site);
     } finally {
       // Lazily: after a failure the daemon still runs.
-    await runProgram("umount", ["-l", site.state]);
+      await runProgram("umount", ["-l", site.state]);
     }
   },
 );
