@@ -65,7 +65,7 @@ export class Daemon {
   /** The processes of one role. The last word of the command line is its name, with a number (`smtp-in#2`) or whom
    * it works for (`agent-/home/bob`) where there are several. */
   role(name: string): ProcessFact[] {
-    const isOf = (word: string) => word === name || [`${name}#`, `${name}-/`].some((start) => word.startsWith(start));
+    const isOf = (word: string) => word === name || [`${name}#`, `${name}-`].some((start) => word.startsWith(start));
     return this.processes().filter(({ argv }) =>
       argv.some((word) => word.endsWith("role_main.ts")) && isOf(argv.at(-1) ?? "")
     );
