@@ -2,6 +2,7 @@
 
 import type { Channel, Clock, Listener, Random } from "../port.ts";
 import type { Log } from "../event_log.ts";
+import type { Fault } from "../fault.ts";
 import { judgeBy } from "../delivery/bounce.ts";
 import type { Policy } from "../policy/policy.ts";
 import { GroupCommit } from "../spool/group.ts";
@@ -33,6 +34,8 @@ export interface QueuePorts {
   readonly paused: readonly Subsystem[];
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
+  /** A Fault while no mail is to be taken for want of room. */
+  readonly room: () => Fault | null;
 }
 
 /** The role. */
@@ -50,7 +53,7 @@ export class Queue {
   constructor(ports: QueuePorts) {
     const { clock, random, policy, store } = ports;
     this.#ports = ports;
-    this.#group = new GroupCommit(store, clock.soon);
+    this.#group = new GroupCommit(store, (run) => clock.soon(run));
     const group = this.#group;
     const { ttlMs, warnAfterMs } = policy.queue;
     this.#schedule = new Schedule(judgeBy({ ttlMs, warnAfterMs, number: () => random.u32() || 1 }));
