@@ -21,6 +21,10 @@ export const envelopesPerMessageMax = 10_000;
 /** How long to wait when the store cannot say which ids are free, ms. */
 const dealRetryMs = 5_000;
 
+/** What stays free on the spool's file system, octets: mail that is there can be delivered and deleted only while the
+ * database has room for its log. Postfix calls this queue_minfree. */
+export const spoolReserve = 40 * 1024 * 1024;
+
 /** What intake works with. */
 export interface IntakePorts {
   readonly clock: Clock;
@@ -28,6 +32,8 @@ export interface IntakePorts {
   readonly log: Log;
   readonly store: SpoolStore;
   readonly group: GroupCommit;
+  /** A Fault when so little is free that no mail is to be taken: see `spoolReserve`. */
+  readonly room: () => Fault | null;
   /** A message is durable. `content` is all of it when it came in one piece. */
   readonly committed: (envelopes: readonly Envelope[], content: Uint8Array | null) => void;
 }
@@ -253,6 +259,7 @@ export class Intake {
       return;
     }
     incoming.isCommitting = true;
+    incoming.fault ??= this.#ports.room();
     // A message is complete only if each of its pieces is.
     if (incoming.outstanding === 0) this.#store(id, incoming, size);
     else incoming.whenDurable = () => this.#store(id, incoming, size);

@@ -143,6 +143,8 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
 
 async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { Queue } = await import("./queue.ts");
+  const { spoolReserve } = await import("./queue_intake.ts");
+  const { spaceWatch } = await import("../host/space.ts");
   const { openSqlDatabase } = await import("../host/sqlite.ts");
   const { SqliteStore } = await import("../spool/sqlite.ts");
   const store = new SqliteStore(openSqlDatabase(`${init.spool}/spool.sqlite`));
@@ -151,6 +153,7 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     store,
     paused: init.paused,
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
+    room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic),
   });
   await queue.recover();
   return {

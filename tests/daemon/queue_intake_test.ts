@@ -52,6 +52,7 @@ class Rig {
   ) {
     this.store = new FakeStore(this.clock, this.memory);
     this.intake = new Intake({
+      room: () => null,
       clock: this.clock,
       random,
       log: this.kept.log,
@@ -308,6 +309,7 @@ Deno.test("Intake gives every envelope of a message an id of its own", () => {
   const numbers = [5, 5, 0, 5, 6];
   const rig = new Rig();
   const intake = new Intake({
+    room: () => null,
     clock: rig.clock,
     random: { u32: () => numbers.shift() ?? 9, bytes: (length) => new Uint8Array(length) },
     log: rig.kept.log,

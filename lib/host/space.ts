@@ -1,0 +1,36 @@
+/** Room on a file system. */
+
+import { statfsSync } from "node:fs";
+import { Fault } from "../fault.ts";
+
+/** How long an answer is believed, ms. */
+const believedMs = 100;
+
+/** Watches the file system of `directory`: gives a Fault `noSpace` while less than `reserve` octets are free for us, else
+ * null. What cannot be asked is taken for room: the write will tell. Needs read permission for the directory. */
+export function spaceWatch(
+  directory: string,
+  reserve: number,
+  monotonic: () => number,
+): () => Fault | null {
+  let askedAt = -Infinity;
+  let answer: Fault | null = null;
+  return () => {
+    const now = monotonic();
+    if (now - askedAt < believedMs) return answer;
+    askedAt = now;
+    try {
+      const { bavail, bsize } = statfsSync(directory);
+      const free = bavail * bsize;
+      answer = free >= reserve ? null : new Fault(
+        "noSpace",
+        `Cannot take mail: ${Math.floor(free / 1024)} KiB are free in ${directory}, ${
+          Math.floor(reserve / 1024)
+        } are kept`,
+      );
+    } catch {
+      answer = null;
+    }
+    return answer;
+  };
+}
