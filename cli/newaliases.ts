@@ -61,6 +61,8 @@ const spec: OptionSpec = {
 type Notice =
   | { readonly kind: "updated" }
   | { readonly kind: "not running" }
+  /** We have no right to talk to it. It looks at its tables by itself, but not at once. */
+  | { readonly kind: "not told" }
   | { readonly kind: "failed"; readonly message: string };
 
 /** Runs the command with the arguments after its name; returns the exit status. */
@@ -138,6 +140,7 @@ async function tellDaemon(state: string | null): Promise<Notice> {
     if (error instanceof Fault) {
       return error.kind === "unavailable" ? { kind: "not running" } : { kind: "failed", message: error.message };
     }
+    if (error instanceof Deno.errors.NotCapable) return { kind: "not told" };
     // Nothing says where its socket would be.
     if (error instanceof UsageError) return { kind: "not running" };
     throw error;

@@ -1,6 +1,6 @@
 /** Starts the daemon, keeps it, stops it. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
@@ -16,16 +16,16 @@ import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
 
-/** What the supervisor runs with: it binds, starts and reads on behalf of the roles. */
-const supervisorFlags = [
+/** What the supervisor runs with, as in the task smtpd of deno.json: it binds, starts and reads on behalf of the roles. */
+export const supervisorFlags = [
   "--no-prompt",
   "--cached-only",
   "--allow-read",
   "--allow-write",
   "--allow-run",
   "--allow-net",
-  "--allow-env",
-  "--allow-sys",
+  "--allow-env=DENO_DIR,HOME,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
+  "--allow-sys=hostname,networkInterfaces,uid",
 ];
 
 /** How often the background process is asked whether it is there, ms. */
@@ -131,7 +131,8 @@ const toFile = 'file=$1; shift; umask 077; exec "$@" >>"$file" 2>&1';
 /** Is somebody there to take syslog messages, and a program to send them? Asked of a shell, for Deno lets nobody without
  * all rights look into /dev. */
 function hasSyslog(): boolean {
-  return spawnSync("/bin/sh", ["-c", "test -S /dev/log && command -v logger"], { stdio: "ignore" }).status === 0;
+  const args = ["-c", "test -S /dev/log && command -v logger"];
+  return new Deno.Command("/bin/sh", { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync().success;
 }
 
 /** The command line that says the same as `options` wherever it is run. */
