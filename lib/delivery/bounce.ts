@@ -27,6 +27,9 @@ export interface NoticeRules {
 /** Largest original that is returned whole, octets; of larger ones only the header. */
 export const returnedLengthMax = 1024 * 1024;
 
+/** How long a notice is tried at least, ms: a sender hears of mail that lived for a minute, too. */
+export const noticeTtlMinMs = 86_400_000;
+
 /** Notices that make one report. */
 export interface BouncePlan {
   /** What the report says happened. */
@@ -192,7 +195,7 @@ function noticeOf(envelope: Envelope, status: LastStatus, now: number, ttlMs: nu
     ...envelope,
     kind: "bounce",
     createdAt: now,
-    expiresAt: now + ttlMs,
+    expiresAt: now + Math.max(ttlMs, noticeTtlMinMs),
     nextAt: now + noticeDelayMs,
     attempts: 0,
     lastTryAt: now,

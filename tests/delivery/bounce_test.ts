@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { composeBounce, judgeBy, type NoticeRules, piecesWanted, planBounces } from "../../lib/delivery/bounce.ts";
+import {
+  composeBounce,
+  judgeBy,
+  type NoticeRules,
+  noticeTtlMinMs,
+  piecesWanted,
+  planBounces,
+} from "../../lib/delivery/bounce.ts";
 import { formatDate } from "../../lib/mail/date.ts";
 import { chunkLengthMax, type Envelope, type LastStatus, type StoredMessage } from "../../lib/spool/envelope.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
@@ -270,4 +277,10 @@ Deno.test("composeBounce() of a delay says for how long and until when", async (
   assert.match(text, /waiting for more than 4 hours\./);
   assert.match(text, /\r\nWill-Retry-Until: Sat, 18 Nov 2023 22:13:20 \+0000\r\n/);
   assert.equal(await store.has(msgIdOf(1)), true, "the message itself goes on");
+});
+
+Deno.test("judgeBy() gives a notice a day, however short the queue keeps mail", () => {
+  const short = judgeBy({ ...rules, ttlMs: 1000 });
+  const verdict = short(envelope(), status("failed"), created, created);
+  assert.equal(verdict.next?.expiresAt, created + noticeTtlMinMs);
 });
