@@ -135,6 +135,24 @@ export class World {
     return client;
   }
 
+  /** Connections that only sit there. */
+  fill(count: number): void {
+    const address: Address = { kind: "inet", ip: "198.51.100.2", port: 40000 };
+    for (let i = 0; i < count; i++) {
+      this.#take[0]?.({
+        remote: address,
+        local: address,
+        buffered: 0,
+        attach() {},
+        write: () => true,
+        pause() {},
+        resume() {},
+        end() {},
+        destroy() {},
+      });
+    }
+  }
+
   /** Says something and checks the codes of the answers. */
   async say(client: Client, text: string, ...codes: string[]): Promise<void> {
     client.write(text);

@@ -6,6 +6,7 @@ import { type Client, fullWorld, World as NewWorld } from "./smtp_in_rig.ts";
 import { msg } from "./rig.ts";
 import { formatMailbox } from "../../lib/mail/address.ts";
 import { replies } from "../../lib/smtp/reply.ts";
+import { sessionsMax } from "../../lib/daemon/smtp_in.ts";
 import { lingerMs } from "../../lib/daemon/smtp_in_connection.ts";
 
 const mail = "MAIL FROM:<ann@client.test>\r\n";
@@ -302,6 +303,17 @@ Deno.test("pause and resume: 421 to new clients, the ones inside go on", async (
   await world.clock.settle();
   queue.channel.die();
   await world.queue();
+  await world.greeted();
+});
+
+Deno.test("one connection more than is served at once is answered 421", async () => {
+  const { world } = await fullWorld();
+  const client = await world.greeted();
+  world.fill(sessionsMax - 1);
+  const refused = await world.connect();
+  deepEqual([refused.codes(), refused.state], [["421"], "closed"]);
+  // There is room again when one goes.
+  await world.say(client, "QUIT\r\n", "221");
   await world.greeted();
 });
 

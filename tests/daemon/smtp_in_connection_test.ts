@@ -1,0 +1,270 @@
+/** One connection: the order of events, when it reads, and how it ends. */
+
+import { Buffer } from "node:buffer";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import fc from "fast-check";
+import { Connection, lingerLengthMax, lingerMs } from "../../lib/daemon/smtp_in_connection.ts";
+import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";
+import { replies } from "../../lib/smtp/reply.ts";
+import type { Address, Stream, StreamHandler } from "../../lib/port.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { streamPair } from "../sim/net.ts";
+import { SeededRandom } from "../sim/random.ts";
+import { KeptLog, msg, policyOf, textOf } from "./rig.ts";
+import { Client } from "./smtp_in_rig.ts";
+
+/** What an owner that says yes to everything answers. */
+function yes(ask: SessionAsk): SessionAnswer {
+  switch (ask.kind) {
+    case "message":
+      return { kind: "message", id: msg(1) };
+    case "recipient":
+      return { kind: "recipient", reply: replies.recipientOk };
+    case "commit":
+      return { kind: "commit", result: "committed" };
+  }
+}
+
+interface Setup {
+  readonly answer?: ((ask: SessionAsk) => SessionAnswer) | null;
+  readonly isRude?: boolean;
+  readonly remote?: Address;
+}
+
+/** A connection whose owner answers at once, or not at all with `answer: null`. */
+async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
+  const clock = new FakeClock();
+  const log = new KeptLog();
+  const policy = policyOf();
+  const ends = streamPair(clock, undefined, remote);
+  const client = new Client(ends.client, isRude);
+  const told: string[] = [];
+  let body = "";
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  const connection: Connection = new Connection(ports, ends.server, policy.listeners.at(-1)!, {
+    ask(ask, last) {
+      told.push(ask.kind);
+      body += textOf(last);
+      if (answer !== null) connection.answer(answer(ask));
+    },
+    body(_message, bytes) {
+      told.push("body");
+      body += textOf(bytes);
+    },
+    rollback: () => void told.push("rollback"),
+    closed: () => void told.push("closed"),
+  });
+  connection.start();
+  await clock.settle();
+  return { clock, log, client, connection, told, content: () => body };
+}
+
+const message = "\r\nHello\r\n";
+/** What a client sends without waiting; it waits for the answers between two of them. */
+const groups = [
+  "EHLO client.test\r\n",
+  "MAIL FROM:<ann@client.test>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n",
+  `${message}.\r\nNOOP\r\nQUIT\r\n`,
+];
+const codes = ["220", "250", "250", "250", "354", "250", "250", "221"];
+
+Deno.test("a group is answered in order, though answers come while effects are carried out", async () => {
+  const { clock, client, told, content } = await connected();
+  for (const group of groups) {
+    client.write(group);
+    await clock.settle();
+  }
+  deepEqual(client.codes(), codes);
+  deepEqual(told, ["message", "recipient", "commit", "closed"]);
+  ok(content().endsWith(message));
+});
+
+Deno.test("the answers do not depend on how the bytes are cut", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 10 }), async (cuts) => {
+      const { clock, client, content } = await connected();
+      for (const group of groups) {
+        for (let at = 0, i = 0; at < group.length; i++) {
+          const end = at + cuts[i % cuts.length]!;
+          client.write(group.slice(at, end));
+          at = end;
+        }
+        await clock.settle();
+      }
+      deepEqual(client.codes(), codes);
+      ok(content().endsWith(message));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("an open question stops the reading, its answer starts it again", async () => {
+  const { clock, client, connection, told } = await connected({ answer: null });
+  client.write(groups[0]!);
+  await clock.settle();
+  client.write("MAIL FROM:<ann@client.test>\r\n");
+  await clock.settle();
+  client.write("NOOP\r\n");
+  await clock.settle();
+  deepEqual(told, ["message"]);
+  ok(client.stream.buffered > 0, "nothing is read");
+  connection.answer({ kind: "message", id: msg(1) });
+  await clock.settle();
+  equal(client.stream.buffered, 0);
+  deepEqual(client.codes(), ["220", "250", "250", "250"]);
+});
+
+Deno.test("hold() stops the reading until it is let go", async () => {
+  const { clock, client, connection } = await connected();
+  connection.hold(true);
+  client.write("NOOP\r\n");
+  await clock.settle();
+  deepEqual(client.codes(), ["220"]);
+  connection.hold(false);
+  await clock.settle();
+  deepEqual(client.codes(), ["250"]);
+});
+
+Deno.test("a client that does not read its replies is not read either", async () => {
+  const { clock, client } = await connected();
+  client.write("EHLO client.test\r\n");
+  await clock.settle();
+  client.stream.pause();
+  for (let i = 0; i < 100; i++) {
+    client.write("HELP\r\n".repeat(300));
+    await clock.settle();
+  }
+  ok(client.stream.buffered > 0, "the rest waits at the client");
+  client.codes();
+  client.stream.resume();
+  await clock.settle();
+  equal(client.codes().length, 30_000, "and is answered once it reads");
+});
+
+Deno.test("a client that shuts down its side after its commands gets all replies", async () => {
+  const { clock, client, told } = await connected();
+  for (const group of groups.slice(0, -1)) {
+    client.write(group);
+    await clock.settle();
+  }
+  client.write(groups.at(-1)!);
+  client.stream.end();
+  await clock.settle();
+  deepEqual(client.codes(), codes);
+  equal(told.at(-1), "closed");
+});
+
+Deno.test("a client that says nothing is told 421 and let go", async () => {
+  const { clock, log, client, connection } = await connected();
+  client.codes();
+  const { idleTimeoutMs } = policyOf().smtp;
+  await clock.advance(idleTimeoutMs - 1);
+  connection.tick(clock.now(), clock.monotonic());
+  await clock.settle();
+  equal(client.state, "open");
+  await clock.advance(1);
+  connection.tick(clock.now(), clock.monotonic());
+  await clock.settle();
+  deepEqual([client.codes(), client.state], [["421"], "closed"]);
+  equal(log.of("disconnected")[0]?.fields["reason"], "timeout");
+});
+
+Deno.test("a client that does not close after the end is cut off after a moment", async () => {
+  const { clock, client, connection, told } = await connected({ isRude: true });
+  client.write("QUIT\r\n");
+  await clock.settle();
+  deepEqual([client.codes(), client.state], [["220", "221"], "ended"]);
+  await clock.advance(lingerMs - 1);
+  connection.tick(clock.now(), clock.monotonic());
+  await clock.settle();
+  deepEqual(told, []);
+  await clock.advance(1);
+  // A wall clock that jumps does not keep it.
+  clock.jump(-3_600_000);
+  connection.tick(clock.now(), clock.monotonic());
+  await clock.settle();
+  deepEqual([told, client.state], [["closed"], "closed"]);
+});
+
+Deno.test("what comes after the end is dropped, and too much of it cuts the client off", async () => {
+  const { clock, client, told } = await connected({ isRude: true });
+  client.write("QUIT\r\n");
+  await clock.settle();
+  client.codes();
+  const piece = "NOOP\r\n".repeat(10_000);
+  let sent = 0;
+  for (; sent + piece.length <= lingerLengthMax; sent += piece.length) {
+    client.write(piece);
+    await clock.settle();
+  }
+  equal(client.stream.buffered, 0, "it is read");
+  deepEqual([client.codes(), told], [[], []]);
+  client.write(piece);
+  await clock.settle();
+  deepEqual([told, client.state], [["closed"], "closed"]);
+});
+
+Deno.test("drop() ends it at once; an open transaction is rolled back", async () => {
+  const { clock, client, connection, told } = await connected();
+  client.write(groups[0]!);
+  await clock.settle();
+  client.write("MAIL FROM:<ann@client.test>\r\n");
+  await clock.settle();
+  connection.drop();
+  await clock.settle();
+  deepEqual([told, client.state], [["message", "rollback", "closed"], "closed"]);
+});
+
+Deno.test("shutdown ends an idle session with 421", async () => {
+  const { clock, client, connection } = await connected();
+  client.codes();
+  connection.step({ kind: "shutdown", at: clock.now() });
+  await clock.settle();
+  deepEqual([client.codes(), client.state], [["421"], "closed"]);
+});
+
+Deno.test("addresses are written as log and rules have them", async () => {
+  for (
+    const [ip, text] of [["192.0.2.9", "192.0.2.9"], ["2001:db8::9", "[2001:db8::9]"]] as const
+  ) {
+    const { log, connection } = await connected({ remote: { kind: "inet", ip, port: 4000 } });
+    equal(connection.origin("h.test").address, text);
+    equal(log.of("connected")[0]?.fields["address"], text);
+  }
+});
+
+Deno.test("a session's name is 16 hexadecimal digits", async () => {
+  const { log } = await connected();
+  match(log.of("connected")[0]?.session ?? "", /^[0-9a-f]{16}$/);
+});
+
+Deno.test("a stream that is gone before it is served ends the session", () => {
+  const clock = new FakeClock();
+  const address: Address = { kind: "inet", ip: "192.0.2.9", port: 4000 };
+  let written = 0;
+  const gone: Stream = {
+    remote: address,
+    local: address,
+    buffered: 0,
+    attach: (handler: StreamHandler) => handler.close(null),
+    write: (bytes) => (written += Buffer.from(bytes).length) < 0,
+    pause() {},
+    resume() {},
+    end() {},
+    destroy() {},
+  };
+  const log = new KeptLog();
+  const policy = policyOf();
+  const closed: string[] = [];
+  const owner = {
+    ask: () => {},
+    body: () => {},
+    rollback: () => {},
+    closed: () => void closed.push("closed"),
+  };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  new Connection(ports, gone, policy.listeners.at(-1)!, owner).start();
+  deepEqual(closed, ["closed"]);
+  ok(written > 0);
+  equal(log.of("disconnected").length, 1);
+});
