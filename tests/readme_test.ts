@@ -1,0 +1,166 @@
+/** Holds README.md to the code: its blocks, its configurations, and the claims around them. */
+
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { parseSmtpctl } from "../cli/smtpctl_parse.ts";
+import { agentsMax } from "../lib/daemon/agent_house.ts";
+import { agentIdleMs } from "../lib/daemon/agent_pool.ts";
+import { stopGraceMs } from "../lib/daemon/supervisor.ts";
+import { links } from "../lib/daemon/wiring.ts";
+import { reservedWords } from "../lib/policy/lexer.ts";
+import { nextAttempt } from "../lib/spool/backoff.ts";
+import { chunkLengthMax } from "../lib/spool/envelope.ts";
+import { scheduleLimits } from "../lib/spool/schedule.ts";
+import { loadText, printAll } from "./policy/config_fixture.ts";
+import { fences, fillBlocks, root, textOf } from "./readme_blocks.ts";
+import { places, wordsOf } from "./readme_keywords.ts";
+import { messageKinds } from "./readme_messages.ts";
+
+const readme = textOf("README.md");
+const manifest: { imports: Record<string, string>; tasks: Record<string, unknown> } = JSON.parse(textOf("deno.json"));
+
+/** README without its line breaks, which the formatter moves. */
+const flowing = readme.replace(/\s+/g, " ");
+
+/** The part of README between a heading and the next of the same rank or higher. */
+function section(heading: string): string {
+  const rank = /^#+/.exec(heading)?.[0].length ?? 1;
+  const found = new RegExp(`^${heading}\\n([\\s\\S]*?)(?=^#{1,${rank}} |(?![\\s\\S]))`, "m").exec(readme);
+  ok(found?.[1], `README has ${heading}`);
+  return found[1];
+}
+
+/** The words in backquotes that begin a row of a table. */
+function firstCells(text: string): readonly string[] {
+  return [...text.matchAll(/^\| `([^`]+)`/gm)].map((found) => found[1] ?? "");
+}
+
+/** Files of the tree. */
+function* walk(folder: string): Generator<string> {
+  for (const { name, isDirectory, isFile } of Deno.readDirSync(`${root}/${folder}`)) {
+    if (isDirectory) yield* walk(`${folder}/${name}`);
+    else if (isFile) yield `${folder}/${name}`;
+  }
+}
+
+/** Members of a union of string literals in a source. */
+function unionOf(path: string, start: RegExp): readonly string[] {
+  const found = start.exec(textOf(path));
+  ok(found?.[1], `${path} has ${start}`);
+  return [...found[1].matchAll(/"(\w+)"/g)].map((one) => one[1] ?? "");
+}
+
+Deno.test("README: its blocks are as the code makes them (else run tests/readme_update.ts)", async () => {
+  const made = (await fillBlocks(readme)).split("\n");
+  const old = readme.split("\n");
+  deepEqual(made.filter((line) => !old.includes(line)), []);
+  equal(readme, made.join("\n"));
+});
+
+Deno.test("README: every configuration loads without a word", () => {
+  const configurations = fences(readme, "conf");
+  ok(configurations.length >= 3);
+  for (const text of configurations) {
+    const loaded = loadText(text);
+    equal(printAll(loaded.kind === "errors" ? loaded.errors : loaded.warnings), "");
+  }
+});
+
+/** Reserved words that stand only behind words that are not supported yet. */
+const behind = `bypass cert chain chroot commit connect data data-line dhe disconnect ehlo fcrdns group key masquerade
+  max-deferred mx no-verify noop on phase proc-exec quit recipient report rewrite rset smtp-in smtp-out tagged
+  verify`.split(/\s+/);
+
+Deno.test("README: every reserved word works, is said to be coming, or stands behind one that is coming", () => {
+  const said = new Set(places.flatMap((place) => [...wordsOf(place, "works"), ...wordsOf(place, "later")]));
+  const unsaid = [...reservedWords].filter((word) => !said.has(word));
+  deepEqual(unsaid.filter((word) => !behind.includes(word)), []);
+  deepEqual(behind.filter((word) => !unsaid.includes(word)), []);
+});
+
+Deno.test("README: what smtpctl cannot do yet it says itself", () => {
+  const sentence = /^`smtpctl`: ((?:`[^`]+`,?\s*)+)\./m.exec(readme)?.[1] ?? "";
+  const listed = [...sentence.matchAll(/`([^`]+)`/g)].map((found) => found[1] ?? "");
+  for (const words of listed) {
+    const line = parseSmtpctl(words.split(" "));
+    deepEqual(line, { kind: "wrong", status: 1, text: `"${words}" is not supported yet` });
+  }
+  const table = /const later:[^{]*(\{[\s\S]*?^\});/m.exec(textOf("cli/smtpctl_parse.ts"))?.[1] ?? "";
+  const inCode = [...table.matchAll(/^ {2}"([^"]*)": \[(.*)\]/gm)].flatMap(([, before = "", words = ""]) =>
+    [...words.matchAll(/"([^"]+)"/g)].map((found) => `${before} ${found[1]}`.trim())
+  );
+  deepEqual([...listed].sort(), inCode.sort());
+});
+
+Deno.test("README: roles that exchange messages are those that are joined", () => {
+  const pair = (a: string, b: string): string => [a, b].sort().join(" ");
+  const said = new Set(messageKinds(textOf("lib/daemon/imsg.ts")).map(({ from, to }) => pair(from, to)));
+  deepEqual([...said].sort(), [...links.map(([a, b]) => pair(a, b)), pair("agent", "delivery")].sort());
+});
+
+Deno.test("README: the state tables have every table of the spool and every state of an envelope", () => {
+  const cells = firstCells(section("## ARCHITECTURE"));
+  const tables = [...textOf("lib/spool/sqlite.ts").matchAll(/^CREATE TABLE (\w+)/gm)].map((found) => found[1] ?? "");
+  const inMemory = unionOf("lib/spool/schedule.ts", /interface Entry \{[\s\S]*?state: ([^;]+);/);
+  const shown = unionOf("lib/spool/schedule.ts", /export type Standing =([\s\S]*?);\n\n/).filter((one) =>
+    one !== "inflight"
+  );
+  const kinds = unionOf("lib/spool/envelope.ts", /readonly kind: ("mda"[^;]+);/).filter((one) => !one.startsWith("m"));
+  for (const state of [...tables, ...inMemory, ...shown, ...kinds]) ok(cells.includes(state), `a row for ${state}`);
+  const line = / \* {3}(stored --refill--> .*)$/m.exec(textOf("lib/spool/schedule.ts"))?.[1] ?? "missing";
+  ok(section("## ARCHITECTURE").includes(line), line);
+});
+
+Deno.test("README: figures in its sentences are those of the code", () => {
+  const claims = [
+    `at most ${agentsMax} agents at once`,
+    `ends after ${agentIdleMs / 1000} idle seconds`,
+    `up to ${stopGraceMs / 1000} s for what is in hand`,
+    `at most ${scheduleLimits.window.toLocaleString("en-US")} of each kind`,
+    `pieces, up to ${chunkLengthMax / 1024} KiB`,
+    `Attempt n is due n² × ${nextAttempt("mta", 0, 1, 0) / 1000} s after the message came in ` +
+    `(${nextAttempt("mda", 0, 1, 0) / 1000} s for local delivery)`,
+  ];
+  for (const claim of claims) ok(flowing.includes(claim), claim);
+});
+
+Deno.test("README: every RFC that the code cites is in the list, each with yes, partial or no", () => {
+  const list = section("## RFCs");
+  const rows = [...list.matchAll(/^\| ([0-9, ]+) \| [^|]+ \| ([^|]+) \|/gm)];
+  for (const [, , here = ""] of rows) match(here, /^(yes|partial|no)$/);
+  const numbers = rows.flatMap(([, found = ""]) => found.split(", "));
+  const cited = [...walk("lib"), ...walk("cli")].filter((path) => path.endsWith(".ts"))
+    .flatMap((path) => [...textOf(path).matchAll(/\bRFC (\d{3,4})\b/g)].map((found) => found[1] ?? ""));
+  deepEqual([...new Set(cited)].filter((number) => !numbers.includes(number)).sort(), []);
+  deepEqual(numbers.filter((number, at) => numbers.indexOf(number) !== at), []);
+});
+
+Deno.test("README: every dependency is explained, and no other", () => {
+  deepEqual([...firstCells(section("## Dependencies"))].sort(), Object.keys(manifest.imports).sort());
+});
+
+Deno.test("README: tasks that it names exist", () => {
+  const named = [...readme.matchAll(/\bdeno(?:@[0-9.]+)? task ([a-z]+)/g)].map((found) => found[1] ?? "");
+  ok(named.includes("demo") && named.includes("test") && named.includes("bench"));
+  deepEqual([...new Set(named)].filter((name) => !Object.hasOwn(manifest.tasks, name)), []);
+});
+
+Deno.test("README: the first commands are those that .ci/run runs", () => {
+  const version = /npx -y deno@([0-9.]+) task test/.exec(textOf(".ci/run"))?.[1] ?? "none";
+  const [first = ""] = fences(section("## Start in two commands"), "sh");
+  equal(first, `npx -y deno@${version} task demo\nnpx -y deno@${version} task test\n`);
+});
+
+Deno.test("README: files that it names are there", () => {
+  const paths = [...readme.matchAll(/(?<![\w/.])((?:lib|cli|tests|fixtures|bench|\.ci)\/[\w./]*\w)/g)].map((found) =>
+    found[1] ?? ""
+  );
+  const missing = paths.filter((path) => {
+    try {
+      Deno.statSync(`${root}/${path}`);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  deepEqual([...new Set(missing)], []);
+});
