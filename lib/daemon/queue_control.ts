@@ -214,7 +214,7 @@ export class Control {
 
   async #updateTable(table: string): Promise<ControlAnswer> {
     const lookup = this.#lookup;
-    if (this.#ports.policy.tables[table] === undefined) {
+    if (!Object.hasOwn(this.#ports.policy.tables, table)) {
       return { kind: "error", code: "notFound", message: `no such table: ${table}` };
     }
     if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
