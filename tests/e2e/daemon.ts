@@ -178,18 +178,26 @@ export class Site {
 
   /** Contents of the messages in a user's Maildir. */
   mail(user = "bob"): string[] {
-    const folder = join(this.home(user), "Maildir/new");
+    return this.#mailNames(user).map((name) => Deno.readTextFileSync(join(this.home(user), "Maildir/new", name)));
+  }
+
+  #mailNames(user: string): string[] {
     try {
-      return [...Deno.readDirSync(folder)].map((entry) => Deno.readTextFileSync(join(folder, entry.name)));
+      return [...Deno.readDirSync(join(this.home(user), "Maildir/new"))].map((entry) => entry.name);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
       throw error;
     }
   }
 
+  /** How many messages are in a user's Maildir. */
+  mailCount(user = "bob"): number {
+    return this.#mailNames(user).length;
+  }
+
   /** Waits until a user has `count` messages and returns them. */
   async delivered(count: number, user = "bob"): Promise<string[]> {
-    await until(`${user} gets ${count} messages`, () => this.mail(user).length >= count);
+    await until(`${user} gets ${count} messages`, () => this.mailCount(user) >= count);
     return this.mail(user);
   }
 
