@@ -15,8 +15,19 @@ export function processTree(pid: number): ProcessFact[] {
   for (let i = 0; i < found.length; i++) {
     for (const [child, parent] of parents) if (parent === found[i]) found.push(child);
   }
-  const lines = shell(`for p in ${found.join(" ")}; do tr '\\0\\n' '\\t ' < /proc/$p/cmdline; echo; done`).split("\n");
-  return found.map((id, i) => ({ pid: id, argv: lines[i]?.split("\t").slice(0, -1) ?? [] }));
+  return factsOf(found);
+}
+
+/** A line of arguments for each process. One that has ended meanwhile has none. */
+function factsOf(pids: readonly number[]): ProcessFact[] {
+  const lines = shell(`for p in ${pids.join(" ")}; do tr '\\0\\n' '\\t ' < /proc/$p/cmdline; echo; done`).split("\n");
+  return pids.map((pid, i) => ({ pid, argv: lines[i]?.split("\t").slice(0, -1) ?? [] }));
+}
+
+/** The processes that have `text` among their arguments. */
+export function processesNaming(text: string): number[] {
+  const pids = [...livingProcesses().keys()];
+  return factsOf(pids).filter(({ argv }) => argv.some((word) => word.includes(text))).map(({ pid }) => pid);
 }
 
 /** True while any of the processes runs. */
