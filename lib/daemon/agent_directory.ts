@@ -21,6 +21,9 @@ export function agentDirectory(action: LocalAction, owner: MailboxOwner): string
     ...(shared ? {} : { username: owner.user }),
   });
   if (directory === null || directory === "/") return null;
-  const dependsOnHome = template.startsWith("~/") || template.includes("%{user.directory");
-  return shared && dependsOnHome ? dirname(owner.home) : directory;
+  const beginsAtHome = template.startsWith("~/") || template.startsWith("%{user.directory");
+  if (!shared || !beginsAtHome) return directory;
+  // A home just below the root has no parent that could be given away.
+  const parent = dirname(owner.home);
+  return parent === "/" ? directory : parent;
 }
