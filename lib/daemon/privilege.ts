@@ -252,6 +252,9 @@ export function checkGrant(grant: Grant, holds: (query: RightQuery) => boolean):
     for (const range of splitRanges(grant.net.deny)) {
       want(false, { name: "net", host: `${bracket(range.split("/")[0] ?? "")}:25` });
     }
+    for (const ip of grant.net.deny.flatMap(({ except }) => except)) {
+      want(true, { name: "net", host: `${bracket(ip)}:25` });
+    }
   } else {
     want(false, { name: "net" });
     want(false, { name: "net", host: "127.0.0.1:25" });

@@ -1,0 +1,300 @@
+/** The table of rights: rows of a configuration, their flags, and the check that each role makes of itself. */
+
+import { deepEqual, equal, ok } from "node:assert/strict";
+import {
+  type Account,
+  agentGrant,
+  checkGrant,
+  denoFlags,
+  type Grant,
+  offlineGrant,
+  type Premises,
+  type RightQuery,
+  standingGrants,
+  usesSystemUsers,
+} from "../../lib/daemon/privilege.ts";
+import { isInRange } from "../../lib/daemon/range.ts";
+import { policyOf, policyText } from "./rig.ts";
+
+const smtpd: Account = { name: "_smtpd", uid: 990, gid: 990 };
+const smtpq: Account = { name: "_smtpq", uid: 991, gid: 991 };
+const premises: Premises = {
+  spool: "/var/spool/postern",
+  state: "/run/postern",
+  accounts: { smtpd, smtpq },
+  includes: [],
+  resolvers: [],
+};
+
+function rowOf(role: Grant["role"], text: string = policyText, change: Partial<Premises> = {}): Grant {
+  const row = standingGrants(policyOf(text), { ...premises, ...change }).find((one) => one.role === role);
+  ok(row);
+  return row;
+}
+
+/** A process that holds exactly what the flags say, as Deno reads them. */
+function processWith(flags: readonly string[]): (query: RightQuery) => boolean {
+  const listOf = (name: string): readonly string[] | null => {
+    const flag = flags.find((one) => one === name || one.startsWith(`${name}=`));
+    if (flag === undefined) return null;
+    return flag === name
+      ? ["*"]
+      : flag.slice(name.length + 1).split(/(?<!,),(?!,)/).map((one) => one.replaceAll(",,", ","));
+  };
+  return ({ name, path, host, command }) => {
+    const allowed = listOf(`--allow-${name}`);
+    if (allowed === null) return false;
+    const what = path ?? host ?? command;
+    if (what === undefined) return allowed.includes("*");
+    if (path !== undefined) return allowed.some((one) => one === "*" || path === one || path.startsWith(`${one}/`));
+    if (host === undefined) return allowed.includes("*") || allowed.includes(what);
+    const ip = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+    const isDenied = (range: string) => {
+      const bare = range.replace(/^\[(.*)\]$/, "$1");
+      return isInRange(bare.includes("/") ? bare : `${bare}/${bare.includes(":") ? 128 : 32}`, ip);
+    };
+    return allowed.includes("*") && !(listOf("--deny-net") ?? []).some(isDenied);
+  };
+}
+
+/** May delivery connect to `ip`, with this configuration? */
+function mayReach(ip: string, text: string, change: Partial<Premises> = {}): boolean {
+  const host = ip.includes(":") ? `[${ip}]:25` : `${ip}:25`;
+  return processWith(denoFlags(rowOf("delivery", text, change)))({ name: "net", host });
+}
+
+const relayTo = (host: string) => `action "out" relay host "${host}"\nmatch from any for any action "out"\n`;
+
+Deno.test("smtp-in holds nothing at all", () => {
+  const { read, write, net, run, sys, npm, account } = rowOf("smtp-in");
+  deepEqual({ read, write, net, run, sys, npm }, {
+    read: [],
+    write: [],
+    net: { kind: "none" },
+    run: [],
+    sys: [],
+    npm: false,
+  });
+  deepEqual(account, smtpd);
+  deepEqual(denoFlags(rowOf("smtp-in")).filter((flag) => flag.startsWith("--allow")), []);
+});
+
+Deno.test("queue holds its directory, under an account of its own", () => {
+  const { read, write, net, account } = rowOf("queue");
+  deepEqual({ read, write, net, account }, {
+    read: ["/var/spool/postern"],
+    write: ["/var/spool/postern"],
+    net: { kind: "none" },
+    account: smtpq,
+  });
+});
+
+Deno.test("lookup reads the files of tables and includes, and writes nothing", () => {
+  const text = `
+table aliases file:/etc/mail/aliases
+table domains db:/etc/mail/domains.db
+table again file:/etc/mail/aliases
+table users { ann = 1001:1001:/home/ann }
+action "box" maildir userbase <users> alias <aliases>
+match from any for domain <domains> action "box"
+match from any for domain <again> action "box"
+`;
+  const row = rowOf("lookup", text, { includes: ["/etc/mail/list"] });
+  deepEqual([row.read, row.write, row.net], [["/etc/mail/aliases", "/etc/mail/domains.db", "/etc/mail/list"], [], {
+    kind: "none",
+  }]);
+});
+
+Deno.test("lookup reads /etc/passwd only for actions that look system users up", () => {
+  for (
+    const [text, want] of [
+      ['action "out" relay\nmatch from any for any action "out"\n', false],
+      [policyText, false],
+      ['action "box" maildir\nmatch from any for any action "box"\n', true],
+      [
+        'table users { ann = 1:1:/a }\naction "box" maildir userbase <users> user "vmail"\nmatch for any action "box"\n',
+        true,
+      ],
+    ] as const
+  ) {
+    equal(usesSystemUsers(policyOf(text)), want, text);
+    deepEqual(rowOf("lookup", text).read, want ? ["/etc/passwd"] : [], text);
+  }
+});
+
+Deno.test("without accounts every role keeps the caller's", () => {
+  deepEqual(
+    standingGrants(policyOf(), { ...premises, accounts: null }).map(({ role, account }) => [role, account]),
+    [["queue", null], ["lookup", null], ["delivery", null], ["smtp-in", null]],
+  );
+});
+
+Deno.test("delivery reaches strangers and nobody inside", () => {
+  for (
+    const [ip, want] of [
+      ["192.0.2.1", true],
+      ["2001:db8::1", true],
+      ["127.0.0.1", false],
+      ["127.255.255.254", false],
+      ["::1", false],
+      ["10.1.2.3", false],
+      ["172.16.0.1", false],
+      ["172.31.255.255", false],
+      ["172.32.0.1", true],
+      ["192.168.1.1", false],
+      ["169.254.169.254", false],
+    ] as const
+  ) equal(mayReach(ip, relayTo("192.0.2.5")), want, ip);
+});
+
+Deno.test("a relay inside, given by its address, opens that address alone", () => {
+  for (
+    const [host, open, closed] of [
+      ["10.0.0.25", ["10.0.0.25"], ["10.0.0.24", "10.0.0.26", "10.255.0.1", "127.0.0.1", "192.168.0.1"]],
+      ["smtp://192.168.1.5:2525", ["192.168.1.5"], ["192.168.1.4", "192.168.1.7", "10.0.0.25"]],
+      ["127.0.0.1", ["127.0.0.1"], ["127.0.0.2", "127.0.1.1", "::1"]],
+      ["[::1]", ["::1"], ["127.0.0.1"]],
+      ["localhost", ["127.0.0.1", "::1"], ["127.0.0.2", "10.0.0.1"]],
+      ["LocalHost", ["127.0.0.1", "::1"], ["127.0.0.2"]],
+    ] as const
+  ) {
+    for (const ip of open) equal(mayReach(ip, relayTo(host)), true, `${host}: ${ip}`);
+    for (const ip of closed) equal(mayReach(ip, relayTo(host)), false, `${host}: ${ip}`);
+  }
+});
+
+Deno.test("a relay given by name, or from a file, may be on a private network, and not on this machine", () => {
+  const fromFile = 'table hosts file:/etc/mail/hosts\naction "out" relay host <hosts>\nmatch for any action "out"\n';
+  for (const text of [relayTo("relay.example.org"), fromFile]) {
+    for (const ip of ["10.0.0.1", "172.16.3.4", "192.168.0.9"]) equal(mayReach(ip, text), true, ip);
+    for (const ip of ["127.0.0.1", "::1", "169.254.1.1"]) equal(mayReach(ip, text), false, ip);
+  }
+});
+
+Deno.test("all relays of a table count, and none that no action uses", () => {
+  const text = `
+table used { "10.0.0.1", "smtp://10.0.0.2" }
+table unused { "10.0.0.3" }
+action "out" relay host <used>
+match for domain <unused> action "out"
+`;
+  deepEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((ip) => mayReach(ip, text)), [true, true, false]);
+});
+
+Deno.test("the resolvers in use are reached, wherever they are", () => {
+  const resolvers = ["127.0.0.53", "192.168.1.1", "192.0.2.53", "::1"];
+  for (const ip of resolvers) equal(mayReach(ip, relayTo("192.0.2.5"), { resolvers }), true, ip);
+  for (const ip of ["127.0.0.1", "192.168.1.2"]) equal(mayReach(ip, relayTo("192.0.2.5"), { resolvers }), false, ip);
+});
+
+Deno.test("denied ranges keep their exceptions apart, for people", () => {
+  const { net } = rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["10.0.0.53", "127.0.0.53"] });
+  deepEqual(net.kind === "out" && net.deny.filter(({ except }) => except.length > 0), [
+    { range: "127.0.0.0/8", except: ["127.0.0.53"] },
+    { range: "10.0.0.0/8", except: ["10.0.0.25", "10.0.0.53"] },
+  ]);
+});
+
+Deno.test("an agent holds one directory, as its account", () => {
+  const ann: Account = { name: "ann", uid: 1001, gid: 1001 };
+  const row = agentGrant(ann, "/home/ann/Maildir");
+  deepEqual([row.account, row.read, row.write, row.net, row.run, row.npm], [
+    ann,
+    ["/home/ann/Maildir"],
+    ["/home/ann/Maildir"],
+    { kind: "none" },
+    [],
+    false,
+  ]);
+});
+
+/** Words that no role goes without. */
+const always = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env"];
+
+Deno.test("denoFlags() says a row in Deno's words", () => {
+  for (
+    const [row, want] of [
+      [rowOf("smtp-in"), ["--no-npm"]],
+      [rowOf("queue"), ["--no-npm", "--allow-read=/var/spool/postern", "--allow-write=/var/spool/postern"]],
+      [agentGrant(null, "/mail/a,b"), ["--no-npm", "--allow-read=/mail/a,,b", "--allow-write=/mail/a,,b"]],
+      [offlineGrant(null, "/run/p/offline/1", "/run/p/submit"), [
+        "--no-npm",
+        "--allow-read=/run/p/offline/1,/run/p/submit",
+        "--allow-write=/run/p/offline/1,/run/p/submit",
+        "--allow-net=unix:/run/p/submit",
+        "--allow-sys=hostname",
+      ]],
+      [{ ...agentGrant(null, "/m"), run: ["/bin/procmail"] }, [
+        "--no-npm",
+        "--allow-read=/m",
+        "--allow-write=/m",
+        "--allow-run=/bin/procmail",
+      ]],
+      [rowOf("delivery", relayTo("192.0.2.5")), [
+        "--allow-net",
+        "--deny-net=127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,[::1]",
+      ]],
+    ] as const
+  ) {
+    const flags = denoFlags(row);
+    deepEqual(always.filter((flag) => !flags.includes(flag)), [], row.role);
+    deepEqual(flags.filter((flag) => /^--(allow|deny-net|no-npm)/.test(flag)), want, row.role);
+  }
+});
+
+const rows: readonly Grant[] = [
+  ...standingGrants(policyOf(), premises),
+  rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["127.0.0.53", "::1"] }),
+  rowOf("delivery", relayTo("relay.example.org")),
+  rowOf("lookup", 'action "box" maildir\nmatch for any action "box"\n'),
+  agentGrant(null, "/home/ann/Maildir"),
+  agentGrant(null, "/root/mail"),
+  { ...agentGrant(null, "/m"), run: ["/bin/procmail"] },
+];
+
+Deno.test("checkGrant() is content with a process that was started with the flags of its row", () => {
+  for (const row of rows) deepEqual(checkGrant(row, processWith(denoFlags(row))), [], row.role);
+});
+
+Deno.test("checkGrant() finds each right that is missing", () => {
+  for (const row of rows) {
+    const flags = denoFlags(row);
+    for (const flag of flags.filter((one) => one.startsWith("--allow-"))) {
+      const faults = checkGrant(row, processWith(flags.filter((one) => one !== flag)));
+      ok(faults.length > 0 && faults.every((fault) => fault.endsWith("is missing")), `${row.role} ${flag}: ${faults}`);
+    }
+  }
+});
+
+Deno.test("checkGrant() finds each right too many", () => {
+  const more = ["read", "write", "run", "env", "sys", "ffi", "import"].map((name) => `--allow-${name}`);
+  const narrow = ["--allow-read=/etc", "--allow-write=/etc", "--allow-read=/home", "--allow-run=/bin/sh"];
+  for (const row of rows) {
+    for (const flag of [...more, ...narrow]) {
+      const faults = checkGrant(row, processWith([flag, ...denoFlags(row)]));
+      ok(faults.some((fault) => fault.endsWith("held but not in its row")), `${row.role} ${flag}: ${faults}`);
+    }
+    if (row.net.kind === "out") continue;
+    ok(checkGrant(row, processWith(["--allow-net", ...denoFlags(row)])).length > 0, `${row.role} net`);
+  }
+});
+
+Deno.test("checkGrant() finds a denied range that is open, and an exception that is not", () => {
+  const row = rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["127.0.0.53"] });
+  const flags = denoFlags(row);
+  const deny = flags.find((flag) => flag.startsWith("--deny-net="))!;
+  const ranges = deny.slice("--deny-net=".length).split(",");
+  ok(ranges.length > 40);
+  for (const range of ranges) {
+    const less = flags.map((flag) => flag === deny ? `--deny-net=${ranges.filter((one) => one !== range)}` : flag);
+    equal(checkGrant(row, processWith(less)).length, 1, range);
+  }
+  const whole = flags.map((flag) => flag === deny ? `${deny},10.0.0.0/8` : flag);
+  deepEqual(checkGrant(row, processWith(whole)), ["net 10.0.0.25:25 is missing"]);
+});
+
+Deno.test("checkGrant() is not content with a process that holds everything, or nothing", () => {
+  for (const row of rows) ok(checkGrant(row, () => true).length > 5, row.role);
+  const needy = rows.filter((row) => row.role !== "smtp-in" && !(row.role === "lookup" && row.read.length === 0));
+  for (const row of needy) ok(checkGrant(row, () => false).length > 0, row.role);
+});
