@@ -73,7 +73,7 @@ function commands(): string {
       .map((line) => line.trim());
   const lines = pages.flatMap((page) => {
     const [name = "", what = ""] = (section(page, "NAME")[0] ?? "").split(" - ");
-    return [`# ${what}`, ...section(page, "SYNOPSIS").map((line) => line.startsWith(name) ? line : `    ${line}`), ""];
+    return [`# ${what}`, ...section(page, "SYNOPSIS").map((line) => line.startsWith("[") ? `    ${line}` : line), ""];
   });
   return ["```text", ...lines.slice(0, -1), "```"].join("\n");
 }
