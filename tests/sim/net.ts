@@ -1,7 +1,7 @@
 /** A network in memory: pairs of streams, and a dialer that knows who listens where. */
 
 import { Fault, type FaultKind } from "../../lib/fault.ts";
-import type { Address, Clock, Dialer, Stream, StreamHandler } from "../../lib/port.ts";
+import type { Address, Clock, Dialer, Listener, Stream, StreamHandler } from "../../lib/port.ts";
 
 /** Bytes written to a peer that is paused before `write` returns false. */
 const highWaterMark = 64 * 1024;
@@ -220,4 +220,34 @@ export class FakeNet implements Dialer {
 
 function keyOf(ip: string, port: number): string {
   return `${ip}:${port}`;
+}
+
+/** A listening socket: `connect` is a client's side of it. */
+export class FakeListener implements Listener {
+  readonly #clock: Clock;
+  readonly #at: Address;
+  #take: ((stream: Stream) => void) | null = null;
+  isClosed = false;
+
+  constructor(clock: Clock, at: Address = { kind: "inet", ip: "192.0.2.25", port: 25 }) {
+    this.#clock = clock;
+    this.#at = at;
+  }
+
+  accept(take: (stream: Stream) => void): void {
+    this.#take = take;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  /** The client's end of a new connection. Refused by a socket that is closed or that nobody serves: the client's end
+   * closes. */
+  connect(from?: Address): FakeStream {
+    const { client, server } = streamPair(this.#clock, this.#at, from);
+    if (this.#take !== null && !this.isClosed) this.#take(server);
+    else client.break("refused");
+    return client;
+  }
 }
