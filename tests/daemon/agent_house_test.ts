@@ -1,0 +1,170 @@
+/** Who gets an agent, and who does not, whatever delivery asks for. */
+
+import { deepEqual, equal } from "node:assert/strict";
+import { AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
+import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
+import type { AgentRequest } from "../../lib/daemon/supervision.ts";
+import { KeptLog, policyOf } from "./rig.ts";
+
+const text = `
+action "box" maildir "/mail/%{user.username}"
+action "bare" maildir "/%{rcpt.user}"
+action "out" relay
+match from any for local action "box"
+match from any for domain "bare.test" action "bare"
+match from any for any action "out"
+`;
+const ann: AgentRequest = { key: "ann", action: "box", user: "ann", uid: 1001, gid: 100, home: "/home/ann" };
+const accounts: Premises["accounts"] = {
+  smtpd: { name: "_smtpd", uid: 990, gid: 990 },
+  smtpq: { name: "_smtpq", uid: 991, gid: 991 },
+};
+
+/** A house whose agents are only written down. `startFails`: they end while they are being started. */
+function house(change: { readonly accounts?: Premises["accounts"]; readonly startFails?: boolean } = {}) {
+  const log = new KeptLog();
+  const started: Grant[] = [];
+  const ended = new Map<string, () => void>();
+  const stopped: string[] = [];
+  const policy = policyOf(text);
+  const premises: Premises = { spool: "/q", state: "/s", accounts, includes: [], resolvers: [], ...change };
+  const agents = new AgentHouse({
+    policy,
+    premises,
+    log: log.log,
+    start(grant, key, _received, gone) {
+      started.push(grant);
+      ended.set(key, gone);
+      if (change.startFails === true) gone();
+      return {
+        stop(graceMs) {
+          stopped.push(`${key} ${graceMs}`);
+          return Promise.resolve();
+        },
+      };
+    },
+  });
+  const refusals = () => log.of("agent-refused").map(({ fields }) => fields["reason"]);
+  return { agents, started, ended, stopped, refusals };
+}
+
+/** The n-th account, and the request for its agent. */
+function request(n: number): AgentRequest {
+  return { ...ann, key: `u${n}`, user: `u${n}`, uid: 2000 + n, home: `/home/u${n}` };
+}
+
+Deno.test("an account that lookup has named gets an agent, with its ids and its directory", () => {
+  const { agents, started, refusals } = house();
+  agents.allow(ann);
+  agents.need(ann);
+  deepEqual(started.map(({ role, account, read, write }) => ({ role, account, read, write })), [
+    { role: "agent", account: { name: "ann", uid: 1001, gid: 100 }, read: ["/mail/ann"], write: ["/mail/ann"] },
+  ]);
+  deepEqual(refusals(), []);
+});
+
+Deno.test("without accounts of its own the daemon's agents keep the caller's", () => {
+  const { agents, started } = house({ accounts: null });
+  agents.allow({ ...ann, uid: 0 });
+  agents.need({ ...ann, uid: 0 });
+  deepEqual(started.map(({ account }) => account), [null]);
+});
+
+Deno.test("an account that lookup has not named in each particular gets none", () => {
+  for (
+    const change of [{ uid: 1002 }, { gid: 0 }, { home: "/home/bob" }, { home: "/home/ann/" }, { uid: 100, gid: 1001 }]
+  ) {
+    const { agents, started, refusals } = house();
+    agents.allow(ann);
+    agents.need({ ...ann, ...change });
+    deepEqual([started, refusals()], [[], ["lookup has not named this account"]], JSON.stringify(change));
+  }
+});
+
+Deno.test("root gets no agent, though lookup has named it", () => {
+  const { agents, started, refusals } = house();
+  const root = { ...ann, uid: 0, gid: 0, home: "/root" };
+  agents.allow(root);
+  agents.need(root);
+  deepEqual([started, refusals()], [[], ["mail is not delivered as root"]]);
+});
+
+Deno.test("an action that is not there, relays, or has no directory, gives no agent", () => {
+  for (
+    const [change, reason] of [
+      [{ action: "nobody" }, "no such local action"],
+      [{ action: "out" }, "no such local action"],
+      [{ action: "constructor" }, "no such local action"],
+      [{ action: "__proto__" }, "no such local action"],
+      [{ action: "bare" }, "the action's path has no fixed directory"],
+      [{ user: "../../etc" }, "the action's path has no fixed directory"],
+    ] as const
+  ) {
+    const { agents, started, refusals } = house();
+    agents.allow(ann);
+    agents.need({ ...ann, ...change });
+    deepEqual([started, refusals()], [[], [reason]], JSON.stringify(change));
+  }
+});
+
+Deno.test("one key has one agent at a time; asked for again, the next comes when it has ended", () => {
+  const { agents, started, ended } = house();
+  agents.allow(ann);
+  agents.need(ann);
+  agents.need(ann);
+  agents.need(ann);
+  equal(started.length, 1);
+  ended.get("ann")?.();
+  equal(started.length, 2);
+  ended.get("ann")?.();
+  equal(started.length, 2);
+});
+
+Deno.test("no more than so many run: who comes later waits, and too many that wait are refused", () => {
+  const { agents, started, ended, refusals } = house();
+  for (let n = 0; n <= 2 * agentsMax; n++) {
+    agents.allow(request(n));
+    agents.need(request(n));
+  }
+  equal(started.length, agentsMax);
+  deepEqual(refusals(), ["too many agents"]);
+  ended.get("u3")?.();
+  equal(started.length, agentsMax + 1);
+  equal(started.at(-1)?.account?.name, `u${agentsMax}`);
+});
+
+Deno.test("an agent that cannot be started takes no room", () => {
+  const { agents, started } = house({ startFails: true });
+  agents.allow(ann);
+  for (let n = 0; n < 3 * agentsMax; n++) agents.need(ann);
+  equal(started.length, 3 * agentsMax);
+});
+
+Deno.test("stop() ends those that run, and starts none that waited", async () => {
+  const { agents, started, ended, stopped } = house();
+  for (let n = 0; n <= agentsMax; n++) {
+    agents.allow(request(n));
+    agents.need(request(n));
+  }
+  await agents.stop(500);
+  equal(stopped.length, agentsMax);
+  equal(stopped[0], "u0 500");
+  ended.get("u0")?.();
+  equal(started.length, agentsMax);
+});
+
+Deno.test("the oldest of very many accounts are forgotten, and can be named again", () => {
+  const { agents, started, refusals } = house();
+  agents.allow(ann);
+  const first = request(0);
+  agents.allow(first);
+  // Named again, it counts as new.
+  agents.allow(ann);
+  for (let n = 1; n < 100_000; n++) agents.allow({ uid: 10_000 + n, gid: 1, home: "/h" });
+  agents.need(first);
+  deepEqual(refusals(), ["lookup has not named this account"]);
+  agents.need(ann);
+  agents.allow(first);
+  agents.need(first);
+  equal(started.length, 2);
+});
