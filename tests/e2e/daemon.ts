@@ -133,7 +133,7 @@ export class Site {
 
   /** Makes the folder; `lines` makes the configuration. Homes of `users` are made. */
   static async make(lines: (site: Site) => readonly string[], users: readonly string[] = ["bob"]): Promise<Site> {
-    const site = new Site(await Deno.makeTempDir({ prefix: "postern-e2e-" }));
+    const site = new Site(await Deno.makeTempDir({ prefix: "e2e-" }));
     for (const user of users) await Deno.mkdir(site.home(user), { recursive: true });
     await Deno.writeTextFile(site.conf, lines(site).join("\n") + "\n");
     return site;

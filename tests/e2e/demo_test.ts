@@ -3,7 +3,7 @@ import { runTask } from "../support/command.ts";
 import { processesNaming } from "../support/processes.ts";
 
 Deno.test("the demo shows two messages delivered, ends with 0 within 30 s and leaves nothing behind", async () => {
-  const tmp = await Deno.makeTempDir({ prefix: "postern-demo-test-" });
+  const tmp = await Deno.makeTempDir({ prefix: "demo-" });
   try {
     const { code, stdout, stderr } = await runTask("demo", [], { env: { TMPDIR: tmp }, limitMs: 30_000 });
     equal(code, 0, stderr);

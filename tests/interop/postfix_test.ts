@@ -18,7 +18,7 @@ async function withPostfix(
   use: (server: { readonly port: number; readonly maildir: string }) => Promise<void>,
 ): Promise<void> {
   if (files === null) return;
-  const scratch = await Deno.makeTempDir({ prefix: "postern-postfix-" });
+  const scratch = await Deno.makeTempDir({ prefix: "pf-" });
   try {
     const server = await postfix(files).start(scratch, port);
     try {
