@@ -2,6 +2,7 @@
  * lookup has named, and gone when delivery lets go of them. */
 
 import type { Log } from "../event_log.ts";
+import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { agentDirectory } from "./agent_directory.ts";
 import { type Account, agentGrant, type Grant, type Premises } from "./privilege.ts";
@@ -33,6 +34,8 @@ export class AgentHouse {
   readonly #agents = new Map<string, Pick<RoleProcess, "stop">>();
   /** Requests that wait for an agent to end: one that delivery has let go takes a moment to do so. */
   readonly #waiting = new Map<string, AgentRequest>();
+  /** Requests for accounts that lookup has not named: its word to us may come later than the one to delivery. */
+  readonly #unnamed = new Map<string, AgentRequest>();
   readonly #allowed = new Set<string>();
 
   constructor(ports: AgentHousePorts) {
@@ -48,13 +51,18 @@ export class AgentHouse {
       if (this.#allowed.size <= allowedMax) break;
       this.#allowed.delete(oldest);
     }
+    for (const request of [...this.#unnamed.values()].filter((one) => accountKey(one) === key)) {
+      this.#unnamed.delete(request.key);
+      this.need(request);
+    }
   }
 
-  /** Starts an agent for delivery, if lookup has named the account. A refusal is logged; delivery times out. */
+  /** Starts an agent for delivery, if lookup has named the account, or when it does. A refusal is logged; delivery times
+   * out. */
   need(request: AgentRequest): void {
     const action = this.#ports.policy.actions[request.action];
     if (action === undefined || action.kind !== "local") return this.#refuse(request, "no such local action");
-    if (!this.#allowed.has(accountKey(request))) return this.#refuse(request, "lookup has not named this account");
+    if (!this.#allowed.has(accountKey(request))) return this.#keep(request);
     if (this.#ports.premises.accounts !== null && request.uid === 0) {
       return this.#refuse(request, "mail is not delivered as root");
     }
@@ -84,7 +92,19 @@ export class AgentHouse {
   /** Ends all agents. */
   async stop(graceMs: number): Promise<void> {
     this.#waiting.clear();
+    this.#unnamed.clear();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop(graceMs)));
+  }
+
+  /** Waits for lookup's word. The oldest gives way. */
+  #keep(request: AgentRequest): void {
+    this.#unnamed.delete(request.key);
+    this.#unnamed.set(request.key, request);
+    this.#tell("info", "agent-waits", request, notNamed);
+    const [oldest] = this.#unnamed.values();
+    if (this.#unnamed.size <= agentsMax || oldest === undefined) return;
+    this.#unnamed.delete(oldest.key);
+    this.#refuse(oldest, notNamed);
   }
 
   #accountOf(request: AgentRequest): Account | null {
@@ -93,16 +113,15 @@ export class AgentHouse {
   }
 
   #refuse(request: AgentRequest, reason: string): void {
-    const { user, action } = request;
-    this.#ports.log({
-      priority: "warning",
-      session: "",
-      from: "mda",
-      what: "agent-refused",
-      fields: { user, action, reason },
-    });
+    this.#tell("warning", "agent-refused", request, reason);
+  }
+
+  #tell(priority: LogPriority, what: string, { user, action }: AgentRequest, reason: string): void {
+    this.#ports.log({ priority, session: "", from: "mda", what, fields: { user, action, reason } });
   }
 }
+
+const notNamed = "lookup has not named this account";
 
 function accountKey(owner: { readonly uid: number; readonly gid: number; readonly home: string }): string {
   return `${owner.uid}:${owner.gid}:${owner.home}`;

@@ -45,7 +45,8 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
     },
   });
   const refusals = () => log.of("agent-refused").map(({ fields }) => fields["reason"]);
-  return { agents, started, ended, stopped, refusals };
+  const waits = () => log.of("agent-waits").map(({ fields }) => fields["user"]);
+  return { agents, started, ended, stopped, refusals, waits };
 }
 
 /** The n-th account, and the request for its agent. */
@@ -74,11 +75,32 @@ Deno.test("an account that lookup has not named in each particular gets none", (
   for (
     const change of [{ uid: 1002 }, { gid: 0 }, { home: "/home/bob" }, { home: "/home/ann/" }, { uid: 100, gid: 1001 }]
   ) {
-    const { agents, started, refusals } = house();
+    const { agents, started, waits } = house();
     agents.allow(ann);
     agents.need({ ...ann, ...change });
-    deepEqual([started, refusals()], [[], ["lookup has not named this account"]], JSON.stringify(change));
+    agents.allow(ann);
+    deepEqual([started, waits()], [[], ["ann"]], JSON.stringify(change));
   }
+});
+
+Deno.test("an account that lookup names a moment later gets its agent then, once", () => {
+  const { agents, started, refusals } = house();
+  agents.need(ann);
+  agents.need(ann);
+  agents.allow(request(1));
+  equal(started.length, 0);
+  agents.allow(ann);
+  agents.allow(ann);
+  deepEqual([started.map(({ account }) => account?.name), refusals()], [["ann"], []]);
+});
+
+Deno.test("of very many requests for accounts that nobody names the oldest are refused, and named ones still count", () => {
+  const { agents, started, refusals } = house();
+  for (let n = 0; n < agentsMax + 2; n++) agents.need(request(n));
+  deepEqual(refusals(), ["lookup has not named this account", "lookup has not named this account"]);
+  agents.allow(request(0));
+  agents.allow(request(2));
+  deepEqual(started.map(({ account }) => account?.name), ["u2"]);
 });
 
 Deno.test("root gets no agent, though lookup has named it", () => {
@@ -154,7 +176,7 @@ Deno.test("stop() ends those that run, and starts none that waited", async () =>
 });
 
 Deno.test("the oldest of very many accounts are forgotten, and can be named again", () => {
-  const { agents, started, refusals } = house();
+  const { agents, started, waits } = house();
   agents.allow(ann);
   const first = request(0);
   agents.allow(first);
@@ -162,9 +184,9 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   agents.allow(ann);
   for (let n = 1; n < 100_000; n++) agents.allow({ uid: 10_000 + n, gid: 1, home: "/h" });
   agents.need(first);
-  deepEqual(refusals(), ["lookup has not named this account"]);
+  deepEqual(waits(), ["u0"]);
   agents.need(ann);
+  equal(started.length, 1);
   agents.allow(first);
-  agents.need(first);
   equal(started.length, 2);
 });
