@@ -73,7 +73,13 @@ export async function demo(args: readonly string[]): Promise<number> {
 }
 
 async function play(keep: boolean): Promise<number> {
-  const site = new DemoSite();
+  let site: DemoSite;
+  try {
+    site = new DemoSite();
+  } catch (error) {
+    console.error(`demo: cannot begin: ${error instanceof Error ? error.message : error}`);
+    return 1;
+  }
   const interrupted = Promise.withResolvers<number>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => interrupted.resolve(130));
@@ -208,7 +214,7 @@ async function deliver(site: DemoSite): Promise<void> {
   }
   typed("smtpctl show queue");
   await site.run("smtpctl", ["show", "queue"]);
-  say("The queue is empty again: delivered messages leave nothing behind.");
+  say("Delivered messages leave nothing behind in the queue.");
 }
 
 function goOn(site: DemoSite, keep: boolean): void {

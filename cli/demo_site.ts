@@ -29,11 +29,16 @@ export class DemoSite {
   #daemon: Deno.ChildProcess | null = null;
   #hasEnded = false;
   #log = "";
+  #logged: Promise<void> = Promise.resolve();
 
-  /** Makes the directory and chooses the port. */
+  /** Makes the directory and chooses the port. Throws `DemoFailure` when there is no place for them. */
   constructor() {
-    this.folder = Deno.makeTempDirSync({ prefix: "postern-demo-" });
     this.port = freePort();
+    try {
+      this.folder = Deno.makeTempDirSync({ prefix: "postern-demo-" });
+    } catch (error) {
+      throw new DemoFailure("no directory for temporary files; set TMPDIR to one", { cause: error });
+    }
   }
 
   /** Is it another port than people are told of? */
@@ -98,11 +103,12 @@ export class DemoSite {
     const daemon = this.#spawn("smtpd", args, { stdin: "null", stdout: "null", stderr: "piped" });
     this.#daemon = daemon;
     void daemon.status.then(() => this.#hasEnded = true);
-    void this.#keepLog(daemon.stderr);
-    await this.until("smtpd is ready", () => {
-      if (this.#hasEnded) throw new DemoFailure("smtpd ended at once");
-      return /^smtpd: ready\b/m.test(this.#log);
-    });
+    this.#logged = this.#keepLog(daemon.stderr);
+    const isReady = () => /^smtpd: ready\b/m.test(this.#log);
+    await this.until("smtpd is ready", () => this.#hasEnded || isReady());
+    if (isReady()) return;
+    await this.#logged;
+    throw new DemoFailure("smtpd ended at once");
   }
 
   /** Ends smtpd, if it runs, and waits for it. */
@@ -113,6 +119,7 @@ export class DemoSite {
     const timer = setTimeout(() => signal(daemon, "SIGKILL"), stepMs);
     const { code } = await daemon.status;
     clearTimeout(timer);
+    await this.#logged;
     this.#daemon = null;
     if (code !== 0) throw new DemoFailure(`smtpd ended with ${code}`);
   }
