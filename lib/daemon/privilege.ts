@@ -55,7 +55,7 @@ export interface Grant {
     | { readonly kind: "paths"; readonly paths: readonly string[] };
   readonly run: readonly string[];
   /** Facts of the system that may be asked for. */
-  readonly sys: readonly "hostname"[];
+  readonly sys: readonly ("hostname" | "statfs")[];
   /** Loads npm packages from the cache. Without it even an import of one fails. */
   readonly npm: boolean;
   /** What the supervisor hands over, for people. */
@@ -81,6 +81,8 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       account: accounts?.smtpq ?? null,
       read: [premises.spool],
       write: [premises.spool],
+      // How much room is left (host/space.ts).
+      sys: ["statfs"],
       handed: "control socket, queue settings, peer sockets",
     },
     { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "whole policy, peer sockets" },
