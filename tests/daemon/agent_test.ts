@@ -1,0 +1,174 @@
+import { deepEqual, equal, match } from "node:assert/strict";
+import { Agent } from "../../lib/daemon/agent.ts";
+import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
+import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { FakeDisk } from "../sim/disk.ts";
+import { SeededRandom } from "../sim/random.ts";
+import { bytesOf } from "./rig.ts";
+
+const box = "/home/ann/Maildir";
+
+class Rig {
+  readonly clock = new FakeClock();
+  readonly disk = new FakeDisk();
+  readonly heard: AgentToDelivery[] = [];
+  readonly delivery: FakeChannel<DeliveryToAgent, AgentToDelivery>;
+  done = 0;
+
+  constructor() {
+    this.disk.plantDir("/home/ann");
+    const { clock, disk } = this;
+    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname: "mx.test" });
+    const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(clock);
+    this.delivery = near;
+    near.onMessage((message) => void this.heard.push(message));
+    agent.serve(far, () => this.done++);
+  }
+
+  async store(request: number, text: string, last: boolean, maildir = box): Promise<void> {
+    const prefix = "Delivered-To: ann@a.test\r\n";
+    this.delivery.send({ kind: "store", request, maildir, subAddress: "", prefix, last }, bytesOf(text));
+    await this.settle();
+  }
+
+  async more(request: number, text: string | null, last: boolean): Promise<void> {
+    this.delivery.send({ kind: "more", request, last }, text === null ? undefined : bytesOf(text));
+    await this.settle();
+  }
+
+  /** The disk takes turns that the clock does not see. */
+  async settle(): Promise<void> {
+    for (let n = 0; n < 5; n++) await this.clock.settle();
+  }
+
+  /** What was delivered. */
+  get delivered(): readonly string[] {
+    return (this.disk.namesIn(`${box}/new`) ?? []).map((name) => this.disk.textOf(`${box}/new/${name}`) ?? "");
+  }
+
+  get unfinished(): readonly string[] {
+    return this.disk.namesIn(`${box}/tmp`) ?? [];
+  }
+}
+
+Deno.test("Agent stores a message of one piece, durably, then says so", async () => {
+  const rig = new Rig();
+  await rig.store(1, "Subject: x\r\n\r\nHello.\r\n", true);
+  deepEqual(rig.heard, [{ kind: "stored", request: 1 }]);
+  rig.disk.crash();
+  deepEqual(rig.delivered, ["Delivered-To: ann@a.test\nSubject: x\n\nHello.\n"]);
+});
+
+Deno.test("Agent asks for each further piece, and stores the message with the last", async () => {
+  const rig = new Rig();
+  await rig.store(1, "Subject: x\r\n\r\n", false);
+  deepEqual(rig.heard, [{ kind: "more", request: 1 }]);
+  await rig.more(1, "one\r", false);
+  deepEqual(rig.delivered, []);
+  await rig.more(1, "\ntwo\r\n", true);
+  deepEqual(rig.heard.map(({ kind }) => kind), ["more", "more", "stored"]);
+  deepEqual(rig.delivered, ["Delivered-To: ann@a.test\nSubject: x\n\none\ntwo\n"]);
+  deepEqual(rig.unfinished, []);
+});
+
+Deno.test("Agent stores an empty message, and an empty last piece", async () => {
+  const rig = new Rig();
+  await rig.store(1, "", true);
+  await rig.store(2, "A: b\r\n", false);
+  await rig.more(2, null, true);
+  deepEqual(rig.delivered.toSorted(), ["Delivered-To: ann@a.test\n", "Delivered-To: ann@a.test\nA: b\n"]);
+});
+
+Deno.test("Agent writes several messages at once", async () => {
+  const rig = new Rig();
+  await rig.store(1, "A: 1\r\n", false);
+  await rig.store(2, "A: 2\r\n", false);
+  await rig.more(2, "two\r\n", true);
+  await rig.more(1, "one\r\n", true);
+  deepEqual(rig.heard.slice(2), [{ kind: "stored", request: 2 }, { kind: "stored", request: 1 }]);
+  deepEqual(rig.delivered.map((text) => text.split("\n").slice(1).join(" ")).toSorted(), ["A: 1 one ", "A: 2 two "]);
+});
+
+for (const kind of ["noSpace", "io", "denied"] as const) {
+  Deno.test(`Agent says why a message is not stored: ${kind}`, async () => {
+    const rig = new Rig();
+    rig.disk.faults = ({ op }) => (op === "sync" ? kind : null);
+    await rig.store(1, "A: b\r\n", true);
+    const [answer, ...others] = rig.heard;
+    equal(others.length, 0);
+    deepEqual(answer?.kind === "notStored" && [answer.request, answer.cause], [1, kind]);
+    match(answer?.kind === "notStored" ? answer.text : "", /fake disk says/);
+    deepEqual([rig.delivered, rig.unfinished], [[], []]);
+  });
+}
+
+Deno.test("Agent says that a message failed after its first piece, and drops the pieces that follow", async () => {
+  const rig = new Rig();
+  await rig.store(1, "A: b\r\n", false);
+  rig.disk.faults = ({ op }) => (op === "write" ? "noSpace" : null);
+  const piece = "x".repeat(300_000);
+  rig.delivery.send({ kind: "more", request: 1, last: false }, bytesOf(piece));
+  rig.delivery.send({ kind: "more", request: 1, last: true }, bytesOf(piece));
+  await rig.settle();
+  rig.disk.faults = () => null;
+  await rig.more(1, "late", true);
+  const failures = rig.heard.filter((answer) => answer.kind === "notStored");
+  equal(failures[0]?.kind === "notStored" && failures[0].cause, "noSpace");
+  equal(rig.heard.some((answer) => answer.kind === "stored"), false);
+  deepEqual([rig.delivered, rig.unfinished], [[], []]);
+});
+
+Deno.test("Agent goes on after a failure", async () => {
+  const rig = new Rig();
+  rig.disk.faults = ({ op }) => (op === "makeDir" ? "denied" : null);
+  await rig.store(1, "A: b\r\n", true);
+  equal(rig.heard[0]?.kind, "notStored");
+  rig.disk.faults = () => null;
+  await rig.store(2, "A: b\r\n", true);
+  equal(rig.heard[1]?.kind, "stored");
+  equal(rig.delivered.length, 1);
+});
+
+Deno.test("Agent forgets a message that is abandoned, and leaves nothing of it", async () => {
+  const rig = new Rig();
+  await rig.store(1, "x".repeat(300_000), false);
+  equal(rig.unfinished.length, 1);
+  rig.delivery.send({ kind: "abandon", request: 1 });
+  await rig.settle();
+  deepEqual(rig.unfinished, []);
+  await rig.more(1, "late", true);
+  deepEqual(rig.heard.map(({ kind }) => kind), ["more"]);
+  deepEqual(rig.delivered, []);
+});
+
+Deno.test("Agent takes an abandon of what it does not have", async () => {
+  const rig = new Rig();
+  rig.delivery.send({ kind: "abandon", request: 9 });
+  await rig.store(1, "A: b\r\n", true);
+  deepEqual(rig.heard, [{ kind: "stored", request: 1 }]);
+});
+
+Deno.test("Agent is done when delivery lets go, and leaves nothing half written", async () => {
+  const rig = new Rig();
+  await rig.store(1, "x".repeat(300_000), false);
+  rig.delivery.close();
+  await rig.settle();
+  equal(rig.done, 1);
+  deepEqual([rig.delivered, rig.unfinished], [[], []]);
+});
+
+Deno.test("Agent ends the commit that has begun before it is done", async () => {
+  const rig = new Rig();
+  rig.delivery.send(
+    { kind: "store", request: 1, maildir: box, subAddress: "", prefix: "", last: true },
+    bytesOf("A: b\r\n"),
+  );
+  for (let n = 0; n < 8; n++) await Promise.resolve();
+  rig.delivery.close();
+  let turns = 0;
+  for (; rig.done === 0 && turns < 1000; turns++) await Promise.resolve();
+  equal(rig.done, 1);
+  equal(rig.delivered.length, 1, "what was begun has ended");
+  deepEqual(rig.unfinished, []);
+});
