@@ -1,0 +1,407 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { AgentPool } from "../../lib/daemon/agent_pool.ts";
+import type { Content } from "../../lib/daemon/content.ts";
+import { formatDelay, LocalDelivery, type UserAnswer } from "../../lib/daemon/delivery_local.ts";
+import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
+import type { AgentRequest } from "../../lib/daemon/supervision.ts";
+import type { Outcome } from "../../lib/delivery/outcome.ts";
+import { Fault } from "../../lib/fault.ts";
+import type { Envelope } from "../../lib/spool/envelope.ts";
+import { evpIdOf } from "../../lib/spool/id.ts";
+import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { exampleEnvelope } from "../support/envelope.ts";
+import { bytesOf, draftTo, KeptLog, msg, policyOf, textOf } from "./rig.ts";
+
+type Store = Extract<DeliveryToAgent, { kind: "store" }>;
+
+/** An agent that does what the test says: by default it takes everything. */
+class FakeAgent {
+  readonly got: { readonly message: DeliveryToAgent; readonly body: string }[] = [];
+  readonly channel: FakeChannel<AgentToDelivery, DeliveryToAgent>;
+
+  constructor(rig: Rig, readonly request: AgentRequest) {
+    const [near, far] = channelPair<AgentToDelivery, DeliveryToAgent>(rig.clock);
+    this.channel = near;
+    near.onMessage((message, body) => {
+      this.got.push({ message, body: textOf(body) });
+      const answer = rig.answerOf(message);
+      if (answer !== null) near.send(answer);
+    });
+    rig.pool.arrived(request.key, far);
+  }
+
+  get stores(): readonly Store[] {
+    return this.got.flatMap(({ message }) => (message.kind === "store" ? [message] : []));
+  }
+}
+
+/** Takes what it is given. */
+function obliging(message: DeliveryToAgent): AgentToDelivery | null {
+  if (message.kind === "abandon") return null;
+  return { kind: message.last ? "stored" : "more", request: message.request };
+}
+
+class Rig {
+  readonly clock = new FakeClock();
+  readonly kept = new KeptLog();
+  readonly agents: FakeAgent[] = [];
+  readonly asked: string[] = [];
+  readonly reports: string[] = [];
+  readonly outcomes: Outcome[] = [];
+  readonly pool: AgentPool;
+  readonly local: LocalDelivery;
+  answerOf: (message: DeliveryToAgent) => AgentToDelivery | null = obliging;
+  findUser: (user: string) => Promise<UserAnswer> = (user) =>
+    Promise.resolve({ kind: "found", uid: 1001, gid: 1002, home: `/home/${user}` });
+  needs = 0;
+
+  constructor({ sameUser = false, text }: { readonly sameUser?: boolean; readonly text?: string } = {}) {
+    this.pool = new AgentPool(this.clock, (request) => {
+      this.needs++;
+      this.clock.soon(() => this.agents.push(new FakeAgent(this, request)));
+    });
+    this.local = new LocalDelivery({
+      clock: this.clock,
+      log: this.kept.log,
+      policy: policyOf(text),
+      sameUser,
+      agents: this.pool,
+      findUser: (table, user, account) => {
+        this.asked.push(`${table} ${user}${account === null ? "" : ` as ${account}`}`);
+        return this.findUser(user);
+      },
+    });
+  }
+
+  submit(envelope: Envelope, content: Content | string = "Subject: x\r\n\r\nHello.\r\n"): void {
+    this.local.submit(envelope, typeof content === "string" ? contentOf(content) : content, (id, outcome) => {
+      this.reports.push(`${id.slice(8)} ${outcome.kind} ${outcome.enhanced}`);
+      this.outcomes.push(outcome);
+    });
+  }
+
+  async settle(): Promise<void> {
+    for (let n = 0; n < 3; n++) await this.clock.settle();
+  }
+}
+
+/** Content that came along, or in these pieces; a null is one that cannot be read. */
+function contentOf(...pieces: readonly (string | null)[]): Content {
+  const [first] = pieces;
+  return {
+    inline: pieces.length === 1 && typeof first === "string" ? bytesOf(first) : null,
+    read: (seq) => {
+      const piece = pieces[seq];
+      if (piece === null) return Promise.reject(new Fault("unavailable", "Cannot read the message: the queue is gone"));
+      return Promise.resolve(piece === undefined ? null : bytesOf(piece));
+    },
+  };
+}
+
+/** Envelope `n`, for a user of ours. */
+function envelopeTo(user: string, n = 1, change: Partial<Envelope> = {}): Envelope {
+  const { ttlMs: _, ...draft } = draftTo(`${user}@example.org`);
+  const createdAt = Date.UTC(2026, 2, 3, 9, 4, 0);
+  return { ...exampleEnvelope, ...draft, id: evpIdOf(msg(1), n), message: msg(1), createdAt, last: null, ...change };
+}
+
+Deno.test("LocalDelivery has the user's agent write the message, and reports it delivered", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann"));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
+  deepEqual(rig.asked, ["users ann"]);
+  const [agent] = rig.agents;
+  deepEqual(agent?.request, {
+    key: "1001:1002:/mail/ann",
+    action: "box",
+    user: "ann",
+    uid: 1001,
+    gid: 1002,
+    home: "/home/ann",
+  });
+  deepEqual(agent?.stores.map(({ maildir, prefix, last }) => [maildir, prefix, last]), [[
+    "/mail/ann",
+    "Return-Path: <ann@alpha.test>\r\nDelivered-To: ann@example.org\r\n",
+    true,
+  ]]);
+  equal(agent?.got[0]?.body, "Subject: x\r\n\r\nHello.\r\n");
+  const [line] = rig.kept.of("delivery");
+  deepEqual([line?.from, line?.fields["result"], line?.fields["user"], line?.fields["delay"]], [
+    "mda",
+    "Ok",
+    "ann",
+    "5s",
+  ]);
+  equal(rig.local.running, 0);
+});
+
+Deno.test("LocalDelivery writes a message of many pieces, one after the other", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann"), contentOf("Subject: x\r\n", "\r\none\r\n", "two\r\n"));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
+  const got = rig.agents[0]!.got.map(({ message, body }) => [message.kind, "last" in message && message.last, body]);
+  deepEqual(got, [["store", false, "Subject: x\r\n"], ["more", false, "\r\none\r\n"], ["more", true, "two\r\n"]]);
+  equal(new Set(rig.agents[0]!.got.map(({ message }) => message.request)).size, 1);
+});
+
+Deno.test("LocalDelivery writes an empty message", async () => {
+  for (const content of [contentOf(""), contentOf()]) {
+    const rig = new Rig();
+    rig.submit(envelopeTo("ann"), content);
+    await rig.settle();
+    deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
+    equal(rig.agents[0]?.stores[0]?.last, true);
+  }
+});
+
+Deno.test("LocalDelivery delays, and leaves nothing with the agent, when a later piece cannot be read", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann"), contentOf("Subject: x\r\n", "\r\n", null));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delayed 4.3.2"]);
+  deepEqual(rig.agents[0]?.got.map(({ message }) => message.kind), ["store", "abandon"]);
+  equal(rig.local.running, 0);
+});
+
+Deno.test("LocalDelivery delays a message that cannot be read at all, and asks no agent for anything", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann"), contentOf(null));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delayed 4.3.2"]);
+  deepEqual(rig.agents[0]?.got, []);
+});
+
+const refusals: readonly (readonly [string, Outcome["kind"], string])[] = [
+  ["noSpace", "delayed", "4.3.1"],
+  ["io", "delayed", "4.3.0"],
+  ["denied", "delayed", "4.3.5"],
+  ["malformed", "failed", "5.6.0"],
+];
+for (const [cause, kind, enhanced] of refusals) {
+  Deno.test(`LocalDelivery reports ${kind} ${enhanced} when the agent says ${cause}`, async () => {
+    const rig = new Rig();
+    rig.answerOf = ({ request }) => ({ kind: "notStored", request, cause: cause as "io", text: "Cannot write" });
+    rig.submit(envelopeTo("ann"));
+    await rig.settle();
+    deepEqual(rig.reports, [`00000001 ${kind} ${enhanced}`]);
+    equal(rig.outcomes[0]?.text, "Cannot write");
+  });
+}
+
+Deno.test("LocalDelivery stops at the piece that the agent refuses", async () => {
+  const rig = new Rig();
+  rig.answerOf = (message) =>
+    message.kind === "more"
+      ? { kind: "notStored", request: message.request, cause: "noSpace", text: "full" }
+      : obliging(message);
+  rig.submit(envelopeTo("ann"), contentOf("a", "b", "c", "d"));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delayed 4.3.1"]);
+  deepEqual(rig.agents[0]?.got.map(({ body }) => body), ["a", "b"]);
+});
+
+Deno.test("LocalDelivery delays when the agent dies, whatever it was doing", async () => {
+  for (const pieces of [["all"], ["one", "two"]]) {
+    const rig = new Rig();
+    rig.answerOf = () => null;
+    rig.submit(envelopeTo("ann"), contentOf(...pieces));
+    await rig.settle();
+    rig.agents[0]!.channel.die();
+    await rig.settle();
+    deepEqual(rig.reports, ["00000001 delayed 4.3.2"]);
+    rig.answerOf = obliging;
+    rig.submit(envelopeTo("ann", 2));
+    await rig.settle();
+    equal(rig.reports[1], "00000002 delivered 2.0.0");
+    equal(rig.needs, 2);
+  }
+});
+
+Deno.test("LocalDelivery finds out what came to this mailbox before", async () => {
+  const looped = "Received: x\r\nDelivered-To: ann@example.org\r\n\r\n";
+  const other = "Delivered-To: bob@example.org\r\n\r\nDelivered-To: ann@example.org\r\n";
+  for (const [text, outcome] of [[looped, "failed 5.4.6"], [other, "delivered 2.0.0"]] as const) {
+    const rig = new Rig();
+    rig.submit(envelopeTo("ann"), text);
+    await rig.settle();
+    deepEqual(rig.reports, [`00000001 ${outcome}`]);
+    equal(rig.agents[0]?.stores.length, outcome.startsWith("failed") ? 0 : 1);
+  }
+});
+
+Deno.test("LocalDelivery finds a loop in a later piece, and leaves nothing with the agent", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann"), contentOf("Received: x\r\n", "Delivered-To: ann@", "example.org\r\n\r\nHello", "more"));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 failed 5.4.6"]);
+  deepEqual(rig.agents[0]?.got.map(({ message }) => message.kind), ["store", "more", "abandon"]);
+});
+
+const users: readonly (readonly [string, Promise<UserAnswer> | (() => Promise<UserAnswer>), string])[] = [
+  ["is absent", Promise.resolve({ kind: "absent" }), "failed 5.1.1"],
+  ["cannot be looked up", Promise.resolve({ kind: "failed" }), "delayed 4.3.2"],
+  [
+    "is asked for while lookup is gone",
+    () => Promise.reject(new Fault("unavailable", "Cannot look up")),
+    "delayed 4.3.2",
+  ],
+];
+for (const [what, answer, outcome] of users) {
+  Deno.test(`LocalDelivery reports ${outcome} when the user ${what}`, async () => {
+    const rig = new Rig();
+    rig.findUser = () => (typeof answer === "function" ? answer() : answer);
+    rig.submit(envelopeTo("ann"));
+    await rig.settle();
+    deepEqual(rig.reports, [`00000001 ${outcome}`]);
+    equal(rig.needs, 0);
+    // Not remembered: somebody may have put it right.
+    rig.findUser = () => Promise.resolve({ kind: "found", uid: 1001, gid: 1, home: "/home/ann" });
+    rig.submit(envelopeTo("ann", 2));
+    await rig.settle();
+    equal(rig.reports[1], "00000002 delivered 2.0.0");
+  });
+}
+
+Deno.test("LocalDelivery never writes as root", async () => {
+  const rig = new Rig();
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root" });
+  rig.submit(envelopeTo("ann"));
+  await rig.settle();
+  deepEqual([rig.reports, rig.needs], [["00000001 failed 5.3.0"], 0]);
+});
+
+Deno.test("LocalDelivery delays what its action does not fit: gone, or a relay by now", async () => {
+  const rig = new Rig();
+  rig.submit(envelopeTo("ann", 1, { action: "gone" }));
+  rig.submit(envelopeTo("ann", 2, { action: "out" }));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delayed 4.3.5", "00000002 delayed 4.3.5"]);
+  equal(rig.asked.length, 0);
+});
+
+Deno.test("LocalDelivery delays when no agent comes up", async () => {
+  const rig = new Rig();
+  const alone = new LocalDelivery({
+    clock: rig.clock,
+    log: rig.kept.log,
+    policy: policyOf(),
+    sameUser: false,
+    agents: new AgentPool(rig.clock, () => {}),
+    findUser: (_table, user) => rig.findUser(user),
+  });
+  const reports: string[] = [];
+  alone.submit(envelopeTo("ann"), contentOf("x"), (_id, { kind }) => void reports.push(kind));
+  await rig.clock.advance(14_999);
+  deepEqual(reports, []);
+  await rig.clock.advance(1);
+  await rig.settle();
+  deepEqual(reports, ["delayed"]);
+});
+
+Deno.test("LocalDelivery asks for a user's home once in a burst, and again after two seconds", async () => {
+  const rig = new Rig();
+  for (let n = 1; n <= 20; n++) rig.submit(envelopeTo("ann", n));
+  rig.submit(envelopeTo("bob", 21));
+  await rig.settle();
+  deepEqual(rig.asked, ["users ann", "users bob"]);
+  await rig.clock.advance(2000);
+  rig.submit(envelopeTo("ann", 22));
+  await rig.settle();
+  deepEqual(rig.asked, ["users ann", "users bob", "users ann"]);
+  equal(rig.reports.length, 22);
+});
+
+Deno.test("LocalDelivery runs 7 deliveries of a user and 50 in all; the rest waits and is done in order", async () => {
+  const rig = new Rig();
+  const waiting: { readonly agent: FakeAgent; readonly request: number }[] = [];
+  rig.answerOf = () => null;
+  for (let n = 1; n <= 10; n++) rig.submit(envelopeTo("ann", n));
+  await rig.settle();
+  equal(rig.local.running, 7);
+  for (let user = 0; user < 10; user++) {
+    for (let n = 0; n < 6; n++) rig.submit(envelopeTo(`u${user}`, 100 + user * 10 + n));
+  }
+  await rig.settle();
+  equal(rig.local.running, 50);
+  // Let everything end, one at a time: never are there more than may be.
+  for (let left = 70; left > 0; left--) {
+    ok(rig.local.running <= 50);
+    for (const agent of rig.agents) {
+      for (const { request } of agent.stores) {
+        if (waiting.some((one) => one.agent === agent && one.request === request)) continue;
+        waiting.push({ agent, request });
+      }
+    }
+    const next = waiting[70 - left]!;
+    next.agent.channel.send({ kind: "stored", request: next.request });
+    await rig.settle();
+  }
+  equal(rig.reports.length, 70);
+  equal(rig.local.running, 0);
+  const own = rig.reports.map((line) => parseInt(line.slice(0, 8), 16)).filter((n) => n <= 10);
+  deepEqual(own, own.toSorted((a, b) => a - b));
+});
+
+Deno.test("LocalDelivery gives back what waits when the daemon stops, and ends what runs", async () => {
+  const rig = new Rig();
+  rig.answerOf = () => null;
+  for (let n = 1; n <= 9; n++) rig.submit(envelopeTo("ann", n));
+  await rig.settle();
+  rig.local.abandon();
+  deepEqual(rig.reports, ["00000008 delayed 4.3.2", "00000009 delayed 4.3.2"]);
+  for (const { request } of rig.agents[0]!.stores) rig.agents[0]!.channel.send({ kind: "stored", request });
+  await rig.settle();
+  equal(rig.reports.length, 9);
+  equal(rig.local.running, 0);
+});
+
+Deno.test("LocalDelivery applies no uids when every role keeps the caller's", async () => {
+  const rig = new Rig({ sameUser: true });
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/home/ann" });
+  rig.submit(envelopeTo("ann"));
+  await rig.settle();
+  deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
+  equal(rig.agents[0]?.request.key, "/mail/ann");
+});
+
+Deno.test("LocalDelivery asks for the account of an action with a user, and shares its agent", async () => {
+  const text = `
+table users { ann = 1:1:/var/vmail/example.org/ann, bob = 1:1:/var/vmail/example.org/bob }
+listen on 192.0.2.10
+action "box" maildir "~/Maildir" user "vmail" userbase <users>
+match from any for domain "example.org" action "box"
+`;
+  const rig = new Rig({ text });
+  rig.findUser = (user) =>
+    Promise.resolve({ kind: "found", uid: 5000, gid: 5000, home: `/var/vmail/example.org/${user}` });
+  rig.submit(envelopeTo("ann", 1));
+  rig.submit(envelopeTo("bob", 2));
+  await rig.settle();
+  deepEqual(rig.asked, ["users ann as vmail", "users bob as vmail"]);
+  deepEqual(rig.reports, ["00000001 delivered 2.0.0", "00000002 delivered 2.0.0"]);
+  deepEqual(rig.agents.map(({ request }) => request.key), ["5000:5000:/var/vmail/example.org"]);
+  deepEqual(rig.agents[0]?.stores.map(({ maildir }) => maildir), [
+    "/var/vmail/example.org/ann/Maildir",
+    "/var/vmail/example.org/bob/Maildir",
+  ]);
+});
+
+Deno.test("formatDelay() writes a delay as the log has it", () => {
+  const table: readonly (readonly [number, string])[] = [
+    [0, "0s"],
+    [-5000, "0s"],
+    [499, "0s"],
+    [500, "1s"],
+    [59_999, "1m"],
+    [60_000, "1m"],
+    [61_000, "1m1s"],
+    [3_600_000, "1h"],
+    [86_400_000 + 2 * 3_600_000 + 3 * 60_000 + 4_000, "1d2h3m4s"],
+    [400 * 86_400_000, "400d"],
+  ];
+  for (const [ms, text] of table) equal(formatDelay(ms), text);
+  match(formatDelay(1e15), /^\d+d/);
+});
