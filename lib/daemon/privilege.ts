@@ -230,6 +230,7 @@ export interface RightQuery {
   readonly path?: string;
   readonly host?: string;
   readonly command?: string;
+  readonly kind?: "hostname" | "statfs";
 }
 
 /** Compares what a role holds with its row. Each string returned is one right too many or too few. */
@@ -237,12 +238,13 @@ export function checkGrant(grant: Grant, holds: (query: RightQuery) => boolean):
   const faults: string[] = [];
   const want = (expected: boolean, query: RightQuery) => {
     if (holds(query) === expected) return;
-    const what = query.path ?? query.host ?? query.command ?? "everything";
+    const what = query.path ?? query.host ?? query.command ?? query.kind ?? "everything";
     faults.push(`${query.name} ${what} is ${expected ? "missing" : "held but not in its row"}`);
   };
   for (const path of grant.read) want(true, { name: "read", path });
   for (const path of grant.write) want(true, { name: "write", path });
   for (const command of grant.run) want(true, { name: "run", command });
+  for (const kind of grant.sys) want(true, { name: "sys", kind });
   for (const name of ["read", "write", "run", "env", "sys", "ffi", "import"] as const) want(false, { name });
   for (const path of ["/", "/etc/shadow", "/etc/passwd", "/root", "/home"]) {
     if (!covers(grant.read, path)) want(false, { name: "read", path });

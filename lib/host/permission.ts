@@ -6,6 +6,7 @@ export interface Right {
   readonly path?: string;
   readonly host?: string;
   readonly command?: string;
+  readonly kind?: "hostname" | "statfs";
 }
 
 /** True when the process holds the right without asking anybody. */

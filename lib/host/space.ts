@@ -7,11 +7,13 @@ import { Fault } from "../fault.ts";
 const believedMs = 100;
 
 /** Watches the file system of `directory`: gives a Fault `noSpace` while less than `reserve` octets are free for us, else
- * null. What cannot be asked is taken for room: the write will tell. Needs read permission for the directory. */
+ * null. `reusable` tells how much the files there can take without growing. What cannot be asked is taken for room: the write will tell. Needs read permission for the directory, and sys permission
+ * `statfs`. */
 export function spaceWatch(
   directory: string,
   reserve: number,
   monotonic: () => number,
+  reusable: () => number,
 ): () => Fault | null {
   let askedAt = -Infinity;
   let answer: Fault | null = null;
@@ -21,7 +23,7 @@ export function spaceWatch(
     askedAt = now;
     try {
       const { bavail, bsize } = statfsSync(directory);
-      const free = bavail * bsize;
+      const free = bavail * bsize + reusable();
       answer = free >= reserve ? null : new Fault(
         "noSpace",
         `Cannot take mail: ${Math.floor(free / 1024)} KiB are free in ${directory}, ${

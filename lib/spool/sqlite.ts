@@ -108,6 +108,11 @@ export class SqliteStore implements SpoolStore {
     }
   }
 
+  /** Octets in the database file that deleted mail has left free: new mail takes them before the file grows. */
+  reusable(): number {
+    return numberOf(this.#db, "PRAGMA freelist_count") * numberOf(this.#db, "PRAGMA page_size");
+  }
+
   #transact(work: () => void): void {
     const before = this.#totals;
     this.#sql.begin.run();

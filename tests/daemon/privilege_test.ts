@@ -41,10 +41,10 @@ function processWith(flags: readonly string[]): (query: RightQuery) => boolean {
       ? ["*"]
       : flag.slice(name.length + 1).split(/(?<!,),(?!,)/).map((one) => one.replaceAll(",,", ","));
   };
-  return ({ name, path, host, command }) => {
+  return ({ name, path, host, command, kind }) => {
     const allowed = listOf(`--allow-${name}`);
     if (allowed === null) return false;
-    const what = path ?? host ?? command;
+    const what = path ?? host ?? command ?? kind;
     if (what === undefined) return allowed.includes("*");
     if (path !== undefined) return allowed.some((one) => one === "*" || path === one || path.startsWith(`${one}/`));
     if (host === undefined) return allowed.includes("*") || allowed.includes(what);
@@ -215,7 +215,10 @@ Deno.test("denoFlags() says a row in Deno's words", () => {
   for (
     const [row, want] of [
       [rowOf("smtp-in"), ["--no-npm"]],
-      [rowOf("queue"), ["--no-npm", "--allow-read=/var/spool/postern", "--allow-write=/var/spool/postern"]],
+      [
+        rowOf("queue"),
+        ["--no-npm", "--allow-read=/var/spool/postern", "--allow-write=/var/spool/postern", "--allow-sys=statfs"],
+      ],
       [agentGrant(null, "/mail/a,b"), ["--no-npm", "--allow-read=/mail/a,,b", "--allow-write=/mail/a,,b"]],
       [offlineGrant(null, "/run/p/offline/1", "/run/p/submit"), [
         "--no-npm",
