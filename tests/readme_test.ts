@@ -14,6 +14,7 @@ import { loadText, printAll } from "./policy/config_fixture.ts";
 import { fences, fillBlocks, root, textOf } from "./readme_blocks.ts";
 import { places, wordsOf } from "./readme_keywords.ts";
 import { messageKinds } from "./readme_messages.ts";
+import { parts } from "./run.ts";
 
 const readme = textOf("README.md");
 const manifest: { imports: Record<string, string>; tasks: Record<string, unknown> } = JSON.parse(textOf("deno.json"));
@@ -134,8 +135,17 @@ Deno.test("README: every RFC that the code cites is in the list, each with yes, 
   deepEqual(numbers.filter((number, at) => numbers.indexOf(number) !== at), []);
 });
 
-Deno.test("README: every dependency is explained, and no other", () => {
-  deepEqual([...firstCells(section("## Dependencies"))].sort(), Object.keys(manifest.imports).sort());
+Deno.test("README: every dependency is explained, and no other, and each is used", () => {
+  const names = Object.keys(manifest.imports);
+  deepEqual([...firstCells(section("## Dependencies"))].sort(), names.sort());
+  const text = ["lib", "cli", "tests"].flatMap((folder) => [...walk(folder)]).filter((path) => path.endsWith(".ts"))
+    .map(textOf).join("\n");
+  deepEqual(names.filter((name) => !name.startsWith("@types/") && !text.includes(`from "${name}`)), []);
+});
+
+Deno.test("README: the parts of the tests are those that tests/run.ts runs", () => {
+  const named = [...parts.map((part) => part.name), "doc"];
+  deepEqual(firstCells(section("## Tests")), named);
 });
 
 Deno.test("README: tasks that it names exist", () => {
