@@ -6,7 +6,7 @@ import type { Log } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
 import { expandRecipient, type TableSource, type Target } from "../policy/expand.ts";
-import { builtinTable, type Policy } from "../policy/policy.ts";
+import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
 import type {
@@ -93,6 +93,14 @@ export class Lookup {
     }
   }
 
+  /** Is there an action whose delivery asks this? delivery speaks with strangers: it does not choose tables and
+   * accounts of its own. */
+  #isAsked(what: string, asks: (action: Action) => boolean): boolean {
+    if (Object.values(this.#ports.policy.actions).some(asks)) return true;
+    this.#warn(`delivery asks for ${what}: no action does`);
+    return false;
+  }
+
   #draft(ask: ExpandRequest, target: Target): EnvelopeDraft {
     const { policy } = this.#ports;
     const { sender, rcpt, origin, dsn } = ask;
@@ -107,9 +115,13 @@ export class Lookup {
   }
 
   async #user(ask: Extract<DeliveryToLookup, { kind: "user" }>): Promise<UserAnswer> {
-    const owner = await this.#userinfo(ask.table, ask.user);
+    const { table, account: name } = ask;
+    const asks = (action: Action) =>
+      action.kind === "local" && action.userbase === table && (name === null || action.user === name);
+    if (!this.#isAsked(`users of table ${table} and account ${name}`, asks)) return { kind: "failed" };
+    const owner = await this.#userinfo(table, ask.user);
     if (owner.kind !== "found") return owner;
-    const account = ask.account === null ? owner : await this.#userinfo(builtinTable.getpwnam, ask.account);
+    const account = name === null ? owner : await this.#userinfo(builtinTable.getpwnam, name);
     if (account.kind !== "found") return account;
     const { uid, gid } = account;
     this.#ports.allow({ uid, gid, home: owner.home });
@@ -130,6 +142,8 @@ export class Lookup {
   }
 
   async #relay(ask: Extract<DeliveryToLookup, { kind: "relay" }>): Promise<RelayAnswer> {
+    const asks = (action: Action) => action.kind === "relay" && action.host === ask.table;
+    if (!this.#isAsked(`relays of table ${ask.table}`, asks)) return { kind: "failed" };
     try {
       const url = await this.#ports.tables.table(ask.table).fetch("relayhost");
       return url === null ? { kind: "absent" } : { kind: "found", url };

@@ -11,6 +11,8 @@ import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
 import { StreamChannel } from "./channel.ts";
+import { checkedChannel } from "./checked_channel.ts";
+import { parseDeliveryToLookup, parseDeliveryToQueue, parseSmtpInToLookup, parseSmtpInToQueue } from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
 import { controlListener, type Init, type ToRole } from "./supervision.ts";
 
@@ -104,6 +106,11 @@ function make(init: Init): Promise<RunningRole> {
   }
 }
 
+/** What is said of a peer that is cut off because it is not itself any more. */
+function tellsOf(log: Log, from: "queue" | "lookup", peer: string): () => void {
+  return () => log({ priority: "err", session: "", from, what: "peer-talks-nonsense", fields: { peer } });
+}
+
 async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { SmtpIn } = await import("./smtp_in.ts");
   const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
@@ -133,8 +140,9 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   return {
     peer(role, name, _key, channel) {
       if (role === "queue") lookup.setQueue(channel);
-      if (role === "delivery") lookup.setDelivery(channel);
-      if (role === "smtp-in") lookup.addSmtpIn(name, channel);
+      const broken = tellsOf(ports.log, "lookup", name);
+      if (role === "delivery") lookup.setDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
+      if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
     },
     serve() {},
     stop: () => Promise.resolve(),
@@ -153,14 +161,15 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     store,
     paused: init.paused,
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
-    room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic),
+    room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });
   await queue.recover();
   return {
     peer(role, name, _key, channel) {
-      if (role === "smtp-in") queue.addSmtpIn(name, channel);
       if (role === "lookup") queue.setLookup(channel);
-      if (role === "delivery") queue.setDelivery(channel);
+      const broken = tellsOf(ports.log, "queue", name);
+      if (role === "smtp-in") queue.addSmtpIn(name, checkedChannel(channel, parseSmtpInToQueue, broken));
+      if (role === "delivery") queue.setDelivery(checkedChannel(channel, parseDeliveryToQueue, broken));
     },
     serve() {
       const control = init.sockets.find((one) => one.listener === controlListener);

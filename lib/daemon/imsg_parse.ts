@@ -1,0 +1,185 @@
+/** What roles that talk to strangers say to lookup and queue, checked member by member. Such a role may have been taken
+ * over; then it may lie, but not end those it speaks to, nor slip line ends into what they write to others. Pure. */
+
+import { scrub } from "../event_log.ts";
+import { type Domain, localPartLengthMax, type Mailbox, type ReversePath } from "../mail/address.ts";
+import { parseDomain } from "../mail/domain.ts";
+import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
+import type { DsnRequest, Origin } from "../spool/envelope.ts";
+import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
+import type { DeliveryToLookup, DeliveryToQueue, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
+
+/** Longest text that a role may give as a name, characters. */
+export const imsgTextMax = 1024;
+
+/** Most counters of an smtp-in. */
+export const statsMax = 64;
+
+/** A message of smtp-in to lookup; null when it is none. */
+export function parseSmtpInToLookup(value: unknown): SmtpInToLookup | null {
+  const fields = fieldsOf(value);
+  if (fields === null || fields["kind"] !== "expand") return null;
+  const [request, message] = [countOf(fields["request"]), msgIdOf(fields["message"])];
+  const [origin, sender] = [originOf(fields["origin"]), pathOf(fields["sender"])];
+  const [rcpt, dsn] = [mailboxOf(fields["rcpt"]), dsnOf(fields["dsn"])];
+  if (request === null || message === null || origin === null || sender === undefined) return null;
+  return rcpt === null || dsn === null ? null : { kind: "expand", request, message, origin, sender, rcpt, dsn };
+}
+
+/** A message of smtp-in to queue; null when it is none. */
+export function parseSmtpInToQueue(value: unknown): SmtpInToQueue | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return null;
+  const kind = fields["kind"];
+  if (kind === "stats") {
+    const stats = statsOf(fields["stats"]);
+    return stats === null ? null : { kind, stats };
+  }
+  const message = msgIdOf(fields["message"]);
+  if (message === null) return null;
+  switch (kind) {
+    case "body":
+    case "rollback":
+      return { kind, message };
+    case "commit": {
+      const size = countOf(fields["size"]);
+      return size === null ? null : { kind, message, size };
+    }
+    default:
+      return null;
+  }
+}
+
+/** A message of delivery to queue; null when it is none. */
+export function parseDeliveryToQueue(value: unknown): DeliveryToQueue | null {
+  const fields = fieldsOf(value);
+  const kind = fields?.["kind"];
+  if (fields !== null && kind === "outcome") {
+    const [envelope, at] = [evpIdOf(fields["envelope"]), countOf(fields["at"])];
+    const outcome = outcomeOf(fields["outcome"]);
+    return envelope === null || at === null || outcome === null ? null : { kind, envelope, outcome, at };
+  }
+  if (fields !== null && kind === "needChunk") {
+    const [request, seq, message] = [countOf(fields["request"]), countOf(fields["seq"]), msgIdOf(fields["message"])];
+    return request === null || seq === null || message === null ? null : { kind, request, seq, message };
+  }
+  return null;
+}
+
+/** A message of delivery to lookup; null when it is none. */
+export function parseDeliveryToLookup(value: unknown): DeliveryToLookup | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return null;
+  const kind = fields["kind"];
+  const [request, table] = [countOf(fields["request"]), textOf(fields["table"])];
+  if (request === null || table === null) return null;
+  if (kind === "relay") {
+    const domain = textOf(fields["domain"]);
+    return domain === null ? null : { kind, request, table, domain };
+  }
+  const user = textOf(fields["user"]);
+  const account = fields["account"] === null ? null : textOf(fields["account"]);
+  if (kind !== "user" || user === null || (account === null && fields["account"] !== null)) return null;
+  return { kind, request, table, user, account };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fieldsOf(value: unknown): Fields | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Fields : null;
+}
+
+function originOf(value: unknown): Origin | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return null;
+  const { address, hostname, helo, smtpName, tag, username, tls } = fields;
+  if (![address, hostname, helo, smtpName, tag, username].every((one) => textOf(one) !== null)) return null;
+  if (typeof tls !== "boolean") return null;
+  const text = (one: unknown) => textOf(one) ?? "";
+  return {
+    address: text(address),
+    hostname: text(hostname),
+    helo: text(helo),
+    smtpName: text(smtpName),
+    tag: text(tag),
+    username: text(username),
+    tls,
+  };
+}
+
+/** Undefined when it is no path. */
+function pathOf(value: unknown): ReversePath | undefined {
+  return value === null ? null : mailboxOf(value) ?? undefined;
+}
+
+function mailboxOf(value: unknown): Mailbox | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return null;
+  const { localPart } = fields;
+  const domain = domainOf(fields["domain"]);
+  if (domain === null || !isPrintable(localPart) || localPart === "") return null;
+  return localPart.length > localPartLengthMax ? null : { localPart, domain };
+}
+
+function domainOf(value: unknown): Domain | null {
+  const domain = typeof value === "string" ? parseDomain(value) : null;
+  return domain === value ? domain : null;
+}
+
+function dsnOf(value: unknown): DsnRequest | null {
+  const fields = fieldsOf(value);
+  if (fields === null || !Array.isArray(fields["notify"])) return null;
+  const { ret, envId, originalRecipient } = fields;
+  const notify = fields["notify"].filter(isNotify);
+  if (notify.length !== fields["notify"].length || new Set(notify).size !== notify.length) return null;
+  if (ret !== null && ret !== "full" && ret !== "hdrs") return null;
+  if (envId !== null && !isPrintable(envId)) return null;
+  if (originalRecipient !== null && !isPrintable(originalRecipient)) return null;
+  return { notify, ret, envId, originalRecipient };
+}
+
+function isNotify(value: unknown): value is DsnRequest["notify"][number] {
+  return value === "success" || value === "failure" || value === "delay" || value === "never";
+}
+
+function outcomeOf(value: unknown): Outcome | null {
+  const fields = fieldsOf(value);
+  if (fields === null) return null;
+  const { kind, enhanced, text, by } = fields;
+  if (kind !== "delivered" && kind !== "relayed" && kind !== "delayed" && kind !== "failed") return null;
+  if (typeof enhanced !== "string" || !/^[245]\.[0-9]{1,3}\.[0-9]{1,3}$/.test(enhanced)) return null;
+  if (typeof text !== "string" || typeof by !== "string") return null;
+  return { kind, enhanced, text: scrub(text.slice(0, outcomeTextMax)), by: scrub(by.slice(0, imsgTextMax)) };
+}
+
+function statsOf(value: unknown): Readonly<Record<string, number>> | null {
+  const fields = fieldsOf(value);
+  const entries = Object.entries(fields ?? {});
+  if (fields === null || entries.length > statsMax) return null;
+  const stats: Record<string, number> = {};
+  for (const [name, count] of entries) {
+    if (!/^[a-z.-]{1,64}$/.test(name) || typeof count !== "number" || !Number.isFinite(count)) return null;
+    stats[name] = count;
+  }
+  return stats;
+}
+
+function countOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
+function msgIdOf(value: unknown): MsgId | null {
+  return typeof value === "string" ? parseMsgId(value) : null;
+}
+
+function evpIdOf(value: unknown): EvpId | null {
+  return typeof value === "string" ? parseEvpId(value) : null;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value.length <= imsgTextMax && scrub(value) === value ? value : null;
+}
+
+function isPrintable(value: unknown): value is string {
+  return typeof value === "string" && value.length <= imsgTextMax && /^[\x20-\x7e]*$/.test(value);
+}

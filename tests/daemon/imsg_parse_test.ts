@@ -1,0 +1,173 @@
+/** What smtp-in and delivery may say. Each message passes; each member that is not what it should be does not. */
+
+import { deepEqual, equal } from "node:assert/strict";
+import fc from "fast-check";
+import {
+  imsgTextMax,
+  parseDeliveryToLookup,
+  parseDeliveryToQueue,
+  parseSmtpInToLookup,
+  parseSmtpInToQueue,
+  statsMax,
+} from "../../lib/daemon/imsg_parse.ts";
+import { outcomeTextMax } from "../../lib/delivery/outcome.ts";
+import { exampleEnvelope } from "../support/envelope.ts";
+import { msg } from "./rig.ts";
+
+const { origin, sender, rcpt, id } = exampleEnvelope;
+const dsn = { notify: ["failure", "delay"], ret: "hdrs", envId: "QQ314159", originalRecipient: "rfc822;Bob@b.test" };
+const plainDsn = { notify: [], ret: null, envId: null, originalRecipient: null };
+const expand = { kind: "expand", request: 7, message: msg(9), origin, sender, rcpt, dsn };
+const outcome = { kind: "delivered", enhanced: "2.0.0", text: "250 2.0.0 Ok", by: "mx.b.test [192.0.2.1]:25" };
+const outcomeMessage = { kind: "outcome", envelope: id, at: 1_780_000_000_000, outcome };
+const user = { kind: "user", request: 1, table: "<getpwnam>", user: "ann", account: null };
+
+type Parse = (value: unknown) => unknown;
+const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
+  [parseSmtpInToLookup, expand],
+  [parseSmtpInToLookup, { ...expand, sender: null, dsn: plainDsn }],
+  [parseSmtpInToLookup, { ...expand, rcpt: { localPart: 'a "b\\ c', domain: "[192.0.2.1]" } }],
+  [parseSmtpInToLookup, { ...expand, origin: { ...origin, address: "local", tag: "Tür", tls: true } }],
+  [parseSmtpInToQueue, { kind: "body", message: msg(1) }],
+  [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 0 }],
+  [parseSmtpInToQueue, { kind: "rollback", message: msg(1) }],
+  [parseSmtpInToQueue, { kind: "stats", stats: { "smtp.session": 3, "smtp.session.total": 10 } }],
+  [parseDeliveryToQueue, outcomeMessage],
+  ...["relayed", "delayed", "failed"].map((kind) =>
+    [parseDeliveryToQueue, { ...outcomeMessage, outcome: { ...outcome, kind } }] as const
+  ),
+  [parseDeliveryToQueue, { kind: "needChunk", request: 0, message: msg(1), seq: 12 }],
+  [parseDeliveryToLookup, user],
+  [parseDeliveryToLookup, { ...user, account: "vmail" }],
+  [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
+];
+
+Deno.test("each message passes as it is", () => {
+  for (const [parse, message] of good) deepEqual(parse(message), message);
+});
+
+Deno.test("members that do not belong are left out", () => {
+  for (const [parse, message] of good) deepEqual(parse({ ...message, more: "x", __proto__: { a: 1 } }), message);
+});
+
+Deno.test("a message with a member missing, or of another type, is none", () => {
+  const others = [undefined, null, true, -1, 0.5, NaN, "\r\n", [], {}, "x".repeat(imsgTextMax + 1)];
+  for (const [parse, message] of good) {
+    for (const [name, value] of Object.entries(message)) {
+      const { [name]: _, ...rest } = message;
+      equal(parse(rest), null, `${message["kind"]} without ${name}`);
+      for (const other of others) {
+        // Null is a path, an account; {} is a set of no counters.
+        if (other === null && (name === "sender" || name === "account")) continue;
+        if (name === "stats" && typeof other === "object" && other !== null && !Array.isArray(other)) continue;
+        if (typeof other === typeof value && JSON.stringify(other) === JSON.stringify(value)) continue;
+        equal(parse({ ...message, [name]: other }), null, `${message["kind"]} ${name}: ${JSON.stringify(other)}`);
+      }
+    }
+  }
+});
+
+Deno.test("a kind of another role's is none", () => {
+  const parsers = new Set(good.map(([parse]) => parse));
+  for (const [own, message] of good) {
+    for (const parse of parsers) if (parse !== own) equal(parse(message), null, String(message["kind"]));
+  }
+});
+
+Deno.test("an address that no parser of ours gives is refused", () => {
+  for (
+    const bad of [
+      { localPart: "", domain: "b.test" },
+      { localPart: "a\r\nRCPT TO:<x@y.test>", domain: "b.test" },
+      { localPart: "é", domain: "b.test" },
+      { localPart: "a".repeat(256), domain: "b.test" },
+      { localPart: "a", domain: "" },
+      { localPart: "a", domain: "B.test" },
+      { localPart: "a", domain: "b.test\r\n" },
+      { localPart: "a", domain: "b..test" },
+      { localPart: "a", domain: null },
+      { localPart: ["a"], domain: "b.test" },
+      { domain: "b.test" },
+      "a@b.test",
+    ]
+  ) {
+    equal(parseSmtpInToLookup({ ...expand, rcpt: bad }), null, JSON.stringify(bad));
+    equal(parseSmtpInToLookup({ ...expand, sender: bad }), null, JSON.stringify(bad));
+  }
+});
+
+Deno.test("facts of a session are single lines", () => {
+  for (const name of ["address", "hostname", "helo", "smtpName", "tag", "username"]) {
+    for (const bad of ["a\r\nb", "a\0", "\u2028", 7, null, "x".repeat(imsgTextMax + 1)]) {
+      equal(parseSmtpInToLookup({ ...expand, origin: { ...origin, [name]: bad } }), null, `${name} ${bad}`);
+    }
+  }
+  equal(parseSmtpInToLookup({ ...expand, origin: { ...origin, tls: 1 } }), null);
+});
+
+Deno.test("what the sender asks to be told is of the words there are, each once", () => {
+  for (
+    const change of [
+      { notify: ["always"] },
+      { notify: ["failure", "failure"] },
+      { notify: "failure" },
+      { ret: "some" },
+      { envId: "a\r\nb" },
+      { envId: 7 },
+      { originalRecipient: "rfc822;a\nb" },
+      { originalRecipient: undefined },
+    ]
+  ) equal(parseSmtpInToLookup({ ...expand, dsn: { ...dsn, ...change } }), null, JSON.stringify(change));
+});
+
+Deno.test("an outcome is one line, of a known kind and status; a long text is cut", () => {
+  const outcomeOf = (change: Record<string, unknown>) =>
+    parseDeliveryToQueue({ ...outcomeMessage, outcome: { ...outcome, ...change } });
+  for (
+    const change of [
+      { kind: "forgotten" },
+      { enhanced: "3.0.0" },
+      { enhanced: "2.0" },
+      { enhanced: "2.0.0\r\n" },
+      { text: null },
+      { by: 7 },
+    ]
+  ) equal(outcomeOf(change), null, JSON.stringify(change));
+  deepEqual(outcomeOf({ text: "250 Ok\r\nBcc: x", by: "a\nb" }), {
+    ...outcomeMessage,
+    outcome: { ...outcome, text: "250 Ok??Bcc: x", by: "a?b" },
+  });
+  deepEqual(outcomeOf({ text: "x".repeat(5000) }), {
+    ...outcomeMessage,
+    outcome: { ...outcome, text: "x".repeat(outcomeTextMax) },
+  });
+});
+
+Deno.test("counters are few, named and finite", () => {
+  const many = Object.fromEntries(
+    Array.from({ length: statsMax + 1 }, (_, i) => [`a${"b".repeat(i % 50)}.${"c".repeat(i)}`, 1]),
+  );
+  for (const stats of [many, { "a b": 1 }, { A: 1 }, { a: "1" }, { a: null }, { a: Infinity }, [], 7, null]) {
+    equal(parseSmtpInToQueue({ kind: "stats", stats }), null, JSON.stringify(stats));
+  }
+  deepEqual(parseSmtpInToQueue({ kind: "stats", stats: {} }), { kind: "stats", stats: {} });
+});
+
+Deno.test("the parsers take anything and never throw", () => {
+  const parsers = [...new Set(good.map(([parse]) => parse))];
+  const kinds = fc.constantFrom(...new Set(good.map(([, message]) => message["kind"])));
+  fc.assert(
+    fc.property(fc.anything(), fc.object({ key: fc.constantFrom(...Object.keys(expand), "stats") }), kinds, (
+      value,
+      fields,
+      kind,
+    ) => {
+      for (const parse of parsers) {
+        parse(value);
+        parse({ ...fields, kind });
+        parse({ ...expand, ...fields });
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
