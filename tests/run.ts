@@ -122,7 +122,7 @@ function folderOf(path: string): string[] {
 async function main(wanted: readonly string[]): Promise<number> {
   const root = Deno.cwd();
   // Short, for paths of sockets; open to other accounts, whose processes some tests start.
-  const tmp = await Deno.makeTempDir({ prefix: "postern-" });
+  const tmp = await Deno.makeTempDir({ prefix: "p" });
   await Deno.chmod(tmp, 0o755);
   let totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   try {

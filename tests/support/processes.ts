@@ -24,12 +24,6 @@ function factsOf(pids: readonly number[]): ProcessFact[] {
   return pids.map((pid, i) => ({ pid, argv: lines[i]?.split("\t").slice(0, -1) ?? [] }));
 }
 
-/** The processes that have `text` among their arguments. */
-export function processesNaming(text: string): number[] {
-  const pids = [...livingProcesses().keys()];
-  return factsOf(pids).filter(({ argv }) => argv.some((word) => word.includes(text))).map(({ pid }) => pid);
-}
-
 /** True while any of the processes runs. */
 export function anyAlive(pids: readonly number[]): boolean {
   const parents = livingProcesses();
