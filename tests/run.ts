@@ -37,7 +37,8 @@ export const parts: readonly Part[] = [
     flags: [
       "--allow-read",
       "--allow-write=TMP",
-      "--allow-net=127.0.0.1,[::1]",
+      // Unix sockets can be allowed by their whole path only, and these are made in folders of their own.
+      "--allow-net",
       "--allow-run",
       "--allow-sys",
       "--allow-env",

@@ -1,0 +1,45 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { launchCommand, unreachableForOthers } from "../../lib/host/launch.ts";
+
+const hostile = ["--allow-read=/a b/$(id)/'q'", "two\nlines", "`x`", "$HOME", "*", "-n", ""];
+
+Deno.test("launchCommand() never has Deno's own path among the words", () => {
+  const { argv, env } = launchCommand({ flags: ["--no-prompt"], account: null, module: import.meta.url, args: ["x"] });
+  ok(!argv.some((word) => word.includes(Deno.execPath())));
+  ok(Object.values(env).includes(Deno.execPath()));
+  ok(env["NODE_OPTIONS"]?.includes("--disable-sigusr1"));
+});
+
+Deno.test("launchCommand() hands every word to Deno as it is", async () => {
+  const { argv, env } = launchCommand({ flags: hostile, account: null, module: import.meta.url, args: hostile });
+  const [program = "", ...args] = argv;
+  // In Deno's place stands a program that prints its arguments.
+  const name = Object.keys(env).find((key) => env[key] === Deno.execPath()) ?? "";
+  const script = await Deno.makeTempFile();
+  await Deno.writeTextFile(script, `#!/bin/sh\nprintf '%s\\0' "$@"\n`);
+  await Deno.chmod(script, 0o755);
+  const output = await new Deno.Command(program, { args, env: { ...env, [name]: script }, clearEnv: true }).output();
+  const words = new TextDecoder().decode(output.stdout).split("\0").slice(0, -1);
+  deepEqual(words, ["run", ...hostile, fileURLToPath(import.meta.url), ...hostile]);
+});
+
+Deno.test("launchCommand() drops groups and capabilities for another account", () => {
+  const account = { name: "bob", uid: 1234, gid: 1235, groups: false };
+  const { argv } = launchCommand({ flags: [], account, module: import.meta.url, args: [] });
+  equal(argv[0]?.endsWith("/setpriv"), true);
+  for (const word of ["--reuid=1234", "--regid=1235", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]) {
+    ok(argv.includes(word), word);
+  }
+});
+
+Deno.test("unreachableForOthers() names a directory that others may not enter", async () => {
+  const base = await Deno.makeTempDir();
+  await Deno.mkdir(`${base}/inner`);
+  await Deno.writeTextFile(`${base}/inner/module.ts`, "");
+  await Deno.chmod(base, 0o700);
+  const found = unreachableForOthers(new URL(`file://${base}/inner/module.ts`).href);
+  // Deno itself or its cache may be out of reach as well; then that is named first.
+  ok(found !== null && [base, `${base}/inner`].includes(found) || !found?.startsWith(base));
+  ok(found !== null);
+});
