@@ -155,7 +155,7 @@ export class Lookup {
 
   /** Null when the table was read anew. */
   async #update(name: string): Promise<string | null> {
-    if (this.#ports.policy.tables[name] === undefined) return `no such table: ${name}`;
+    if (!Object.hasOwn(this.#ports.policy.tables, name)) return `no such table: ${name}`;
     try {
       await this.#ports.tables.table(name).update();
       return null;

@@ -1,0 +1,331 @@
+/** lookup, with the test in the place of everybody who asks. */
+
+import { deepEqual, equal, match } from "node:assert/strict";
+import type {
+  DeliveryToLookup,
+  ExpandRequest,
+  LookupToDelivery,
+  LookupToQueue,
+  LookupToSmtpIn,
+  QueueToLookup,
+  SmtpInToLookup,
+} from "../../lib/daemon/imsg.ts";
+import { Lookup } from "../../lib/daemon/lookup.ts";
+import type { TableSource } from "../../lib/policy/expand.ts";
+import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { tablesOf } from "../policy/tables.ts";
+import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
+import { KeptLog, msg, policyOf } from "./rig.ts";
+
+const text = `
+table aliases { root = "ann, bob", list = "ann@example.org, cat@remote.test" }
+table users { ann = 1001:100:/home/ann, bob = 1002:100:/home/bob, odd = nonsense }
+table hosts { "smtp://10.0.0.1", "smtp://10.0.0.2" }
+table none file:/etc/mail/none
+action "box" maildir userbase <users> alias <aliases>
+action "shared" maildir userbase <users> user "vmail"
+action "gone" maildir userbase <none>
+action "out" relay host <hosts> ttl 1h
+match from any for domain "example.org" action "box"
+match from any for domain "shared.test" action "shared"
+match from any for domain "gone.test" action "gone"
+match from local for any action "out"
+`;
+
+interface Setup {
+  readonly broken?: readonly string[];
+  readonly change?: (tables: TableSource) => TableSource;
+}
+
+async function world({ broken = [], change = (tables) => tables }: Setup = {}) {
+  const clock = new FakeClock();
+  const log = new KeptLog();
+  const policy = policyOf(text);
+  const allowed: unknown[] = [];
+  const tables = tablesOf(policy, { broken, users: ["vmail", "root"] });
+  const lookup = new Lookup({
+    policy,
+    tables: change(tables),
+    log: log.log,
+    allow: ({ uid, gid, home }) => void allowed.push({ uid, gid, home }),
+  });
+  const end = <A, B>(): [FakeChannel<A, B>, FakeChannel<B, A>, A[]] => {
+    const [near, far] = channelPair<A, B>(clock);
+    const got: A[] = [];
+    far.onMessage((message) => void got.push(message));
+    return [near, far, got];
+  };
+  const [nearQueue, queue, toQueue] = end<LookupToQueue, QueueToLookup>();
+  const [nearSmtpIn, smtpIn, toSmtpIn] = end<LookupToSmtpIn, SmtpInToLookup>();
+  const [nearDelivery, delivery, toDelivery] = end<LookupToDelivery, DeliveryToLookup>();
+  lookup.setQueue(nearQueue);
+  lookup.addSmtpIn("smtp-in#2", nearSmtpIn);
+  lookup.setDelivery(nearDelivery);
+  await clock.settle();
+  return { clock, log, lookup, allowed, tables, queue, smtpIn, delivery, toQueue, toSmtpIn, toDelivery };
+}
+
+function expand(rcpt: string, change: Partial<ExpandRequest> = {}): ExpandRequest {
+  const { origin, sender, dsn } = exampleEnvelope;
+  return { kind: "expand", request: 5, message: msg(3), origin, sender, rcpt: mailboxOf(rcpt), dsn, ...change };
+}
+
+const local = { ...exampleEnvelope.origin, address: "local" };
+
+/** Lets the question and its answer pass; tables answer in their own turns. */
+async function pass(clock: FakeClock): Promise<void> {
+  for (let i = 0; i < 5; i++) await clock.settle();
+}
+
+Deno.test("what a recipient came to is offered to queue, in the asker's name, and the asker hears nothing of lookup", async () => {
+  const { clock, smtpIn, toQueue, toSmtpIn } = await world();
+  const ask = expand("list@example.org", { origin: local });
+  smtpIn.send(ask);
+  await pass(clock);
+  const { sender, rcpt, dsn } = ask;
+  const common = { sender, rcpt, dsn, origin: local };
+  const ttlMs = 4 * 86_400_000;
+  deepEqual(toQueue, [{
+    kind: "offer",
+    asker: "smtp-in#2",
+    request: 5,
+    message: msg(3),
+    drafts: [
+      { ...common, kind: "mta", action: "out", dest: mailboxOf("cat@remote.test"), local: null, ttlMs: 3_600_000 },
+      {
+        ...common,
+        kind: "mda",
+        action: "box",
+        dest: mailboxOf("ann@example.org"),
+        local: { user: "ann", subAddress: "" },
+        ttlMs,
+      },
+    ],
+  }]);
+  deepEqual(toSmtpIn, []);
+});
+
+Deno.test("a tag goes along with its user", async () => {
+  const { clock, smtpIn, toQueue } = await world();
+  smtpIn.send(expand("ann+lists@example.org"));
+  await pass(clock);
+  const [offer] = toQueue;
+  deepEqual(offer?.kind === "offer" && offer.drafts.map((draft) => draft.local), [{
+    user: "ann",
+    subAddress: "lists",
+  }]);
+});
+
+Deno.test("a refusal goes to the asker, queue hears nothing, the log knows why", async () => {
+  for (
+    const [rcpt, code, reason] of [
+      ["nobody@example.org", 550, /no user nobody in table users/],
+      ["bob@elsewhere.test", 550, /no rule matches/],
+    ] as const
+  ) {
+    const { clock, log, smtpIn, toQueue, toSmtpIn } = await world();
+    smtpIn.send(expand(rcpt));
+    await pass(clock);
+    deepEqual([toQueue, toSmtpIn.map(({ request, reply }) => [request, reply.code])], [[], [[5, code]]], rcpt);
+    match(String(log.of("refused")[0]?.fields["reason"]), reason);
+  }
+});
+
+Deno.test("a table that fails is answered 451, never 550", async () => {
+  for (const broken of ["users", "aliases"]) {
+    const { clock, smtpIn, toQueue, toSmtpIn } = await world({ broken: [broken] });
+    smtpIn.send(expand("ann@example.org"));
+    await pass(clock);
+    deepEqual([toQueue, toSmtpIn.map(({ reply }) => reply.code)], [[], [451]], broken);
+  }
+});
+
+Deno.test("a mistake of ours in one answer is 451 and in the log, and the next is given", async () => {
+  let isBad = true;
+  const { clock, log, smtpIn, toQueue, toSmtpIn } = await world({
+    change: (tables) => ({
+      ...tables,
+      table(name) {
+        if (!isBad) return tables.table(name);
+        isBad = false;
+        throw new Error("a mistake");
+      },
+    }),
+  });
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  deepEqual(toSmtpIn.map(({ reply }) => reply.code), [451]);
+  equal(log.of("trouble")[0]?.fields["reason"], "a mistake");
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  equal(toQueue.length, 1);
+});
+
+Deno.test("without queue nothing can be promised: 451, until the next queue is there", async () => {
+  const { clock, lookup, queue, smtpIn, toSmtpIn } = await world();
+  queue.die();
+  await pass(clock);
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  deepEqual(toSmtpIn.map(({ reply }) => reply.code), [451]);
+  const [near, far] = channelPair<LookupToQueue, QueueToLookup>(clock);
+  lookup.setQueue(near);
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  equal(near.sent.length, 1);
+  // The end of an old one, seen late, does not take the new one away.
+  const [later] = channelPair<LookupToQueue, QueueToLookup>(clock);
+  lookup.setQueue(later);
+  far.die();
+  await pass(clock);
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  equal(later.sent.length, 1);
+});
+
+Deno.test("queue's own reports are expanded in its own name, and refused to it", async () => {
+  const { clock, queue, toQueue } = await world();
+  queue.send(expand("ann@example.org", { sender: null, origin: local }));
+  queue.send(expand("nobody@example.org", { sender: null, request: 6 }));
+  await pass(clock);
+  deepEqual(toQueue.map((one) => [one.kind, one.kind === "offer" ? one.asker : "", one.kind === "tableUpdated"]), [
+    ["offer", "queue", false],
+    ["refused", "", false],
+  ]);
+});
+
+Deno.test("delivery learns whose mailbox it is, and the supervisor learns it first", async () => {
+  const { clock, allowed, delivery, toDelivery } = await world({});
+  delivery.send({ kind: "user", request: 1, table: "users", user: "ann", account: null });
+  await pass(clock);
+  const ann = { uid: 1001, gid: 100, home: "/home/ann" };
+  deepEqual(toDelivery, [{ kind: "user", request: 1, answer: { kind: "found", ...ann } }]);
+  deepEqual(allowed, [ann]);
+});
+
+Deno.test("mayDeliver is told before the answer goes out", async () => {
+  const order: string[] = [];
+  const policy = policyOf(text);
+  const clock = new FakeClock();
+  const lookup = new Lookup({
+    policy,
+    tables: tablesOf(policy),
+    log: () => {},
+    allow: () => void order.push("allow"),
+  });
+  const [near, far] = channelPair<LookupToDelivery, DeliveryToLookup>(clock);
+  const send = near.send.bind(near);
+  near.send = (message, body) => {
+    order.push("answer");
+    return send(message, body);
+  };
+  lookup.setDelivery(near);
+  far.send({ kind: "user", request: 1, table: "users", user: "ann", account: null });
+  await pass(clock);
+  deepEqual(order, ["allow", "answer"]);
+});
+
+Deno.test("with an account the mailbox is written with its ids, below the user's home", async () => {
+  const { clock, allowed, delivery, toDelivery } = await world();
+  delivery.send({ kind: "user", request: 1, table: "users", user: "ann", account: "vmail" });
+  await pass(clock);
+  const shared = { uid: 1000, gid: 1000, home: "/home/ann" };
+  deepEqual(toDelivery, [{ kind: "user", request: 1, answer: { kind: "found", ...shared } }]);
+  deepEqual(allowed, [shared]);
+});
+
+Deno.test("delivery chooses no tables and accounts of its own, and nobody without a good entry gets an agent", async () => {
+  for (
+    const [table, user, account, answer, complaint] of [
+      ["users", "nobody", null, "absent", null],
+      ["users", "odd", null, "failed", /entry of odd is not uid:gid:home/],
+      ["users", "ann", "root", "failed", /no action does/],
+      ["users", "nobody", "vmail", "absent", null],
+      ["none", "ann", "vmail", "failed", /no action does/],
+      ["<getpwnam>", "root", null, "failed", /no action does/],
+      ["aliases", "root", null, "failed", /no action does/],
+      ["constructor", "ann", null, "failed", /no action does/],
+    ] as const
+  ) {
+    const { clock, log, allowed, delivery, toDelivery } = await world();
+    delivery.send({ kind: "user", request: 8, table, user, account });
+    await pass(clock);
+    deepEqual(toDelivery, [{ kind: "user", request: 8, answer: { kind: answer } }], `${table} ${user} ${account}`);
+    deepEqual(allowed, []);
+    const complaints = log.of("trouble").map(({ fields }) => String(fields["reason"]));
+    equal(complaints.length, complaint === null ? 0 : 1);
+    if (complaint !== null) match(complaints[0] ?? "", complaint);
+  }
+});
+
+Deno.test("a userbase that fails says so: the mailbox may well be there", async () => {
+  for (const [broken, account] of [["users", null], ["<getpwnam>", "vmail"]] as const) {
+    const { clock, allowed, delivery, toDelivery } = await world({ broken: [broken] });
+    delivery.send({ kind: "user", request: 2, table: "users", user: "ann", account });
+    await pass(clock);
+    deepEqual([toDelivery, allowed], [[{ kind: "user", request: 2, answer: { kind: "failed" } }], []], broken);
+  }
+});
+
+Deno.test("relays are taken in turn", async () => {
+  const { clock, delivery, toDelivery } = await world();
+  for (const request of [1, 2, 3]) delivery.send({ kind: "relay", request, table: "hosts", domain: "b.test" });
+  await pass(clock);
+  deepEqual(toDelivery.map((one) => one.kind === "relay" && one.answer), [
+    { kind: "found", url: "smtp://10.0.0.1" },
+    { kind: "found", url: "smtp://10.0.0.2" },
+    { kind: "found", url: "smtp://10.0.0.1" },
+  ]);
+});
+
+Deno.test("a relay of a table that no action names is not given", async () => {
+  const { clock, delivery, toDelivery } = await world();
+  for (const table of ["users", "nothing"]) delivery.send({ kind: "relay", request: 1, table, domain: "b.test" });
+  await pass(clock);
+  deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
+});
+
+Deno.test("a table of relays that is empty, or fails, says so", async () => {
+  for (
+    const [fetch, answer] of [
+      [() => Promise.resolve(null), "absent"],
+      [() => Promise.reject(new Error("down")), "failed"],
+    ] as const
+  ) {
+    const { clock, delivery, toDelivery } = await world({
+      change: (tables) => ({ ...tables, table: (name) => ({ ...tables.table(name), fetch }) }),
+    });
+    delivery.send({ kind: "relay", request: 4, table: "hosts", domain: "b.test" });
+    await pass(clock);
+    deepEqual(toDelivery, [{ kind: "relay", request: 4, answer: { kind: answer } }]);
+  }
+});
+
+Deno.test("a table is read anew on request; failures and unknown names are told", async () => {
+  const updated: string[] = [];
+  const { clock, queue, toQueue } = await world({
+    change: (tables) => ({
+      ...tables,
+      table: (name) => ({
+        ...tables.table(name),
+        update: () => {
+          updated.push(name);
+          return name === "hosts" ? Promise.reject(new Error("it is gone")) : Promise.resolve();
+        },
+      }),
+    }),
+  });
+  for (const [request, table] of ["users", "hosts", "nothing", "constructor"].entries()) {
+    queue.send({ kind: "updateTable", request, table });
+  }
+  await pass(clock);
+  deepEqual(updated, ["users", "hosts"]);
+  const answers = toQueue.map((one) => one.kind === "tableUpdated" && [one.request, one.error]).sort();
+  deepEqual(answers, [
+    [0, null],
+    [1, "it is gone"],
+    [2, "no such table: nothing"],
+    [3, "no such table: constructor"],
+  ]);
+});
