@@ -281,6 +281,6 @@ Deno.test("composeBounce() of a delay says for how long and until when", async (
 
 Deno.test("judgeBy() gives a notice a day, however short the queue keeps mail", () => {
   const short = judgeBy({ ...rules, ttlMs: 1000 });
-  const verdict = short(envelope(), status("failed"), created, created);
+  const verdict = short(envelope(), status("failed"), created);
   assert.equal(verdict.next?.expiresAt, created + noticeTtlMinMs);
 });
