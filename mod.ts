@@ -120,7 +120,7 @@ export { composeDsn, type DsnAction, type DsnRecipient, type DsnRequest as DsnRe
 
 // Machines
 export type { Machine } from "./lib/smtp/machine.ts";
-export * from "./lib/smtp/reply.ts";
+export { describeReply, encodeReply, formatReply, parseReply, type Reply } from "./lib/smtp/reply.ts";
 export type { DsnParameters } from "./lib/smtp/parameter.ts";
 export * from "./lib/smtp/session_face.ts";
 export { ServerSession } from "./lib/smtp/session.ts";

@@ -8,12 +8,15 @@ export type LogValue = string | number | boolean;
 
 /** One event. `session` is 16 hexadecimal digits, empty when the event belongs to no session. */
 export interface LogEvent {
+  /** How urgent it is. */
   readonly priority: LogPriority;
+  /** Name of the SMTP session. */
   readonly session: string;
   /** Who speaks: a subsystem of the daemon. */
   readonly from: "smtp" | "mta" | "mda" | "queue" | "lookup" | "control" | "smtpd";
   /** What happened, in one or two words: `connected`, `failed-command`, `delivery`. */
   readonly what: string;
+  /** Details, in the order in which they are written. */
   readonly fields: Readonly<Record<string, LogValue>>;
 }
 

@@ -23,8 +23,11 @@ export type Blame = "ours" | "peer" | "world";
 /** The world failed. Made only in host/, in table and spool backends, and in the simulator.
  * The message reads `Cannot <action>: <state>`. */
 export class Fault extends Error {
+  /** Tells it from other errors in a stack trace. */
   override readonly name = "Fault";
+  /** What went wrong; decides what becomes of the work. */
   readonly kind: FaultKind;
+  /** `world` unless said otherwise. */
   readonly blame: Blame;
 
   /** Makes a Fault; `cause` keeps the error of the layer below for the log. */

@@ -57,16 +57,20 @@ export interface StreamHandler {
 
 /** A connected byte stream. It delivers nothing before a handler is attached. */
 export interface Stream {
+  /** The peer's end. */
   readonly remote: Address;
+  /** Our end. */
   readonly local: Address;
   /** Bytes written and not yet taken by the operating system. */
   readonly buffered: number;
+  /** Sets the one handler; delivery of `data` begins. */
   attach(handler: StreamHandler): void;
   /** Queues bytes. Returns false when the buffer is over its mark: wait for `drain`.
    * The caller must not change `bytes` afterwards. */
   write(bytes: Uint8Array): boolean;
   /** Stops and restarts delivery of `data`. */
   pause(): void;
+  /** Goes on with delivery of `data`. */
   resume(): void;
   /** Sends what is queued, then closes our side. */
   end(): void;
@@ -96,20 +100,25 @@ export interface Channel<Out, In> {
   readonly buffered: number;
   /** Sets the one receiver. `body` is null for a message without one, and is the receiver's to keep. */
   onMessage(take: (message: In, body: Uint8Array | null) => void): void;
+  /** Sets what runs when the peer has caught up. */
   onDrain(run: () => void): void;
   /** The other side is gone. Called once. */
   onClose(run: () => void): void;
+  /** Sends what is queued, then closes our side. */
   close(): void;
 }
 
 /** What a directory entry is. */
 export interface DiskStat {
+  /** A symlink is what it is, not what it points to. */
   readonly kind: "file" | "directory" | "symlink" | "other";
   /** Bytes. */
   readonly size: number;
   /** Permission bits, such as 0o600. */
   readonly mode: number;
+  /** Owner. */
   readonly uid: number;
+  /** Group. */
   readonly gid: number;
   /** Hard links. */
   readonly links: number;
@@ -121,12 +130,17 @@ export interface DiskStat {
 
 /** How to open a file. */
 export interface DiskOpen {
+  /** For reading. */
   readonly read?: boolean;
+  /** For writing. */
   readonly write?: boolean;
+  /** Each write goes to the end. */
   readonly append?: boolean;
+  /** Make the file when there is none. */
   readonly create?: boolean;
   /** Fail with `exists` when the name is taken. */
   readonly createNew?: boolean;
+  /** Begin with an empty file. */
   readonly truncate?: boolean;
   /** Permission bits for a new file. */
   readonly mode?: number;
@@ -141,20 +155,27 @@ export interface DiskFile {
   write(bytes: Uint8Array): Promise<void>;
   /** Content and size are on the disk when it resolves. */
   sync(): Promise<void>;
+  /** What the file is now. */
   stat(): Promise<DiskStat>;
+  /** Gives the descriptor back. What was written is not synced by it. */
   close(): void;
 }
 
 /** Files. Faults: `notFound`, `exists`, `denied`, `noSpace`, `io`. Paths are absolute. */
 export interface Disk {
+  /** Opens a file; symlinks are followed. */
   open(path: string, options: DiskOpen): Promise<DiskFile>;
+  /** All of a file. */
   readFile(path: string): Promise<Uint8Array>;
   /** Null when nothing has that name. A symlink is reported as such, not followed. */
   stat(path: string): Promise<DiskStat | null>;
+  /** Names in a directory, in no order. */
   list(path: string): Promise<readonly string[]>;
   /** Makes one directory, or with `parents` all that are missing, each with `mode`. Existing is fine with `parents`. */
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void>;
+  /** Gives a file another name, in one step; a file of that name is replaced. */
   rename(from: string, to: string): Promise<void>;
+  /** Takes a file's name away. Directories stay. */
   remove(path: string): Promise<void>;
   /** The names in the directory are on the disk when it resolves. */
   syncDir(path: string): Promise<void>;
@@ -198,12 +219,15 @@ export interface Dns {
 
 /** A child process, as the supervisor sees it. */
 export interface Child {
+  /** Its process id. */
   readonly pid: number;
   /** Sends a JSON value, and with it one end of a connection. `unsent` is called when the child cannot get it. */
   send(message: unknown, handle: unknown, unsent: () => void): void;
+  /** Sets the one receiver of what the child sends. */
   onMessage(take: (message: unknown) => void): void;
   /** Called once. `signal` is set when one ended it. */
   onExit(run: (status: { readonly code: number | null; readonly signal: string | null }) => void): void;
+  /** Sends a signal. No effect once it has ended. */
   kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
@@ -217,6 +241,7 @@ export interface SqlStatement {
   run(...values: SqlValue[]): number;
   /** The first row's columns, or null. */
   first(...values: SqlValue[]): readonly SqlValue[] | null;
+  /** All rows' columns. */
   all(...values: SqlValue[]): readonly (readonly SqlValue[])[];
 }
 
@@ -224,6 +249,8 @@ export interface SqlStatement {
 export interface SqlDatabase {
   /** Runs statements that give no rows. */
   exec(sql: string): void;
+  /** Compiles one statement. It lives as long as the database. */
   prepare(sql: string): SqlStatement;
+  /** No statement may be run afterwards. */
   close(): void;
 }

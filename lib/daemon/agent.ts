@@ -4,7 +4,8 @@ import type { Channel } from "../port.ts";
 import { type MaildirSink, type MaildirWorld, MaildirWriter, storeFailure } from "../delivery/maildir.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "./imsg.ts";
 
-type DeliveryChannel = Channel<AgentToDelivery, DeliveryToAgent>;
+/** An agent's end of its channel to delivery. */
+export type DeliveryChannel = Channel<AgentToDelivery, DeliveryToAgent>;
 
 /** The role: serves one channel, and is done when that closes. */
 export class Agent {
@@ -13,6 +14,7 @@ export class Agent {
   /** Writes under way, commits among them. */
   readonly #writing = new Set<Promise<void>>();
 
+  /** `world` is where Maildirs are: a disk, a clock, and the host's name for file names. */
   constructor(world: MaildirWorld) {
     this.#writer = new MaildirWriter(world);
   }

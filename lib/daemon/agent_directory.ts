@@ -6,7 +6,9 @@ import { staticPrefix } from "../policy/format.ts";
 
 /** Whose mail it is: the user's name and home directory as the userbase has them. */
 export interface MailboxOwner {
+  /** Key of the userbase, in lower case. */
   readonly user: string;
+  /** Absolute path of the home directory. */
   readonly home: string;
 }
 

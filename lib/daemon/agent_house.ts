@@ -17,9 +17,13 @@ const allowedMax = 100_000;
 
 /** What the house needs. */
 export interface AgentHousePorts {
+  /** Its actions say which directory an agent writes. */
   readonly policy: Policy;
+  /** Whether agents get accounts of their own. */
   readonly premises: Premises;
+  /** For requests that are refused. */
   readonly log: Log;
+  /** Starts an agent with this row. `ended` is called once, when it has ended for good. */
   readonly start: (
     grant: Grant,
     key: string,
@@ -38,6 +42,7 @@ export class AgentHouse {
   readonly #unnamed = new Map<string, AgentRequest>();
   readonly #allowed = new Set<string>();
 
+  /** No agent runs at first. */
   constructor(ports: AgentHousePorts) {
     this.#ports = ports;
   }

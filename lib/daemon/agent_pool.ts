@@ -15,7 +15,8 @@ export const agentStartMs = 15_000;
 /** An agent's answer. */
 export type AgentAnswer = AgentToDelivery;
 
-type AgentChannel = Channel<DeliveryToAgent, AgentToDelivery>;
+/** Delivery's end of a channel to an agent. */
+export type AgentChannel = Channel<DeliveryToAgent, AgentToDelivery>;
 
 /** One agent that is up. */
 export class AgentLink {
@@ -23,6 +24,7 @@ export class AgentLink {
   readonly #waiting = new Map<number, { resolve: (answer: AgentAnswer) => void; reject: (fault: Fault) => void }>();
   #requests = 0;
 
+  /** `closed` is called once, when the agent is gone and what waited for it has failed. */
   constructor(channel: AgentChannel, closed: () => void) {
     this.#channel = channel;
     channel.onMessage((answer) => {
@@ -38,10 +40,12 @@ export class AgentLink {
     });
   }
 
+  /** Nothing waits for an answer. */
   get isIdle(): boolean {
     return this.#waiting.size === 0;
   }
 
+  /** A number that no message of this agent has had. */
   nextRequest(): number {
     return ++this.#requests;
   }
@@ -60,6 +64,7 @@ export class AgentLink {
     this.#channel.send({ kind: "abandon", request });
   }
 
+  /** Lets the agent go: it ends what it has begun. */
   close(): void {
     this.#channel.close();
   }
@@ -118,6 +123,7 @@ export class AgentPool {
     for (const { resolve } of slot.waiting.splice(0)) resolve(link);
   }
 
+  /** Lets all agents go and stops looking for idle ones. */
   close(): void {
     this.#sweeper?.cancel();
     for (const { link, timer } of this.#slots.values()) {

@@ -28,6 +28,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
   #closed = false;
   #onClose: (() => void) | null = null;
 
+  /** Attaches to `stream`. `soon` is `Clock.soon`: what is sent until then leaves in one write. */
   constructor(stream: Stream, soon: (run: () => void) => void) {
     this.#stream = stream;
     this.#soon = soon;
@@ -70,6 +71,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
     for (const { message, body } of early) take(message, body);
   }
 
+  /** Sets what runs when what waited has gone out. */
   onDrain(run: () => void): void {
     this.#drain = run;
   }
@@ -79,6 +81,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
     if (this.#closed) run();
   }
 
+  /** Sends what waits, then closes our side. */
   close(): void {
     this.#flush();
     this.#stream.end();

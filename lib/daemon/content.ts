@@ -25,6 +25,7 @@ export class ContentReader {
   #requests = 0;
   #isClosed = false;
 
+  /** Its owner hands over what comes in with `received`. */
   constructor(channel: Channel<DeliveryToQueue, QueueToDelivery>) {
     this.#channel = channel;
   }

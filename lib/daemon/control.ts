@@ -17,14 +17,18 @@ export type ControlTarget =
   | { readonly kind: "message"; readonly message: MsgId }
   | { readonly kind: "envelope"; readonly envelope: EvpId };
 
+/** What can be paused: local delivery, relaying, the taking of mail. */
 export type Subsystem = "mda" | "mta" | "smtp";
 
 /** First line on every connection. */
 export interface ControlHello {
+  /** Tells the line from a request. */
   readonly kind: "hello";
+  /** `controlVersion` of who connects. */
   readonly version: number;
 }
 
+/** What smtpctl may ask: its commands, one each. */
 export type ControlRequest =
   | { readonly kind: "showQueue"; readonly target: ControlTarget }
   | { readonly kind: "showEnvelope"; readonly envelope: EvpId }
@@ -46,6 +50,7 @@ export type RunState =
   | { readonly kind: "inflight"; readonly sinceMs: number }
   | { readonly kind: "suspended" };
 
+/** One thing that was asked for; how many come, the last answer says. */
 export type ControlItem =
   | { readonly kind: "envelope"; readonly envelope: Envelope; readonly state: RunState }
   /** A piece of message content, base64, CRLF line ends inside. */
@@ -53,6 +58,7 @@ export type ControlItem =
   | { readonly kind: "stat"; readonly key: string; readonly value: number }
   | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean };
 
+/** What the daemon says: items, if any, then `done` or `error`, once. */
 export type ControlAnswer =
   | { readonly kind: "item"; readonly item: ControlItem }
   /** `count`: envelopes touched, or items shown. */

@@ -28,10 +28,12 @@ export class ControlServer {
   readonly #connections = new Set<Stream>();
   #listener: Listener | null = null;
 
+  /** `controller` answers all requests of all connections. */
   constructor(controller: Controller) {
     this.#controller = controller;
   }
 
+  /** Begins to accept. */
   serve(listener: Listener): void {
     this.#listener = listener;
     listener.accept((stream) => {
@@ -41,6 +43,7 @@ export class ControlServer {
     });
   }
 
+  /** Stops listening, and lets answers under way go out. */
   close(): void {
     this.#listener?.close();
     for (const stream of this.#connections) stream.end();

@@ -25,13 +25,19 @@ import type { AgentRequest } from "./supervision.ts";
 
 /** What delivery is given. */
 export interface DeliveryPorts {
+  /** Times attempts, idle connections and agents. */
   readonly clock: Clock;
+  /** Shuffles hosts of one preference. */
   readonly random: Random;
+  /** One line for each attempt. */
   readonly log: Log;
+  /** Its actions say how mail is delivered. */
   readonly policy: Policy;
+  /** Every role keeps the caller's uid. */
   readonly sameUser: boolean;
   /** Made when the first message is relayed: it costs memory that a local server never needs. */
   readonly dns: () => Promise<Dns>;
+  /** Connects to other servers. */
   readonly dialer: Dialer;
   /** Our own addresses, as `formatIp` writes them. */
   readonly selfAddresses: ReadonlySet<string>;
@@ -39,8 +45,10 @@ export interface DeliveryPorts {
   readonly needAgent: (request: AgentRequest) => void;
 }
 
-type QueueChannel = Channel<DeliveryToQueue, QueueToDelivery>;
-type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
+/** Delivery's end of its channel to queue. */
+export type QueueChannel = Channel<DeliveryToQueue, QueueToDelivery>;
+/** Delivery's end of its channel to lookup. */
+export type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
 type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
 type Answer = { readonly resolve: (message: LookupToDelivery) => void; readonly reject: (fault: Fault) => void };
@@ -56,6 +64,7 @@ export class Delivery {
   #isStopping = false;
   #whenIdle: (() => void) | null = null;
 
+  /** Does nothing before it has a channel to queue. */
   constructor(ports: DeliveryPorts) {
     this.#ports = ports;
     this.#agents = new AgentPool(ports.clock, ports.needAgent);

@@ -33,11 +33,15 @@ export type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
 
 /** What local delivery is given. */
 export interface LocalPorts {
+  /** Says how long an answer of lookup is good for. */
   readonly clock: Clock;
+  /** One line for each attempt. */
   readonly log: Log;
+  /** Its actions say where mail is written. */
   readonly policy: Policy;
   /** Every role keeps the caller's uid. */
   readonly sameUser: boolean;
+  /** Who writes it. */
   readonly agents: AgentPool;
   /** Asks lookup. Rejects with a Fault when lookup is gone. */
   readonly findUser: (table: string, user: string, account: string | null) => Promise<UserAnswer>;
@@ -59,10 +63,12 @@ export class LocalDelivery {
   readonly #waiting = new Map<string, Job[]>();
   readonly #users = new Map<string, { readonly answer: Promise<UserAnswer>; readonly until: number }>();
 
+  /** Nothing is under way at first. */
   constructor(ports: LocalPorts) {
     this.#ports = ports;
   }
 
+  /** Deliveries under way, those that wait left out. */
   get running(): number {
     return this.#limits.running;
   }

@@ -25,12 +25,19 @@ import type { Reply } from "../smtp/reply.ts";
 
 /** One recipient to resolve. `request` is the asker's own number for it. */
 export interface ExpandRequest {
+  /** Tells it from other messages. */
   readonly kind: "expand";
+  /** Comes back in the answer. */
   readonly request: number;
+  /** The message that the recipient is of. */
   readonly message: MsgId;
+  /** Facts of the session: rules may test them. */
   readonly origin: Origin;
+  /** The argument of MAIL FROM. */
   readonly sender: ReversePath;
+  /** The argument of RCPT TO. */
   readonly rcpt: ForwardPath;
+  /** What the client wants to hear of delivery. */
   readonly dsn: DsnRequest;
 }
 
@@ -41,23 +48,34 @@ export type EnvelopeDraft =
 
 /** lookup tells queue what a recipient came to. `asker` is the role that asked. */
 export interface EnvelopesOffer {
+  /** Tells it from other messages. */
   readonly kind: "offer";
+  /** Name of the smtp-in that asked, or `queue`. */
   readonly asker: string;
+  /** The number that was asked with. */
   readonly request: number;
+  /** The message that the envelopes are of. */
   readonly message: MsgId;
+  /** At least one. */
   readonly drafts: readonly EnvelopeDraft[];
 }
 
 /** lookup, or queue, refuses a recipient. */
 export interface Refused {
+  /** Tells it from other messages. */
   readonly kind: "refused";
+  /** The number that was asked with. */
   readonly request: number;
+  /** What to tell the client. */
   readonly reply: Reply;
 }
 
+/** What smtp-in asks of lookup. */
 export type SmtpInToLookup = ExpandRequest;
+/** What lookup tells smtp-in. Good news comes from queue. */
 export type LookupToSmtpIn = Refused;
 
+/** What smtp-in tells queue. */
 export type SmtpInToQueue =
   /** A piece of content, in order; the bytes are the binary part. */
   | { readonly kind: "body"; readonly message: MsgId }
@@ -67,6 +85,7 @@ export type SmtpInToQueue =
   /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
   | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
 
+/** What queue tells smtp-in. */
 export type QueueToSmtpIn =
   /** Message ids to use, each once. More come as they are used up. */
   | { readonly kind: "dealt"; readonly messages: readonly MsgId[] }
@@ -80,16 +99,19 @@ export type QueueToSmtpIn =
   /** `smtpctl pause smtp` and `resume smtp`. */
   | { readonly kind: "paused"; readonly paused: boolean };
 
+/** What lookup tells queue: the only source of envelopes. */
 export type LookupToQueue =
   | EnvelopesOffer
   | Refused
   /** `error` is null when the table was read anew. */
   | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null };
+/** What queue asks of lookup. */
 export type QueueToLookup =
   | ExpandRequest
   /** `smtpctl update table`. */
   | { readonly kind: "updateTable"; readonly request: number; readonly table: string };
 
+/** What queue gives delivery to do. */
 export type QueueToDelivery =
   /** Attempt these envelopes of one message. The binary part is the whole content when `inline`. */
   | {
@@ -101,10 +123,12 @@ export type QueueToDelivery =
   /** The binary part is the piece asked for, unless the message has ended before it. */
   | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" };
 
+/** What delivery tells queue of its work. */
 export type DeliveryToQueue =
   | { readonly kind: "outcome"; readonly envelope: EvpId; readonly outcome: Outcome; readonly at: number }
   | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number };
 
+/** What delivery asks of lookup. `table` is one of the policy's, `relay` is the smart host for `domain`. */
 export type DeliveryToLookup =
   /** Whose mailbox is `user`'s? With `account`, an agent of that system account writes it: its ids come back. */
   | {
@@ -116,6 +140,7 @@ export type DeliveryToLookup =
   }
   | { readonly kind: "relay"; readonly request: number; readonly table: string; readonly domain: string };
 
+/** What lookup answers. `failed` stands for a table that cannot be read now. */
 export type LookupToDelivery =
   | {
     readonly kind: "user";
@@ -134,6 +159,7 @@ export type LookupToDelivery =
       | { readonly kind: "failed" };
   };
 
+/** What delivery has an agent do. `request` names one message for one mailbox. */
 export type DeliveryToAgent =
   | {
     readonly kind: "store";
@@ -153,6 +179,7 @@ export type DeliveryToAgent =
     readonly request: number;
   };
 
+/** What an agent answers, once for each `store` and `more`. */
 export type AgentToDelivery =
   /** The last piece is written: send the next. */
   | { readonly kind: "more"; readonly request: number }

@@ -22,14 +22,18 @@ import type {
 
 /** What lookup is given. */
 export interface LookupPorts {
+  /** Its rules decide. */
   readonly policy: Policy;
+  /** Where rules and aliases look things up. */
   readonly tables: TableSource;
+  /** For refusals, with their reasons. */
   readonly log: Log;
   /** Tells the supervisor which account may get an agent. */
   readonly allow: (owner: Userinfo) => void;
 }
 
-type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
+/** Lookup's end of its channel to queue. */
+export type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
 type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
 
@@ -38,6 +42,7 @@ export class Lookup {
   readonly #ports: LookupPorts;
   #queue: QueueChannel | null = null;
 
+  /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
     this.#ports = ports;
   }

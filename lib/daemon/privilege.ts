@@ -14,8 +14,11 @@ export type Role = StandingRole | "agent" | "offline";
 
 /** A system account. */
 export interface Account {
+  /** Name in passwd(5). */
   readonly name: string;
+  /** User id; -1 when the account does not exist and the table is only shown. */
   readonly uid: number;
+  /** Group id; -1 likewise. */
   readonly gid: number;
 }
 
@@ -43,16 +46,20 @@ export interface Denied {
 
 /** One row: what a role holds. Everything that is not listed is refused. */
 export interface Grant {
+  /** Whose row it is. */
   readonly role: Role;
   /** Null: the caller's own account. */
   readonly account: Account | null;
+  /** Absolute paths of files and directories that may be read, with all below them. */
   readonly read: readonly string[];
+  /** The same for writing. */
   readonly write: readonly string[];
   /** `out` may open connections to any address outside `deny`; `paths` names unix sockets. */
   readonly net:
     | { readonly kind: "none" }
     | { readonly kind: "out"; readonly deny: readonly Denied[] }
     | { readonly kind: "paths"; readonly paths: readonly string[] };
+  /** Programs that may be run. */
   readonly run: readonly string[];
   /** Facts of the system that may be asked for. */
   readonly sys: readonly ("hostname" | "statfs")[];
@@ -226,10 +233,15 @@ function list(items: readonly string[]): string {
 
 /** A question about a right that the process holds, in Deno's terms. */
 export interface RightQuery {
+  /** The kind of right. Without any of the members below: all of its kind. */
   readonly name: "read" | "write" | "net" | "run" | "env" | "sys" | "ffi" | "import";
+  /** For `read` and `write`: an absolute path. */
   readonly path?: string;
+  /** For `net`: an address and a port. */
   readonly host?: string;
+  /** For `run`: a program. */
   readonly command?: string;
+  /** For `sys`: a fact of the system. */
   readonly kind?: "hostname" | "statfs";
 }
 

@@ -25,10 +25,15 @@ import { Outgoing } from "./queue_outgoing.ts";
 
 /** What queue is given. */
 export interface QueuePorts {
+  /** Dates envelopes and says when they are due. */
   readonly clock: Clock;
+  /** Makes message ids. */
   readonly random: Random;
+  /** For failures of the store, and for what control does. */
   readonly log: Log;
+  /** Its queue section: how long mail is kept, when senders are warned. */
   readonly policy: Policy;
+  /** The spool, which nobody else writes. */
   readonly store: SpoolStore;
   /** Paused from the start. */
   readonly paused: readonly Subsystem[];
@@ -50,6 +55,7 @@ export class Queue {
   readonly #server: ControlServer;
   #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
 
+  /** Does nothing before `recover`. */
   constructor(ports: QueuePorts) {
     const { clock, random, policy, store } = ports;
     this.#ports = ports;

@@ -19,20 +19,30 @@ const pageLength = 500;
 
 /** What control works with. */
 export interface ControlPorts {
+  /** Tells how long things have been. */
   readonly clock: Clock;
+  /** One line for each request that changes something. */
   readonly log: Log;
+  /** Its tables are those that can be read anew. */
   readonly policy: Policy;
+  /** Listings are read from it. */
   readonly store: SpoolStore;
+  /** Removals go through it. */
   readonly group: GroupCommit;
+  /** What is scheduled, paused and held. */
   readonly schedule: Schedule;
+  /** Counters of smtp-in, and who is to hear of a pause. */
   readonly intake: Intake;
+  /** Counters of delivery, and who is to be woken. */
   readonly outgoing: Outgoing;
   /** Ms since the epoch. */
   readonly startedAt: number;
+  /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
 }
 
-type Emit = (item: ControlItem) => Promise<void>;
+/** Sends one item to whoever asked; resolves when the next one may come. */
+export type Emit = (item: ControlItem) => Promise<void>;
 
 /** Carries out requests. */
 export class Control {
@@ -42,20 +52,24 @@ export class Control {
   #requests = 0;
   #isSmtpPaused = false;
 
+  /** Nothing is paused at first but what the schedule has paused. */
   constructor(ports: ControlPorts) {
     this.#ports = ports;
   }
 
+  /** No mail is taken, by order of `smtpctl pause smtp`. */
   get isSmtpPaused(): boolean {
     return this.#isSmtpPaused;
   }
 
+  /** Takes the channel to lookup, null when it is gone. What the last one was asked has failed. */
   setLookup(channel: Channel<QueueToLookup, LookupToQueue> | null): void {
     this.#lookup = channel;
     for (const resolve of this.#updates.values()) resolve("lookup was restarted");
     this.#updates.clear();
   }
 
+  /** lookup has read a table anew, or could not. */
   tableUpdated(request: number, error: string | null): void {
     this.#updates.get(request)?.(error);
     this.#updates.delete(request);

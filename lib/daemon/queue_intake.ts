@@ -27,10 +27,15 @@ export const spoolReserve = 40 * 1024 * 1024;
 
 /** What intake works with. */
 export interface IntakePorts {
+  /** Dates envelopes. */
   readonly clock: Clock;
+  /** Makes message ids. */
   readonly random: Random;
+  /** For what the store could not take. */
   readonly log: Log;
+  /** Says which ids are in use. */
   readonly store: SpoolStore;
+  /** What makes content and envelopes durable. */
   readonly group: GroupCommit;
   /** A Fault when so little is free that no mail is to be taken: see `spoolReserve`. */
   readonly room: () => Fault | null;
@@ -38,7 +43,8 @@ export interface IntakePorts {
   readonly committed: (envelopes: readonly Envelope[], content: Uint8Array | null) => void;
 }
 
-type SmtpInChannel = Channel<QueueToSmtpIn, SmtpInToQueue>;
+/** Queue's end of a channel to an smtp-in. */
+export type SmtpInChannel = Channel<QueueToSmtpIn, SmtpInToQueue>;
 
 /** One life of an smtp-in: ids and messages belong to it, and not to the next one of its name. */
 interface Client {
@@ -75,11 +81,13 @@ export class Intake {
   readonly #dealer: MsgIdDealer;
   readonly #stats = new Map<string, Readonly<Record<string, number>>>();
 
+  /** No ids are dealt before the first `add`. */
   constructor(ports: IntakePorts) {
     this.#ports = ports;
     this.#dealer = new MsgIdDealer(ports.random);
   }
 
+  /** Messages begun and not committed. */
   get messages(): number {
     return this.#incoming.size;
   }

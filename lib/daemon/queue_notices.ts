@@ -15,13 +15,21 @@ import type { EnvelopeDraft, EnvelopesOffer, LookupToQueue, QueueToLookup, Refus
 
 /** What notices work with. */
 export interface NoticePorts {
+  /** Dates reports. */
   readonly clock: Clock;
+  /** For reports that cannot be sent. */
   readonly log: Log;
+  /** The header of the message in question is read from it. */
   readonly store: SpoolStore;
+  /** What makes a report durable. */
   readonly group: GroupCommit;
+  /** Where to say that a sender has been told. */
   readonly schedule: Schedule;
+  /** An id for a report. */
   readonly newId: () => Promise<MsgId>;
+  /** Names and dates envelopes. */
   readonly finish: (message: MsgId, drafts: readonly EnvelopeDraft[], now: number) => Envelope[];
+  /** A report is durable. */
   readonly committed: (envelopes: readonly Envelope[]) => void;
   /** Makes the outcome of an attempt durable. */
   readonly settle: (settlement: Settlement) => void;
@@ -39,6 +47,7 @@ export class Notices {
   #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
   #requests = 0;
 
+  /** Reports wait for a channel to lookup. */
   constructor(ports: NoticePorts) {
     this.#ports = ports;
   }

@@ -31,22 +31,29 @@ const sleepMaxMs = 60_000;
 
 /** What the back works with. */
 export interface OutgoingPorts {
+  /** Wakes it when an envelope is due. */
   readonly clock: Clock;
+  /** For failures of the store. */
   readonly log: Log;
+  /** Content is read from it. */
   readonly store: SpoolStore;
+  /** What makes outcomes durable. */
   readonly group: GroupCommit;
+  /** What is due. */
   readonly schedule: Schedule;
   /** Tells senders about these envelopes, of one message. */
   readonly notify: (envelopes: readonly Envelope[]) => void;
 }
 
-type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
+/** Queue's end of its channel to delivery. */
+export type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
 
 /** Drives the schedule. */
 export class Outgoing {
   readonly #ports: OutgoingPorts;
   readonly #fresh = new Map<MsgId, Uint8Array>();
   readonly #inline = new Map<EvpId, number>();
+  /** Outcomes since the start: delivered, to be tried again, failed for good. */
   readonly counts = { ok: 0, tempfail: 0, permfail: 0 };
   #freshTotal = 0;
   #inlineTotal = 0;
@@ -57,6 +64,7 @@ export class Outgoing {
   #isWanted = false;
   #isStopped = false;
 
+  /** Attempts nothing before it has a channel to delivery. */
   constructor(ports: OutgoingPorts) {
     this.#ports = ports;
   }

@@ -15,7 +15,9 @@ const settledMs = 60_000;
 
 /** What a role's process is made of. */
 export interface RoleProcessPorts {
+  /** Times the waits between starts. */
   readonly clock: Clock;
+  /** For starts and deaths. */
   readonly log: Log;
   /** Standing roles are started again when they die. */
   readonly restart: boolean;
@@ -27,6 +29,7 @@ export interface RoleProcessPorts {
   readonly discard: (handle: unknown) => void;
   /** A new life has begun; connect it to its peers. */
   readonly started: () => void;
+  /** The role says something, other than that it took a message. */
   readonly received: (message: FromRole) => void;
   /** Ended for good: before it ever said `ready` (its messages are on standard error), or it is not to be restarted. */
   readonly failed: (reason: string) => void;
@@ -34,6 +37,7 @@ export interface RoleProcessPorts {
 
 /** A role's process. */
 export class RoleProcess {
+  /** Such as `queue` or `smtp-in#2`. */
   readonly name: string;
   readonly #ports: RoleProcessPorts;
   #child: Child | null = null;
@@ -46,15 +50,18 @@ export class RoleProcess {
   #isReady = false;
   #stopping: (() => void) | null = null;
 
+  /** Nothing is started yet. */
   constructor(name: string, ports: RoleProcessPorts) {
     this.name = name;
     this.#ports = ports;
   }
 
+  /** The present life has said `ready`. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
+  /** There is a process. */
   get isRunning(): boolean {
     return this.#child !== null;
   }
@@ -69,6 +76,7 @@ export class RoleProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** Begins a life. When the program cannot be started that counts as a death. */
   start(): void {
     const { clock, spawn, init, received, started } = this.#ports;
     this.#startedAt = clock.monotonic();

@@ -18,8 +18,10 @@ export const sessionsMax = 20_000;
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;
 
-type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
-type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
+/** An smtp-in's end of its channel to queue. */
+export type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
+/** An smtp-in's end of its channel to lookup. */
+export type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
 
 /** The role. Channels are set when the supervisor hands them over, and again when the other side was restarted. */
 export class SmtpIn {
@@ -40,6 +42,7 @@ export class SmtpIn {
   #stopping: (() => void) | null = null;
   #sweeper: Timer | null = null;
 
+  /** Takes no connection before `serve`. */
   constructor(ports: ConnectionPorts) {
     this.#ports = ports;
   }

@@ -15,9 +15,13 @@ export const lingerLengthMax = 1024 * 1024;
 
 /** What a connection is given. */
 export interface ConnectionPorts {
+  /** The time in events. */
   readonly clock: Clock;
+  /** Names sessions. */
   readonly random: Random;
+  /** For what sessions log. */
   readonly log: Log;
+  /** What a session may use up. */
   readonly limits: SmtpLimits;
 }
 
@@ -25,8 +29,11 @@ export interface ConnectionPorts {
 export interface ConnectionOwner {
   /** `body` is the last piece of the message, not sent yet, when `ask` is a commit. */
   ask(ask: SessionAsk, body: Uint8Array | null): void;
+  /** A piece of content, to be sent to queue. */
   body(message: string, bytes: Uint8Array): void;
+  /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** The socket is gone. Called once. */
   closed(): void;
 }
 
@@ -47,6 +54,7 @@ export class Connection {
   /** Octets that came after it. */
   #dropped = 0;
 
+  /** Nothing is read or written before `start`. */
   constructor(ports: ConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
     this.#ports = ports;
     this.#stream = stream;
@@ -62,6 +70,7 @@ export class Connection {
     });
   }
 
+  /** Greets the peer and begins to read. */
   start(): void {
     const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
@@ -76,6 +85,7 @@ export class Connection {
     });
   }
 
+  /** Facts of the session for rules; `helo` is what the peer calls itself. */
   origin(helo: string): Origin {
     const { hostname, tag, kind } = this.#listener;
     return {
@@ -89,6 +99,7 @@ export class Connection {
     };
   }
 
+  /** Passes on the answer to what the session asked. */
   answer(answer: Extract<SessionEvent, { kind: "answer" }>["answer"]): void {
     this.step({ kind: "answer", at: this.#ports.clock.now(), answer });
   }
@@ -106,6 +117,7 @@ export class Connection {
     this.#flow();
   }
 
+  /** Closes the socket without a word. */
   drop(): void {
     this.#stream.destroy();
   }

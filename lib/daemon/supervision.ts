@@ -5,24 +5,31 @@ import type { Policy } from "../policy/policy.ts";
 import type { Grant, Role } from "./privilege.ts";
 
 /** In `Init.sockets`: the control socket, which is no listener of the policy. */
-export const controlListener = -1;
+export const controlListener: number = -1;
 
 /** How delivery finds hosts: /etc/resolv.conf and /etc/hosts, read by the supervisor. Plain data. */
 export interface ResolverSetup {
+  /** DNS servers, in the order in which they are asked. */
   readonly servers: readonly { readonly ip: string; readonly port: number }[];
+  /** How long one of them may take to answer. */
   readonly timeoutMs: number;
+  /** How often all are asked. */
   readonly attempts: number;
+  /** /etc/hosts, names in lower case. */
   readonly hosts: readonly (readonly [name: string, addresses: readonly string[]])[];
 }
 
 /** What a role is told first. */
 export interface Init {
+  /** Tells it from other messages. */
   readonly kind: "init";
   /** The row that the role has to find itself holding. */
   readonly grant: Grant;
+  /** The whole configuration. */
   readonly policy: Policy;
   /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
   readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
+  /** Form of log lines, and the least urgent that are wanted. */
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
   /** What `-P` of the command line starts paused. */
   readonly paused: readonly ("mda" | "mta" | "smtp")[];
@@ -50,12 +57,17 @@ export type ToRole =
 
 /** What an agent is to be started for; the supervisor finds the directory itself. */
 export interface AgentRequest {
+  /** Names the agent: one for each account and directory. */
   readonly key: string;
   /** Name of the action whose mail the agent writes. */
   readonly action: string;
+  /** Whose mail it is: key of the userbase. */
   readonly user: string;
+  /** The user's, as lookup found it. */
   readonly uid: number;
+  /** The user's, as lookup found it. */
   readonly gid: number;
+  /** The user's, an absolute path. */
   readonly home: string;
 }
 

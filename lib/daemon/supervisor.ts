@@ -24,19 +24,27 @@ export const stopGraceMs = 10_000;
 
 /** What to run. */
 export interface DaemonOptions {
+  /** The configuration. */
   readonly policy: Policy;
+  /** Directories, accounts and resolvers. */
   readonly premises: Premises;
+  /** Absolute path of the socket for smtpctl. */
   readonly controlSocket: string;
+  /** Absolute path of the socket for sendmail. */
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
   /** What `-P` of the command line starts paused. */
   readonly paused: readonly Subsystem[];
+  /** How delivery finds hosts. */
   readonly resolver: ResolverSetup;
   /** Our own addresses, as `formatIp` writes them. */
   readonly selfAddresses: readonly string[];
+  /** For starts, deaths and failures. */
   readonly log: Log;
+  /** Form of the roles' log lines. */
   readonly logStyle: "text" | "json";
+  /** The least urgent lines that are wanted. */
   readonly logLeast: LogPriority;
   /** Something that makes going on useless, before the daemon was ready. */
   readonly failed: (reason: string) => void;
@@ -59,6 +67,7 @@ export class Supervisor {
   #isStopping = false;
   #pairs = 0;
 
+  /** Nothing is bound or started before `start`. */
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#agents = new AgentHouse({

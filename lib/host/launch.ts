@@ -19,6 +19,7 @@ export interface Launch {
     | null;
   /** Module to run, a file URL, and words to it. */
   readonly module: string;
+  /** What the module finds in `Deno.args`. */
   readonly args: readonly string[];
 }
 

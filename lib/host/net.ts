@@ -32,11 +32,14 @@ const highWater = 256 * 1024;
 
 /** A node:net socket as a `Stream`. */
 export class SocketStream implements Stream {
+  /** The peer's end. */
   readonly remote: Address;
+  /** Our end. */
   readonly local: Address;
   readonly #socket: net.Socket;
   #fault: Fault | null = null;
 
+  /** `socket` has no `data` listener: it would take bytes before a handler does. */
   constructor(socket: net.Socket) {
     this.#socket = socket;
     this.remote = addressOf(socket.remoteAddress, socket.remotePort);
@@ -49,6 +52,7 @@ export class SocketStream implements Stream {
     return this.#socket.writableLength;
   }
 
+  /** Sets the one handler and begins to read. */
   attach(handler: StreamHandler): void {
     const socket = this.#socket;
     if (socket.destroyed) {
@@ -72,6 +76,7 @@ export class SocketStream implements Stream {
     this.#socket.pause();
   }
 
+  /** Reads again after `pause`. */
   resume(): void {
     this.#socket.resume();
   }
@@ -125,6 +130,7 @@ export function listenOnFd(fd: number): Listener {
 export interface HeldSocket {
   /** Descriptor number to give to a child's `stdio`. */
   readonly fd: number;
+  /** What it is bound to. */
   readonly local: Address;
 }
 

@@ -43,6 +43,7 @@ export function spawnChild(
 
 /** What a role sees of its parent. */
 export interface Parent {
+  /** Sends a JSON value. What cannot be sent is dropped: `onLost` follows. */
   send(message: unknown): void;
   /** `handle` is a socket when one came along. */
   onMessage(take: (message: unknown, handle: unknown) => void): void;

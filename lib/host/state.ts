@@ -6,8 +6,11 @@ import { Fault } from "../fault.ts";
 
 /** A directory as it has to be. Owner null means ours. */
 export interface DirectorySpec {
+  /** Absolute. */
   readonly path: string;
+  /** Permission bits, such as 0o711. A directory that is there gets them too. */
   readonly mode: number;
+  /** Whose it is to be. */
   readonly owner: { readonly uid: number; readonly gid: number } | null;
 }
 
