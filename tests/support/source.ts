@@ -160,11 +160,14 @@ function isLogic(statement: Node): boolean {
   }
 }
 
-/** Numbers and texts, arithmetic on them, and records and lists of them. */
+/** Numbers and texts, names for them, arithmetic on them, and records and lists of them. */
 function isPlain(node: Node): boolean {
   switch (node.type) {
     case "Literal":
+    case "Identifier":
       return true;
+    case "UnaryExpression":
+      return isPlain(node.argument);
     case "BinaryExpression":
       return isPlain(node.left) && isPlain(node.right);
     case "TSAsExpression":

@@ -74,7 +74,7 @@ for (
   const [name, text, want] of [
     ["types only", "export interface A { b: 1 }\nexport type C = A;\nimport type { D } from './d.ts';", false],
     ["plain constants", "export const a = 256 * 1024;\nexport const b = 'x';", false],
-    ["a plain record", "export const a = { b: 'x', c: [1, 2 * 3] } as const;", false],
+    ["a plain record", "const n = -1;\nexport const a = { b: 'x', c: [1, 2 * n] } as const;", false],
     ["a re-export", "export { a } from './a.ts';", false],
     ["a function", "export function a() {}", true],
     ["a computed constant", "export const a = f();", true],
