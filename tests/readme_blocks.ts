@@ -72,7 +72,7 @@ function commands(): string {
     (new RegExp(`^${heading}\\n((?:[ \\t].*\\n|\\n)+)`, "m").exec(page)?.[1] ?? "").trim().split("\n")
       .map((line) => line.trim());
   const lines = pages.flatMap((page) => {
-    const [name = "", what = ""] = (section(page, "NAME")[0] ?? "").split(" - ");
+    const [_name = "", what = ""] = (section(page, "NAME")[0] ?? "").split(" - ");
     return [`# ${what}`, ...section(page, "SYNOPSIS").map((line) => line.startsWith("[") ? `    ${line}` : line), ""];
   });
   return ["```text", ...lines.slice(0, -1), "```"].join("\n");

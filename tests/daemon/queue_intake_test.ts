@@ -1,81 +1,11 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
-import type { QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
 import { envelopesPerMessageMax, handSize, Intake } from "../../lib/daemon/queue_intake.ts";
-import type { Random } from "../../lib/port.ts";
-import { chunkLengthMax, type Envelope } from "../../lib/spool/envelope.ts";
+import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
-import { type MsgId, msgIdOfEvp } from "../../lib/spool/id.ts";
-import { MemoryStore } from "../../lib/spool/memory.ts";
-import { channelPair, type FakeChannel } from "../sim/channel.ts";
-import { FakeClock } from "../sim/clock.ts";
+import { msgIdOfEvp } from "../../lib/spool/id.ts";
 import { SeededRandom } from "../sim/random.ts";
-import { FakeStore } from "../sim/store.ts";
-import { bytesOf, contentOf, draftTo, envelopesOf, KeptLog, msg, plant } from "./rig.ts";
-
-/** One smtp-in, as far as the queue can tell. */
-class Client {
-  readonly ids: MsgId[] = [];
-  readonly heard: QueueToSmtpIn[] = [];
-  readonly channel: FakeChannel<SmtpInToQueue, QueueToSmtpIn>;
-
-  constructor(rig: Rig, name: string) {
-    const [near, far] = channelPair<SmtpInToQueue, QueueToSmtpIn>(rig.clock);
-    this.channel = near;
-    near.onMessage((message) => {
-      if (message.kind === "dealt") this.ids.push(...message.messages);
-      else this.heard.push(message);
-    });
-    rig.intake.add(name, far);
-  }
-
-  take(): MsgId {
-    const id = this.ids.pop();
-    ok(id, "there are ids in the hand");
-    return id;
-  }
-}
-
-class Rig {
-  readonly clock = new FakeClock();
-  readonly store: FakeStore;
-  readonly kept = new KeptLog();
-  readonly committed: { readonly envelopes: readonly Envelope[]; readonly content: Uint8Array | null }[] = [];
-  readonly intake: Intake;
-  #requests = 0;
-
-  constructor(
-    capacity = Infinity,
-    seed = 1,
-    readonly memory = new MemoryStore(capacity),
-    random: Random = new SeededRandom(seed),
-  ) {
-    this.store = new FakeStore(this.clock, this.memory);
-    this.intake = new Intake({
-      room: () => null,
-      clock: this.clock,
-      random,
-      log: this.kept.log,
-      store: this.store,
-      group: new GroupCommit(this.store, (run) => this.clock.soon(run)),
-      committed: (envelopes, content) => void this.committed.push({ envelopes, content }),
-    });
-  }
-
-  async client(name: string): Promise<Client> {
-    const client = new Client(this, name);
-    await this.clock.settle();
-    return client;
-  }
-
-  offer(asker: string, message: MsgId, ...drafts: ReturnType<typeof draftTo>[]): number {
-    const request = ++this.#requests;
-    this.intake.offered({ kind: "offer", asker, request, message, drafts });
-    return request;
-  }
-}
-
-const hello = bytesOf("Subject: hello\r\n\r\nHello.\r\n");
+import { bytesOf, contentOf, draftTo, envelopesOf, msg } from "./rig.ts";
+import { hello, Rig } from "./intake_rig.ts";
 
 Deno.test("Intake deals a hand at once, and more when half of it is used", async () => {
   const rig = new Rig();
@@ -420,64 +350,3 @@ Deno.test("Intake tells every smtp-in, and adds up what those that are there cou
   await rig.clock.settle();
   deepEqual([...rig.intake.stats()], [["smtp.session", 3]]);
 });
-
-Deno.test("Intake never deals an id that somebody holds, or that is in the spool (property)", async () => {
-  const step = fc.constantFrom("client", "take", "commit", "gone", "own", "restart");
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-      // Ids count up from 1 in every life of the queue: without a look they would come again.
-      const low = { u32: () => 0, bytes: (length: number) => new Uint8Array(length) };
-      let rig = new Rig();
-      const stored = new Set<MsgId>();
-      const taken = new Map<MsgId, string>();
-      let clients = new Map<string, Client>();
-      const begin = (memory: MemoryStore) => {
-        rig = new Rig(Infinity, 1, memory, low);
-        clients = new Map();
-        taken.clear();
-      };
-      begin(new MemoryStore());
-      for (const [n, one] of ["client", ...steps].entries()) {
-        const [name, client] = [...clients].at(-1) ?? ["", null];
-        if (one === "client") clients.set(`c${n}`, await rig.client(`c${n}`));
-        if (one === "own") stored.add(await ownMessage(rig, stored));
-        if (one === "restart") begin(rig.memory);
-        if (client !== null && one === "gone") {
-          client.channel.die();
-          await rig.clock.settle();
-          clients.delete(name);
-          for (const [id, owner] of taken) if (owner === name) taken.delete(id);
-        }
-        if (client !== null && one === "take") {
-          for (let count = 0; count < handSize / 2 + 2; count++) {
-            const id = client.take();
-            taken.set(id, name);
-            rig.offer(name, id, draftTo("x@b.test"));
-          }
-        }
-        if (client !== null && one === "commit") {
-          const id = client.take();
-          rig.offer(name, id, draftTo("x@b.test"));
-          client.channel.send({ kind: "commit", message: id, size: 1 }, bytesOf("x"));
-          stored.add(id);
-        }
-        await rig.clock.settle();
-        const all = [...stored, ...taken.keys(), ...[...clients.values()].flatMap((each) => each.ids)];
-        equal(new Set(all).size, all.length);
-      }
-    }),
-    { numRuns: 40, seed: 1 },
-  );
-});
-
-async function ownMessage(rig: Rig, stored: ReadonlySet<MsgId>): Promise<MsgId> {
-  const id = await settled(rig, rig.intake.newId());
-  ok(!stored.has(id));
-  await plant(rig.memory, id, 0, [draftTo("x@b.test")]);
-  return id;
-}
-
-async function settled<T>(rig: Rig, promise: Promise<T>): Promise<T> {
-  await rig.clock.settle();
-  return await promise;
-}

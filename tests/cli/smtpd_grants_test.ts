@@ -1,0 +1,33 @@
+import { equal, match, ok } from "node:assert/strict";
+import { printGrants } from "../../cli/smtpd_grants.ts";
+import type { Premises } from "../../lib/daemon/privilege.ts";
+import { loadConfiguration } from "../../cli/smtpd_config.ts";
+
+const text = `table users { bob = "1000:1000:/home/bob" }
+listen on 127.0.0.1 port 2525
+action "local" maildir "/var/vmail/%{dest.domain}/%{dest.user}" userbase <users>
+action "out" relay host "smtp://127.0.0.1:2626"
+match from any for domain "example.org" action "local"
+match for any action "out"
+`;
+const premises: Premises = { spool: "/s/spool", state: "/s", accounts: null, includes: [], resolvers: [] };
+
+async function grants(json: boolean): Promise<string> {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, text);
+  const loaded = await loadConfiguration(path, new Map());
+  ok(loaded.kind === "ok");
+  return printGrants(loaded.policy, premises, json);
+}
+
+Deno.test("printGrants() shows each role, an agent's directory, and ranges with their exceptions", async () => {
+  const table = await grants(false);
+  for (const role of ["queue", "lookup", "delivery", "smtp-in", "agent"]) match(table, new RegExp(`^${role}$`, "m"));
+  match(table, /\/var\/vmail/);
+  match(table, /127\.0\.0\.0\/8, except 127\.0\.0\.1/);
+});
+
+Deno.test("printGrants() gives the flags of Deno as JSON", async () => {
+  const rows: { role: string; flags: string[] }[] = JSON.parse(await grants(true));
+  equal(rows.find((row) => row.role === "queue")?.flags.includes("--allow-read=/s/spool"), true);
+});
