@@ -5,7 +5,7 @@ import type { Log } from "../event_log.ts";
 import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { agentDirectory } from "./agent_directory.ts";
-import { type Account, agentGrant, type Grant, type Premises } from "./privilege.ts";
+import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
@@ -73,12 +73,13 @@ export class AgentHouse {
     }
     const directory = agentDirectory(action, { user: request.user, home: request.home });
     if (directory === null) return this.#refuse(request, "the action's path has no fixed directory");
+    const grant = agentGrant(this.#accountOf(request), directory);
+    if (unnameablePaths(grant).length > 0) return this.#refuse(request, "the directory's name has a comma");
     if (this.#agents.size >= agentsMax || this.#agents.has(request.key)) {
       if (this.#waiting.size >= agentsMax) return this.#refuse(request, "too many agents");
       this.#waiting.set(request.key, request);
       return;
     }
-    const grant = agentGrant(this.#accountOf(request), directory);
     let isOver = false;
     const agent = this.#ports.start(grant, request.key, () => {}, () => {
       isOver = true;

@@ -226,9 +226,15 @@ function denyText(range: string): string {
   return range.endsWith("/128") ? `[${range.slice(0, -4)}]` : range;
 }
 
-/** Deno reads a doubled comma inside a list as one comma. */
+/** Deno has no way to write a comma inside an item. Doubled it makes an empty item, which Deno refuses: the role does
+ * not start, instead of holding two other paths. */
 function list(items: readonly string[]): string {
   return items.map((item) => item.replaceAll(",", ",,")).join(",");
+}
+
+/** The paths of a row that Deno cannot be given a right to. A role with such a row does not start. */
+export function unnameablePaths(grant: Grant): readonly string[] {
+  return [...grant.read, ...grant.write, ...grant.run].filter((path) => path.includes(","));
 }
 
 /** A question about a right that the process holds, in Deno's terms. */

@@ -13,7 +13,14 @@ import { spawnChild } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { Subsystem } from "./control.ts";
-import { denoFlags, type Grant, type Premises, standingGrants, type StandingRole } from "./privilege.ts";
+import {
+  denoFlags,
+  type Grant,
+  type Premises,
+  standingGrants,
+  type StandingRole,
+  unnameablePaths,
+} from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
 import { RoleProcess } from "./role_process.ts";
 import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
@@ -81,6 +88,10 @@ export class Supervisor {
   /** Binds every socket and starts every role. Faults say what could not be had. */
   async start(): Promise<void> {
     const { policy, premises, controlSocket, submitSocket } = this.#options;
+    const [unnameable] = standingGrants(policy, premises).flatMap(unnameablePaths);
+    if (unnameable !== undefined) {
+      throw new Fault("denied", `Cannot use ${unnameable}: Deno gives no right to a path with a comma; rename it`);
+    }
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);

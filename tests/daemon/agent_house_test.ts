@@ -120,6 +120,8 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
       [{ action: "__proto__" }, "no such local action"],
       [{ action: "bare" }, "the action's path has no fixed directory"],
       [{ user: "../../etc" }, "the action's path has no fixed directory"],
+      // Deno would read two paths.
+      [{ user: "ann,/etc" }, "the directory's name has a comma"],
     ] as const
   ) {
     const { agents, started, refusals } = house();
