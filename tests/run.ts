@@ -23,7 +23,7 @@ export interface Totals {
 export const parts: readonly Part[] = [
   {
     name: "pure",
-    folders: [".", "support", "mail", "smtp", "trust", "policy", "delivery", "fuzz"],
+    folders: [".", "support", "mail", "smtp", "trust", "policy", "delivery", "fuzz", "sim"],
     flags: ["--allow-read=ROOT"],
   },
   {
