@@ -141,22 +141,24 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   const server = net.createServer((socket) => void socket.destroy());
   const name = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
   server.on("error", (error) => reject(socketFault(`listen on ${name}`, error)));
-  const listening = () => {
-    const bound = server.address();
-    const fd = duplicate(server);
-    // Closing the server ends its accept loop; the duplicate keeps the socket itself open.
-    server.close();
-    const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-    resolve({ fd, local: at.kind === "inet" ? { ...at, port } : at });
-  };
-  // Closing the server removes the name it listened on: the socket gets its own name before.
+  // Closing the server removes the name it listened on: a unix socket gets its own name before.
   const temporary = `${name}.new`;
-  if (at.kind === "unix") {
-    server.listen(temporary, () => {
-      renameSync(temporary, name);
-      listening();
-    });
-  } else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
+  const listening = () => {
+    try {
+      if (at.kind === "unix") renameSync(temporary, name);
+      const bound = server.address();
+      const fd = duplicate(server);
+      const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+      resolve({ fd, local: at.kind === "inet" ? { ...at, port } : at });
+    } catch (error) {
+      reject(error instanceof Fault ? error : socketFault(`listen on ${name}`, error));
+    } finally {
+      // Closing the server ends its accept loop; the duplicate keeps the socket itself open.
+      server.close();
+    }
+  };
+  if (at.kind === "unix") server.listen(temporary, listening);
+  else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
   return promise;
 }
 

@@ -33,6 +33,13 @@ Deno.test("holdSocket() gives a unix socket its own name, and says when a port i
   await rejects(holdSocket(held.local), (error) => error instanceof Fault && error.kind === "exists");
 });
 
+Deno.test("holdSocket() says when a unix socket cannot have its name, and leaves none behind", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(join(folder, "s.sock"));
+  await rejects(holdSocket({ kind: "unix", path: join(folder, "s.sock") }), Fault);
+  equal([...Deno.readDirSync(folder)].map(({ name }) => name).join(), "s.sock");
+});
+
 Deno.test("socketPair() joins two ends, and leaves no name behind", async () => {
   const path = join(await Deno.makeTempDir(), "p");
   const [near, far] = await socketPair(path);
