@@ -18,8 +18,6 @@ const suiteLinesMax = 130;
 
 /** Logic that no test of its own name covers, and what covers it instead. */
 const untested: Readonly<Record<string, string>> = {
-  "cli/smtpd_offline.ts": "tests/e2e/offline_test.ts, with a real daemon",
-  "cli/smtpd_run.ts": "tests/e2e/stop_test.ts, with a real daemon",
   "lib/daemon/role_main.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/supervisor.ts": "tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
 };
