@@ -21,3 +21,38 @@ Deno.test("main says what was probably meant", async () => {
   equal(code, 64);
   match(stderr, /sendmail/);
 });
+
+Deno.test("main knows every command by its names, and no other", async () => {
+  for (
+    const [name, page] of [
+      ["smtpd", "smtpd"],
+      ["smtpctl", "smtpctl"],
+      ["sendmail", "sendmail"],
+      ["send-mail", "sendmail"],
+      ["mailq", "mailq"],
+      ["newaliases", "newaliases"],
+      ["makemap", "makemap"],
+    ] as const
+  ) {
+    const { code, stdout } = await postern(`/opt/bin/${name}`, "--help");
+    equal(code, 0, name);
+    match(stdout, new RegExp(`^NAME\n  ${page} - `), name);
+  }
+  const usage = "usage: postern smtpd|smtpctl|sendmail|mailq|newaliases|makemap ...\n";
+  for (
+    const [args, message] of [
+      [[], "which command?"],
+      [[""], "which command?"],
+      [["/bin/"], "there is no command /bin/"],
+      [["frobnicate", "-v"], "there is no command frobnicate"],
+      [["/usr/sbin/mailqq"], "there is no command /usr/sbin/mailqq; did you mean mailq?"],
+      [["toString"], "there is no command toString"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await postern(...args);
+    equal(stderr, `postern: ${message}\n${usage}`);
+    equal(stdout, "");
+    equal(code, 64);
+  }
+  match((await postern("--version")).stdout, /^Postern \d+\.\d+\.\d+\n$/);
+});

@@ -31,3 +31,18 @@ Deno.test("printGrants() gives the flags of Deno as JSON", async () => {
   const rows: { role: string; flags: string[] }[] = JSON.parse(await grants(true));
   equal(rows.find((row) => row.role === "queue")?.flags.includes("--allow-read=/s/spool"), true);
 });
+
+Deno.test("printGrants() lays ranges out one a line, while the flags split them around what is let through", async () => {
+  const lines = (await grants(false)).split("\n");
+  const at = lines.indexOf("  network  connect to any address but");
+  ok(at > 0, lines.join("\n"));
+  equal(lines[at + 1], "             127.0.0.0/8, except 127.0.0.1");
+  equal(lines[at + 2], "             10.0.0.0/8");
+  const rows: { role: string; flags: string[] }[] = JSON.parse(await grants(true));
+  const denied = rows.find((row) => row.role === "delivery")?.flags.find((flag) => flag.startsWith("--deny-net=")) ??
+    "";
+  const ranges = denied.slice("--deny-net=".length).split(",");
+  ok(ranges.includes("127.0.0.0/32") && ranges.includes("127.0.0.2/31") && ranges.includes("10.0.0.0/8"), denied);
+  equal(ranges.some((range) => range === "127.0.0.0/8" || range.startsWith("127.0.0.1/")), false);
+  equal(ranges.filter((range) => range.startsWith("127.")).length, 24);
+});

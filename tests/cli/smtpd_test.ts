@@ -59,3 +59,41 @@ Deno.test("smtpd explains a command line that it does not know", async () => {
   equal(code, 1);
   match(stderr, /Unknown option --stat; did you mean --state\?\n *usage: smtpd/);
 });
+
+Deno.test("smtpd -n prints an error with its line, a caret and what to do", async () => {
+  const text = 'listen on 127.0.0.1 port 70000\naction "a" relay\nmatch for any action "b"\n';
+  const { code, stdout, stderr } = await smtpd(text, "-n");
+  equal(code, 1);
+  equal(stdout, "");
+  equal(
+    stderr,
+    [
+      "smtpd.conf:1:26: error: invalid port: 70000",
+      "    1 | listen on 127.0.0.1 port 70000",
+      "      |                          ^^^^^",
+      "      = a port is a number from 1 to 65535",
+      'smtpd.conf:3:22: error: no such action: "b"',
+      '    3 | match for any action "b"',
+      "      |                      ^^^",
+      "",
+    ].join("\n"),
+  );
+});
+
+Deno.test("smtpd -D wants macro=value, and its value wins over the file's", async () => {
+  for (const word of ["dom", "=x"]) {
+    const { code, stderr } = await smtpd(good, "-n", "-D", word);
+    equal(code, 1);
+    match(stderr, new RegExp(`^smtpd: -D needs macro=value, not ${word}\n`));
+  }
+  const own = await smtpd(`p = "70000"\n${good.replace("2525", "$p")}`, "-n", "-Dp=2525", "-Ddom=b.test");
+  equal(own.code, 0, own.stderr);
+});
+
+Deno.test("smtpd -h prints the manual, --version the version, and an operand is refused", async () => {
+  match((await smtpd(good, "-h")).stdout, /^NAME\n {2}smtpd - /);
+  match((await smtpd(good, "--version")).stdout, /^Postern \d/);
+  const operand = await smtpd(good, "-n", "start");
+  equal(operand.code, 1);
+  match(operand.stderr, /^smtpd: Unexpected argument start\nusage: /);
+});
