@@ -23,6 +23,7 @@ export class AgentLink {
   readonly #channel: AgentChannel;
   readonly #waiting = new Map<number, { resolve: (answer: AgentAnswer) => void; reject: (fault: Fault) => void }>();
   #requests = 0;
+  #isGone = false;
 
   /** `closed` is called once, when the agent is gone and what waited for it has failed. */
   constructor(channel: AgentChannel, closed: () => void) {
@@ -33,9 +34,10 @@ export class AgentLink {
       waiting?.resolve(answer);
     });
     channel.onClose(() => {
+      this.#isGone = true;
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();
-      for (const { reject } of waiting) reject(new Fault("unavailable", "Cannot write the message: the agent is gone"));
+      for (const { reject } of waiting) reject(agentGone());
       closed();
     });
   }
@@ -50,8 +52,9 @@ export class AgentLink {
     return ++this.#requests;
   }
 
-  /** Sends one piece and waits for the answer to it. */
+  /** Sends one piece and waits for the answer to it. Rejects with `unavailable` when the agent is gone, before or after. */
   send(message: DeliveryToAgent, body: Uint8Array | null): Promise<AgentAnswer> {
+    if (this.#isGone) return Promise.reject(agentGone());
     return new Promise((resolve, reject) => {
       this.#waiting.set(message.request, { resolve, reject });
       if (body === null) this.#channel.send(message);
@@ -170,4 +173,8 @@ export class AgentPool {
     this.#slots.delete(key);
     slot.link?.close();
   }
+}
+
+function agentGone(): Fault {
+  return new Fault("unavailable", "Cannot write the message: the agent is gone");
 }

@@ -219,6 +219,7 @@ Deno.test("AgentLink answers each piece, and rejects what waits when the agent d
   agent.die();
   await rig.clock.settle();
   await rejected;
+  await rejects(send({ kind: "more", request: first, last: true }, null), isUnavailable, "nor is it asked any more");
   hold.resolve();
   // The next mail gets an agent of its own.
   const next = rig.use("ann");

@@ -1,6 +1,7 @@
-/** The clock of one process: it stops when the process is killed, and nothing that waited for it happens. */
+/** The world as one process sees it: when the process is killed its clock stops, what it waits for never comes, and
+ * its connections are cut. */
 
-import type { Clock, Timer } from "../../lib/port.ts";
+import type { Address, Clock, Dialer, Disk, DiskFile, DiskOpen, DiskStat, Stream, Timer } from "../../lib/port.ts";
 
 /** A clock that shows the time of another one for as long as it lives. */
 export class MortalClock implements Clock {
@@ -48,5 +49,97 @@ export class MortalClock implements Clock {
 
   soon(run: () => void): void {
     this.#clock.soon(() => this.#isDead || run());
+  }
+}
+
+/** Runs work that takes a turn before and after. Of a dead process nothing is begun and nothing is heard. */
+async function inTurns<T>(clock: MortalClock, run: () => Promise<T> | T): Promise<T> {
+  const turn = () => new Promise<void>((resolve) => clock.soon(resolve));
+  await turn();
+  let result: T;
+  try {
+    result = await run();
+  } catch (error) {
+    await turn();
+    throw error;
+  }
+  await turn();
+  return result;
+}
+
+/** A disk as a process sees it. What it had written stays. */
+export class MortalDisk implements Disk {
+  readonly #clock: MortalClock;
+  readonly #disk: Disk;
+
+  constructor(clock: MortalClock, disk: Disk) {
+    this.#clock = clock;
+    this.#disk = disk;
+  }
+
+  async open(path: string, options: DiskOpen): Promise<DiskFile> {
+    const file = await inTurns(this.#clock, () => this.#disk.open(path, options));
+    return {
+      readAt: (offset, into) => file.readAt(offset, into),
+      write: (bytes) => inTurns(this.#clock, () => file.write(bytes)),
+      sync: () => inTurns(this.#clock, () => file.sync()),
+      stat: () => inTurns(this.#clock, () => file.stat()),
+      close: () => file.close(),
+    };
+  }
+
+  readFile(path: string): Promise<Uint8Array> {
+    return inTurns(this.#clock, () => this.#disk.readFile(path));
+  }
+
+  stat(path: string): Promise<DiskStat | null> {
+    return inTurns(this.#clock, () => this.#disk.stat(path));
+  }
+
+  list(path: string): Promise<readonly string[]> {
+    return inTurns(this.#clock, () => this.#disk.list(path));
+  }
+
+  makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
+    return inTurns(this.#clock, () => this.#disk.makeDir(path, options));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return inTurns(this.#clock, () => this.#disk.rename(from, to));
+  }
+
+  remove(path: string): Promise<void> {
+    return inTurns(this.#clock, () => this.#disk.remove(path));
+  }
+
+  syncDir(path: string): Promise<void> {
+    return inTurns(this.#clock, () => this.#disk.syncDir(path));
+  }
+}
+
+/** A dialer as a process sees it. Its connections go with it. */
+export class MortalDialer implements Dialer {
+  readonly #clock: MortalClock;
+  readonly #dialer: Dialer;
+  readonly #streams: Stream[] = [];
+  #isDead = false;
+
+  constructor(clock: MortalClock, dialer: Dialer) {
+    this.#clock = clock;
+    this.#dialer = dialer;
+  }
+
+  die(): void {
+    this.#isDead = true;
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream> {
+    return inTurns(this.#clock, async () => {
+      const stream = await this.#dialer.dial(to, options);
+      if (this.#isDead) stream.destroy();
+      this.#streams.push(stream);
+      return stream;
+    });
   }
 }
