@@ -129,8 +129,13 @@ export class Intake {
   offered(offer: EnvelopesOffer): void {
     const { asker, request, message } = offer;
     const client = this.#clients.get(asker);
-    const incoming = client === undefined ? null : this.#incomingOf(client, message);
-    if (client === undefined || incoming === null) return;
+    if (client === undefined) return;
+    const incoming = this.#incomingOf(client, message);
+    if (incoming === null) {
+      // An id of a former queue: its session waits for an answer all the same.
+      client.channel.send({ kind: "refused", request, reply: replies.senderUnavailable });
+      return;
+    }
     if (incoming.drafts.length + offer.drafts.length > envelopesPerMessageMax) {
       client.channel.send({ kind: "refused", request, reply: replies.tooManyRecipients });
       return;

@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { envelopesPerMessageMax, handSize, Intake } from "../../lib/daemon/queue_intake.ts";
+import { replies } from "../../lib/smtp/reply.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
 import { msgIdOfEvp } from "../../lib/spool/id.ts";
@@ -202,7 +203,7 @@ Deno.test("Intake takes recipients and content only from the one that an id was 
   other.channel.send({ kind: "commit", message: id, size: 4 });
   owner.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
   await rig.clock.settle();
-  deepEqual(other.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  deepEqual(other.heard.map((one) => one.kind), ["refused", "refused", "commitFailed"]);
   deepEqual(owner.heard.map((one) => one.kind), ["held", "committed"]);
   deepEqual((await envelopesOf(rig.memory)).map((envelope) => envelope.dest.localPart), ["x"]);
   deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
@@ -213,10 +214,14 @@ Deno.test("Intake takes nothing under an id that nobody was dealt", async () => 
   const client = await rig.client("a");
   const id = msg(0xdead);
   ok(!client.ids.includes(id));
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
   await rig.clock.settle();
-  deepEqual(client.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  deepEqual(client.heard, [
+    // Whoever asked waits for an answer.
+    { kind: "refused", request, reply: replies.senderUnavailable },
+    { kind: "commitFailed", message: id, cause: "unknown" },
+  ]);
   equal(await rig.memory.has(id), false);
 });
 
@@ -288,7 +293,7 @@ Deno.test("Intake forgets what an smtp-in that is gone had not committed, and ta
   rig.offer("a", unused, draftTo("x@b.test"));
   next.channel.send({ kind: "commit", message: open, size: 0 });
   await rig.clock.settle();
-  deepEqual(next.heard.map((one) => one.kind), ["commitFailed"]);
+  deepEqual(next.heard.map((one) => one.kind), ["refused", "commitFailed"]);
 });
 
 Deno.test("Intake finishes a commit of an smtp-in that is gone meanwhile", async () => {

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { replies } from "../../lib/smtp/reply.ts";
 import { formatControlHello, formatControlRequest } from "../../lib/daemon/control_parse.ts";
 import type { QueueToSmtpIn } from "../../lib/daemon/imsg.ts";
 import { Fault } from "../../lib/fault.ts";
@@ -126,7 +127,10 @@ Deno.test("Queue makes nothing of an id that was dealt by its former life", asyn
   });
   next.channel.send({ kind: "commit", message: old!, size: body.length }, body);
   await rig.world.settle();
-  deepEqual(next.heard, [{ kind: "commitFailed", message: old!, cause: "unknown" }]);
+  deepEqual(next.heard, [
+    { kind: "refused", request: 1, reply: replies.senderUnavailable },
+    { kind: "commitFailed", message: old!, cause: "unknown" },
+  ]);
 });
 
 Deno.test("Queue starts with what the command line pauses, and tells each smtp-in", async () => {
