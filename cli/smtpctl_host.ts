@@ -35,7 +35,7 @@ export function hostDaemon(flag: string | null): Daemon {
   return {
     state,
     socket,
-    start: isSystem ? "smtpd, as root," : `smtpd --state ${state}`,
+    start: isSystem ? "smtpd" : `smtpd --state ${state}`,
     call: (request, onItem) => callControl(socket, request, onItem),
     async openSpool() {
       // Seldom needed, and the database costs time to load.

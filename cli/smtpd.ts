@@ -104,10 +104,29 @@ export async function smtpd(args: readonly string[]): Promise<number> {
 async function run(options: SmtpdOptions): Promise<number> {
   const loaded = await loadConfiguration(options.config, options.macros);
   reportProblems(loaded.kind === "errors" ? loaded.errors : loaded.warnings, options.json);
-  if (loaded.kind === "errors") return 1;
+  if (loaded.kind === "errors") {
+    if (isAbsent(options.config) && !options.json) console.error(configHint);
+    return 1;
+  }
   if (options.check) return check(loaded.policy, options);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options);
+}
+
+const configHint =
+  `  Write one there, or name one with -f FILE. Three lines deliver the mail of this machine's users to Maildirs:
+    listen on localhost
+    action "local" maildir
+    match for local action "local"
+  smtpd -n -f FILE checks one.`;
+
+function isAbsent(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
 }
 
 function check(policy: Policy, options: SmtpdOptions): number {

@@ -97,3 +97,17 @@ Deno.test("smtpd -h prints the manual, --version the version, and an operand is 
   equal(operand.code, 1);
   match(operand.stderr, /^smtpd: Unexpected argument start\nusage: /);
 });
+
+Deno.test("smtpd without a configuration says what one looks like, and that one is right", async () => {
+  const none = await smtpd(good, "-n", "-f", "/nonexistent/smtpd.conf");
+  equal(none.code, 1);
+  match(
+    none.stderr,
+    /^\/nonexistent\/smtpd\.conf:1:1: error: .*no such file\n {2}Write one there, or name one with -f/,
+  );
+  const example = none.stderr.split("\n").filter((line) => line.startsWith("    ")).join("\n") + "\n";
+  const checked = await smtpd(example, "-n");
+  equal(checked.stderr, "configuration OK\n");
+  const json = await smtpd(good, "-n", "--json", "-f", "/nonexistent/smtpd.conf");
+  equal(JSON.parse(json.stderr).length, 1);
+});
