@@ -46,37 +46,31 @@ const commandStart: Scenario = {
   },
 };
 
-async function measure(scenario: Scenario, kind: Kind, bench: Bench, rounds: number): Promise<Record<string, Figure>> {
-  const found = new Map<string, Figure[]>();
+/** Measures; the servers take turns, so that a busy moment of the machine meets both. A scenario that fails is told
+ * on stderr and leaves its figure out. */
+async function rowsOf(scenario: Scenario, kinds: readonly Kind[], bench: Bench, rounds: number): Promise<Row[]> {
+  const found = new Map<string, { readonly ours: Figure[]; readonly theirs: Figure[] }>();
   for (let i = 0; i < rounds; i++) {
-    for (const [name, figure] of Object.entries(await scenario.run(kind, bench))) {
-      found.set(name, [...(found.get(name) ?? []), figure]);
+    for (const kind of kinds) {
+      if (scenario === commandStart && kind !== postern) continue;
+      try {
+        for (const [name, figure] of Object.entries(await scenario.run(kind, bench))) {
+          const row = found.get(name) ?? { ours: [], theirs: [] };
+          found.set(name, row);
+          row[kind === postern ? "ours" : "theirs"].push(figure);
+        }
+      } catch (error) {
+        console.error(`${scenario.name}, ${kind.name}: ${error instanceof Error ? error.message : error}`);
+        Deno.exitCode = 1;
+      }
     }
   }
-  return Object.fromEntries(
-    [...found].map(([name, figures]) => [name, {
-      unit: figures[0]?.unit ?? "ms",
-      value: median(figures.map((one) => one.value)),
-    }]),
-  );
+  return [...found].map(([name, { ours, theirs }]) => ({ name, ours: middle(ours), theirs: middle(theirs) }));
 }
 
-/** Measures; a scenario that fails is told on stderr and leaves its figure out. */
-async function rowsOf(scenario: Scenario, kinds: readonly Kind[], bench: Bench, rounds: number): Promise<Row[]> {
-  const rows = new Map<string, Row>();
-  for (const kind of kinds) {
-    if (scenario === commandStart && kind !== postern) continue;
-    try {
-      for (const [name, figure] of Object.entries(await measure(scenario, kind, bench, rounds))) {
-        const row = rows.get(name) ?? { name, ours: null, theirs: null };
-        rows.set(name, kind === postern ? { ...row, ours: figure } : { ...row, theirs: figure });
-      }
-    } catch (error) {
-      console.error(`${scenario.name}, ${kind.name}: ${error instanceof Error ? error.message : error}`);
-      Deno.exitCode = 1;
-    }
-  }
-  return [...rows.values()];
+function middle(figures: readonly Figure[]): Figure | null {
+  const unit = figures[0]?.unit;
+  return unit === undefined ? null : { unit, value: median(figures.map((one) => one.value)) };
 }
 
 async function main(): Promise<void> {
@@ -102,6 +96,8 @@ async function main(): Promise<void> {
     },
   };
   const rows: Row[] = [];
+  const [load = 0] = Deno.loadavg();
+  if (load > 0.5) console.error(`The machine is not idle (load ${load.toFixed(1)}): figures will be low and unsteady.`);
   try {
     for (const scenario of chosen) {
       if (!options.json) console.error(`${scenario.name}: ${scenario.what}`);
