@@ -18,8 +18,8 @@ export const handSize = 256;
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
 
-/** How long to wait when the store cannot say which ids are free, ms. */
-const dealRetryMs = 5_000;
+/** How long to wait when the store cannot say which ids are free, or forget a message, ms. */
+const storeRetryMs = 5_000;
 
 /** What stays free on the spool's file system, octets: mail that is there can be delivered and deleted only while the
  * database has room for its log. Postfix calls this queue_minfree. */
@@ -207,7 +207,7 @@ export class Intake {
       if (!(error instanceof Fault)) throw error;
       this.#trouble("trouble", { reason: describeError(error) });
       client.hand -= missing - messages.length;
-      this.#ports.clock.after(dealRetryMs, () => client.isGone || void this.#deal(client));
+      this.#ports.clock.after(storeRetryMs, () => client.isGone || void this.#deal(client));
     }
     if (messages.length > 0) client.channel.send({ kind: "dealt", messages });
   }
@@ -307,8 +307,15 @@ export class Intake {
 
   #forget(id: MsgId, incoming: Incoming): void {
     this.#incoming.delete(id);
-    // What cannot be rolled back now is forgotten at the next start.
-    if (incoming.chunks > 0) this.#ports.group.submit([{ kind: "rollback", message: id }], () => {});
+    if (incoming.chunks > 0) this.#rollBack(id);
+  }
+
+  /** Tries until it is done: the room that the pieces take may be just what is missing. */
+  #rollBack(id: MsgId): void {
+    const { group, clock } = this.#ports;
+    group.submit([{ kind: "rollback", message: id }], (fault) => {
+      if (fault !== null) clock.after(storeRetryMs, () => this.#rollBack(id));
+    });
   }
 
   #trouble(what: string, fields: LogEvent["fields"]): void {

@@ -278,6 +278,23 @@ Deno.test("Intake forgets a message that is rolled back", async () => {
   equal(client.heard.at(-1)?.kind, "commitFailed");
 });
 
+Deno.test("Intake rolls back when the store can, if it cannot at once", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const id = client.take();
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.channel.send({ kind: "body", message: id }, new Uint8Array(chunkLengthMax + 5));
+  await rig.clock.settle();
+  rig.store.faults = (call) => (call === "apply" ? "noSpace" : null);
+  client.channel.send({ kind: "rollback", message: id });
+  await rig.clock.advance(60_000);
+  equal(await rig.memory.has(id), true);
+  rig.store.faults = () => null;
+  await rig.clock.advance(5_000);
+  equal(await rig.memory.has(id), false);
+  equal(rig.clock.pending, 0);
+});
+
 Deno.test("Intake forgets what an smtp-in that is gone had not committed, and takes its ids back", async () => {
   const rig = new Rig();
   const client = await rig.client("a");

@@ -36,7 +36,7 @@ import { FakeDns } from "./dns.ts";
 import { MortalClock, MortalDialer, MortalDisk } from "./mortal.ts";
 import { FakeNet, type FakeStream, streamPair } from "./net.ts";
 import { SeededRandom } from "./random.ts";
-import { FakeStore } from "./store.ts";
+import { FakeStore, type StoreFaults } from "./store.ts";
 
 /** Roles that come back when they die. */
 export const standing = ["queue", "lookup", "delivery", "smtp-in"] as const;
@@ -109,6 +109,8 @@ export class House {
   readonly dns = new FakeDns();
   readonly spool: SpoolStore = new MemoryStore();
   readonly log: LogEvent[] = [];
+  /** What fails of the spool, in every life of the queue. */
+  storeFaults: StoreFaults = () => null;
   readonly #policy: Policy;
   #tables: TableSource | null = null;
   readonly #roles: Partial<Roles> = {};
@@ -205,6 +207,7 @@ export class House {
     switch (role) {
       case "queue": {
         const store = new FakeStore(life.clock, this.spool);
+        store.faults = (call, changes) => this.storeFaults(call, changes);
         life.mortals.push(store);
         const queue = new Queue({ ...common, store, paused: [], stopDaemon: () => {}, room: () => null });
         await queue.recover();
