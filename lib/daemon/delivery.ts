@@ -23,6 +23,9 @@ import type {
 } from "./imsg.ts";
 import type { AgentRequest } from "./supervision.ts";
 
+/** How long mail waits for a lookup that is not there, ms. */
+export const lookupWaitMs = 5_000;
+
 /** What delivery is given. */
 export interface DeliveryPorts {
   /** Times attempts, idle connections and agents. */
@@ -59,7 +62,9 @@ export class Delivery {
   readonly #agents: AgentPool;
   readonly #local: LocalDelivery;
   #dispatcher: Promise<Dispatcher> | null = null;
-  #lookup: { readonly channel: LookupChannel; readonly asked: Map<number, Answer> } | null = null;
+  #lookup: LookupLink | null = null;
+  /** Who waits for a lookup to come. */
+  readonly #lookupWanted = new Set<(lookup: LookupLink) => void>();
   #requests = 0;
   #isStopping = false;
   #whenIdle: (() => void) | null = null;
@@ -99,7 +104,9 @@ export class Delivery {
   /** Takes the channel to lookup. */
   setLookup(channel: LookupChannel): void {
     const asked = new Map<number, Answer>();
-    this.#lookup = { channel, asked };
+    const lookup = this.#lookup = { channel, asked };
+    for (const take of this.#lookupWanted) take(lookup);
+    this.#lookupWanted.clear();
     channel.onMessage((message) => {
       asked.get(message.request)?.resolve(message);
       asked.delete(message.request);
@@ -212,14 +219,28 @@ export class Delivery {
     return answer.kind === "relay" ? answer.answer : { kind: "failed" };
   }
 
-  #ask(question: (request: number) => DeliveryToLookup): Promise<LookupToDelivery> {
-    const lookup = this.#lookup;
-    if (lookup === null) return Promise.reject(lookupGone());
+  async #ask(question: (request: number) => DeliveryToLookup): Promise<LookupToDelivery> {
+    const lookup = this.#lookup ?? await this.#nextLookup();
     const request = ++this.#requests;
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       lookup.asked.set(request, { resolve, reject });
       lookup.channel.send(question(request));
     });
+  }
+
+  /** The lookup that is about to come: after a restart queue may be there first, and its mail need not be put off. */
+  #nextLookup(): Promise<LookupLink> {
+    const { promise, resolve, reject } = Promise.withResolvers<LookupLink>();
+    const take = (lookup: LookupLink) => {
+      timer.cancel();
+      resolve(lookup);
+    };
+    const timer = this.#ports.clock.after(lookupWaitMs, () => {
+      this.#lookupWanted.delete(take);
+      reject(lookupGone());
+    });
+    this.#lookupWanted.add(take);
+    return promise;
   }
 }
 
@@ -230,6 +251,12 @@ function reportAll(envelopes: readonly Envelope[], outcome: Outcome, report: Rep
 /** Envelopes with the same answer go out together: through one smart host, or to one domain's servers. */
 function relayGroup(action: RelayAction, envelope: Envelope): string {
   return action.host === null ? envelope.dest.domain : "";
+}
+
+/** A connection to lookup, and the questions that are open on it. */
+interface LookupLink {
+  readonly channel: LookupChannel;
+  readonly asked: Map<number, Answer>;
 }
 
 function lookupGone(): Fault {

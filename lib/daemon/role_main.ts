@@ -207,12 +207,16 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
 
 async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { Agent } = await import("./agent.ts");
+  const { agentStartMs } = await import("./agent_pool.ts");
   const { hostDisk } = await import("../host/disk.ts");
   const agent = new Agent({ ...ports, disk: hostDisk, hostname: init.policy.serverName });
   const gone = Promise.withResolvers<void>();
+  // The delivery that wanted it died meanwhile, or has given up: nobody will call.
+  const lonely = hostClock.after(agentStartMs, () => endProcess(0));
   return {
     peer(role, _name, _key, channel) {
       if (role !== "delivery") return;
+      lonely.cancel();
       agent.serve(channel, () => {
         gone.resolve();
         endProcess(0);

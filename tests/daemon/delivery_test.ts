@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { Delivery } from "../../lib/daemon/delivery.ts";
+import { Delivery, lookupWaitMs } from "../../lib/daemon/delivery.ts";
 import type {
   AgentToDelivery,
   DeliveryToAgent,
@@ -235,6 +235,9 @@ Deno.test("Delivery delays when lookup is not there, or goes before it answers",
     queue.deliver([envelopeTo("x@b.test", n + 1, { action: "smart" })]);
   };
   both(1);
+  await rig.clock.advance(lookupWaitMs - 1);
+  deepEqual(queue.reports, []);
+  await rig.clock.advance(1);
   await rig.settle();
   deepEqual(queue.reports.toSorted(), ["1 delayed 4.3.2", "2 delayed 4.3.2"]);
   const lookup = new FakeLookup(rig);
@@ -244,6 +247,20 @@ Deno.test("Delivery delays when lookup is not there, or goes before it answers",
   lookup.channel.die();
   await rig.settle();
   deepEqual(queue.reports.slice(2).toSorted(), ["3 delayed 4.3.2", "4 delayed 4.3.2"]);
+});
+
+Deno.test("Delivery waits a moment for a lookup that comes after queue, as after its own restart", async () => {
+  const rig = new Rig();
+  const queue = new FakeQueue(rig);
+  queue.deliver([envelopeTo("ann@example.org", 1)]);
+  queue.deliver([envelopeTo("bob@example.org", 2)]);
+  await rig.clock.advance(lookupWaitMs - 1);
+  const lookup = new FakeLookup(rig);
+  await rig.settle();
+  equal(lookup.asked.length, 2);
+  // The wait is over: its end means nothing any more.
+  await rig.clock.advance(lookupWaitMs);
+  deepEqual(queue.reports.filter((report) => report.includes("delayed")), []);
 });
 
 Deno.test("Delivery asks the lookup that has come, and the close of the former does not touch that", async () => {
