@@ -1,13 +1,5 @@
-/** Measures Postern and Postfix side by side, on this machine, in one run: `deno task bench`.
- *
- *   --only NAME   scenarios whose name begins with NAME; may be repeated
- *   --server NAME only this server (postern or postfix)
- *   --quick       loads of one second instead of four
- *   --rounds N    measures each N times and takes the middle figure
- *   --json        prints one JSON object instead of the table
- *   --list        names the scenarios
- *
- * Postfix is unpacked from its Debian package into .bench/ and runs on loopback with queue and configuration in a
+/** Measures Postern and Postfix side by side, on this machine, in one run: `deno task bench`, with the options of
+ * `help` below. Postfix is unpacked from its Debian package into .bench/ and runs on loopback with queue and configuration in a
  * scratch folder; that needs root. Everything started is ended, everything written is removed, but for .bench/. */
 
 import { parseArgs } from "node:util";
@@ -20,16 +12,40 @@ import { type Bench, type Figure, type Scenario, scenarios } from "./scenarios.t
 import type { Kind } from "./server.ts";
 import { formatTable, type Row } from "./table.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: "string", multiple: true },
-    server: { type: "string" },
-    quick: { type: "boolean" },
-    rounds: { type: "string" },
-    json: { type: "boolean" },
-    list: { type: "boolean" },
-  },
-});
+const help = `deno task bench [options]
+  --only NAME    scenarios whose name begins with NAME; may be repeated
+  --server NAME  only this server (postern or postfix)
+  --quick        loads of one second instead of four
+  --rounds N     measures each N times and takes the middle figure
+  --json         prints one JSON object instead of the table
+  --list         names the scenarios
+  --help         prints this`;
+
+const options = readOptions();
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string", multiple: true },
+        server: { type: "string" },
+        quick: { type: "boolean" },
+        rounds: { type: "string" },
+        json: { type: "boolean" },
+        list: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    });
+    if (!/^[1-9][0-9]?$/.test(values.rounds ?? "1")) throw new Error("--rounds takes a number from 1 to 99");
+    if (values.server !== undefined && !["postern", "postfix"].includes(values.server)) {
+      throw new Error("--server takes postern or postfix");
+    }
+    return values;
+  } catch (error) {
+    console.error(`bench: ${error instanceof Error ? error.message : error}\n${help}`);
+    Deno.exit(64);
+  }
+}
 
 /** What only we are asked: how soon our commands print their manual. */
 const commandStart: Scenario = {
@@ -74,9 +90,14 @@ function middle(figures: readonly Figure[]): Figure | null {
 }
 
 async function main(): Promise<void> {
+  if (options.help) return console.log(help);
   const chosen = [...scenarios, commandStart].filter((one) =>
     options.only === undefined || options.only.some((name) => one.name.startsWith(name))
   );
+  if (chosen.length === 0) {
+    console.error("bench: no scenario has such a name; see --list");
+    Deno.exit(64);
+  }
   if (options.list) return chosen.forEach((one) => console.log(`${one.name.padEnd(22)}${one.what}`));
   const files = await postfixPackage();
   const kinds = [postern, postfix(files)].filter((kind) =>
