@@ -74,6 +74,8 @@ export interface Stream {
   resume(): void;
   /** Sends what is queued, then closes our side. */
   end(): void;
+  /** Sends what is queued, then drops the connection without waiting for the peer to close its side. */
+  finish(): void;
   /** Drops the connection and everything queued. */
   destroy(): void;
 }

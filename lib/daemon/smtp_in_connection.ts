@@ -163,8 +163,9 @@ export class Connection {
           this.#owner.rollback(effect.message);
           break;
         case "close":
-          this.#stream.end();
           this.#overAt ??= this.#ports.clock.monotonic();
+          if (effect.linger) this.#stream.end();
+          else this.#stream.finish();
           break;
         case "log":
           this.#ports.log(effect.event);

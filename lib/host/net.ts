@@ -34,8 +34,6 @@ const highWater = 256 * 1024;
 export class SocketStream implements Stream {
   /** The peer's end. */
   readonly remote: Address;
-  /** Our end. */
-  readonly local: Address;
   readonly #socket: net.Socket;
   #fault: Fault | null = null;
 
@@ -43,9 +41,13 @@ export class SocketStream implements Stream {
   constructor(socket: net.Socket) {
     this.#socket = socket;
     this.remote = addressOf(socket.remoteAddress, socket.remotePort);
-    this.local = addressOf(socket.localAddress, socket.localPort);
     // An error before a handler is attached must not end the process.
     socket.on("error", (error) => this.#fault = socketFault("use the connection", error));
+  }
+
+  /** Our end. Asked of the system each time: few want to know. */
+  get local(): Address {
+    return addressOf(this.#socket.localAddress, this.#socket.localPort);
   }
 
   get buffered(): number {
@@ -83,6 +85,15 @@ export class SocketStream implements Stream {
 
   end(): void {
     this.#socket.end();
+  }
+
+  /** Sends what is queued, then closes. */
+  finish(): void {
+    const socket = this.#socket;
+    if (socket.writableLength === 0) socket.destroy();
+    else if (socket.writableEnded) socket.once("finish", () => socket.destroy());
+    // Cheaper than to end our side first: the system says goodbye when the socket is closed.
+    else socket.write("", () => socket.destroy());
   }
 
   destroy(): void {

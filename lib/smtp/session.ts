@@ -383,7 +383,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     if (this.#ask !== "commit") this.#reset();
     this.#output.flush();
     this.#output.log("disconnected", { reason });
-    this.#output.push({ kind: "close" });
+    // RFC 2920 §3.1: nothing follows QUIT. A client that sent more may not have come to its end.
+    this.#output.push({ kind: "close", linger: reason !== "quit" || this.#input.length > 0 });
     this.#mode = "closed";
     this.#ask = null;
     this.#input.clear();

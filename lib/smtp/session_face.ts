@@ -83,6 +83,8 @@ export type SessionEffect =
   | { readonly kind: "body"; readonly message: string; readonly bytes: Uint8Array }
   /** Forget a message that was dealt and not committed. */
   | { readonly kind: "rollback"; readonly message: string }
-  /** Send what was written, then close. Last; the session takes no more part. */
-  | { readonly kind: "close" }
+  /** Send what was written, then close. Last; the session takes no more part. `linger` when the peer may still be
+   * sending, as all may that did not say QUIT: closed at once, the connection would be reset and the last reply
+   * lost. */
+  | { readonly kind: "close"; readonly linger: boolean }
   | { readonly kind: "log"; readonly event: LogEvent };

@@ -29,6 +29,9 @@ class Wire implements Stream {
   end(): void {
     this.state = "ended";
   }
+  finish(): void {
+    this.state = "destroyed";
+  }
   destroy(): void {
     this.state = "destroyed";
   }

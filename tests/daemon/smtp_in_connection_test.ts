@@ -169,26 +169,58 @@ Deno.test("a client that says nothing is told 421 and let go", async () => {
   equal(log.of("disconnected")[0]?.fields["reason"], "timeout");
 });
 
-Deno.test("a client that does not close after the end is cut off after a moment", async () => {
-  const { clock, client, connection, told } = await connected({ isRude: true });
+Deno.test("QUIT closes the connection at once, whatever the client does", async () => {
+  for (const isRude of [false, true]) {
+    const { clock, client, told } = await connected({ isRude });
+    client.write("QUIT\r\n");
+    await clock.settle();
+    deepEqual([client.codes(), told, client.state], [["220", "221"], ["closed"], "closed"]);
+  }
+});
+
+Deno.test("a client that does not read the answer to QUIT is cut off after a moment", async () => {
+  const { clock, client, connection, told } = await connected();
+  client.stream.pause();
   client.write("QUIT\r\n");
-  await clock.settle();
-  deepEqual([client.codes(), client.state], [["220", "221"], "ended"]);
   await clock.advance(lingerMs - 1);
   connection.tick(clock.now(), clock.monotonic());
   await clock.settle();
   deepEqual(told, []);
   await clock.advance(1);
-  // A wall clock that jumps does not keep it.
-  clock.jump(-3_600_000);
   connection.tick(clock.now(), clock.monotonic());
   await clock.settle();
-  deepEqual([told, client.state], [["closed"], "closed"]);
+  deepEqual(told, ["closed"]);
 });
 
+/** Ends of a session at which the client may still be sending. */
+const ends: readonly (readonly [string, string, (connection: Connection, at: number) => void])[] = [
+  ["", "421", (connection, at) => connection.step({ kind: "shutdown", at })],
+  ["GET / HTTP/1.1\r\n", "554", () => {}],
+  ["QUIT\r\nNOOP\r\n", "221", () => {}],
+];
+for (const [text, code, end] of ends) {
+  Deno.test(`the end with ${code} waits for the client to close, and cuts it off after a moment`, async () => {
+    const { clock, client, connection, told } = await connected({ isRude: true });
+    client.write(text);
+    end(connection, clock.now());
+    await clock.settle();
+    deepEqual([client.codes(), client.state], [["220", code], "ended"]);
+    await clock.advance(lingerMs - 1);
+    connection.tick(clock.now(), clock.monotonic());
+    await clock.settle();
+    deepEqual(told, []);
+    await clock.advance(1);
+    // A wall clock that jumps does not keep it.
+    clock.jump(-3_600_000);
+    connection.tick(clock.now(), clock.monotonic());
+    await clock.settle();
+    deepEqual([told, client.state], [["closed"], "closed"]);
+  });
+}
+
 Deno.test("what comes after the end is dropped, and too much of it cuts the client off", async () => {
-  const { clock, client, told } = await connected({ isRude: true });
-  client.write("QUIT\r\n");
+  const { clock, client, connection, told } = await connected({ isRude: true });
+  connection.step({ kind: "shutdown", at: clock.now() });
   await clock.settle();
   client.codes();
   const piece = "NOOP\r\n".repeat(10_000);
@@ -251,6 +283,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     pause() {},
     resume() {},
     end() {},
+    finish() {},
     destroy() {},
   };
   const log = new KeptLog();

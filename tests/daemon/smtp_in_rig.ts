@@ -148,6 +148,7 @@ export class World {
         pause() {},
         resume() {},
         end() {},
+        finish() {},
         destroy() {},
       });
     }

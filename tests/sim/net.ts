@@ -19,6 +19,7 @@ export class FakeStream implements Stream {
   #pumping = false;
   #ended = false;
   #endQueued = false;
+  #isFinishing = false;
   #sawEnd = false;
   #wantsDrain = false;
   #closing: { readonly fault: Fault | null } | null = null;
@@ -51,7 +52,7 @@ export class FakeStream implements Stream {
 
   write(bytes: Uint8Array): boolean {
     const peer = this.#peer;
-    if (peer === null || this.#ended || this.#closing !== null) return true;
+    if (peer === null || this.#ended || this.#isFinishing || this.#closing !== null) return true;
     if (bytes.length > 0) peer.#receive(bytes.slice());
     if (peer.#waiting() <= highWaterMark) return true;
     this.#wantsDrain = true;
@@ -72,6 +73,11 @@ export class FakeStream implements Stream {
     this.#ended = true;
     if (this.#peer !== null) this.#peer.#receive(null);
     this.#closeIfOver();
+  }
+
+  finish(): void {
+    this.#isFinishing = true;
+    if (this.buffered === 0) this.destroy();
   }
 
   /** Both directions have ended. */
@@ -149,6 +155,7 @@ export class FakeStream implements Stream {
   }
 
   #drained(left: number): void {
+    if (this.#isFinishing && left === 0) this.destroy();
     if (!this.#wantsDrain || left > 0 || this.#closed) return;
     this.#wantsDrain = false;
     this.#handler?.drain();

@@ -23,7 +23,7 @@ Deno.test("SessionOutput keeps effects in order", () => {
   output.say(replies.ok);
   output.push({ kind: "rollback", message: "00000001" });
   output.flush();
-  output.push({ kind: "close" });
+  output.push({ kind: "close", linger: true });
   deepEqual(written(output.take()), ["rollback", "250 2.0.0 Ok\r\n", "close"]);
 });
 

@@ -236,6 +236,23 @@ Deno.test("ServerSession is silent once it has closed", () => {
   equal(peer.session.wantsBytes, false);
 });
 
+Deno.test("ServerSession lets the connection linger but after a QUIT with nothing behind it", () => {
+  const ends: readonly (readonly [boolean, (peer: Peer) => SessionEffect[]])[] = [
+    [false, (peer) => peer.send("QUIT\r\n")],
+    [false, (peer) => peer.send("NOOP\r\nQUIT\r\n")],
+    [true, (peer) => peer.send("QUIT\r\nNOOP\r\n")],
+    [true, (peer) => peer.send("GET / HTTP/1.1\r\n")],
+    [true, (peer) => peer.session.step({ kind: "eof", at: start })],
+    [true, (peer) => peer.session.step({ kind: "shutdown", at: start })],
+    [true, (peer) => peer.session.step({ kind: "tick", at: peer.session.deadline ?? 0 })],
+  ];
+  for (const [linger, end] of ends) {
+    const peer = new Peer();
+    peer.connect();
+    deepEqual(end(peer).at(-1), { kind: "close", linger });
+  }
+});
+
 Deno.test("ServerSession does not roll back what it asked to commit", () => {
   const peer = new Peer();
   peer.toData();
