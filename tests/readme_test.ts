@@ -4,6 +4,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parseSmtpctl } from "../cli/smtpctl_parse.ts";
 import { agentsMax } from "../lib/daemon/agent_house.ts";
 import { agentIdleMs } from "../lib/daemon/agent_pool.ts";
+import { offerWaitMs } from "../lib/daemon/queue_offers.ts";
 import { stopGraceMs } from "../lib/daemon/supervisor.ts";
 import { links } from "../lib/daemon/wiring.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
@@ -117,6 +118,7 @@ Deno.test("README: figures in its sentences are those of the code", () => {
     `ends after ${agentIdleMs / 1000} idle seconds`,
     `up to ${stopGraceMs / 1000} s for what is in hand`,
     `at most ${scheduleLimits.window.toLocaleString("en-US")} of each kind`,
+    `waits for envelopes still under way, ${offerWaitMs / 1000} s at most`,
     `pieces, up to ${chunkLengthMax / 1024} KiB`,
     `Attempt n is due n² × ${nextAttempt("mta", 0, 1, 0) / 1000} s after the message came in ` +
     `(${nextAttempt("mda", 0, 1, 0) / 1000} s for local delivery)`,

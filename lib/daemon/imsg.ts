@@ -2,8 +2,8 @@
  *
  *   smtp-in  -> lookup    expand                      who gets this recipient's mail?
  *   lookup   -> queue     offer                       these do (only lookup can say so)
- *   lookup   -> smtp-in   refused                     nobody does, with the reply
- *   queue    -> smtp-in   dealt held refused          ids in advance; recipient kept, or one too many
+ *   lookup   -> smtp-in   resolved refused            it told queue, of so many envelopes; nobody does, with the reply
+ *   queue    -> smtp-in   dealt                       ids in advance
  *   smtp-in  -> queue     body commit rollback stats
  *   queue    -> smtp-in   committed commitFailed      on the disk, or nothing of it kept
  *   queue    -> smtp-in   paused                      smtpctl pause smtp
@@ -22,6 +22,9 @@ import type { Outcome } from "../delivery/outcome.ts";
 import type { DsnRequest, Envelope, Origin } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Reply } from "../smtp/reply.ts";
+
+/** Envelopes that one message may come to, all its recipients expanded. */
+export const envelopesPerMessageMax = 10_000;
 
 /** One recipient to resolve. `request` is the asker's own number for it. */
 export interface ExpandRequest {
@@ -60,7 +63,17 @@ export interface EnvelopesOffer {
   readonly drafts: readonly EnvelopeDraft[];
 }
 
-/** lookup, or queue, refuses a recipient. */
+/** lookup has told queue what a recipient came to: so smtp-in need not wait for queue before the commit. */
+export interface Resolved {
+  /** Tells it from other messages. */
+  readonly kind: "resolved";
+  /** The number that was asked with. */
+  readonly request: number;
+  /** How many envelopes it came to. */
+  readonly envelopes: number;
+}
+
+/** lookup refuses a recipient. */
 export interface Refused {
   /** Tells it from other messages. */
   readonly kind: "refused";
@@ -72,15 +85,21 @@ export interface Refused {
 
 /** What smtp-in asks of lookup. */
 export type SmtpInToLookup = ExpandRequest;
-/** What lookup tells smtp-in. Good news comes from queue. */
-export type LookupToSmtpIn = Refused;
+/** What lookup tells smtp-in. */
+export type LookupToSmtpIn = Resolved | Refused;
 
 /** What smtp-in tells queue. */
 export type SmtpInToQueue =
   /** A piece of content, in order; the bytes are the binary part. */
   | { readonly kind: "body"; readonly message: MsgId }
-  /** The binary part, if any, is the last piece. */
-  | { readonly kind: "commit"; readonly message: MsgId; readonly size: number }
+  /** `requests` are the recipients that the client was told are taken: the offers of just these count. The binary
+   * part, if any, is the last piece. */
+  | {
+    readonly kind: "commit";
+    readonly message: MsgId;
+    readonly size: number;
+    readonly requests: readonly number[];
+  }
   | { readonly kind: "rollback"; readonly message: MsgId }
   /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
   | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
@@ -89,10 +108,6 @@ export type SmtpInToQueue =
 export type QueueToSmtpIn =
   /** Message ids to use, each once. More come as they are used up. */
   | { readonly kind: "dealt"; readonly messages: readonly MsgId[] }
-  /** The recipient's envelopes are in memory; they become durable with the commit. */
-  | { readonly kind: "held"; readonly request: number }
-  /** The recipient's envelopes are not kept. */
-  | Refused
   | { readonly kind: "committed"; readonly message: MsgId }
   /** Nothing of the message is kept. */
   | { readonly kind: "commitFailed"; readonly message: MsgId; readonly cause: "noSpace" | "io" | "unknown" }

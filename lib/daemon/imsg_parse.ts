@@ -7,7 +7,13 @@ import { parseDomain } from "../mail/domain.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import type { DsnRequest, Origin } from "../spool/envelope.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
-import type { DeliveryToLookup, DeliveryToQueue, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
+import {
+  type DeliveryToLookup,
+  type DeliveryToQueue,
+  envelopesPerMessageMax,
+  type SmtpInToLookup,
+  type SmtpInToQueue,
+} from "./imsg.ts";
 
 /** Longest text that a role may give as a name, characters. */
 export const imsgTextMax = 1024;
@@ -42,8 +48,8 @@ export function parseSmtpInToQueue(value: unknown): SmtpInToQueue | null {
     case "rollback":
       return { kind, message };
     case "commit": {
-      const size = countOf(fields["size"]);
-      return size === null ? null : { kind, message, size };
+      const [size, requests] = [countOf(fields["size"]), requestsOf(fields["requests"])];
+      return size === null || requests === null ? null : { kind, message, size, requests };
     }
     default:
       return null;
@@ -166,6 +172,12 @@ function statsOf(value: unknown): Readonly<Record<string, number>> | null {
 
 function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
+/** Each stands for one envelope at least, and once: one that came again would have its envelopes made again. */
+function requestsOf(value: unknown): readonly number[] | null {
+  if (!Array.isArray(value) || value.length > envelopesPerMessageMax) return null;
+  return value.every((one) => countOf(one) !== null) && new Set(value).size === value.length ? value : null;
 }
 
 function msgIdOf(value: unknown): MsgId | null {

@@ -51,8 +51,11 @@ export class Lookup {
   setQueue(channel: QueueChannel): void {
     this.#queue = channel;
     channel.onMessage((message) => {
-      if (message.kind === "expand") void this.#expand(message, "queue", (refused) => channel.send(refused));
-      else void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
+      if (message.kind === "expand") {
+        void this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told));
+        return;
+      }
+      void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
     });
     channel.onClose(() => {
       if (this.#queue === channel) this.#queue = null;
@@ -61,7 +64,7 @@ export class Lookup {
 
   /** Takes a channel to an smtp-in, which `name` tells from others. */
   addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
-    channel.onMessage((message) => void this.#expand(message, name, (refused) => channel.send(refused)));
+    channel.onMessage((message) => void this.#expand(message, name, (told) => channel.send(told)));
   }
 
   /** Takes the channel to delivery. */
@@ -74,7 +77,7 @@ export class Lookup {
     });
   }
 
-  async #expand(ask: ExpandRequest, asker: string, refuse: (refused: LookupToSmtpIn) => void): Promise<void> {
+  async #expand(ask: ExpandRequest, asker: string, tell: (told: LookupToSmtpIn) => void): Promise<void> {
     const { request, message, origin, sender, rcpt } = ask;
     try {
       const expansion = await expandRecipient({ origin, sender, rcpt }, this.#ports.policy, this.#ports.tables);
@@ -86,15 +89,16 @@ export class Lookup {
           what: "refused",
           fields: { from: formatPath(sender), to: `<${formatMailbox(rcpt)}>`, reason: expansion.reason },
         });
-        return refuse({ kind: "refused", request, reply: expansion.reply });
+        return tell({ kind: "refused", request, reply: expansion.reply });
       }
       for (const warning of expansion.warnings) this.#warn(warning);
-      if (this.#queue === null) return refuse(this.#unavailable(ask));
+      if (this.#queue === null) return tell(this.#unavailable(ask));
       const drafts = expansion.targets.map((target) => this.#draft(ask, target));
       this.#queue.send({ kind: "offer", asker, request, message, drafts });
+      tell({ kind: "resolved", request, envelopes: drafts.length });
     } catch (error) {
       this.#warn(describeError(error));
-      refuse(this.#unavailable(ask));
+      tell(this.#unavailable(ask));
     }
   }
 

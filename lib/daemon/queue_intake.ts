@@ -5,18 +5,15 @@ import { Buffer } from "node:buffer";
 import type { Channel, Clock, Random } from "../port.ts";
 import { describeError, Fault } from "../fault.ts";
 import type { Log, LogEvent } from "../event_log.ts";
-import { replies } from "../smtp/reply.ts";
 import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
 import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+import { Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
 export const handSize = 256;
-
-/** Envelopes that one message may come to, all its recipients expanded. */
-export const envelopesPerMessageMax = 10_000;
 
 /** How long to wait when the store cannot say which ids are free, or forget a message, ms. */
 const storeRetryMs = 5_000;
@@ -46,6 +43,8 @@ export interface IntakePorts {
 /** Queue's end of a channel to an smtp-in. */
 export type SmtpInChannel = Channel<QueueToSmtpIn, SmtpInToQueue>;
 
+type Commit = Extract<SmtpInToQueue, { kind: "commit" }>;
+
 /** One life of an smtp-in: ids and messages belong to it, and not to the next one of its name. */
 interface Client {
   readonly name: string;
@@ -57,7 +56,7 @@ interface Client {
 
 interface Incoming {
   readonly owner: Client;
-  drafts: EnvelopeDraft[];
+  readonly offers: Offers;
   pieces: Uint8Array[];
   pieceBytes: number;
   /** Pieces handed to the store. */
@@ -127,21 +126,9 @@ export class Intake {
 
   /** lookup says what a recipient came to. */
   offered(offer: EnvelopesOffer): void {
-    const { asker, request, message } = offer;
-    const client = this.#clients.get(asker);
-    if (client === undefined) return;
-    const incoming = this.#incomingOf(client, message);
-    if (incoming === null) {
-      // An id of a former queue: its session waits for an answer all the same.
-      client.channel.send({ kind: "refused", request, reply: replies.senderUnavailable });
-      return;
-    }
-    if (incoming.drafts.length + offer.drafts.length > envelopesPerMessageMax) {
-      client.channel.send({ kind: "refused", request, reply: replies.tooManyRecipients });
-      return;
-    }
-    for (const draft of offer.drafts) incoming.drafts.push(draft);
-    client.channel.send({ kind: "held", request });
+    const client = this.#clients.get(offer.asker);
+    const incoming = client === undefined ? null : this.#incomingOf(client, offer.message);
+    incoming?.offers.add(offer.request, offer.drafts);
   }
 
   /** Dates and names envelopes of a message. */
@@ -178,7 +165,7 @@ export class Intake {
     if (client.hand < handSize / 2) void this.#deal(client);
     const incoming: Incoming = {
       owner: client,
-      drafts: [],
+      offers: new Offers(this.#ports.clock),
       pieces: [],
       pieceBytes: 0,
       chunks: 0,
@@ -228,13 +215,15 @@ export class Intake {
     if (message.kind === "stats") return void this.#stats.set(client.name, message.stats);
     const id = message.message;
     const incoming = this.#incomingOf(client, id);
+    // The content is whole when the commit comes: while that waits for offers, it can only be taken back.
+    const open = incoming?.offers.isAwaited ? null : incoming;
     switch (message.kind) {
       case "body":
-        if (incoming !== null && body !== null) this.#add(id, incoming, body);
+        if (open !== null && body !== null) this.#add(id, open, body);
         return;
       case "commit":
-        if (incoming !== null && body !== null) this.#add(id, incoming, body);
-        return this.#commit(client, id, incoming, message.size);
+        if (open !== null && body !== null) this.#add(id, open, body);
+        return this.#commit(client, id, open, message);
       case "rollback":
         if (incoming !== null) this.#forget(id, incoming);
     }
@@ -265,20 +254,32 @@ export class Intake {
     }
   }
 
-  #commit(client: Client, id: MsgId, incoming: Incoming | null, size: number): void {
-    if (incoming === null || incoming.drafts.length === 0 || incoming.size !== size) {
-      if (incoming !== null) this.#forget(id, incoming);
-      client.channel.send({ kind: "commitFailed", message: id, cause: "unknown" });
-      return;
+  #commit(client: Client, id: MsgId, incoming: Incoming | null, commit: Commit): void {
+    if (incoming === null || commit.requests.length === 0 || incoming.size !== commit.size) {
+      return this.#refuse(client, id, incoming);
     }
-    incoming.isCommitting = true;
-    incoming.fault ??= this.#ports.room();
-    // A message is complete only if each of its pieces is.
-    if (incoming.outstanding === 0) this.#store(id, incoming, size);
-    else incoming.whenDurable = () => this.#store(id, incoming, size);
+    incoming.offers.when(commit.requests, (missing) => {
+      if (missing === 0) return this.#complete(id, incoming, commit);
+      const reason = `lookup has not said where ${missing} of ${commit.requests.length} recipients go`;
+      this.#trouble("commit-failed", { msgid: id, reason });
+      this.#refuse(client, id, incoming);
+    });
   }
 
-  #store(id: MsgId, incoming: Incoming, size: number): void {
+  #refuse(client: Client, id: MsgId, incoming: Incoming | null): void {
+    if (incoming !== null) this.#forget(id, incoming);
+    client.channel.send({ kind: "commitFailed", message: id, cause: "unknown" });
+  }
+
+  /** All that belongs to the message is known. A message is complete only if each of its pieces is. */
+  #complete(id: MsgId, incoming: Incoming, commit: Commit): void {
+    incoming.isCommitting = true;
+    incoming.fault ??= this.#ports.room();
+    if (incoming.outstanding === 0) this.#store(id, incoming, commit);
+    else incoming.whenDurable = () => this.#store(id, incoming, commit);
+  }
+
+  #store(id: MsgId, incoming: Incoming, { size, requests }: Commit): void {
     if (incoming.fault !== null) return this.#fail(id, incoming, incoming.fault);
     const now = this.#ports.clock.now();
     const changes: SpoolChange[] = [];
@@ -288,7 +289,7 @@ export class Intake {
       if (incoming.chunks === 0) content = bytes;
       changes.push({ kind: "chunk", message: id, seq: incoming.chunks++, bytes });
     }
-    const envelopes = this.finish(id, incoming.drafts, now);
+    const envelopes = this.finish(id, incoming.offers.of(requests), now);
     changes.push({ kind: "commit", message: { id, size, chunks: incoming.chunks, createdAt: now }, envelopes });
     this.#ports.group.submit(changes, (fault) => {
       if (fault !== null) return this.#fail(id, incoming, fault);
@@ -306,6 +307,7 @@ export class Intake {
   }
 
   #forget(id: MsgId, incoming: Incoming): void {
+    incoming.offers.cancel();
     this.#incoming.delete(id);
     if (incoming.chunks > 0) this.#rollBack(id);
   }

@@ -69,7 +69,7 @@ export class SmtpIn {
   setLookup(channel: LookupChannel): void {
     this.#lookup = channel;
     this.#failRecipients();
-    channel.onMessage((message) => this.#settle(message.request, message.reply));
+    channel.onMessage((message) => this.#settle(message));
     channel.onClose(() => {
       if (this.#lookup !== channel) return;
       this.#lookup = null;
@@ -148,7 +148,8 @@ export class SmtpIn {
       case "commit": {
         if (this.#queue === null) return connection.answer({ kind: "commit", result: "unknown" });
         this.#commits.set(ask.message, connection);
-        const commit = { kind: "commit", message: ask.message as MsgId, size: ask.size } as const;
+        const { requests } = connection;
+        const commit = { kind: "commit", message: ask.message as MsgId, size: ask.size, requests } as const;
         if (body === null) this.#queue.send(commit);
         else this.#queue.send(commit, body);
         return;
@@ -158,8 +159,8 @@ export class SmtpIn {
 
   #dealTo(connection: Connection): void {
     const id = this.#ids.pop();
-    if (id !== undefined) return connection.answer({ kind: "message", id });
-    if (this.#queue === null) return connection.answer({ kind: "message", id: null });
+    if (id !== undefined) return connection.message(id);
+    if (this.#queue === null) return connection.message(null);
     this.#wantIds.push(connection);
   }
 
@@ -185,10 +186,6 @@ export class SmtpIn {
         for (const connection of this.#wantIds.splice(0)) this.#dealTo(connection);
         return;
       }
-      case "held":
-        return this.#settle(message.request, replies.recipientOk);
-      case "refused":
-        return this.#settle(message.request, message.reply);
       case "committed":
         return this.#committed(message.message, "committed");
       case "commitFailed":
@@ -198,11 +195,11 @@ export class SmtpIn {
     }
   }
 
-  #settle(request: number, reply: Reply): void {
-    const connection = this.#recipients.get(request);
+  #settle(told: LookupToSmtpIn): void {
+    const connection = this.#recipients.get(told.request);
     if (connection === undefined) return;
-    this.#recipients.delete(request);
-    connection.answer({ kind: "recipient", reply });
+    this.#recipients.delete(told.request);
+    connection.recipient(told);
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -219,7 +216,7 @@ export class SmtpIn {
     const waiting = [...this.#commits.values()];
     this.#commits.clear();
     for (const connection of waiting) connection.answer({ kind: "commit", result: "unknown" });
-    for (const connection of this.#wantIds.splice(0)) connection.answer({ kind: "message", id: null });
+    for (const connection of this.#wantIds.splice(0)) connection.message(null);
     this.#failRecipients();
     this.#relax();
   }

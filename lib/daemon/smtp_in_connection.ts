@@ -4,7 +4,10 @@ import type { Clock, Random, Stream } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import { replies } from "../smtp/reply.ts";
 import type { Origin } from "../spool/envelope.ts";
+import type { MsgId } from "../spool/id.ts";
+import { envelopesPerMessageMax, type LookupToSmtpIn } from "./imsg.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
  * once would reset the connection under a peer that still sends, and take the reply away from it. */
@@ -46,6 +49,8 @@ export class Connection {
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #events: SessionEvent[] = [];
+  #requests: number[] = [];
+  #envelopes = 0;
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
@@ -97,6 +102,30 @@ export class Connection {
       username: "",
       tls: false,
     };
+  }
+
+  /** Recipients of the message that is coming: the numbers by which lookup was asked of them. */
+  get requests(): readonly number[] {
+    return this.#requests;
+  }
+
+  /** Passes on what lookup says of a recipient. */
+  recipient(told: LookupToSmtpIn): void {
+    if (told.kind === "refused") return this.answer({ kind: "recipient", reply: told.reply });
+    const envelopes = this.#envelopes + told.envelopes;
+    if (envelopes > envelopesPerMessageMax) {
+      return this.answer({ kind: "recipient", reply: replies.tooManyRecipients });
+    }
+    this.#envelopes = envelopes;
+    this.#requests.push(told.request);
+    this.answer({ kind: "recipient", reply: replies.recipientOk });
+  }
+
+  /** Passes on an id for a message that begins. */
+  message(id: MsgId | null): void {
+    this.#requests = [];
+    this.#envelopes = 0;
+    this.answer({ kind: "message", id });
   }
 
   /** Passes on the answer to what the session asked. */

@@ -10,6 +10,7 @@ import {
   parseSmtpInToQueue,
   statsMax,
 } from "../../lib/daemon/imsg_parse.ts";
+import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
 import { outcomeTextMax } from "../../lib/delivery/outcome.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
 import { msg } from "./rig.ts";
@@ -29,7 +30,8 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseSmtpInToLookup, { ...expand, rcpt: { localPart: 'a "b\\ c', domain: "[192.0.2.1]" } }],
   [parseSmtpInToLookup, { ...expand, origin: { ...origin, address: "local", tag: "Tür", tls: true } }],
   [parseSmtpInToQueue, { kind: "body", message: msg(1) }],
-  [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 0 }],
+  [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 0, requests: [7] }],
+  [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 300, requests: [3, 9, 4] }],
   [parseSmtpInToQueue, { kind: "rollback", message: msg(1) }],
   [parseSmtpInToQueue, { kind: "stats", stats: { "smtp.session": 3, "smtp.session.total": 10 } }],
   [parseDeliveryToQueue, outcomeMessage],
@@ -59,6 +61,8 @@ Deno.test("a message with a member missing, or of another type, is none", () => 
       for (const other of others) {
         // Null is a path, an account; {} is a set of no counters.
         if (other === null && (name === "sender" || name === "account")) continue;
+        // A commit for nobody is refused by name, since its sender waits for an answer.
+        if (name === "requests" && Array.isArray(other)) continue;
         if (name === "stats" && typeof other === "object" && other !== null && !Array.isArray(other)) continue;
         if (typeof other === typeof value && JSON.stringify(other) === JSON.stringify(value)) continue;
         equal(parse({ ...message, [name]: other }), null, `${message["kind"]} ${name}: ${JSON.stringify(other)}`);
@@ -141,6 +145,17 @@ Deno.test("an outcome is one line, of a known kind and status; a long text is cu
     ...outcomeMessage,
     outcome: { ...outcome, text: "x".repeat(outcomeTextMax) },
   });
+});
+
+Deno.test("recipients of a commit are numbers, each once, and not too many", () => {
+  const commit = { kind: "commit", message: msg(1), size: 5 };
+  const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+  for (const requests of [[], numbers(envelopesPerMessageMax)]) {
+    deepEqual(parseSmtpInToQueue({ ...commit, requests }), { ...commit, requests });
+  }
+  for (const requests of [[-1], [1.5], ["1"], [null], [[1]], [1, 2, 1], numbers(envelopesPerMessageMax + 1)]) {
+    equal(parseSmtpInToQueue({ ...commit, requests }), null, JSON.stringify(requests).slice(0, 50));
+  }
 });
 
 Deno.test("counters are few, named and finite", () => {

@@ -35,6 +35,13 @@ export class Client {
     ok(id, "there are ids in the hand");
     return id;
   }
+
+  /** Commits a message to the recipients of `requests`; `body` is its last piece. */
+  commit(message: MsgId, requests: readonly number[], body: Uint8Array | null, size = body?.length ?? 0): void {
+    const commit = { kind: "commit", message, size, requests } as const;
+    if (body === null) this.channel.send(commit);
+    else this.channel.send(commit, body);
+  }
 }
 
 export class Rig {
@@ -69,10 +76,16 @@ export class Rig {
     return client;
   }
 
+  /** What lookup says of one more recipient. Returns the request that smtp-in knows it by. */
   offer(asker: string, message: MsgId, ...drafts: ReturnType<typeof draftTo>[]): number {
     const request = ++this.#requests;
-    this.intake.offered({ kind: "offer", asker, request, message, drafts });
+    this.answer(asker, message, request, ...drafts);
     return request;
+  }
+
+  /** The same, for a request that the test has numbered. */
+  answer(asker: string, message: MsgId, request: number, ...drafts: ReturnType<typeof draftTo>[]): void {
+    this.intake.offered({ kind: "offer", asker, request, message, drafts });
   }
 }
 

@@ -71,6 +71,11 @@ function expand(rcpt: string, change: Partial<ExpandRequest> = {}): ExpandReques
   return { kind: "expand", request: 5, message: msg(3), origin, sender, rcpt: mailboxOf(rcpt), dsn, ...change };
 }
 
+/** The replies to an smtp-in; null for a recipient that is resolved. */
+function codesOf(told: readonly LookupToSmtpIn[]): (number | null)[] {
+  return told.map((one) => one.kind === "refused" ? one.reply.code : null);
+}
+
 const local = { ...exampleEnvelope.origin, address: "local" };
 
 /** Lets the question and its answer pass; tables answer in their own turns. */
@@ -78,7 +83,7 @@ async function pass(clock: FakeClock): Promise<void> {
   for (let i = 0; i < 5; i++) await clock.settle();
 }
 
-Deno.test("what a recipient came to is offered to queue, in the asker's name, and the asker hears nothing of lookup", async () => {
+Deno.test("what a recipient came to is offered to queue, in the asker's name, and the asker hears of how much", async () => {
   const { clock, smtpIn, toQueue, toSmtpIn } = await world();
   const ask = expand("list@example.org", { origin: local });
   smtpIn.send(ask);
@@ -103,7 +108,30 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
       },
     ],
   }]);
-  deepEqual(toSmtpIn, []);
+  deepEqual(toSmtpIn, [{ kind: "resolved", request: 5, envelopes: 2 }]);
+});
+
+Deno.test("queue is offered a recipient before the asker hears of it", async () => {
+  const clock = new FakeClock();
+  const policy = policyOf(text);
+  const lookup = new Lookup({ policy, tables: tablesOf(policy), log: () => {}, allow: () => {} });
+  const [toQueue] = channelPair<LookupToQueue, QueueToLookup>(clock);
+  const [toSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
+  const order: string[] = [];
+  const watch = <A extends { readonly kind: string }, B>(channel: FakeChannel<A, B>) => {
+    const send = channel.send.bind(channel);
+    channel.send = (message, body) => {
+      order.push(message.kind);
+      return send(message, body);
+    };
+  };
+  watch(toQueue);
+  watch(toSmtpIn);
+  lookup.setQueue(toQueue);
+  lookup.addSmtpIn("smtp-in", toSmtpIn);
+  smtpIn.send(expand("ann@example.org"));
+  await pass(clock);
+  deepEqual(order, ["offer", "resolved"]);
 });
 
 Deno.test("a tag goes along with its user", async () => {
@@ -127,7 +155,7 @@ Deno.test("a refusal goes to the asker, queue hears nothing, the log knows why",
     const { clock, log, smtpIn, toQueue, toSmtpIn } = await world();
     smtpIn.send(expand(rcpt));
     await pass(clock);
-    deepEqual([toQueue, toSmtpIn.map(({ request, reply }) => [request, reply.code])], [[], [[5, code]]], rcpt);
+    deepEqual([toQueue, toSmtpIn.map(({ request }) => request), codesOf(toSmtpIn)], [[], [5], [code]], rcpt);
     match(String(log.of("refused")[0]?.fields["reason"]), reason);
   }
 });
@@ -137,7 +165,7 @@ Deno.test("a table that fails is answered 451, never 550", async () => {
     const { clock, smtpIn, toQueue, toSmtpIn } = await world({ broken: [broken] });
     smtpIn.send(expand("ann@example.org"));
     await pass(clock);
-    deepEqual([toQueue, toSmtpIn.map(({ reply }) => reply.code)], [[], [451]], broken);
+    deepEqual([toQueue, codesOf(toSmtpIn)], [[], [451]], broken);
   }
 });
 
@@ -155,7 +183,7 @@ Deno.test("a mistake of ours in one answer is 451 and in the log, and the next i
   });
   smtpIn.send(expand("ann@example.org"));
   await pass(clock);
-  deepEqual(toSmtpIn.map(({ reply }) => reply.code), [451]);
+  deepEqual(codesOf(toSmtpIn), [451]);
   equal(log.of("trouble")[0]?.fields["reason"], "a mistake");
   smtpIn.send(expand("ann@example.org"));
   await pass(clock);
@@ -168,7 +196,7 @@ Deno.test("without queue nothing can be promised: 451, until the next queue is t
   await pass(clock);
   smtpIn.send(expand("ann@example.org"));
   await pass(clock);
-  deepEqual(toSmtpIn.map(({ reply }) => reply.code), [451]);
+  deepEqual(codesOf(toSmtpIn), [451]);
   const [near, far] = channelPair<LookupToQueue, QueueToLookup>(clock);
   lookup.setQueue(near);
   smtpIn.send(expand("ann@example.org"));

@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { envelopesPerMessageMax, handSize, Intake } from "../../lib/daemon/queue_intake.ts";
-import { replies } from "../../lib/smtp/reply.ts";
+import { handSize, Intake } from "../../lib/daemon/queue_intake.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
 import { msgIdOfEvp } from "../../lib/spool/id.ts";
@@ -26,15 +25,15 @@ Deno.test("Intake makes body and envelopes durable before it says committed", as
   const id = client.take();
   const request = rig.offer("a", id, draftTo("x@b.test"), draftTo("ann@example.org"));
   await rig.clock.settle();
-  deepEqual(client.heard, [{ kind: "held", request }]);
+  deepEqual(client.heard, [], "the recipient is no concern of smtp-in's any more");
   equal(await rig.memory.message(id), null);
   rig.store.faults = () => {
-    equal(client.heard.length, 1, "nothing is said before the store has it");
+    equal(client.heard.length, 0, "nothing is said before the store has it");
     return null;
   };
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  client.commit(id, [request], hello);
   await rig.clock.settle();
-  deepEqual(client.heard[1], { kind: "committed", message: id });
+  deepEqual(client.heard, [{ kind: "committed", message: id }]);
   deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
   const now = rig.clock.now();
   const envelopes = await envelopesOf(rig.memory);
@@ -58,10 +57,10 @@ Deno.test("Intake gathers a body that comes in pieces", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   for (const byte of hello.subarray(0, 6)) client.channel.send({ kind: "body", message: id }, Uint8Array.of(byte));
   client.channel.send({ kind: "body", message: id }, hello.subarray(6));
-  client.channel.send({ kind: "commit", message: id, size: hello.length });
+  client.commit(id, [request], null, hello.length);
   await rig.clock.settle();
   deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
 });
@@ -70,7 +69,7 @@ Deno.test("Intake stores a long body in pieces of 256 KiB while it still comes",
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   const body = new SeededRandom(7).bytes(2 * chunkLengthMax + 1000);
   for (let at = 0; at < body.length; at += 100_000) {
     client.channel.send({ kind: "body", message: id }, body.subarray(at, at + 100_000));
@@ -78,7 +77,7 @@ Deno.test("Intake stores a long body in pieces of 256 KiB while it still comes",
   await rig.clock.settle();
   const early = rig.store.applied.flat();
   deepEqual(early.map((change) => change.kind), ["chunk", "chunk"]);
-  client.channel.send({ kind: "commit", message: id, size: body.length });
+  client.commit(id, [request], null, body.length);
   await rig.clock.settle();
   equal(client.heard.at(-1)?.kind, "committed");
   const stored = await rig.memory.message(id);
@@ -92,9 +91,9 @@ Deno.test("Intake stores one large frame in several pieces", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   const body = new SeededRandom(8).bytes(3 * chunkLengthMax);
-  client.channel.send({ kind: "commit", message: id, size: body.length }, body);
+  client.commit(id, [request], body);
   await rig.clock.settle();
   equal((await rig.memory.message(id))?.chunks, 3);
   ok(Buffer.from(body).equals(await contentOf(rig.memory, id) ?? new Uint8Array(0)));
@@ -105,9 +104,9 @@ for (const [kind, cause] of [["noSpace", "noSpace"], ["io", "io"], ["denied", "i
     const rig = new Rig();
     const client = await rig.client("a");
     const id = client.take();
-    rig.offer("a", id, draftTo("x@b.test"));
+    const request = rig.offer("a", id, draftTo("x@b.test"));
     rig.store.faults = (_call, changes) => (changes.some((change) => change.kind === "commit") ? kind : null);
-    client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+    client.commit(id, [request], hello);
     await rig.clock.settle();
     deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause });
     equal(await rig.memory.has(id), false);
@@ -121,7 +120,7 @@ Deno.test("Intake fails the commit when a piece could not be stored, and nothing
   const rig = new Rig(2 * chunkLengthMax);
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   const piece = new Uint8Array(chunkLengthMax);
   let size = 0;
   for (let n = 0; n < 5; n++, size += piece.length) {
@@ -129,15 +128,14 @@ Deno.test("Intake fails the commit when a piece could not be stored, and nothing
     await rig.clock.settle();
   }
   equal(await rig.memory.has(id), true, "the first pieces fit");
-  client.channel.send({ kind: "commit", message: id, size });
+  client.commit(id, [request], null, size);
   await rig.clock.settle();
   deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause: "noSpace" });
   equal(await rig.memory.has(id), false);
   equal(rig.committed.length, 0);
   // The room is free again.
   const next = client.take();
-  rig.offer("a", next, draftTo("x@b.test"));
-  client.channel.send({ kind: "commit", message: next, size: piece.length }, piece);
+  client.commit(next, [rig.offer("a", next, draftTo("x@b.test"))], piece);
   await rig.clock.settle();
   equal(client.heard.at(-1)?.kind, "committed");
 });
@@ -146,10 +144,10 @@ Deno.test("Intake waits for the pieces under way before it commits", async () =>
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
   rig.store.faults = (_call, changes) => (changes.some(({ kind }) => kind === "chunk") ? "noSpace" : null);
   const body = new Uint8Array(chunkLengthMax + 1);
-  client.channel.send({ kind: "commit", message: id, size: body.length }, body);
+  client.commit(id, [request], body);
   await rig.clock.settle();
   equal(client.heard.at(-1)?.kind, "commitFailed");
   ok(!rig.store.applied.flat().some(({ kind }) => kind === "commit"), "no commit of a message with a hole");
@@ -160,8 +158,8 @@ Deno.test("Intake answers unknown to a size that is not what came", async () => 
     const rig = new Rig();
     const client = await rig.client("a");
     const id = client.take();
-    rig.offer("a", id, draftTo("x@b.test"));
-    client.channel.send({ kind: "commit", message: id, size }, hello);
+    const request = rig.offer("a", id, draftTo("x@b.test"));
+    client.commit(id, [request], hello, size);
     await rig.clock.settle();
     deepEqual(client.heard.at(-1), { kind: "commitFailed", message: id, cause: "unknown" });
     equal(await rig.memory.has(id), false);
@@ -173,20 +171,22 @@ Deno.test("Intake answers unknown to a commit without recipients", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  rig.offer("a", id, draftTo("x@b.test"));
+  client.commit(id, [], hello);
   await rig.clock.settle();
   deepEqual(client.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  deepEqual([rig.intake.messages, rig.clock.pending], [0, 0]);
 });
 
 Deno.test("Intake answers unknown to a second commit of an id, and keeps the first", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  const request = rig.offer("a", id, draftTo("x@b.test"));
+  client.commit(id, [request], hello);
+  client.commit(id, [request], hello);
   await rig.clock.settle();
-  deepEqual(client.heard.slice(1).map((one) => one.kind).sort(), ["commitFailed", "committed"]);
+  deepEqual(client.heard.map((one) => one.kind).sort(), ["commitFailed", "committed"]);
   equal((await envelopesOf(rig.memory)).length, 1);
 });
 
@@ -195,16 +195,16 @@ Deno.test("Intake takes recipients and content only from the one that an id was 
   const owner = await rig.client("a");
   const other = await rig.client("b");
   const id = owner.take();
-  rig.offer("b", id, draftTo("evil@b.test"));
-  rig.offer("a", id, draftTo("x@b.test"));
-  rig.offer("b", id, draftTo("evil@b.test"));
+  const early = rig.offer("b", id, draftTo("evil@b.test"));
+  const request = rig.offer("a", id, draftTo("x@b.test"));
+  const late = rig.offer("b", id, draftTo("evil@b.test"));
   other.channel.send({ kind: "body", message: id }, bytesOf("evil"));
   other.channel.send({ kind: "rollback", message: id });
-  other.channel.send({ kind: "commit", message: id, size: 4 });
-  owner.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  other.commit(id, [early, request, late], null, 4);
+  owner.commit(id, [request], hello);
   await rig.clock.settle();
-  deepEqual(other.heard.map((one) => one.kind), ["refused", "refused", "commitFailed"]);
-  deepEqual(owner.heard.map((one) => one.kind), ["held", "committed"]);
+  deepEqual(other.heard.map((one) => one.kind), ["commitFailed"]);
+  deepEqual(owner.heard.map((one) => one.kind), ["committed"]);
   deepEqual((await envelopesOf(rig.memory)).map((envelope) => envelope.dest.localPart), ["x"]);
   deepEqual(await contentOf(rig.memory, id), Buffer.from(hello));
 });
@@ -215,29 +215,11 @@ Deno.test("Intake takes nothing under an id that nobody was dealt", async () => 
   const id = msg(0xdead);
   ok(!client.ids.includes(id));
   const request = rig.offer("a", id, draftTo("x@b.test"));
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  client.commit(id, [request], hello);
   await rig.clock.settle();
-  deepEqual(client.heard, [
-    // Whoever asked waits for an answer.
-    { kind: "refused", request, reply: replies.senderUnavailable },
-    { kind: "commitFailed", message: id, cause: "unknown" },
-  ]);
+  deepEqual(client.heard, [{ kind: "commitFailed", message: id, cause: "unknown" }]);
+  deepEqual([rig.intake.messages, rig.clock.pending], [0, 0]);
   equal(await rig.memory.has(id), false);
-});
-
-Deno.test("Intake refuses with 452 what would be too many envelopes, and keeps the earlier ones", async () => {
-  const rig = new Rig();
-  const client = await rig.client("a");
-  const id = client.take();
-  const draft = draftTo("x@b.test");
-  rig.offer("a", id, ...new Array(envelopesPerMessageMax - 1).fill(draft));
-  const refused = rig.offer("a", id, draft, draft);
-  const held = rig.offer("a", id, draft);
-  await rig.clock.settle();
-  const [, no, yes] = client.heard;
-  ok(no?.kind === "refused" && no.request === refused);
-  equal(no.reply.code, 452);
-  deepEqual(yes, { kind: "held", request: held });
 });
 
 Deno.test("Intake gives every envelope of a message an id of its own", () => {
@@ -273,7 +255,7 @@ Deno.test("Intake forgets a message that is rolled back", async () => {
   await rig.clock.settle();
   equal(await rig.memory.has(id), false);
   equal(rig.intake.messages, 0);
-  client.channel.send({ kind: "commit", message: id, size: 0 });
+  client.commit(id, [], null, 0);
   await rig.clock.settle();
   equal(client.heard.at(-1)?.kind, "commitFailed");
 });
@@ -307,18 +289,20 @@ Deno.test("Intake forgets what an smtp-in that is gone had not committed, and ta
   equal(rig.intake.messages, 0);
   equal(await rig.memory.has(open), false);
   const next = await rig.client("a");
-  rig.offer("a", unused, draftTo("x@b.test"));
-  next.channel.send({ kind: "commit", message: open, size: 0 });
+  const request = rig.offer("a", unused, draftTo("x@b.test"));
+  next.commit(open, [request], null, 0);
+  next.commit(unused, [request], hello);
   await rig.clock.settle();
-  deepEqual(next.heard.map((one) => one.kind), ["refused", "commitFailed"]);
+  deepEqual(next.heard.map((one) => one.kind), ["commitFailed", "commitFailed"]);
+  equal(rig.intake.messages, 0);
 });
 
 Deno.test("Intake finishes a commit of an smtp-in that is gone meanwhile", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
   const id = client.take();
-  rig.offer("a", id, draftTo("x@b.test"));
-  client.channel.send({ kind: "commit", message: id, size: hello.length }, hello);
+  const request = rig.offer("a", id, draftTo("x@b.test"));
+  client.commit(id, [request], hello);
   client.channel.die();
   await rig.clock.settle();
   equal(rig.committed.length, 1);
@@ -340,9 +324,9 @@ Deno.test("Intake gives a new smtp-in of the same name nothing of the former's, 
   await rig.clock.settle();
   const own = next.take();
   const request = rig.offer("a", own, draftTo("x@b.test"));
-  next.channel.send({ kind: "commit", message: own, size: hello.length }, hello);
+  next.commit(own, [request], hello);
   await rig.clock.settle();
-  deepEqual(next.heard, [{ kind: "held", request }, { kind: "committed", message: own }]);
+  deepEqual(next.heard, [{ kind: "committed", message: own }]);
 });
 
 Deno.test("Intake deals when the store can be read again", async () => {

@@ -1,9 +1,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { replies } from "../../lib/smtp/reply.ts";
 import { formatControlHello, formatControlRequest } from "../../lib/daemon/control_parse.ts";
 import type { QueueToSmtpIn } from "../../lib/daemon/imsg.ts";
 import { Fault } from "../../lib/fault.ts";
 import { openSqlDatabase } from "../../lib/host/sqlite.ts";
+import { offerWaitMs } from "../../lib/daemon/queue_offers.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import type { MsgId } from "../../lib/spool/id.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
@@ -39,10 +39,10 @@ class Front {
     await this.#rig.world.settle();
     const message = this.ids.pop();
     ok(message);
-    const drafts = [draftTo(rcpt)];
-    this.#rig.lookup.channel.send({ kind: "offer", asker: this.#name, request: ++this.#requests, message, drafts });
+    const [request, drafts] = [++this.#requests, [draftTo(rcpt)]];
+    this.#rig.lookup.channel.send({ kind: "offer", asker: this.#name, request, message, drafts });
     await this.#rig.world.settle();
-    this.channel.send({ kind: "commit", message, size: content.length }, content);
+    this.channel.send({ kind: "commit", message, size: content.length, requests: [request] }, content);
     await this.#rig.world.settle();
     return message;
   }
@@ -62,7 +62,7 @@ for (const [name, open] of stores) {
     rig.outcomeOf = () => relayed;
     const front = new Front(rig);
     const message = await front.submit("x@b.test");
-    deepEqual(front.heard.map(({ kind }) => kind), ["held", "committed"]);
+    deepEqual(front.heard, [{ kind: "committed", message }]);
     deepEqual(rig.delivery.given.map(({ dest }) => dest.localPart), ["x"]);
     equal(textOf(rig.delivery.contents.get(message) ?? null), textOf(body));
     deepEqual(await envelopesOf(rig.inner), []);
@@ -92,7 +92,7 @@ Deno.test("Queue keeps every promise and nothing else when it is killed, in what
     const message = front.ids.pop()!;
     rig.lookup.channel.send({ kind: "offer", asker: "smtp-in", request: 1, message, drafts: [draftTo("x@b.test")] });
     await rig.world.settle();
-    front.channel.send({ kind: "commit", message, size: content.length }, content);
+    front.channel.send({ kind: "commit", message, size: content.length, requests: [1] }, content);
     for (let n = 0; n < turns; n++) await Promise.resolve();
     rig.kill();
     await rig.world.settle();
@@ -125,12 +125,9 @@ Deno.test("Queue makes nothing of an id that was dealt by its former life", asyn
     message: old!,
     drafts: [draftTo("x@b.test")],
   });
-  next.channel.send({ kind: "commit", message: old!, size: body.length }, body);
+  next.channel.send({ kind: "commit", message: old!, size: body.length, requests: [1] }, body);
   await rig.world.settle();
-  deepEqual(next.heard, [
-    { kind: "refused", request: 1, reply: replies.senderUnavailable },
-    { kind: "commitFailed", message: old!, cause: "unknown" },
-  ]);
+  deepEqual(next.heard, [{ kind: "commitFailed", message: old!, cause: "unknown" }]);
 });
 
 Deno.test("Queue starts with what the command line pauses, and tells each smtp-in", async () => {
@@ -147,7 +144,7 @@ Deno.test("Queue tells two smtp-in apart", async () => {
   const rig = await new QueueRig().begin();
   const [a, b] = [new Front(rig, "smtp-in#1"), new Front(rig, "smtp-in#2")];
   const [first, second] = [await a.submit("x@b.test"), await b.submit("y@b.test")];
-  deepEqual([a.heard.length, b.heard.length], [2, 2]);
+  deepEqual([a.heard, b.heard], [[{ kind: "committed", message: first }], [{ kind: "committed", message: second }]]);
   deepEqual((await envelopesOf(rig.inner)).map((envelope) => envelope.message).sort(), [first, second].sort());
 });
 
@@ -158,12 +155,14 @@ Deno.test("Queue ignores offers of a lookup that another one has replaced", asyn
   const former = rig.lookup;
   rig.lookup = new LookupDouble(rig);
   const drafts = [draftTo("x@b.test")];
-  former.channel.send({ kind: "offer", asker: "smtp-in", request: 1, message: front.ids.at(-1)!, drafts });
-  await rig.world.settle();
-  deepEqual(front.heard, []);
+  const message = front.ids.pop()!;
+  former.channel.send({ kind: "offer", asker: "smtp-in", request: 1, message, drafts });
+  front.channel.send({ kind: "commit", message, size: body.length, requests: [1] }, body);
+  await rig.world.advance(offerWaitMs);
+  deepEqual(front.heard.splice(0).map(({ kind }) => kind), ["commitFailed"]);
   former.channel.die();
   await front.submit("x@b.test");
-  deepEqual(front.heard.map(({ kind }) => kind), ["held", "committed"]);
+  deepEqual(front.heard.map(({ kind }) => kind), ["committed"]);
 });
 
 Deno.test("Queue serves the control socket", async () => {
@@ -203,7 +202,7 @@ Deno.test("Queue stops when all that was handed in is durable", async () => {
   const message = front.ids.pop()!;
   rig.lookup.channel.send({ kind: "offer", asker: "smtp-in", request: 1, message, drafts: [draftTo("x@b.test")] });
   await rig.world.settle();
-  front.channel.send({ kind: "commit", message, size: body.length }, body);
+  front.channel.send({ kind: "commit", message, size: body.length, requests: [1] }, body);
   for (let n = 0; n < 6; n++) await Promise.resolve();
   let isClosed = false;
   rig.store.close = () => {

@@ -3,10 +3,12 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
+import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
 import { Connection, lingerLengthMax, lingerMs } from "../../lib/daemon/smtp_in_connection.ts";
 import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";
 import { replies } from "../../lib/smtp/reply.ts";
 import type { Address, Stream, StreamHandler } from "../../lib/port.ts";
+import type { MsgId } from "../../lib/spool/id.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { streamPair } from "../sim/net.ts";
 import { SeededRandom } from "../sim/random.ts";
@@ -234,6 +236,37 @@ Deno.test("what comes after the end is dropped, and too much of it cuts the clie
   client.write(piece);
   await clock.settle();
   deepEqual([told, client.state], [["closed"], "closed"]);
+});
+
+Deno.test("a recipient that comes to too many envelopes is answered 452, and is none of the message's", async () => {
+  const { clock, client, connection } = await connected({ answer: null });
+  const begin = async (text: string, id: MsgId) => {
+    client.write(`${text}\r\nMAIL FROM:<ann@client.test>\r\n`);
+    await clock.settle();
+    connection.message(id);
+  };
+  const resolve = async (request: number, envelopes: number) => {
+    client.write("RCPT TO:<bob@example.org>\r\n");
+    await clock.settle();
+    client.said = "";
+    connection.recipient({ kind: "resolved", request, envelopes });
+    await clock.settle();
+    return client.said.slice(0, 9);
+  };
+  client.write(groups[0]!);
+  await clock.settle();
+  await begin("NOOP", msg(1));
+  const all = [envelopesPerMessageMax - 1, 2, envelopesPerMessageMax, 1, 1];
+  const replies: string[] = [];
+  for (const [request, envelopes] of all.entries()) replies.push(await resolve(request, envelopes));
+  const [taken, tooMany] = ["250 2.1.5", "452 4.5.3"];
+  deepEqual(replies, [taken, tooMany, tooMany, taken, tooMany]);
+  deepEqual(connection.requests, [0, 3]);
+  // The next message has all the room again.
+  await begin("RSET", msg(2));
+  deepEqual(connection.requests, []);
+  equal(await resolve(7, envelopesPerMessageMax), taken);
+  deepEqual(connection.requests, [7]);
 });
 
 Deno.test("drop() ends it at once; an open transaction is rolled back", async () => {

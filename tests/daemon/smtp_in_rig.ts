@@ -7,6 +7,7 @@ import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } fro
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import type { Address, Listener as ListeningSocket, Stream } from "../../lib/port.ts";
 import type { SmtpLimits } from "../../lib/policy/policy.ts";
+import type { Reply } from "../../lib/smtp/reply.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { type FakeStream, streamPair } from "../sim/net.ts";
@@ -80,6 +81,16 @@ export class FakeLookup {
   constructor(clock: FakeClock) {
     [this.near, this.channel] = channelPair<SmtpInToLookup, LookupToSmtpIn>(clock);
     this.channel.onMessage((message) => void this.asked.push(message));
+  }
+
+  /** Says that the recipient asked of last comes to so many envelopes. */
+  resolve(envelopes = 1): void {
+    this.channel.send({ kind: "resolved", request: this.asked.at(-1)!.request, envelopes });
+  }
+
+  /** Refuses the recipient asked of last. */
+  refuse(reply: Reply): void {
+    this.channel.send({ kind: "refused", request: this.asked.at(-1)!.request, reply });
   }
 }
 

@@ -1,8 +1,7 @@
 /** smtp-in, with the test in the place of queue and lookup: sessions through them, and what happens when they die. */
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import type { FakeLookup, FakeQueue, World } from "./smtp_in_rig.ts";
-import { type Client, fullWorld, World as NewWorld } from "./smtp_in_rig.ts";
+import { type Client, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts";
 import { msg } from "./rig.ts";
 import { formatMailbox } from "../../lib/mail/address.ts";
 import { replies } from "../../lib/smtp/reply.ts";
@@ -13,18 +12,24 @@ const mail = "MAIL FROM:<ann@client.test>\r\n";
 const rcpt = "RCPT TO:<bob@example.org>\r\n";
 const content = "Subject: hi\r\n\r\nHello\r\n.\r\n";
 
-/** MAIL and RCPT, with the recipient held; message ids go up from 1. */
-async function addressed(world: World, queue: FakeQueue, lookup: FakeLookup, client: Client): Promise<void> {
+/** MAIL and RCPT, with the recipient resolved; message ids go up from 1. */
+async function addressed(world: World, lookup: FakeLookup, client: Client): Promise<void> {
   await world.say(client, mail, "250");
   await world.say(client, rcpt);
-  queue.channel.send({ kind: "held", request: lookup.asked.at(-1)!.request });
+  lookup.resolve();
   await world.say(client, "", "250");
+}
+
+/** The same, and DATA. */
+async function atData(world: World, lookup: FakeLookup, client: Client): Promise<void> {
+  await addressed(world, lookup, client);
+  await world.say(client, "DATA\r\n", "354");
 }
 
 Deno.test("a message goes to queue in pieces, and is answered 250 only when queue has it", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
+  await addressed(world, lookup, client);
   const [ask] = lookup.asked;
   ok(ask);
   const rcptText = formatMailbox(ask.rcpt);
@@ -55,32 +60,49 @@ Deno.test("a message goes to queue in pieces, and is answered 250 only when queu
 Deno.test("a message that comes in one read leaves in one message to queue", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   await world.say(client, content);
   deepEqual(queue.got.map(({ kind }) => kind), ["commit"]);
   ok(queue.bodies.get(msg(1))?.endsWith("Hello\r\n"));
 });
 
 Deno.test("the submission socket's client is local", async () => {
-  const { world, queue, lookup } = await fullWorld();
+  const { world, lookup } = await fullWorld();
   const client = await world.connect("socket");
   await world.say(client, "EHLO localhost\r\n", "220", "250");
-  await addressed(world, queue, lookup, client);
+  await addressed(world, lookup, client);
   equal(lookup.asked[0]?.origin.address, "local");
   equal(lookup.asked[0]?.origin.hostname, "mx.example.org");
 });
 
-Deno.test("lookup's and queue's refusals go to the client as they are", async () => {
+Deno.test("lookup's refusals go to the client as they are", async () => {
+  const { world, lookup } = await fullWorld();
+  const client = await world.greeted();
+  await world.say(client, mail + rcpt, "250");
+  lookup.refuse(replies.invalidRecipient("bob@example.org"));
+  await world.say(client, "", "550");
+});
+
+Deno.test("a commit names the recipients of its own message that were answered 250, and no others", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await world.say(client, mail, "250");
-  await world.say(client, rcpt);
-  const refusal = { kind: "refused", reply: replies.invalidRecipient("bob@example.org") } as const;
-  lookup.channel.send({ ...refusal, request: lookup.asked[0]!.request });
+  await addressed(world, lookup, client);
+  // This transaction is given up.
+  await world.say(client, "RSET\r\n" + mail + rcpt, "250", "250");
+  lookup.refuse(replies.invalidRecipient("bob@example.org"));
   await world.say(client, rcpt, "550");
-  queue.channel.send({ ...refusal, request: lookup.asked[1]!.request, reply: replies.tooManyRecipients });
-  await world.say(client, "", "452");
+  lookup.channel.die();
+  const next = await world.lookup();
+  await world.say(client, rcpt, "451");
+  next.resolve();
+  await world.say(client, rcpt, "250");
+  next.resolve();
+  // queue may have been offered the one that was answered 451.
+  next.channel.send({ kind: "resolved", request: lookup.asked.at(-1)!.request, envelopes: 1 });
+  await world.say(client, "DATA\r\n", "250", "354");
+  await world.say(client, content);
+  const [commit] = queue.of("commit");
+  deepEqual([commit?.message, commit?.requests], [msg(2), next.asked.map(({ request }) => request)]);
 });
 
 Deno.test("answers find their own session, whatever order they come in", async () => {
@@ -89,20 +111,21 @@ Deno.test("answers find their own session, whatever order they come in", async (
   for (const client of [a, b]) await world.say(client, mail, "250");
   for (const client of [a, b]) await world.say(client, rcpt);
   const [first, second] = lookup.asked.map(({ request }) => request);
-  queue.channel.send({ kind: "held", request: second! });
+  const resolved = (request: number) => lookup.channel.send({ kind: "resolved", request, envelopes: 1 });
+  resolved(second!);
   // One that nobody asked, and one twice: neither may end the role.
-  queue.channel.send({ kind: "held", request: 999 });
-  queue.channel.send({ kind: "held", request: second! });
+  resolved(999);
+  resolved(second!);
   queue.channel.send({ kind: "committed", message: msg(77) });
   await world.clock.settle();
   deepEqual([a.codes(), b.codes()], [[], ["250"]]);
-  queue.channel.send({ kind: "held", request: first! });
+  resolved(first!);
   await world.clock.settle();
   deepEqual([a.codes(), b.codes()], [["250"], []]);
 });
 
 Deno.test("ids are dealt lowest first, each once; who finds none waits for more", async () => {
-  const world = new NewWorld();
+  const world = new World();
   const queue = await world.queue();
   const lookup = await world.lookup();
   const clients = [await world.greeted(), await world.greeted(), await world.greeted()];
@@ -118,7 +141,7 @@ Deno.test("ids are dealt lowest first, each once; who finds none waits for more"
 });
 
 Deno.test("an id is not spent on a client that has gone while it waited", async () => {
-  const world = new NewWorld();
+  const world = new World();
   const queue = await world.queue();
   const lookup = await world.lookup();
   const [gone, stays] = [await world.greeted(), await world.greeted()];
@@ -134,8 +157,7 @@ Deno.test("each cause of a failed commit has its answer", async () => {
   for (const [cause, code] of [["noSpace", "452"], ["io", "451"], ["unknown", "451"]] as const) {
     const { world, queue, lookup } = await fullWorld();
     const client = await world.greeted();
-    await addressed(world, queue, lookup, client);
-    await world.say(client, "DATA\r\n", "354");
+    await atData(world, lookup, client);
     await world.say(client, content);
     queue.channel.send({ kind: "commitFailed", message: msg(1), cause });
     await world.say(client, "", code);
@@ -146,8 +168,7 @@ Deno.test("when queue dies, all that waits for it is answered 451, and sessions 
   const { world, queue, lookup } = await fullWorld();
   const clients = await Promise.all([world.greeted(), world.greeted()]);
   const [committing, asking] = clients;
-  await addressed(world, queue, lookup, committing);
-  await world.say(committing, "DATA\r\n", "354");
+  await atData(world, lookup, committing);
   await world.say(committing, content);
   await world.say(asking, mail, "250");
   await world.say(asking, rcpt);
@@ -166,7 +187,7 @@ Deno.test("when queue dies, all that waits for it is answered 451, and sessions 
 });
 
 Deno.test("a client that waits for an id is answered 451 when queue dies", async () => {
-  const world = new NewWorld();
+  const world = new World();
   const queue = await world.queue();
   const client = await world.greeted();
   await world.say(client, mail);
@@ -178,8 +199,7 @@ Deno.test("a queue that takes the place of one whose end is not seen yet leaves 
   const { world, queue, lookup } = await fullWorld();
   const clients = await Promise.all([world.greeted(), world.greeted()]);
   const [committing, asking] = clients;
-  await addressed(world, queue, lookup, committing);
-  await world.say(committing, "DATA\r\n", "354");
+  await atData(world, lookup, committing);
   await world.say(committing, content);
   await world.say(asking, mail, "250");
   await world.say(asking, rcpt);
@@ -221,7 +241,7 @@ Deno.test("a client that goes while its recipient is looked up leaves nothing wi
   client.stream.break("reset");
   await world.clock.settle();
   // The answer comes to nobody; queue holds the recipient by now and has to be told.
-  queue.channel.send({ kind: "held", request: lookup.asked[0]!.request });
+  lookup.resolve();
   await world.clock.settle();
   deepEqual(queue.of("rollback").map(({ message }) => message), [msg(1)]);
 });
@@ -229,8 +249,7 @@ Deno.test("a client that goes while its recipient is looked up leaves nothing wi
 Deno.test("a client that goes in the middle of its message leaves nothing with queue", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   await world.say(client, "Subject: half\r\n");
   client.stream.break("reset");
   await world.clock.settle();
@@ -241,8 +260,7 @@ Deno.test("a client that goes in the middle of its message leaves nothing with q
 Deno.test("a message committed after its client has gone is logged as taken", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   await world.say(client, content);
   client.stream.break("reset");
   await world.clock.settle();
@@ -257,8 +275,7 @@ Deno.test("a queue that does not keep up stops the reading of messages until it 
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
   const other = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   queue.near.isSlow = true;
   const piece = "x".repeat(998) + "\r\n";
   await world.say(client, "\r\n" + piece.repeat(300));
@@ -277,8 +294,7 @@ Deno.test("a queue that does not keep up stops the reading of messages until it 
 Deno.test("a death of queue lets go of what was held back", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   queue.near.isSlow = true;
   await world.say(client, "\r\n" + ("x".repeat(998) + "\r\n").repeat(300));
   queue.channel.die();
@@ -331,8 +347,7 @@ Deno.test("a refused client that does not close is cut off", async () => {
 Deno.test("stop: 421 to who is idle, a message on its way is finished first", async () => {
   const { world, queue, lookup } = await fullWorld();
   const [idle, asking, sending] = [await world.greeted(), await world.greeted(), await world.greeted()];
-  await addressed(world, queue, lookup, sending);
-  await world.say(sending, "DATA\r\n", "354");
+  await atData(world, lookup, sending);
   await world.say(sending, "Subject: hi\r\n");
   await world.say(asking, mail, "250");
   await world.say(asking, rcpt);
@@ -351,8 +366,7 @@ Deno.test("stop: 421 to who is idle, a message on its way is finished first", as
 Deno.test("stop: after the grace time everything is closed", async () => {
   const { world, queue, lookup } = await fullWorld();
   const client = await world.greeted();
-  await addressed(world, queue, lookup, client);
-  await world.say(client, "DATA\r\n", "354");
+  await atData(world, lookup, client);
   let isStopped = false;
   const stopped = world.smtpIn.stop(10_000).then(() => isStopped = true);
   await world.clock.advance(9_999);
@@ -364,7 +378,7 @@ Deno.test("stop: after the grace time everything is closed", async () => {
 });
 
 Deno.test("stop: with nobody there it is over at once, and no timer is left", async () => {
-  const world = new NewWorld();
+  const world = new World();
   await world.smtpIn.stop(10_000);
   equal(world.clock.pending, 0);
 });

@@ -42,8 +42,7 @@ Deno.test("Intake never deals an id that somebody holds, or that is in the spool
         }
         if (client !== null && one === "commit") {
           const id = client.take();
-          rig.offer(name, id, draftTo("x@b.test"));
-          client.channel.send({ kind: "commit", message: id, size: 1 }, bytesOf("x"));
+          client.commit(id, [rig.offer(name, id, draftTo("x@b.test"))], bytesOf("x"));
           stored.add(id);
         }
         await rig.clock.settle();

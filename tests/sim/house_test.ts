@@ -233,7 +233,8 @@ async function day(
   return { house, peers, posted, steps, story: `seed ${seed}: ${JSON.stringify(blows)}` };
 }
 
-/** Every message answered 250 is there for everybody, at most `most` times, and nothing is left over. Returns how many
+/** Every message answered 250 is there for everybody who was taken and nobody who was not, at most `most` times, and
+ * nothing is left over. Returns how many
  * copies there are too many. */
 async function checkPromises({ house, peers, posted, story }: Day, most: number): Promise<number> {
   const found = copies(house, peers);
@@ -247,6 +248,8 @@ async function checkPromises({ house, peers, posted, story }: Day, most: number)
         : found.get(`${token} ${rcpt}`) ?? 0;
       if (sender.state === "accepted" && sender.taken.includes(rcpt)) {
         ok(count > 0, `${story}: ${token} for ${rcpt} is lost`);
+      } else if (sender.state === "accepted" && !rcpt.startsWith("no")) {
+        equal(count, 0, `${story}: ${token} came to ${rcpt}, who was refused`);
       }
       ok(count <= most, `${story}: ${token} for ${rcpt} came ${count} times`);
       surplus += Math.max(0, count - 1);
