@@ -120,6 +120,8 @@ export class House {
   /** Connections that nobody has accepted yet: the supervisor holds the socket. */
   readonly #backlog: FakeStream[] = [];
   #accept: ((stream: FakeStream) => void) | null = null;
+  /** Queue's end of the channel to lookup. */
+  #fromLookup: FakeChannel<QueueToLookup, LookupToQueue> | null = null;
 
   constructor(policy: Policy, seed: number) {
     this.#policy = policy;
@@ -169,6 +171,13 @@ export class House {
     this.#agents.delete(key);
     agent.life.die(lost);
     this.world.soon(agent.ended);
+  }
+
+  /** What lookup says to queue waits on the way, until it is let go or lookup dies. */
+  holdOffers(isHeld: boolean): void {
+    if (this.#fromLookup === null) return;
+    if (!isHeld) return this.#fromLookup.release();
+    this.#fromLookup.isHeld = true;
   }
 
   /** The client's end of a new connection. */
@@ -281,6 +290,7 @@ export class House {
       const [near, far] = this.#pair<LookupToQueue, QueueToLookup>("lookup", "queue");
       lookup.setQueue(near);
       queue.setLookup(far);
+      this.#fromLookup = far;
     }
     if (queue && delivery && is("queue", "delivery")) {
       const [near, far] = this.#pair<QueueToDelivery, DeliveryToQueue>("queue", "delivery");

@@ -1,6 +1,7 @@
 /** The daemon as a whole, under one seed at a time: what it promises (README, ARCHITECTURE) holds whatever dies when. */
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { offerWaitMs } from "../../lib/daemon/queue_offers.ts";
 import { policyOf } from "../daemon/rig.ts";
 import { House, standing } from "./house.ts";
 import { FakePeer, type PeerScript } from "./peer.ts";
@@ -134,6 +135,25 @@ Deno.test("a message waits for a server that is busy, and is there when the serv
   isBusy = false;
   await house.world.advance(2 * hour);
   deepEqual([...copies(house, peers)], [["m1 x@b.test", 1]]);
+  await house.checkAtRest();
+});
+
+Deno.test("a commit waits for what lookup says to queue, and fails when lookup dies before", async () => {
+  const { house, peers } = await newHouse(10);
+  house.holdOffers(true);
+  const late = send(house, "m1", ["bob@example.org", "x@b.test"]);
+  equal(await accepted(house, late), false);
+  equal(late.state, "open");
+  house.holdOffers(false);
+  equal(await accepted(house, late), true);
+  house.holdOffers(true);
+  const lost = send(house, "m2", ["bob@example.org", "x@b.test"]);
+  await house.world.advance(1000);
+  house.kill("lookup", 0, Infinity);
+  await house.world.advance(offerWaitMs);
+  deepEqual([lost.state, lost.codes.at(-1)], ["refused", 451]);
+  equal(await accepted(house, send(house, "m3", ["bob@example.org"])), true);
+  deepEqual([...copies(house, peers).keys()], ["m1 bob@example.org", "m3 bob@example.org", "m1 x@b.test"]);
   await house.checkAtRest();
 });
 
