@@ -51,7 +51,8 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     premises: start.premises,
     controlSocket: start.controlSocket,
     submitSocket: start.submitSocket,
-    smtpIns: navigator.hardwareConcurrency,
+    // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
+    smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
     paused: options.paused,
     resolver: start.resolver,
     selfAddresses: interfaceAddresses().map((one) => one.address),

@@ -87,9 +87,11 @@ Deno.test("each role can do its own work: the refusals above are not for want of
   });
 });
 
-Deno.test("smtp-in holds no right at all", async () => {
+Deno.test("smtp-in runs once for every two cores, and holds no right at all", async () => {
   await withRoles(async (_site, daemon) => {
-    for (const { argv } of daemon.role("smtp-in")) equal(argv.some((word) => word.startsWith("--allow")), false);
+    const all = daemon.role("smtp-in");
+    equal(all.length, Math.ceil(navigator.hardwareConcurrency / 2));
+    for (const { argv } of all) equal(argv.some((word) => word.startsWith("--allow")), false);
     await Promise.resolve();
   });
 });
