@@ -20,9 +20,6 @@ const inlineTotalMax = 32 * 1024 * 1024;
 /** Content of messages that have just come in, kept for their first attempt, octets. */
 const freshTotalMax = 8 * 1024 * 1024;
 
-/** Envelopes that delivery holds at once. What is over stays here, where it costs no copy of its content. */
-const deliveryMax = 2000;
-
 /** How long to wait when the store cannot take an outcome, ms. */
 const storeRetryMs = 5_000;
 
@@ -175,7 +172,7 @@ export class Outgoing {
     // Reports wait with the rest: delivery is back in a moment.
     while (this.#delivery !== null && !this.#isStopped) {
       const delivery = this.#delivery;
-      const { batches, settlements } = schedule.take(clock.now(), deliveryMax - schedule.inFlight);
+      const { batches, settlements } = schedule.take(clock.now());
       for (const settlement of settlements) this.settle(settlement);
       if (batches.length === 0) return;
       for (const batch of batches) {

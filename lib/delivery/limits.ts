@@ -2,6 +2,7 @@
  * `mta limit`, where it has the limit. */
 
 import { type ClientLimits, clientLimits } from "../smtp/client_face.ts";
+import { scheduleLimits } from "../spool/schedule.ts";
 
 /** Limits of outgoing mail. Times in ms. */
 export interface MtaLimits {
@@ -30,7 +31,7 @@ export interface MtaLimits {
   readonly closeGraceMs: number;
   /** Recipients of one transaction. RFC 5321 §4.5.3.1.8: servers take at least 100. */
   readonly recipientsPerTransactionMax: number;
-  /** Tasks in hand. OpenSMTPD's scheduler gives out at most 5,000. */
+  /** Tasks in hand. More than queue gives out: when it is restarted, those of the last one may still be under way. */
   readonly tasksMax: number;
   /** MX hosts of a domain that are considered, best first. */
   readonly hostsMax: number;
@@ -60,7 +61,7 @@ export const mtaLimits: MtaLimits = {
   spareKeepaliveMs: 2_000,
   closeGraceMs: 5_000,
   recipientsPerTransactionMax: 100,
-  tasksMax: 5_000,
+  tasksMax: 2 * scheduleLimits.inFlight,
   hostsMax: 20,
   addressesPerHostMax: 8,
   routesMax: 10_000,

@@ -22,14 +22,15 @@ const kinds: readonly Kind[] = ["bounce", "mda", "mta"];
 export interface ScheduleLimits {
   /** Due envelopes of a kind held in memory. */
   readonly window: number;
-  /** Envelopes under way, of all kinds. */
+  /** Envelopes under way, of all kinds: what delivery holds at once, and what is not durable yet. */
   readonly inFlight: number;
   /** Envelopes of a batch. */
   readonly batch: number;
 }
 
-/** 2,000 of a kind ready, 5,000 under way (as OpenSMTPD), 100 in a batch (RFC 5321 §4.5.3.1.8). */
-export const scheduleLimits: ScheduleLimits = { window: 2000, inFlight: 5000, batch: 100 };
+/** 2,000 of a kind ready, 2,000 under way, 100 in a batch (RFC 5321 §4.5.3.1.8). OpenSMTPD has 5,000 under way; here
+ * short content goes along, and what is over costs no copy of it. */
+export const scheduleLimits: ScheduleLimits = { window: 2000, inFlight: 2000, batch: 100 };
 
 /** From the first thing to tell the sender to the notice: what else happens to the message goes into the same one. */
 export const noticeDelayMs = 1000;
@@ -128,7 +129,10 @@ export class Schedule {
   }
 
   /** Takes up to `room` envelopes, a batch of each kind in turn. Those found expired come as settlements instead. */
-  take(now: number, room: number): { readonly batches: Batch[]; readonly settlements: Settlement[] } {
+  take(
+    now: number,
+    room: number = this.#limits.inFlight,
+  ): { readonly batches: Batch[]; readonly settlements: Settlement[] } {
     const batches: Batch[] = [];
     const settlements: Settlement[] = [];
     let free = Math.min(room, this.#limits.inFlight - this.#inFlight);
