@@ -21,7 +21,7 @@
  *   -h, --help       Print this page.
  *   -n               Check the configuration, then exit.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
- *   -T subsystem     Taken for compatibility, without effect.
+ *   -T subsystem     Tracing: not supported yet, an error. -v logs more.
  *   -v               Log more. With -n, also print what each role may do.
  *   --json           Log lines, errors and tables as JSON.
  *   --same-user      All roles keep the caller's account; accounts of user
@@ -86,6 +86,7 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     const { options, operands } = getopt(args, spec);
     if (has(options, "help") || has(options, "h")) return print(await readManual(import.meta.url));
     if (has(options, "version")) return print(`Postern ${manifest.version}`);
+    if (has(options, "T")) throw new UsageError("-T: tracing is not supported yet; -v shows more of what smtpd does");
     if (operands.length > 0) throw new UsageError(`Unexpected argument ${operands[0]}`);
     return await run(readOptions(options));
   } catch (error) {

@@ -98,6 +98,15 @@ Deno.test("smtpd -h prints the manual, --version the version, and an operand is 
   match(operand.stderr, /^smtpd: Unexpected argument start\nusage: /);
 });
 
+Deno.test("smtpd -T is refused: there is no tracing that could be left out in silence", async () => {
+  for (const words of [["-n", "-T", "smtp"], ["-nTsmtp"]]) {
+    const { code, stdout, stderr } = await smtpd(good, ...words);
+    equal(code, 1);
+    equal(stdout, "");
+    match(stderr, /^smtpd: -T: tracing is not supported yet; -v shows .*\nusage: smtpd /);
+  }
+});
+
 Deno.test("smtpd without a configuration says what one looks like, and that one is right", async () => {
   const none = await smtpd(good, "-n", "-f", "/nonexistent/smtpd.conf");
   equal(none.code, 1);
