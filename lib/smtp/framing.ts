@@ -12,6 +12,9 @@ export const bodyLineLengthMax = 65535;
 /** Most that is kept while a command is being processed. A shell that pauses its socket stays far below. */
 export const inputLengthMax = 256 * 1024;
 
+/** What is gathered while a command is being processed before the shell is to pause its socket. */
+export const inputLengthHeld = 8 * 1024;
+
 /** What `CommandInput.next` finds. */
 export type CommandLine =
   /** One octet is one character. */

@@ -7,7 +7,7 @@ import { parseDomain } from "../mail/domain.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { type Command, parseCommand, pathArgument } from "./command.ts";
 import { offeredExtensions } from "./extension.ts";
-import { CommandInput, inputLengthMax } from "./framing.ts";
+import { CommandInput, inputLengthHeld, inputLengthMax } from "./framing.ts";
 import type { Machine } from "./machine.ts";
 import { type MailParameters, parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { type Phase, verbRules } from "./phase.ts";
@@ -58,9 +58,10 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     return this.#ask !== null || this.#mode === "new" || this.#mode === "closed" ? null : this.#deadline;
   }
 
-  /** False while an ask is open: the shell is to stop reading, since only `inputLengthMax` octets are kept. */
+  /** False when `inputLengthHeld` octets wait behind an open ask: the shell is to stop reading. Most clients wait for
+   * the answer too: to stop and go on for each ask would be work for nothing. */
   get wantsBytes(): boolean {
-    return this.#ask === null && this.#mode !== "closed";
+    return this.#mode !== "closed" && (this.#ask === null || this.#input.length < inputLengthHeld);
   }
 
   /** Takes one event. Total; never throws for what a peer sends, and says nothing once it has closed. */

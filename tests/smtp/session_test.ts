@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { parseDomain } from "../../lib/mail/domain.ts";
-import { inputLengthMax } from "../../lib/smtp/framing.ts";
+import { inputLengthHeld, inputLengthMax } from "../../lib/smtp/framing.ts";
 import { replies } from "../../lib/smtp/reply.ts";
 import {
   ServerSession,
@@ -187,7 +187,7 @@ Deno.test("ServerSession does not keep an answer back while it looks something u
   deepEqual(kinds(last), ["write", "ask"]);
 });
 
-Deno.test("ServerSession wants no bytes and no tick while an ask is open", () => {
+Deno.test("ServerSession wants no tick while an ask is open, and no bytes once enough wait behind it", () => {
   const peer = new Peer();
   equal(peer.session.deadline, null);
   peer.connect();
@@ -197,6 +197,11 @@ Deno.test("ServerSession wants no bytes and no tick while an ask is open", () =>
   peer.at += 1000;
   peer.send("MAIL FROM:<x@a.test>\r\n");
   equal(peer.session.deadline, null);
+  const piece = "NOOP\r\n".repeat(128);
+  for (let held = 0; held < inputLengthHeld; held += piece.length) {
+    equal(peer.session.wantsBytes, true);
+    peer.send(piece);
+  }
   equal(peer.session.wantsBytes, false);
   deepEqual(peer.session.step({ kind: "tick", at: start + 10_000_000 }), []);
   peer.message();
