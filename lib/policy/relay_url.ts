@@ -4,7 +4,7 @@ import type { Domain } from "../mail/address.ts";
 import { literalOfAddress, parseDomain } from "../mail/domain.ts";
 import { parseIp } from "../mail/ip.ts";
 
-/** How to talk to a smart host. `smtp` takes TLS when it is offered, `smtp+tls` insists on it. */
+/** How to talk to a smart host. `smtp` will take TLS when it is offered, `smtp+tls` insists on it. */
 export type RelayScheme = "smtp" | "smtp+tls" | "smtp+notls" | "smtps" | "lmtp";
 
 /** A smart host. */
@@ -33,8 +33,16 @@ const defaultPorts: Readonly<Record<RelayScheme, number | null>> = {
   "lmtp": null,
 };
 
-/** The schemes, for messages. */
+/** All schemes of smtpd.conf(5). */
 export const relaySchemes: readonly RelayScheme[] = ["smtp", "smtp+tls", "smtp+notls", "smtps", "lmtp"];
+
+/** Those that mail can go by: all in clear text. */
+const supportedSchemes: readonly RelayScheme[] = ["smtp", "smtp+notls"];
+
+/** Why mail cannot go by a URL yet: a clause for whoever wrote it. Null when it can. */
+export function laterRelayUrl({ scheme }: RelayUrl): string | null {
+  return supportedSchemes.includes(scheme) ? null : `\`${scheme}://\` is not supported yet`;
+}
 
 /** Reads a relay URL. Without a scheme it is `smtp`; schemes and names are read in any case. The host is a name, an
  * IPv4 address, or an address literal in brackets. */

@@ -5,9 +5,9 @@ import { literalOfAddress } from "../mail/domain.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
 import type { Items, TableDirective, TableExpr, Word } from "./ast.ts";
-import { type Span, suggest } from "./error.ts";
+import { suggest } from "./error.ts";
 import { builtinTable, type TableName } from "./policy.ts";
-import { parseRelayUrl } from "./relay_url.ts";
+import { laterRelayUrl, parseRelayUrl } from "./relay_url.ts";
 import { type ConfigSource, fail, failMissing, type Scope, warn } from "./scope.ts";
 
 /** What an option wants a table for. */
@@ -184,13 +184,10 @@ function checkUrl(scope: Scope, { text, span }: Word): void {
   const parsed = parseRelayUrl(text);
   if (parsed.kind === "error") {
     fail(scope, span, `invalid relay URL: ${parsed.message}`, "write it as smtp://host or smtp://host:port");
-  } else if (parsed.url.scheme !== "smtp" && parsed.url.scheme !== "smtp+notls") {
-    failLater(scope, span, `\`${parsed.url.scheme}://\``);
+    return;
   }
-}
-
-function failLater(scope: Scope, span: Span, what: string): void {
-  fail(scope, span, `${what} is not supported yet`);
+  const later = laterRelayUrl(parsed.url);
+  if (later !== null) fail(scope, span, later);
 }
 
 /** OpenSMTPD takes any word; one that is no address never matches. */

@@ -117,7 +117,9 @@ export function text(content: string): ContentSource {
 
 function relayOf(to: string): Relay {
   if (!to.includes("://")) return { kind: "domain", domain: to as Domain };
-  const parsed = parseRelayUrl(to);
+  // No URL asks for LMTP yet.
+  const [scheme] = to.split(":");
+  const parsed = parseRelayUrl(to.replace("lmtp:", "smtp:"));
   if (parsed.kind === "error") throw new Error(parsed.message);
-  return parsed.relay;
+  return scheme === "lmtp" && parsed.relay.kind === "host" ? { ...parsed.relay, protocol: "lmtp" } : parsed.relay;
 }

@@ -123,7 +123,7 @@ const smartHosts: readonly (readonly [string, (dns: FakeDns) => FakeDns, readonl
   ]],
   ["smtp://us.test", (dns) => dns.host("us.test", "198.51.100.1"), ["0 us.test 198.51.100.1"]],
   ["smtp://127.0.0.1:2526", (dns) => dns, ["0 127.0.0.1 127.0.0.1"]],
-  ["lmtp://[IPv6:::1]:24", (dns) => dns, ["0 ::1 ::1"]],
+  ["smtp://[IPv6:::1]:24", (dns) => dns, ["0 ::1 ::1"]],
   ["smtp://relay.test", (dns) => dns, "delayed 4.4.4 Host not found"],
   ["smtp://relay.test", (dns) => dns.host("relay.test"), "delayed 4.4.4 Host not found"],
   [

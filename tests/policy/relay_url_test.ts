@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRelayUrl, relaySchemes } from "../../lib/policy/relay_url.ts";
+import { laterRelayUrl, parseRelayUrl, relaySchemes } from "../../lib/policy/relay_url.ts";
 
 const accepted: readonly (readonly [string, string, string | null, string, number])[] = [
   ["mx.test", "smtp", null, "mx.test", 25],
@@ -49,6 +49,17 @@ Deno.test("parseRelayUrl() reads scheme, label, host and port", () => {
 
 Deno.test("parseRelayUrl() says what is wrong", () => {
   for (const [text, message] of refused) assert.deepEqual(parseRelayUrl(text), { kind: "error", message }, text);
+});
+
+Deno.test("laterRelayUrl() lets through what can be done, in clear text", () => {
+  const standing = (text: string) => {
+    const parsed = parseRelayUrl(text);
+    return parsed.kind === "ok" ? laterRelayUrl(parsed.url) : parsed.message;
+  };
+  for (const text of ["mx.test", "smtp://mx.test", "smtp+notls://mx.test"]) assert.equal(standing(text), null);
+  for (const scheme of ["smtp+tls", "smtps", "lmtp"]) {
+    assert.equal(standing(`${scheme}://mx.test:24`), `\`${scheme}://\` is not supported yet`);
+  }
 });
 
 Deno.test("parseRelayUrl() reads back what it understood", () => {
