@@ -1,7 +1,7 @@
 /** What smtpctl prints, made of what the daemon says: for people, for programs that know OpenSMTPD's lines, and as
  * JSON. Pure. */
 
-import { scrub } from "../lib/event_log.ts";
+import { formatSpan, scrub } from "../lib/event_log.ts";
 import { formatMailbox, type ReversePath } from "../lib/mail/address.ts";
 import type { ControlItem, RunState } from "../lib/daemon/control.ts";
 import type { Envelope } from "../lib/spool/envelope.ts";
@@ -215,20 +215,9 @@ export function viewStatus(statuses: readonly Status[], screen: Pick<Screen, "co
   }).join("");
 }
 
-/** A span of time in OpenSMTPD's form: `1d2h3m4s`, zero `0s`. */
-export function formatDuration(ms: number): string {
-  let rest = Math.max(0, Math.round(ms / 1000));
-  let text = "";
-  for (const [unit, length] of units) {
-    if (rest >= length) text += `${Math.floor(rest / length)}${unit}`;
-    rest %= length;
-  }
-  return text === "" ? "0s" : text;
-}
-
-/** The same for people: its greatest one or two units, `3h20m`. */
+/** A span of time for people: its greatest one or two units, `3h20m`. */
 export function roughDuration(ms: number, unitsShown: 1 | 2 = 2): string {
-  const parts = formatDuration(ms).match(/\d+[dhms]/g) ?? [];
+  const parts = formatSpan(ms).match(/\d+[dhms]/g) ?? [];
   return parts.slice(0, unitsShown).join("");
 }
 
@@ -240,8 +229,6 @@ export function vis(text: string): string {
 
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
 const notVisible = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\\]/g;
-
-const units: readonly (readonly [string, number])[] = [["d", 86_400], ["h", 3_600], ["m", 60], ["s", 1]];
 
 function octal(char: string): string {
   const bytes = [...new TextEncoder().encode(char)];
@@ -312,7 +299,7 @@ function addressField(path: ReversePath): string {
 function statLines(stats: readonly Stat[]): readonly (readonly [string, string])[] {
   return sortStats(stats).flatMap(({ key, value }) => {
     const line = [scrub(key), String(value)] as const;
-    return key === "uptime" ? [line, ["uptime.human", formatDuration(value * 1000)] as const] : [line];
+    return key === "uptime" ? [line, ["uptime.human", formatSpan(value * 1000)] as const] : [line];
   });
 }
 

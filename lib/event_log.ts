@@ -45,6 +45,19 @@ export function logTo(sink: LogSink, style: "text" | "json"): Log {
   return (event) => sink.write(event.priority, formatEvent(event, style));
 }
 
+/** A span of time as `4d2h5m1s`: whole seconds that have passed. Parts that are zero are left out; `0s` for less than a
+ * second. `ms` below zero, of a clock that was put back, is zero. */
+export function formatSpan(ms: number): string {
+  let rest = Math.max(0, Math.floor(ms / 1000));
+  let text = "";
+  for (const [unit, seconds] of [["d", 86_400], ["h", 3_600], ["m", 60], ["s", 1]] as const) {
+    const count = Math.floor(rest / seconds);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * seconds;
+  }
+  return text === "" ? "0s" : text;
+}
+
 /** Makes text from a peer harmless in a line for people: control characters, CR and LF become `?`. */
 export function scrub(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are exactly what is looked for

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { formatEvent, type LogEvent, logTo, type LogValue, scrub } from "../lib/event_log.ts";
+import { formatEvent, formatSpan, type LogEvent, logTo, type LogValue, scrub } from "../lib/event_log.ts";
 
 const event = (fields: Record<string, LogValue>, session = "00112233445566aa"): LogEvent => ({
   priority: "info",
@@ -52,6 +52,28 @@ Deno.test("formatEvent() makes one JSON object, without an empty session", () =>
   equal("session" in JSON.parse(formatEvent(event({}, ""), "json")), false);
   equal(formatEvent(event({ b: "x\ny" }), "json").includes("\n"), false);
 });
+
+for (
+  const [ms, want] of [
+    [0, "0s"],
+    [-5, "0s"],
+    [-5000, "0s"],
+    [999, "0s"],
+    [1_000, "1s"],
+    [1_600, "1s"],
+    [59_999, "59s"],
+    [60_000, "1m"],
+    [61_000, "1m1s"],
+    [3_600_000, "1h"],
+    [3_720_000, "1h2m"],
+    [90_061_000, "1d1h1m1s"],
+    [86_400_000 + 2 * 3_600_000 + 3 * 60_000 + 4_000, "1d2h3m4s"],
+    [400 * 86_400_000, "400d"],
+    [1e15, "11574074d1h46m40s"],
+  ] as const
+) {
+  Deno.test(`formatSpan() writes ${ms} ms as ${want}`, () => equal(formatSpan(ms), want));
+}
 
 Deno.test("scrub() takes out control characters and marks that turn text around, and nothing else", () => {
   equal(scrub("a\u0000b\u007fc\u0085d\u202ee\u2066f"), "a?b?c?d?e?f");

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../port.ts";
 import { describeError, Fault } from "../fault.ts";
-import type { Log } from "../event_log.ts";
+import { formatSpan, type Log } from "../event_log.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import type { LocalAction, Policy } from "../policy/policy.ts";
@@ -16,6 +16,7 @@ import {
   misconfigured,
   notNow,
   type Outcome,
+  resultOf,
   storedLocally,
   unknownUser,
 } from "../delivery/outcome.ts";
@@ -181,7 +182,6 @@ export class LocalDelivery {
   }
 
   #log(user: string, envelope: Envelope, outcome: Outcome): void {
-    const results = { delivered: "Ok", relayed: "Ok", delayed: "TempFail", failed: "PermFail" } as const;
     this.#ports.log({
       priority: "info",
       session: "",
@@ -193,8 +193,8 @@ export class LocalDelivery {
         to: `<${formatMailbox(envelope.dest)}>`,
         rcpt: `<${formatMailbox(envelope.rcpt)}>`,
         user,
-        delay: formatDelay(this.#ports.clock.now() - envelope.createdAt),
-        result: results[outcome.kind],
+        delay: formatSpan(this.#ports.clock.now() - envelope.createdAt),
+        result: resultOf(outcome),
         stat: outcome.text,
       },
     });
@@ -203,15 +203,3 @@ export class LocalDelivery {
 
 /** The answer type, for those who fake an agent. */
 export type { AgentAnswer };
-
-/** A delay as the log has it: `1d2h3m4s`, zero `0s`. */
-export function formatDelay(ms: number): string {
-  let seconds = Math.max(0, Math.round(ms / 1000));
-  let text = "";
-  for (const [unit, length] of [["d", 86_400], ["h", 3600], ["m", 60]] as const) {
-    const count = Math.floor(seconds / length);
-    if (count > 0) text += `${count}${unit}`;
-    seconds -= count * length;
-  }
-  return seconds > 0 || text === "" ? `${text}${seconds}s` : text;
-}

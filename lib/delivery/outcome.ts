@@ -168,6 +168,12 @@ export function storedLocally(by: string): Outcome {
   return outcome("delivered", "2.0.0", "Delivered", by);
 }
 
+/** The word for it in log lines, as OpenSMTPD has it. */
+export function resultOf({ kind }: Pick<Outcome, "kind">): "Ok" | "TempFail" | "PermFail" {
+  if (kind === "delayed") return "TempFail";
+  return kind === "failed" ? "PermFail" : "Ok";
+}
+
 function delayed(enhanced: string, text: string, by: string): Outcome {
   return outcome("delayed", enhanced, text, by);
 }

@@ -1,8 +1,8 @@
 /** The log lines of outgoing mail, in OpenSMTPD's form. */
 
-import type { LogEvent } from "../event_log.ts";
+import { formatSpan, type LogEvent } from "../event_log.ts";
 import { formatMailbox, formatPath, type ReversePath } from "../mail/address.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Outcome, resultOf } from "./outcome.ts";
 import type { TaskRecipient } from "./task.ts";
 
 /** The session in lines of deliveries that never had one. */
@@ -39,27 +39,9 @@ export function deliveryEvent(
       rcpt: isForwarded ? formatPath(recipient.rcpt) : "-",
       source: attempt.source,
       relay: attempt.relay,
-      delay: formatDelay(now - recipient.createdAt),
+      delay: formatSpan(now - recipient.createdAt),
       result: resultOf(outcome),
       stat: outcome.text,
     },
   };
-}
-
-/** `Ok`, `TempFail` or `PermFail`. */
-export function resultOf(outcome: Outcome): "Ok" | "TempFail" | "PermFail" {
-  if (outcome.kind === "delayed") return "TempFail";
-  return outcome.kind === "failed" ? "PermFail" : "Ok";
-}
-
-/** A span of time as `4d2h5m1s`; parts that are zero are left out, `0s` for less than a second. */
-export function formatDelay(ms: number): string {
-  let rest = Math.max(0, Math.floor(ms / 1000));
-  let text = "";
-  for (const [unit, seconds] of [["d", 86_400], ["h", 3_600], ["m", 60], ["s", 1]] as const) {
-    const count = Math.floor(rest / seconds);
-    if (count > 0) text += `${count}${unit}`;
-    rest -= count * seconds;
-  }
-  return text === "" ? "0s" : text;
 }

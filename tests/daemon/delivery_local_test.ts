@@ -1,6 +1,6 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { AgentPool } from "../../lib/daemon/agent_pool.ts";
-import { formatDelay, LocalDelivery, type UserAnswer } from "../../lib/daemon/delivery_local.ts";
+import { LocalDelivery, type UserAnswer } from "../../lib/daemon/delivery_local.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
 import { Fault } from "../../lib/fault.ts";
 import { policyOf } from "./rig.ts";
@@ -287,21 +287,4 @@ match from any for domain "example.org" action "box"
     "/var/vmail/example.org/ann/Maildir",
     "/var/vmail/example.org/bob/Maildir",
   ]);
-});
-
-Deno.test("formatDelay() writes a delay as the log has it", () => {
-  const table: readonly (readonly [number, string])[] = [
-    [0, "0s"],
-    [-5000, "0s"],
-    [499, "0s"],
-    [500, "1s"],
-    [59_999, "1m"],
-    [60_000, "1m"],
-    [61_000, "1m1s"],
-    [3_600_000, "1h"],
-    [86_400_000 + 2 * 3_600_000 + 3 * 60_000 + 4_000, "1d2h3m4s"],
-    [400 * 86_400_000, "400d"],
-  ];
-  for (const [ms, text] of table) equal(formatDelay(ms), text);
-  match(formatDelay(1e15), /^\d+d/);
 });

@@ -15,6 +15,7 @@ import {
   type Outcome,
   type OutcomeStage,
   outcomeTextMax,
+  resultOf,
   selfRoute,
   storedLocally,
   unknownUser,
@@ -237,3 +238,8 @@ function check(outcome: Outcome): void {
   ok(!/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(outcome.text));
   ok(new TextEncoder().encode(outcome.text).length <= outcomeTextMax);
 }
+
+Deno.test("resultOf() has a word for each outcome", () => {
+  const words = { delivered: "Ok", relayed: "Ok", delayed: "TempFail", failed: "PermFail" } as const;
+  for (const kind of ["delivered", "relayed", "delayed", "failed"] as const) equal(resultOf({ kind }), words[kind]);
+});
