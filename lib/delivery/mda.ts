@@ -1,7 +1,8 @@
 /** Local delivery, planned: what is to be written where, for one envelope. Pure; maildir.ts writes. */
 
 import { scrub } from "../event_log.ts";
-import { formatMailbox, formatPath, type Mailbox, type ReversePath } from "../mail/address.ts";
+import type { Mailbox, ReversePath } from "../mail/address.ts";
+import { formatDeliveredTo, formatReturnPath } from "../mail/trace.ts";
 import { checkFormat, expandPieces, type FormatValues, staticPrefix } from "../policy/format.ts";
 import type { LocalAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
@@ -73,10 +74,9 @@ export function planMaildir(
   };
 }
 
-/** The fields that final delivery adds, CRLF line ends. RFC 5321 §4.4: Return-Path, `<>` for the null path.
- * Delivered-To is what the scan for loops looks for when the message comes back. */
+/** The fields that final delivery adds. Delivered-To is what the scan for loops looks for when the message comes back. */
 export function deliveryFields(envelope: Pick<Envelope, "sender" | "rcpt">): string {
-  return `Return-Path: ${formatPath(envelope.sender)}\r\nDelivered-To: ${formatMailbox(envelope.rcpt)}\r\n`;
+  return formatReturnPath(envelope.sender) + formatDeliveredTo(envelope.rcpt);
 }
 
 /** How many deliveries run at once. */
