@@ -1,6 +1,8 @@
 /** Command lines in the classic form: `-i`, `-oi`, `-FName`, `-F Name`, `--state DIR`, `--state=DIR`.
  * Options end at the first operand or at `--`, as POSIX has it (XBD 12.2). */
 
+import { nearest } from "../lib/policy/error.ts";
+
 /** What a command accepts. Letters are case-sensitive. */
 export interface OptionSpec {
   /** Letters without an argument; they may be joined: `-tv`. */
@@ -84,27 +86,9 @@ function readLong(word: string, next: string | null, spec: OptionSpec): Read {
   return { options: [{ name, value: next }], usedNext: true };
 }
 
-/** `; did you mean --state?` when a long option is near: at most two edits, or for a letter its first one. */
+/** `; did you mean --state?` when a long option is near; for a letter its first one. */
 function suggest(name: string, spec: OptionSpec): string {
   const known = Object.keys(spec.long);
-  const near = name.length === 1
-    ? known.find((one) => one.startsWith(name))
-    : known.map((one) => ({ one, edits: editDistance(name, one) })).filter(({ one, edits }) =>
-      edits <= 2 && edits < one.length - 1
-    ).sort((a, b) => a.edits - b.edits)[0]?.one;
-  return near === undefined ? "" : `; did you mean --${near}?`;
-}
-
-/** Levenshtein's: insertions, deletions and replacements that turn one word into the other. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min((above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, replaced));
-    }
-  }
-  return row[b.length] ?? 0;
+  const near = name.length === 1 ? known.find((one) => one.startsWith(name)) ?? null : nearest(name, known);
+  return near === null ? "" : `; did you mean --${near}?`;
 }

@@ -1,5 +1,7 @@
 /** Tables for a terminal: columns that fit its width, cut with an ellipsis where they have to be. Pure. */
 
+import { charWidth } from "../lib/policy/error.ts";
+
 /** How a text stands out. */
 export type Style = "plain" | "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
@@ -119,18 +121,6 @@ export function widthOf(text: string): number {
   let width = 0;
   for (const char of text) width += charWidth(char.codePointAt(0) ?? 0);
   return width;
-}
-
-/** Roughly as terminals count: combining marks 0, East Asian wide characters and emoji 2. */
-function charWidth(point: number): number {
-  if (point < 0x300) return 1;
-  if (point <= 0x36f || (point >= 0x200b && point <= 0x200d) || (point >= 0xfe00 && point <= 0xfe0f)) return 0;
-  const wide = (point >= 0x1100 && point <= 0x115f) || (point >= 0x2e80 && point <= 0xa4cf) ||
-    (point >= 0xac00 && point <= 0xd7a3) || (point >= 0xf900 && point <= 0xfaff) ||
-    (point >= 0xfe30 && point <= 0xfe6f) || (point >= 0xff00 && point <= 0xff60) ||
-    (point >= 0xffe0 && point <= 0xffe6) || (point >= 0x1f300 && point <= 0x1faff) ||
-    (point >= 0x20000 && point <= 0x3fffd);
-  return wide ? 2 : 1;
 }
 
 function leastOf(column: Column | undefined, natural: number): number {

@@ -231,8 +231,9 @@ function layOut(error: ConfigError): { cells: readonly Cell[]; total: number; st
   return { cells, total: column, start, end: end === -1 ? Math.max(column, start + 1) : end };
 }
 
-/** Columns that a character takes: 0 for combining marks, 2 for the wide scripts and signs. */
-function charWidth(code: number): number {
+/** Columns that a character takes on a terminal, roughly: 0 for combining marks, 2 for East Asian wide characters and
+ * emoji. `code` is its code point. */
+export function charWidth(code: number): number {
   if (code < 0x300) return 1;
   if (code <= 0x36f || (code >= 0x200b && code <= 0x200d) || (code >= 0xfe00 && code <= 0xfe0f)) return 0;
   const isWide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
