@@ -1,6 +1,10 @@
 /** Values of alias and virtual tables: what one address or user stands for. Pure; used by expand.ts for each
  * look-up and by makemap for each entry, so plain names and addresses take one pass over the text. */
 
+import { localPartLengthMax } from "../mail/address.ts";
+import { domainLengthMax, labelLengthMax } from "../mail/domain.ts";
+import { alnumChar, charClasses, domainChar, isBlank, localChar, userChar, usernameMax } from "./alias_char.ts";
+
 /** One element of a value. Text keeps the case it was written in. */
 export type ExpansionNode =
   /** Another key of the alias table, or a user. */
@@ -25,16 +29,6 @@ export type ExpansionValue =
 export const expansionElementMax = 2047;
 /** Longest command, characters. */
 export const expansionCommandMax = 1023;
-const usernameMax = 255;
-const localPartMax = 255;
-const domainMax = 255;
-const labelMax = 63;
-
-const userChar = 1;
-const localChar = 2;
-const domainChar = 4;
-const alnumChar = 8;
-const classes = makeClasses();
 
 /** Parses the value of an alias: elements between commas, each a user, address, `/file`, `|command`, `:include:/file`
  * or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole value an error,
@@ -102,7 +96,7 @@ function parseSimple(text: string): ExpansionNode | null {
       at = i;
       continue;
     }
-    const bits = code < 128 ? classes[code]! : 0;
+    const bits = code < 128 ? charClasses[code]! : 0;
     if (at === -1) {
       // `'` and `|` and `/` mean something to the long way.
       if ((bits & localChar) === 0 || code === 0x27 || code === 0x7c || code === 0x2f) return null;
@@ -110,22 +104,22 @@ function parseSimple(text: string): ExpansionNode | null {
     } else if ((bits & domainChar) === 0) return null;
   }
   if (at === -1) return all !== 0 && length > 0 && length <= usernameMax ? { kind: "username", name: text } : null;
-  if (at === 0 || at > localPartMax || !isHostName(text, at + 1)) return null;
+  if (at === 0 || at > localPartLengthMax || !isHostName(text, at + 1)) return null;
   return { kind: "address", localPart: text.slice(0, at), domain: text.slice(at + 1) };
 }
 
 /** From `start` on: labels of letters, digits and inner hyphens between single dots. */
 function isHostName(text: string, start: number): boolean {
   const end = text.length;
-  if (end <= start || end - start > domainMax) return false;
+  if (end <= start || end - start > domainLengthMax) return false;
   let label = start;
   for (let i = start; i <= end; i++) {
     if (i < end && text.charCodeAt(i) !== 0x2e) {
       const code = text.charCodeAt(i);
-      if (code >= 128 || (classes[code]! & domainChar) === 0) return false;
+      if (code >= 128 || (charClasses[code]! & domainChar) === 0) return false;
       continue;
     }
-    if (i === label || i - label > labelMax) return false;
+    if (i === label || i - label > labelLengthMax) return false;
     if (!isAlnum(text.charCodeAt(label)) || !isAlnum(text.charCodeAt(i - 1))) return false;
     label = i + 1;
   }
@@ -220,7 +214,7 @@ function parseAddressOrUser(text: string): ExpansionNode | string {
   for (let i = 0; i < at; i++) {
     if (!hasClass(text.charCodeAt(i), localChar)) return `invalid address \`${text}\`: ${nameChar(text, i)}`;
   }
-  if (at > localPartMax) return `the part before the @ is longer than ${localPartMax} characters`;
+  if (at > localPartLengthMax) return `the part before the @ is longer than ${localPartLengthMax} characters`;
   // OpenSMTPD cuts the address at the @ here and delivers to a user of that name.
   if (!isHostName(text, at + 1)) return `invalid address \`${text}\`: \`${text.slice(at + 1)}\` is not a domain`;
   return { kind: "address", localPart: text.slice(0, at), domain: text.slice(at + 1) };
@@ -239,7 +233,7 @@ function nameChar(text: string, at: number): string {
 }
 
 function hasClass(code: number, bit: number): boolean {
-  return code < 128 && (classes[code]! & bit) !== 0;
+  return code < 128 && (charClasses[code]! & bit) !== 0;
 }
 
 function isAlnum(code: number): boolean {
@@ -250,27 +244,10 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-function isBlank(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-}
-
 function trim(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && isBlank(text.charCodeAt(start))) start++;
   while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
   return start === 0 && end === text.length ? text : text.slice(start, end);
-}
-
-function makeClasses(): Uint8Array {
-  const table = new Uint8Array(128);
-  const add = (chars: string, bits: number): void => {
-    for (const char of chars) table[char.charCodeAt(0)]! |= bits;
-  };
-  const letters = "abcdefghijklmnopqrstuvwxyz";
-  add(letters + letters.toUpperCase() + "0123456789", userChar | localChar | domainChar | alnumChar);
-  add("_.-+", userChar);
-  add("!#$%*/?|^{}`~&'+-=_.", localChar);
-  add("-.", domainChar);
-  return table;
 }

@@ -1,17 +1,11 @@
 /** Checks the values of alias maps as makemap reads them: on bytes, a million at a time. */
 
+import { localPartLengthMax } from "../mail/address.ts";
+import { domainLengthMax, labelLengthMax } from "../mail/domain.ts";
 import { parseExpansionValue } from "./alias.ts";
+import { alnumChar, charClasses, domainChar, isBlank, localChar, userChar, usernameMax } from "./alias_char.ts";
 
-const userChar = 1;
-const localChar = 2;
-const domainChar = 4;
-const alnumChar = 8;
-const classes = makeClasses();
-
-const usernameMax = 255;
-const localPartMax = 255;
-const domainMax = 255;
-const labelMax = 63;
+const classes = plainClasses();
 
 /** Says what is wrong with the alias value between `start` and `end`; null when it is fine. A value is fine when
  * `parseExpansionValue` takes it and no element of it is empty: `a,,b` is a typing mistake. Commas inside quotes
@@ -39,7 +33,7 @@ function isPlainValue(bytes: Uint8Array, start: number, end: number): boolean {
     const length = at - from;
     if (length === 0) return false;
     if (at < end && bytes[at] === 0x40) {
-      if (length > localPartMax) return false;
+      if (length > localPartLengthMax) return false;
       at = afterHostName(bytes, at + 1, end);
       if (at < 0) return false;
     } else if ((bits & userChar) === 0 || length > usernameMax) {
@@ -58,9 +52,9 @@ function afterHostName(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start;; at++) {
     const byte = at < end ? bytes[at]! : 0;
     if (byte !== 0x2e && (classes[byte]! & domainChar) !== 0) continue;
-    if (at === label || at - label > labelMax) return -1;
+    if (at === label || at - label > labelLengthMax) return -1;
     if ((classes[bytes[label]!]! & classes[bytes[at - 1]!]! & alnumChar) === 0) return -1;
-    if (byte !== 0x2e) return at - start > domainMax ? -1 : at;
+    if (byte !== 0x2e) return at - start > domainLengthMax ? -1 : at;
     label = at + 1;
   }
 }
@@ -84,20 +78,10 @@ function hasEmptyElement(text: string): boolean {
   return isEmpty;
 }
 
-function isBlank(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-}
-
 /** Only what needs no second look: `'`, `|` and `/` begin other forms. */
-function makeClasses(): Uint8Array {
+function plainClasses(): Uint8Array {
   const table = new Uint8Array(256);
-  const add = (chars: string, bits: number): void => {
-    for (const char of chars) table[char.charCodeAt(0)]! |= bits;
-  };
-  const letters = "abcdefghijklmnopqrstuvwxyz";
-  add(letters + letters.toUpperCase() + "0123456789", userChar | localChar | domainChar | alnumChar);
-  add("_.-+", userChar | localChar);
-  add("!#$%*?^{}`~&=", localChar);
-  add("-.", domainChar);
+  table.set(charClasses);
+  for (const char of "'|/") table[char.charCodeAt(0)] = 0;
   return table;
 }
