@@ -35,8 +35,10 @@ export class Daemon {
       stderr: "piped",
     }).spawn();
     this.pid = this.#child.pid;
-    this.#status = this.#child.status.finally(() => this.#ended = true);
+    this.#status = this.#child.status;
     this.#logged = this.#keepLog();
+    // Its last words may be read after its end is seen.
+    void Promise.all([this.#status, this.#logged]).then(() => this.#ended = true);
   }
 
   /** Resolves once every listener accepts. */
