@@ -1,7 +1,7 @@
 /** What the daemon tells its log: typed events, and the lines they become. Lines of kinds that OpenSMTPD
  * has too read as its lines do (`<session> smtp connected address=… host=…`), so that existing log readers work. */
 
-import type { LogPriority, LogSink } from "./port.ts";
+import type { LogPriority, LogSink, Random } from "./port.ts";
 
 /** A field's value. Text is scrubbed and, where it has a blank, quoted when the line is made. */
 export type LogValue = string | number | boolean;
@@ -10,7 +10,7 @@ export type LogValue = string | number | boolean;
 export interface LogEvent {
   /** How urgent it is. */
   readonly priority: LogPriority;
-  /** Name of the SMTP session. */
+  /** Name of the SMTP session, as `sessionName` makes it. */
   readonly session: string;
   /** Who speaks: a subsystem of the daemon. */
   readonly from: "smtp" | "mta" | "mda" | "queue" | "lookup" | "control" | "smtpd";
@@ -22,6 +22,12 @@ export interface LogEvent {
 
 /** Takes events; roles pass it around instead of a sink so that the form of lines is decided in one place. */
 export type Log = (event: LogEvent) => void;
+
+/** A new name for a session: 16 hexadecimal digits. */
+export function sessionName(random: Pick<Random, "u32">): string {
+  const half = () => random.u32().toString(16).padStart(8, "0");
+  return half() + half();
+}
 
 /** Makes the line of an event: key=value text, or one JSON object. Pure. */
 export function formatEvent(event: LogEvent, style: "text" | "json"): string {

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { formatEvent, formatSpan, type LogEvent, logTo, type LogValue, scrub } from "../lib/event_log.ts";
+import { formatEvent, formatSpan, type LogEvent, logTo, type LogValue, scrub, sessionName } from "../lib/event_log.ts";
 
 const event = (fields: Record<string, LogValue>, session = "00112233445566aa"): LogEvent => ({
   priority: "info",
@@ -74,6 +74,11 @@ for (
 ) {
   Deno.test(`formatSpan() writes ${ms} ms as ${want}`, () => equal(formatSpan(ms), want));
 }
+
+Deno.test("sessionName() makes 16 digits of two numbers, with their zeros", () => {
+  const numbers = [0xdeadbeef, 1];
+  equal(sessionName({ u32: () => numbers.shift() ?? 0 }), "deadbeef00000001");
+});
 
 Deno.test("scrub() takes out control characters and marks that turn text around, and nothing else", () => {
   equal(scrub("a\u0000b\u007fc\u0085d\u202ee\u2066f"), "a?b?c?d?e?f");

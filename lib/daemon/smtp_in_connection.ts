@@ -1,7 +1,7 @@
 /** One SMTP connection of smtp-in: a socket and its session, and the order in which their events are handled. */
 
 import type { Clock, Random, Stream } from "../port.ts";
-import type { Log } from "../event_log.ts";
+import { type Log, sessionName } from "../event_log.ts";
 import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
@@ -219,9 +219,4 @@ function peerText(stream: Stream): string {
   const { remote } = stream;
   if (remote.kind === "unix") return "local";
   return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
-}
-
-function sessionName(random: Random): string {
-  const half = () => random.u32().toString(16).padStart(8, "0");
-  return half() + half();
 }

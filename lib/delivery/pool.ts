@@ -5,7 +5,7 @@
  * fails before it is ready costs no message anything: its address is left alone for a while and the next address is
  * tried. Only when no address is left do the messages that wait share the reason. */
 
-import type { Log } from "../event_log.ts";
+import { type Log, sessionName } from "../event_log.ts";
 import { assert, Fault } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Clock, Dialer, Random, Timer } from "../port.ts";
@@ -202,7 +202,7 @@ export class RelayPool {
     const shared = this.#shared;
     const { port, protocol } = relayTransport(this.relay);
     const link: Link = {
-      session: sessionId(shared.random),
+      session: sessionName(shared.random),
       host,
       address,
       route,
@@ -383,8 +383,4 @@ function nameOf(link: Link): string {
 
 function relayText(link: Link): string {
   return link.host.name === link.address ? link.address : `${link.address} (${link.host.name})`;
-}
-
-function sessionId(random: Random): string {
-  return random.u32().toString(16).padStart(8, "0") + random.u32().toString(16).padStart(8, "0");
 }
