@@ -1,7 +1,7 @@
 /** Which directory an agent may write: as narrow as the configuration lets us know beforehand. */
 
 import { dirname } from "@std/path";
-import type { LocalAction } from "../policy/policy.ts";
+import { type LocalAction, maildirDefault } from "../policy/policy.ts";
 import { staticPrefix } from "../policy/format.ts";
 
 /** Whose mail it is: the user's name and home directory as the userbase has them. */
@@ -16,7 +16,7 @@ export interface MailboxOwner {
  * An action with `user` runs many mailboxes under one account: there the home's parent directory is taken,
  * so that the mailboxes of a domain share an agent instead of each having a process. */
 export function agentDirectory(action: LocalAction, owner: MailboxOwner): string | null {
-  const template = action.method.path ?? "~/Maildir";
+  const template = action.method.path ?? maildirDefault;
   const shared = action.user !== null;
   const directory = staticPrefix(template, {
     directory: owner.home,

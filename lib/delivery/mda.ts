@@ -4,7 +4,7 @@ import { scrub } from "../event_log.ts";
 import type { Mailbox, ReversePath } from "../mail/address.ts";
 import { formatDeliveredTo, formatReturnPath } from "../mail/trace.ts";
 import { checkFormat, expandPieces, type FormatValues, staticPrefix } from "../policy/format.ts";
-import type { LocalAction } from "../policy/policy.ts";
+import { type LocalAction, maildirDefault } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { folderOf, type MaildirRequest } from "./maildir.ts";
 import { misconfigured, type Outcome } from "./outcome.ts";
@@ -34,9 +34,6 @@ export interface MdaConditions {
 export type MaildirPlan =
   | { readonly kind: "write"; readonly request: MaildirRequest }
   | { readonly kind: "refuse"; readonly outcome: Outcome };
-
-/** Path of a `maildir` action that gives none. */
-export const maildirDefault = "~/Maildir";
 
 /** Plans one delivery. Refused for good are uid 0, and envelopes whose addresses make a path with a `.` or `..`, with a
  * segment that came out empty, or a range outside its value. A template or a home that is wrong for all envelopes

@@ -76,7 +76,10 @@ export interface LocalAction {
   readonly place: Place;
 }
 
-/** The agent's work. `path` may hold format specifiers (format.ts); null means `~/Maildir`. */
+/** Path of a `maildir` action that gives none. */
+export const maildirDefault = "~/Maildir";
+
+/** The agent's work. `path` may hold format specifiers (format.ts); null means `maildirDefault`. */
 export type LocalMethod = { readonly kind: "maildir"; readonly path: string | null };
 
 /** Delivery to another server. */

@@ -201,6 +201,7 @@ function parseAnswer(rest: string): TranscriptAnswer | null {
   return answerWords[ask].test(word) ? { ask, subject, word } : null;
 }
 
+/** The limits of transcripts are those of a daemon without any configuration; policy/ has them, and stands above. */
 function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
   const limits = {
     maxMessageSize: 36_700_160,

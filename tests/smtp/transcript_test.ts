@@ -1,4 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { defaultSmtpLimits } from "../../lib/policy/resolve.ts";
 import { fitsPatterns, parseString, parseTranscript, type Transcript } from "../../lib/smtp/transcript.ts";
 
 function understand(text: string): Transcript {
@@ -64,6 +65,12 @@ M: none
       },
     ],
   );
+});
+
+Deno.test("parseTranscript() has the limits of smtpd.conf where a file sets none", () => {
+  const { limits } = understand("# Title\nS: 220 *\n");
+  const { subAddressDelimiter: _, ...session } = defaultSmtpLimits;
+  deepEqual(limits, session);
 });
 
 Deno.test("parseTranscript() sends before the greeting what stands before it", () => {
