@@ -136,14 +136,10 @@ export interface DiskOpen {
   readonly read?: boolean;
   /** For writing. */
   readonly write?: boolean;
-  /** Each write goes to the end. */
-  readonly append?: boolean;
   /** Make the file when there is none. */
   readonly create?: boolean;
   /** Fail with `exists` when the name is taken. */
   readonly createNew?: boolean;
-  /** Begin with an empty file. */
-  readonly truncate?: boolean;
   /** Permission bits for a new file. */
   readonly mode?: number;
 }
@@ -153,7 +149,7 @@ export interface DiskFile {
   /** Reads at `offset` into `into`; returns the number of bytes, 0 at the end. Synchronous: meant for small
    * reads of files that live in the page cache (maps). */
   readAt(offset: number, into: Uint8Array): number;
-  /** Appends at the current position, all of it. */
+  /** Writes all of it where the last write ended, the first one at the beginning. */
   write(bytes: Uint8Array): Promise<void>;
   /** Content and size are on the disk when it resolves. */
   sync(): Promise<void>;
@@ -171,8 +167,6 @@ export interface Disk {
   readFile(path: string): Promise<Uint8Array>;
   /** Null when nothing has that name. A symlink is reported as such, not followed. */
   stat(path: string): Promise<DiskStat | null>;
-  /** Names in a directory, in no order. */
-  list(path: string): Promise<readonly string[]>;
   /** Makes one directory, or with `parents` all that are missing, each with `mode`. Existing is fine with `parents`. */
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void>;
   /** Gives a file another name, in one step; a file of that name is replaced. */

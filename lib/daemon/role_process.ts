@@ -71,11 +71,6 @@ export class RoleProcess {
     return this.#life;
   }
 
-  /** 0 while it is down. */
-  get pid(): number {
-    return this.#child?.pid ?? 0;
-  }
-
   /** Begins a life. When the program cannot be started that counts as a death. */
   start(): void {
     const { clock, spawn, init, received, started } = this.#ports;

@@ -8,7 +8,7 @@ import type { Disk, DiskFile, DiskOpen, DiskStat } from "../port.ts";
 export const hostDisk: Disk = {
   async open(path: string, options: DiskOpen): Promise<DiskFile> {
     const file = await attempt("open", path, () => Deno.open(path, openOptions(options)));
-    return new HostFile(path, file, options.read === true && (options.write === true || options.append === true));
+    return new HostFile(path, file, options.read === true && options.write === true);
   },
 
   readFile(path: string): Promise<Uint8Array> {
@@ -23,14 +23,6 @@ export const hostDisk: Disk = {
       if (fault.kind === "notFound") return null;
       throw fault;
     }
-  },
-
-  list(path: string): Promise<readonly string[]> {
-    return attempt("list", path, async () => {
-      const names: string[] = [];
-      for await (const entry of Deno.readDir(path)) names.push(entry.name);
-      return names;
-    });
   },
 
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
@@ -142,10 +134,8 @@ function openOptions(options: DiskOpen): Deno.OpenOptions {
   const result: Deno.OpenOptions = {
     read: options.read === true,
     write: options.write === true,
-    append: options.append === true,
     create: options.create === true,
     createNew: options.createNew === true,
-    truncate: options.truncate === true,
   };
   if (options.mode !== undefined) result.mode = options.mode;
   return result;

@@ -6,7 +6,7 @@ import type { Disk, DiskFile, DiskOpen, DiskStat } from "../../lib/port.ts";
 
 /** What a disk is asked to do; `path` is the file or directory concerned, for `rename` the old name. */
 export interface DiskOperation {
-  readonly op: "open" | "read" | "write" | "sync" | "stat" | "list" | "makeDir" | "rename" | "remove" | "syncDir";
+  readonly op: "open" | "read" | "write" | "sync" | "stat" | "makeDir" | "rename" | "remove" | "syncDir";
   readonly path: string;
 }
 
@@ -92,7 +92,6 @@ export class FakeDisk implements Disk {
         dir.names.set(name, node);
       }
       if (node.kind !== "file") throw this.#fault("io", "open", path);
-      if (options.truncate) node.bytes = new Uint8Array(0);
       return this.#handle(path, node, options);
     });
   }
@@ -106,10 +105,6 @@ export class FakeDisk implements Disk {
       const node = this.#find(path);
       return node === null ? null : statOf(node);
     });
-  }
-
-  list(path: string): Promise<readonly string[]> {
-    return this.#run("list", path, () => [...this.#directory("list", path).names.keys()]);
   }
 
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
@@ -172,6 +167,7 @@ export class FakeDisk implements Disk {
   #handle(path: string, node: FileNode, options: DiskOpen): DiskFile {
     const life = this.#life;
     let closed = false;
+    let at = 0;
     const alive = () => {
       if (closed || life !== this.#life) throw this.#fault("closed", "use", path);
     };
@@ -187,10 +183,11 @@ export class FakeDisk implements Disk {
         const copy = bytes.slice();
         return this.#run("write", path, () => {
           alive();
-          if (!options.write && !options.append) throw this.#fault("io", "write", path);
+          if (!options.write) throw this.#fault("io", "write", path);
           const room = Math.max(0, this.capacity - this.#used(this.#root));
           const taken = copy.subarray(0, room);
-          node.bytes = join(node.bytes, taken);
+          node.bytes = overwrite(node.bytes, at, taken);
+          at += taken.length;
           // A full disk takes what fits: the torn write stays for the caller to clean up.
           if (taken.length < copy.length) throw this.#fault("noSpace", "write", path);
         });
@@ -277,11 +274,11 @@ function segmentsOf(path: string): string[] {
   return path.split("/").filter((segment) => segment !== "");
 }
 
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function overwrite(bytes: Uint8Array, at: number, piece: Uint8Array): Uint8Array {
+  const all = new Uint8Array(Math.max(bytes.length, at + piece.length));
+  all.set(bytes);
+  all.set(piece, at);
+  return all;
 }
 
 function statOf(node: Node): DiskStat {

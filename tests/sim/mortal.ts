@@ -96,10 +96,6 @@ export class MortalDisk implements Disk {
     return inTurns(this.#clock, () => this.#disk.stat(path));
   }
 
-  list(path: string): Promise<readonly string[]> {
-    return inTurns(this.#clock, () => this.#disk.list(path));
-  }
-
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void> {
     return inTurns(this.#clock, () => this.#disk.makeDir(path, options));
   }
