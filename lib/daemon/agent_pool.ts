@@ -12,16 +12,13 @@ export const agentIdleMs = 10_000;
 /** How long to wait for an agent to come up, ms. */
 export const agentStartMs = 15_000;
 
-/** An agent's answer. */
-export type AgentAnswer = AgentToDelivery;
-
 /** Delivery's end of a channel to an agent. */
 export type AgentChannel = Channel<DeliveryToAgent, AgentToDelivery>;
 
 /** One agent that is up. */
 export class AgentLink {
   readonly #channel: AgentChannel;
-  readonly #waiting = new Map<number, { resolve: (answer: AgentAnswer) => void; reject: (fault: Fault) => void }>();
+  readonly #waiting = new Map<number, { resolve: (answer: AgentToDelivery) => void; reject: (fault: Fault) => void }>();
   #requests = 0;
   #isGone = false;
 
@@ -42,18 +39,13 @@ export class AgentLink {
     });
   }
 
-  /** Nothing waits for an answer. */
-  get isIdle(): boolean {
-    return this.#waiting.size === 0;
-  }
-
   /** A number that no message of this agent has had. */
   nextRequest(): number {
     return ++this.#requests;
   }
 
   /** Sends one piece and waits for the answer to it. Rejects with `unavailable` when the agent is gone, before or after. */
-  send(message: DeliveryToAgent, body: Uint8Array | null): Promise<AgentAnswer> {
+  send(message: DeliveryToAgent, body: Uint8Array | null): Promise<AgentToDelivery> {
     if (this.#isGone) return Promise.reject(agentGone());
     return new Promise((resolve, reject) => {
       this.#waiting.set(message.request, { resolve, reject });

@@ -21,7 +21,7 @@ import {
   unknownUser,
 } from "../delivery/outcome.ts";
 import { agentDirectory } from "./agent_directory.ts";
-import type { AgentAnswer, AgentLink, AgentPool } from "./agent_pool.ts";
+import type { AgentLink, AgentPool } from "./agent_pool.ts";
 import type { Content } from "./content.ts";
 import type { LookupToDelivery } from "./imsg.ts";
 
@@ -200,6 +200,3 @@ export class LocalDelivery {
     });
   }
 }
-
-/** The answer type, for those who fake an agent. */
-export type { AgentAnswer };

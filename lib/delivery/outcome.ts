@@ -1,4 +1,5 @@
-/** What became of one attempt at one envelope, and the only place that decides it.
+/** What became of one attempt at one envelope, and the only place that decides it. (An envelope that is not attempted any
+ * more because it is too old is the business of spool/schedule.ts.)
  *
  * Everything that can go wrong with mail comes here as a fact - a server's reply, a lost connection, an answer of
  * the DNS, an error of a mailbox - and leaves as one of four words. Two mistakes are possible and they are not
@@ -7,7 +8,7 @@
  *
  * - a server's 5xx about this sender, this recipient or this message (RFC 5321 §4.2.1);
  * - the DNS saying that the domain does not exist, or that it takes no mail (RFC 5321 §5.1, RFC 7505);
- * - ourselves, when the message cannot be carried, loops, or has grown too old.
+ * - ourselves, when the message cannot be carried, or loops.
  *
  * All else is `delayed`: 4xx, codes that do not exist or make no sense where they came, a refusal in the greeting
  * or of EHLO (it is about us or that host, not about this mail), DNS servers that fail, connections that break,
@@ -126,11 +127,6 @@ export function classifyStoreFailure(cause: StoreFailure, text: string): Outcome
 /** The message has been here before, or has come too far. RFC 5321 §6.3, RFC 3463 §3.5. */
 export function loopDetected(): Outcome {
   return failed("5.4.6", "Loop detected", "");
-}
-
-/** No attempt is made any more. RFC 3463 §3.5: delivery time expired. */
-export function expired(): Outcome {
-  return failed("5.4.7", "Envelope expired", "");
 }
 
 /** Nobody of that name is here (any more). RFC 3463 §3.2: bad destination mailbox address. */

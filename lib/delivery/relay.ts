@@ -36,12 +36,6 @@ export function relayKey(relay: Relay): string {
   return `${relay.protocol}:${relay.host}:${relay.port}`;
 }
 
-/** The relay as people write it: `example.org`, or a URL. */
-export function describeRelay(relay: Relay): string {
-  if (relay.kind === "domain") return relay.domain;
-  return `${relay.protocol}://${relay.host}:${relay.port}`;
-}
-
 /** Where to connect and what to speak there. */
 export function relayTransport(relay: Relay): { readonly port: number; readonly protocol: "smtp" | "lmtp" } {
   return relay.kind === "domain" ? { port: smtpPort, protocol: "smtp" } : relay;

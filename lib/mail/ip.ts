@@ -78,12 +78,6 @@ export function netContains(net: Net, ip: Ip): boolean {
   return ((net.ip.octets[whole] ?? 0) & mask) === ((ip.octets[whole] ?? 0) & mask);
 }
 
-/** Is it an address of this machine by definition: 127.0.0.0/8 or ::1? */
-export function isLoopbackIp(ip: Ip): boolean {
-  if (ip.version === 4) return ip.octets[0] === 127;
-  return ip.octets[15] === 1 && ip.octets.slice(0, 15).every((octet) => octet === 0);
-}
-
 function ipOf(version: 4 | 6, octets: readonly number[] | null): Ip | null {
   return octets === null ? null : { version, octets };
 }

@@ -49,11 +49,6 @@ export class GroupCommit {
     this.#limits = limits;
   }
 
-  /** Submissions that are not yet durable nor refused, those of the running transaction left out. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /** Hands changes in. When a transaction fails each of its submissions is tried alone, so that one that is too
    * big or a disk that is almost full refuses no more than it must. `done` gets the `Fault` of its own attempt. */
   submit(changes: readonly SpoolChange[], done: CommitDone): void {

@@ -1,6 +1,5 @@
 /** How one key matches one entry, rule by rule. Pure; index.ts asks the same of many entries at once. */
 
-import { netContains, parseIp, parseNet } from "../mail/ip.ts";
 import { lowerAscii } from "./service.ts";
 
 /** Does a host name match a pattern? Case does not count. `*` skips to the first character equal to the one after
@@ -54,13 +53,4 @@ export function mailaddrMatches(address: string, entry: string, delimiter: strin
   if (want.user === "") return true;
   const isTagged = delimiter !== "" && want.user.includes(delimiter);
   return want.user === (isTagged ? have.user : withoutTag(have.user, delimiter));
-}
-
-/** Does an address match an entry: the same text (this is how `local` works), or an address in the entry's network?
- * An entry that is no network matches nothing but its own text. */
-export function netaddrMatches(address: string, entry: string): boolean {
-  if (lowerAscii(address) === lowerAscii(entry)) return true;
-  const net = parseNet(entry);
-  const ip = parseIp(address);
-  return net !== null && ip !== null && netContains(net, ip);
 }

@@ -82,20 +82,3 @@ export function parseId(text: string): number | null {
   const id = Number(text);
   return id < 0xffffffff ? id : null;
 }
-
-/** A value of service `credentials`. */
-export interface Credentials {
-  /** Not empty. */
-  readonly user: string;
-  /** Not empty. */
-  readonly password: string;
-}
-
-/** Reads `user:password`, split at the first colon, or a password alone for the user that was looked up. At least
- * three characters, no colon at either end. Null for anything else. */
-export function parseCredentials(value: string, user: string): Credentials | null {
-  if (value.length < 3 || value.startsWith(":") || value.endsWith(":")) return null;
-  const colon = value.indexOf(":");
-  if (colon < 0) return { user, password: value };
-  return { user: value.slice(0, colon), password: value.slice(colon + 1) };
-}

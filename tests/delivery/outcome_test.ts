@@ -6,7 +6,6 @@ import {
   classifyReply,
   classifyStoreFailure,
   classifyVerdict,
-  expired,
   loopDetected,
   misconfigured,
   noRoute,
@@ -212,7 +211,6 @@ Deno.test("classifyStoreFailure() fails only what can never be stored", () => {
 
 const named: readonly (readonly [string, Outcome, Outcome["kind"], string])[] = [
   ["loopDetected", loopDetected(), "failed", "5.4.6"],
-  ["expired", expired(), "failed", "5.4.7"],
   ["unknownUser", unknownUser(), "failed", "5.1.1"],
   ["nullMx", nullMx(), "failed", "5.1.10"],
   ["selfRoute", selfRoute(), "failed", "5.4.6"],

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { KeyIndex, type KeyStore, sortKeys } from "../../lib/table/index.ts";
-import { domainMatches, mailaddrMatches, netaddrMatches } from "../../lib/table/match.ts";
+import { netContains, parseIp, parseNet } from "../../lib/mail/ip.ts";
+import { domainMatches, mailaddrMatches } from "../../lib/table/match.ts";
+import { lowerAscii } from "../../lib/table/service.ts";
 
 /** Counts what is asked of it. */
 class CountingStore implements KeyStore {
@@ -22,6 +24,15 @@ class CountingStore implements KeyStore {
     this.scans++;
     return this.#keys;
   }
+}
+
+/** Does an address match an entry: the same text (this is how `local` works), or an address in the entry's network?
+ * An entry that is no network matches nothing but its own text. */
+function netaddrMatches(address: string, entry: string): boolean {
+  if (lowerAscii(address) === lowerAscii(entry)) return true;
+  const net = parseNet(entry);
+  const ip = parseIp(address);
+  return net !== null && ip !== null && netContains(net, ip);
 }
 
 const rounds = { numRuns: 1000 };
@@ -77,6 +88,35 @@ Deno.test("find() netaddr agrees with trying every key", () => {
     }),
     rounds,
   );
+});
+
+Deno.test("find() of an address compares text first, then networks", () => {
+  const table: readonly (readonly [address: string, entry: string, want: boolean])[] = [
+    ["local", "local", true],
+    ["local", "LOCAL", true],
+    ["192.0.2.1", "192.0.2.1", true],
+    ["192.0.2.1", "192.0.2.0/24", true],
+    ["192.0.3.1", "192.0.2.0/24", false],
+    ["192.0.2.129", "192.0.2.128/25", true],
+    ["192.0.2.127", "192.0.2.128/25", false],
+    ["10.9.8.7", "10", true],
+    ["192.168.7.7", "192.168", false],
+    ["192.168.0.7", "192.168", true],
+    ["8.8.8.8", "0.0.0.0/0", true],
+    ["2001:db8::1", "2001:db8::/32", true],
+    ["[2001:DB8::1]", "[2001:db8::/32]", true],
+    ["[IPv6:2001:db8::1]", "2001:db8:0::1", true],
+    ["2001:db9::1", "2001:db8::/32", false],
+    ["192.0.2.1", "::/0", false],
+    ["::ffff:192.0.2.1", "192.0.2.0/24", false],
+    ["192.0.2.1", "no address", false],
+    ["local", "0.0.0.0/0", false],
+  ];
+  for (const [address, entry, want] of table) {
+    const index = new KeyIndex(new CountingStore([lowerAscii(entry)]), "+");
+    assert.equal(index.find("netaddr", lowerAscii(address)) !== null, want, `${address} ~ ${entry}`);
+    assert.equal(netaddrMatches(address, entry), want, `${address} ~ ${entry}`);
+  }
 });
 
 Deno.test("find() goes through all keys once, and tries only those with patterns afterwards", () => {

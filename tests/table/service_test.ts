@@ -6,7 +6,6 @@ import {
   lowerAscii,
   matchingOf,
   normalizeKey,
-  parseCredentials,
   parseId,
   parseUserinfo,
 } from "../../lib/table/service.ts";
@@ -67,10 +66,4 @@ Deno.test("parseId() takes digits up to 2^32-2", () => {
     ["+1", null],
   ];
   for (const [text, want] of table) assert.equal(parseId(text), want, text);
-});
-
-Deno.test("parseCredentials() splits at the first colon", () => {
-  assert.deepEqual(parseCredentials("ann:s3:cret", "x"), { user: "ann", password: "s3:cret" });
-  assert.deepEqual(parseCredentials("s3cret", "ann"), { user: "ann", password: "s3cret" });
-  for (const text of ["", "ab", ":abc", "abc:", ":::"]) assert.equal(parseCredentials(text, "u"), null, text);
 });
