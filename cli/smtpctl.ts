@@ -35,7 +35,8 @@
  *       Say of local delivery (MDA), relaying (MTA) and the taking of mail
  *       (SMTP) whether it is running or paused.
  *   schedule evpid|msgid|all
- *       Try to deliver now.
+ *       Try to deliver now, also to servers that are left alone for a while
+ *       because they failed.
  *   remove evpid|msgid|all
  *       Take out of the queue. The sender is not told.
  *   pause mda|mta|smtp

@@ -139,7 +139,8 @@ export class Delivery {
     this.#agents.close();
   }
 
-  async #relay(first: Envelope, { envelopes, size }: Deliver, content: Content, report: Report): Promise<void> {
+  async #relay(first: Envelope, deliver: Deliver, content: Content, report: Report): Promise<void> {
+    const { envelopes } = deliver;
     try {
       const action = this.#ports.policy.actions[first.action];
       if (action === undefined || action.kind !== "relay") {
@@ -150,7 +151,7 @@ export class Delivery {
       for (const [domain, group] of Map.groupBy(envelopes, (envelope) => relayGroup(action, envelope))) {
         const relay = await this.#relayFor(action, domain as Domain);
         if ("enhanced" in relay) reportAll(group, relay, report);
-        else this.#submit(dispatcher, relay, group, size, content, report);
+        else this.#submit(dispatcher, relay, group, deliver, content, report);
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -162,7 +163,7 @@ export class Delivery {
     dispatcher: Dispatcher,
     relay: Relay,
     envelopes: readonly Envelope[],
-    size: number,
+    { size, pardon }: Deliver,
     content: Content,
     report: Report,
   ): void {
@@ -184,6 +185,7 @@ export class Delivery {
       eightBit: null,
       ret: first.dsn.ret,
       envId: first.dsn.envId,
+      pardon,
       content,
       report,
     });

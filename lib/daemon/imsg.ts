@@ -128,12 +128,14 @@ export type QueueToLookup =
 
 /** What queue gives delivery to do. */
 export type QueueToDelivery =
-  /** Attempt these envelopes of one message. The binary part is the whole content when `inline`. */
+  /** Attempt these envelopes of one message. The binary part is the whole content when `inline`. With `pardon` addresses
+   * that are left alone because they failed are tried again: `smtpctl schedule`. */
   | {
     readonly kind: "deliver";
     readonly envelopes: readonly Envelope[];
     readonly size: number;
     readonly inline: boolean;
+    readonly pardon: boolean;
   }
   /** The binary part is the piece asked for, unless the message has ended before it. */
   | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" };

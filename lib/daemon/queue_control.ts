@@ -90,7 +90,7 @@ export class Control {
       case "showStatus":
         return this.#showStatus(emit);
       case "schedule":
-        return this.#wish(request.target, (envelope) => schedule.wishNow(envelope, clock.now()));
+        return this.#wish(request.target, (envelope) => this.#wishNow(envelope));
       case "remove":
         return this.#wish(request.target, (envelope) => schedule.wishRemoved(envelope, clock.now()));
       case "pauseEnvelope":
@@ -191,6 +191,13 @@ export class Control {
     }
     this.#ports.outgoing.wake();
     return found > 0 || target.kind === "all" ? done(count) : notFound(target);
+  }
+
+  #wishNow(envelope: Envelope): Wish {
+    const { schedule, outgoing, clock } = this.#ports;
+    const wish = schedule.wishNow(envelope, clock.now());
+    if (wish !== "refused") outgoing.pardon(envelope);
+    return wish;
   }
 
   async #fulfil(settlement: Settlement): Promise<boolean> {

@@ -20,6 +20,9 @@ const inlineTotalMax = 32 * 1024 * 1024;
 /** Content of messages that have just come in, kept for their first attempt, octets. */
 const freshTotalMax = 8 * 1024 * 1024;
 
+/** Destinations whose servers are to be tried although they failed: more are forgotten, the oldest first. */
+const pardonsMax = 10_000;
+
 /** How long to wait when the store cannot take an outcome, ms. */
 const storeRetryMs = 5_000;
 
@@ -50,6 +53,7 @@ export class Outgoing {
   readonly #ports: OutgoingPorts;
   readonly #fresh = new Map<MsgId, Uint8Array>();
   readonly #inline = new Map<EvpId, number>();
+  readonly #pardons = new Set<string>();
   /** Outcomes since the start: delivered, to be tried again, failed for good. */
   readonly counts = { ok: 0, tempfail: 0, permfail: 0 };
   #freshTotal = 0;
@@ -85,6 +89,14 @@ export class Outgoing {
     if (message !== undefined && content !== null && content.length <= inlineMax) this.#keep(message, content);
     this.#ports.schedule.committed(envelopes, this.#ports.clock.now());
     this.wake();
+  }
+
+  /** An administrator wants this envelope attempted now: also by servers that are left alone because they failed. */
+  pardon(envelope: Envelope): void {
+    if (envelope.kind !== "mta") return;
+    const [oldest] = this.#pardons;
+    if (oldest !== undefined && this.#pardons.size >= pardonsMax) this.#pardons.delete(oldest);
+    this.#pardons.add(destinationOf(envelope));
   }
 
   /** Looks for work once the input at hand has been handled. */
@@ -200,7 +212,7 @@ export class Outgoing {
       const content = inline ? await this.#whole(message, chunks) : null;
       if (isGone()) return;
       if (content !== null) this.#sendInline(delivery, envelopes, content);
-      else delivery.send({ kind: "deliver", envelopes, size, inline: false });
+      else delivery.send({ kind: "deliver", envelopes, size, inline: false, pardon: this.#takePardon(envelopes) });
     } catch (error) {
       this.#trouble(error);
       if (isGone()) return;
@@ -224,7 +236,14 @@ export class Outgoing {
     if (first === undefined) return;
     this.#inline.set(first.id, content.length);
     this.#inlineTotal += content.length;
-    delivery.send({ kind: "deliver", envelopes, size: content.length, inline: true }, content);
+    const pardon = this.#takePardon(envelopes);
+    delivery.send({ kind: "deliver", envelopes, size: content.length, inline: true, pardon }, content);
+  }
+
+  /** The first batch for a destination has its servers pardoned. */
+  #takePardon(envelopes: readonly Envelope[]): boolean {
+    if (this.#pardons.size === 0) return false;
+    return envelopes.filter((envelope) => this.#pardons.delete(destinationOf(envelope))).length > 0;
   }
 
   #ended(message: Extract<DeliveryToQueue, { kind: "outcome" }>): void {
@@ -289,4 +308,9 @@ export class Outgoing {
     const reason = describeError(error);
     this.#ports.log({ priority: "err", session: "", from: "queue", what: "trouble", fields: { reason } });
   }
+}
+
+/** Envelopes of one destination go to the same servers. */
+function destinationOf({ action, dest }: Envelope): string {
+  return `${action} ${dest.domain}`;
 }

@@ -111,12 +111,6 @@ export class Dispatcher {
     for (const job of jobs) target.add(job);
   }
 
-  /** Forgets what has failed before: every address may be tried again at once. For an administrator who asks. */
-  resumeRoutes(): void {
-    this.#shared.routes.pardon();
-    this.#wake();
-  }
-
   /** Takes no more tasks, and forgets without a report those that were not begun: the queue still has them.
    * Transactions under way may end within `graceMs`; then they are cut, and reported as delayed. */
   async close(graceMs: number): Promise<void> {

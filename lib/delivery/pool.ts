@@ -87,6 +87,8 @@ export class RelayPool {
   #hosts: readonly RouteHost[] | null = null;
   #hostsAt = 0;
   #resolving = false;
+  /** A message wants what its hosts have failed before to be forgotten, once they are known. */
+  #isPardoned = false;
   #closing = false;
 
   /** Opens nothing before the first job. */
@@ -103,6 +105,7 @@ export class RelayPool {
   /** Takes a job. */
   add(job: Job): void {
     this.#queue.push(job);
+    this.#isPardoned ||= job.task.pardon;
     this.pump();
   }
 
@@ -117,6 +120,7 @@ export class RelayPool {
     while (!this.#closing && wantsConnection(this.#queue.length, this.#opening, links.size)) {
       const hosts = this.#freshHosts();
       if (hosts === null) return;
+      if (this.#isPardoned) this.#pardon(hosts);
       if (links.size >= shared.limits.connectionsPerRelayMax || !shared.hasRoom()) return shared.blocked(this);
       const choice = this.#choose(hosts);
       if (choice.kind === "wait") return shared.blocked(this);
@@ -168,6 +172,13 @@ export class RelayPool {
       this.pump();
     });
     return null;
+  }
+
+  #pardon(hosts: readonly RouteHost[]): void {
+    this.#isPardoned = false;
+    const { routes } = this.#shared;
+    const { port } = relayTransport(this.relay);
+    for (const address of hosts.flatMap(({ addresses }) => addresses)) routes.pardon(routes.at(address, port));
   }
 
   /** The address to open a connection to: of the best preference that is not disabled, the one with the fewest

@@ -105,13 +105,11 @@ export class RouteBook {
     if (!wasReady) route.opening--;
   }
 
-  /** Lifts all penalties, as when an administrator asks for mail to be tried now. */
-  pardon(): void {
-    for (const route of this.#routes.values()) {
-      route.failures = 0;
-      route.disabledUntil = 0;
-      route.nextOpenAt = 0;
-    }
+  /** Lifts its penalty and its pause. */
+  pardon(route: RouteState): void {
+    route.failures = 0;
+    route.disabledUntil = 0;
+    route.nextOpenAt = 0;
   }
 
   /** Makes room: drops the oldest entry that has no connection. */

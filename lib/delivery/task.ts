@@ -48,6 +48,8 @@ export interface RelayTask {
   readonly ret: DsnRequest["ret"];
   /** ENVID, for servers with DSN. */
   readonly envId: DsnRequest["envId"];
+  /** Addresses that are left alone because they failed are to be tried: an administrator asks for it. */
+  readonly pardon: boolean;
   /** Read once for each transaction; nothing else of it is kept. */
   readonly content: ContentSource;
   /** Called once for each envelope, unless the dispatcher is closed before the task was begun. */

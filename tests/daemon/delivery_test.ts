@@ -56,7 +56,13 @@ class FakeQueue {
   }
 
   deliver(envelopes: readonly Envelope[], content: string = hello): void {
-    this.channel.send({ kind: "deliver", envelopes, size: content.length, inline: true }, bytesOf(content));
+    const size = content.length;
+    this.channel.send({ kind: "deliver", envelopes, size, inline: true, pardon: false }, bytesOf(content));
+  }
+
+  /** Its content is to be asked for. */
+  deliverLong(envelope: Envelope, size: number): void {
+    this.channel.send({ kind: "deliver", envelopes: [envelope], size, inline: false, pardon: false });
   }
 }
 
@@ -295,7 +301,7 @@ Deno.test("Delivery reads a long message from the queue as the server takes it",
     queue.asked.push(message);
     queue.channel.send({ kind: "chunk", request: message.request, state }, bytesOf(piece));
   });
-  queue.channel.send({ kind: "deliver", envelopes: [envelopeTo("x@b.test", 1)], size: content.length, inline: false });
+  queue.deliverLong(envelopeTo("x@b.test", 1), content.length);
   for (let n = 0; n < 20; n++) await rig.settle();
   deepEqual(queue.reports, ["relayed"]);
   deepEqual(queue.asked.map(({ seq }) => seq), [0, 1]);
@@ -306,7 +312,7 @@ Deno.test("Delivery delays when the queue cannot give a piece", async () => {
   const { rig, queue } = await Rig.full();
   rig.serve("203.0.113.1");
   for (const envelope of [envelopeTo("ann@example.org", 1), envelopeTo("x@b.test", 2)]) {
-    queue.channel.send({ kind: "deliver", envelopes: [envelope], size: 300_000, inline: false });
+    queue.deliverLong(envelope, 300_000);
   }
   await rig.settle();
   for (const { request } of queue.asked) queue.channel.send({ kind: "chunk", request, state: "failed" });

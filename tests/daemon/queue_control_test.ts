@@ -26,6 +26,8 @@ class Rig {
   readonly store = new FakeStore(this.clock);
   readonly kept = new KeptLog();
   readonly given: Envelope[] = [];
+  /** Batches that came with a pardon. */
+  readonly pardons: string[] = [];
   readonly items: ControlItem[] = [];
   readonly delivery: FakeChannel<DeliveryToQueue, QueueToDelivery>;
   readonly smtpIn: FakeChannel<SmtpInToQueue, QueueToSmtpIn>;
@@ -56,7 +58,9 @@ class Rig {
     const [delivery, far] = channelPair<DeliveryToQueue, QueueToDelivery>(clock);
     this.delivery = delivery;
     delivery.onMessage((message) => {
-      if (message.kind === "deliver") this.given.push(...message.envelopes);
+      if (message.kind !== "deliver") return;
+      this.given.push(...message.envelopes);
+      if (message.pardon) this.pardons.push(namesOf(message.envelopes).join(" "));
     });
     outgoing.setDelivery(far);
     const [smtpIn, end] = channelPair<SmtpInToQueue, QueueToSmtpIn>(clock);
@@ -96,8 +100,12 @@ class Rig {
   }
 
   get names(): readonly string[] {
-    return this.given.map(({ message, dest }) => `${Number(message)}${dest.localPart}`).sort();
+    return namesOf(this.given);
   }
+}
+
+function namesOf(envelopes: readonly Envelope[]): readonly string[] {
+  return envelopes.map(({ message, dest }) => `${Number(message)}${dest.localPart}`).sort();
 }
 
 const x1 = evpIdOf(msg(1), 1);
@@ -206,6 +214,16 @@ Deno.test("Control schedules envelopes now", async () => {
   deepEqual(rig.names, ["1x"]);
   equal(count(await rig.ask({ kind: "schedule", target: all })), 3, "one is under way");
   deepEqual(rig.names, ["1x", "1y", "2x", "2y"]);
+});
+
+Deno.test("Control has servers pardoned for what it schedules, once", async () => {
+  const rig = await Rig.withDelayed(2);
+  equal(rig.pardons.length, 0);
+  await rig.ask({ kind: "schedule", target: one });
+  deepEqual(rig.pardons, ["1x"]);
+  rig.outcome(delayed, ...rig.given);
+  await rig.clock.advance(7_200_000);
+  deepEqual([rig.names.length > 1, rig.pardons], [true, ["1x"]]);
 });
 
 Deno.test("Control removes envelopes, with their message and without a notice", async () => {

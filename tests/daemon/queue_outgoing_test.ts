@@ -333,3 +333,24 @@ Deno.test("Outgoing gives out nothing after stop", async () => {
   equal(delivery.given.length, 0);
   equal(rig.clock.pending, 0);
 });
+
+Deno.test("Outgoing has servers pardoned with the first batch for a destination, and each kind of it for itself", async () => {
+  const rig = new Rig();
+  const delivery = await rig.delivery();
+  await rig.committed(1, ["x@b.test", "y@c.test"], short);
+  await rig.committed(2, ["ann@example.org"], short);
+  const envelopes = await envelopesOf(rig.store.inner);
+  for (const envelope of envelopes) rig.outgoing.pardon(envelope);
+  for (const n of [3, 4, 5]) await rig.committed(n, n === 5 ? ["z@c.test"] : ["z@b.test"], short, n !== 4);
+  const pardons = delivery.given.map(({ message }) => message.pardon);
+  deepEqual(pardons, [false, false, true, false, true]);
+});
+
+Deno.test("Outgoing has servers pardoned for content that is not sent along, too", async () => {
+  const rig = new Rig();
+  const delivery = await rig.delivery();
+  await rig.committed(1, ["x@b.test"], short);
+  for (const envelope of await envelopesOf(rig.store.inner)) rig.outgoing.pardon(envelope);
+  await rig.committed(2, ["z@b.test"], new Uint8Array(inlineMax + 1));
+  deepEqual(delivery.given.map(({ message }) => [message.inline, message.pardon]), [[true, false], [false, true]]);
+});

@@ -193,16 +193,28 @@ Deno.test("Dispatcher lets relays share the limit of one host", async () => {
   equal(it.net.dialled.length, 2);
 });
 
-Deno.test("Dispatcher.resumeRoutes() lets disabled addresses be tried at once", async () => {
+Deno.test("Dispatcher tries disabled addresses at once for a task that an administrator insists on", async () => {
   const it = world();
   it.net.refuse("192.0.2.1", 25);
   await it.send("b.test");
   await it.send("b.test");
   equal(it.net.dialled.length, 1);
   it.serve("192.0.2.1");
-  it.dispatcher.resumeRoutes();
+  await it.insist("b.test");
   await it.send("b.test");
-  deepEqual(it.reports, ["1 delayed 4.4.1", "2 delayed 4.4.1", "3 relayed 2.0.0"]);
+  deepEqual(it.reports, ["1 delayed 4.4.1", "2 delayed 4.4.1", "3 relayed 2.0.0", "4 relayed 2.0.0"]);
+});
+
+Deno.test("Dispatcher goes on leaving alone what failed on the way to others", async () => {
+  const it = world();
+  it.dns.mx("d.test", "10 mx.d.test").host("mx.d.test", "192.0.2.9");
+  it.net.refuse("192.0.2.1", 25);
+  it.net.refuse("192.0.2.9", 25);
+  await it.send("b.test");
+  await it.insist("d.test");
+  await it.send("b.test");
+  await it.insist("d.test");
+  deepEqual(it.net.dialled.map((address) => address.split(":")[0]), ["192.0.2.1", "192.0.2.9", "192.0.2.9"]);
 });
 
 Deno.test("Dispatcher.close() ends what is under way, forgets what is not, and takes nothing more", async () => {

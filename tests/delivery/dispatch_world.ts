@@ -64,8 +64,14 @@ export class World {
     await this.clock.settle();
   }
 
+  /** The same for a message that an administrator wants tried now. */
+  async insist(to: string): Promise<void> {
+    this.submit(to, ["b"], text("hi\r\n"), true);
+    await this.clock.settle();
+  }
+
   /** The same, without letting anything happen. `to` is a domain, or the URL of a smart host. */
-  submit(to: string, locals: readonly string[] = ["b"], content: ContentSource = text("hi\r\n")): void {
+  submit(to: string, locals: readonly string[] = ["b"], content = text("hi\r\n"), pardon = false): void {
     const relay = relayOf(to);
     const domain = (relay.kind === "domain" ? relay.domain : "b.test") as Domain;
     const message = msgIdOf(0xfeed);
@@ -85,6 +91,7 @@ export class World {
       eightBit: null,
       ret: null,
       envId: null,
+      pardon,
       content,
       report: (envelope, outcome) => {
         this.reports.push(`${Number.parseInt(envelope.slice(8), 16)} ${outcome.kind} ${outcome.enhanced}`);

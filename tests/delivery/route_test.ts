@@ -78,14 +78,18 @@ Deno.test("RouteBook counts a connection that was given up before it was ready",
   equal(routes.isDisabled(route, 0), false);
 });
 
-Deno.test("RouteBook.pardon() lifts penalties and pauses", () => {
+Deno.test("RouteBook.pardon() lifts penalty and pause of an address, and of no other", () => {
   const routes = book();
   const route = routes.at("192.0.2.1", 25);
   routes.opening(route, 0);
   routes.failed(route, 0, why);
-  routes.pardon();
+  const other = routes.at("192.0.2.2", 25);
+  routes.opening(other, 0);
+  routes.failed(other, 0, why);
+  routes.pardon(route);
   equal(routes.isDisabled(route, 0), false);
   equal(routes.hasRoom(route, 0), true);
+  equal(routes.isDisabled(other, 0), true);
 });
 
 Deno.test("RouteBook forgets the oldest address without connections when it is full", () => {

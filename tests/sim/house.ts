@@ -4,6 +4,14 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { Agent } from "../../lib/daemon/agent.ts";
 import { AgentHouse } from "../../lib/daemon/agent_house.ts";
+import type { ControlAnswer, ControlRequest } from "../../lib/daemon/control.ts";
+import {
+  controlAnswerMax,
+  ControlLines,
+  formatControlHello,
+  formatControlRequest,
+  parseControlAnswer,
+} from "../../lib/daemon/control_parse.ts";
 import { Delivery } from "../../lib/daemon/delivery.ts";
 import type {
   AgentToDelivery,
@@ -120,6 +128,7 @@ export class House {
   /** Connections that nobody has accepted yet: the supervisor holds the socket. */
   readonly #backlog: FakeStream[] = [];
   #accept: ((stream: FakeStream) => void) | null = null;
+  #control: ((stream: FakeStream) => void) | null = null;
   /** Queue's end of the channel to lookup. */
   #fromLookup: FakeChannel<QueueToLookup, LookupToQueue> | null = null;
 
@@ -188,6 +197,24 @@ export class House {
     return client;
   }
 
+  /** What smtpctl hears from the queue of the moment. */
+  async ask(request: ControlRequest): Promise<readonly ControlAnswer[]> {
+    const { client, server } = streamPair(this.world);
+    const lines = new ControlLines(controlAnswerMax);
+    const answers: (ControlAnswer | null)[] = [];
+    client.attach({
+      data: (bytes) => void answers.push(...(lines.push(bytes) ?? []).map(parseControlAnswer)),
+      drain() {},
+      end() {},
+      close() {},
+    });
+    this.#control?.(server);
+    client.write(new TextEncoder().encode(formatControlHello() + formatControlRequest(request)));
+    await this.settle();
+    client.destroy();
+    return answers.filter((one) => one !== null);
+  }
+
   /** Messages in the Maildirs below `/mail`, by mailbox. */
   mailboxes(): ReadonlyMap<string, readonly string[]> {
     const boxes = new Map<string, readonly string[]>();
@@ -220,6 +247,7 @@ export class House {
         life.mortals.push(store);
         const queue = new Queue({ ...common, store, paused: [], stopDaemon: () => {}, room: () => null });
         await queue.recover();
+        queue.serve({ accept: (take) => this.#control = take, close: () => this.#control = null });
         this.#roles.queue = queue;
         break;
       }

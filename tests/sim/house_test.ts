@@ -138,6 +138,22 @@ Deno.test("a message waits for a server that is busy, and is there when the serv
   await house.checkAtRest();
 });
 
+Deno.test("smtpctl schedule has a server tried again that is left alone because it failed", async () => {
+  let isBusy = true;
+  const { house, peers } = await newHouse(11, {
+    greeting: () => (isBusy ? "421 4.3.2 Later" : "220 peer.test ESMTP"),
+  });
+  for (const token of ["m1", "m2", "m3", "m4"]) {
+    send(house, token, ["x@b.test"]);
+    await house.world.advance(20 * 60_000);
+  }
+  isBusy = false;
+  deepEqual(await house.ask({ kind: "schedule", target: { kind: "all" } }), [{ kind: "done", count: 4 }]);
+  await house.world.advance(1000);
+  deepEqual([...copies(house, peers).keys()], ["m1 x@b.test", "m2 x@b.test", "m3 x@b.test", "m4 x@b.test"]);
+  await house.checkAtRest();
+});
+
 Deno.test("a commit waits for what lookup says to queue, and fails when lookup dies before", async () => {
   const { house, peers } = await newHouse(10);
   house.holdOffers(true);
