@@ -25,7 +25,7 @@ export interface AgentHousePorts {
   readonly log: Log;
   /** Starts an agent with this row. `ended` is called once, when it has ended for good. */
   readonly start: (
-    grant: Grant,
+    grant: Grant<"agent">,
     key: string,
     received: (message: FromRole) => void,
     ended: () => void,

@@ -22,7 +22,6 @@ export function policyPart(role: Role, policy: Policy): Policy {
     case "delivery":
       return { ...bare, listeners: policy.listeners, actions: policy.actions };
     case "agent":
-    case "offline":
       return bare;
   }
 }

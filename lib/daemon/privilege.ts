@@ -9,8 +9,11 @@ import { excludeFromRange, isInRange } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
-/** All child roles. `agent` runs per mailbox owner, `offline` once per message left by sendmail(1). */
-export type Role = StandingRole | "agent" | "offline";
+/** All child roles. `agent` runs once for each mailbox owner. */
+export type Role = StandingRole | "agent";
+/** Who has a row: the roles, and `offline`, which is a program: sendmail(1) once more, as the owner of a message that it
+ * left while no daemon ran. */
+export type Holder = Role | "offline";
 
 /** A system account. */
 export interface Account {
@@ -45,9 +48,9 @@ export interface Denied {
 }
 
 /** One row: what a role holds. Everything that is not listed is refused. */
-export interface Grant {
+export interface Grant<Whose extends Holder = Holder> {
   /** Whose row it is. */
-  readonly role: Role;
+  readonly role: Whose;
   /** Null: the caller's own account. */
   readonly account: Account | null;
   /** Absolute paths of files and directories that may be read, with all below them. */
@@ -76,7 +79,7 @@ const closedRanges = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0
 const insideRanges = new Set(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 
 /** The rows of the roles that always run, in the order of their start. */
-export function standingGrants(policy: Policy, premises: Premises): readonly Grant[] {
+export function standingGrants(policy: Policy, premises: Premises): readonly Grant<StandingRole>[] {
   const { accounts } = premises;
   const smtpd = accounts?.smtpd ?? null;
   const none = { kind: "none" } as const;
@@ -105,7 +108,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
 }
 
 /** The row of an agent: one account, one directory to write mail under. */
-export function agentGrant(account: Account | null, directory: string): Grant {
+export function agentGrant(account: Account | null, directory: string): Grant<"agent"> {
   return {
     role: "agent",
     account,
@@ -120,7 +123,7 @@ export function agentGrant(account: Account | null, directory: string): Grant {
 }
 
 /** The row of the program that submits one message left in the offline directory. */
-export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant {
+export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant<"offline"> {
   return {
     role: "offline",
     account,

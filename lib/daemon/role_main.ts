@@ -101,8 +101,6 @@ function make(init: Init): Promise<RunningRole> {
       return makeDelivery(init, ports);
     case "agent":
       return makeAgent(init, ports);
-    case "offline":
-      throw new Error("role offline runs sendmail, not role_main.ts");
   }
 }
 

@@ -24,7 +24,7 @@ export interface Init {
   /** Tells it from other messages. */
   readonly kind: "init";
   /** The row that the role has to find itself holding. */
-  readonly grant: Grant;
+  readonly grant: Grant<Role>;
   /** The whole configuration. */
   readonly policy: Policy;
   /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */

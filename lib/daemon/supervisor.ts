@@ -17,6 +17,7 @@ import {
   denoFlags,
   type Grant,
   type Premises,
+  type Role,
   standingGrants,
   type StandingRole,
   unnameablePaths,
@@ -124,8 +125,8 @@ export class Supervisor {
     removeIfPresent(this.#options.submitSocket);
   }
 
-  #addRole(grant: Grant, name: string): void {
-    const role = grant.role as StandingRole;
+  #addRole(grant: Grant<StandingRole>, name: string): void {
+    const { role } = grant;
     const sockets = this.#socketsOf(role);
     const process = new RoleProcess(name, {
       clock: hostClock,
@@ -154,7 +155,7 @@ export class Supervisor {
     prepareDirectory({ path: join(state, "offline"), mode: isShared ? 0o1733 : 0o700, owner: null });
   }
 
-  #launch(name: string, grant: Grant, fds: readonly number[]): Child {
+  #launch(name: string, grant: Grant<Role>, fds: readonly number[]): Child {
     const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
     const { argv, env } = launchCommand({
       flags: denoFlags(grant),
@@ -165,7 +166,11 @@ export class Supervisor {
     return spawnChild(argv, env, fds);
   }
 
-  #initOf(grant: Grant, name: string, sockets: readonly { readonly fd: number; readonly listener: number }[]): Init {
+  #initOf(
+    grant: Grant<Role>,
+    name: string,
+    sockets: readonly { readonly fd: number; readonly listener: number }[],
+  ): Init {
     const { policy, premises, logStyle, logLeast } = this.#options;
     return {
       kind: "init",
@@ -252,7 +257,12 @@ export class Supervisor {
     this.#options.ready();
   }
 
-  #startAgent(grant: Grant, key: string, received: (message: FromRole) => void, ended: () => void): RoleProcess {
+  #startAgent(
+    grant: Grant<"agent">,
+    key: string,
+    received: (message: FromRole) => void,
+    ended: () => void,
+  ): RoleProcess {
     const process: RoleProcess = new RoleProcess(`agent#${key}`, {
       clock: hostClock,
       log: this.#options.log,
