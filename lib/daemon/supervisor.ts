@@ -144,11 +144,12 @@ export class Supervisor {
 
   #prepareDirectories(): void {
     const { state, spool, accounts } = this.#options.premises;
-    // With accounts of their own, roles and users have to reach their sockets and scripts below the state directory.
+    // With accounts of their own, users have to reach the socket for mail and offline/, and queue its spool.
     const isShared = accounts !== null;
     const run = join(state, "run");
     prepareDirectory({ path: state, mode: isShared ? 0o711 : 0o700, owner: null });
-    prepareDirectory({ path: run, mode: isShared ? 0o711 : 0o700, owner: null });
+    // Names of socket pairs, which only we make and connect.
+    prepareDirectory({ path: run, mode: 0o700, owner: null });
     emptyDirectory(run);
     prepareDirectory({ path: spool, mode: 0o700, owner: accounts?.smtpq ?? null });
     // Anybody may leave a message, nobody may see or take another's: write and sticky, no read.

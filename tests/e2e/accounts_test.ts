@@ -76,6 +76,10 @@ Deno.test({
     await assertAccount(daemon, "queue", smtpq);
     await assertAccount(daemon, "agent", bob);
     equal((await Deno.stat(join(site.state, "smtpd.sock"))).uid, 0);
+    const modes = ["", "run", "spool", "offline"].map((name) =>
+      (Deno.statSync(join(site.state, name)).mode ?? 0) & 0o7777
+    );
+    deepEqual(modes, [0o711, 0o700, 0o700, 0o1733]);
     await daemon.stop();
   },
 });
