@@ -104,9 +104,13 @@ function make(init: Init): Promise<RunningRole> {
   }
 }
 
-/** What is said of a peer that is cut off because it is not itself any more. */
+/** What is said of a peer that is cut off because it is not itself any more. Cut off it is of no use to anybody: the
+ * supervisor ends it and starts another. */
 function tellsOf(log: Log, from: "queue" | "lookup", peer: string): () => void {
-  return () => log({ priority: "err", session: "", from, what: "peer-talks-nonsense", fields: { peer } });
+  return () => {
+    log({ priority: "err", session: "", from, what: "peer-talks-nonsense", fields: { peer } });
+    parent?.send({ kind: "distrust", name: peer });
+  };
 }
 
 async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> {

@@ -88,7 +88,7 @@ export class RoleProcess {
       // Words of the last life come too late: an acknowledgement among them is not for this one's messages.
       if (this.#child !== child) return;
       const told = parseFromRole(message);
-      if (told === null) return this.#break(child);
+      if (told === null) return this.#talksNonsense();
       if (told.kind === "received") return this.#sendNext();
       if (told.kind === "ready") {
         this.#isReady = true;
@@ -128,11 +128,16 @@ export class RoleProcess {
     });
   }
 
+  /** Ends the present life without a word. */
+  abort(): void {
+    this.#child?.kill("SIGKILL");
+  }
+
   /** No role of ours says such a thing: it is not itself any more. */
-  #break(child: Child): void {
+  #talksNonsense(): void {
     const fields = { role: this.name };
     this.#ports.log({ priority: "err", session: "", from: "smtpd", what: "role-talks-nonsense", fields });
-    child.kill("SIGKILL");
+    this.abort();
   }
 
   #sendNext(): void {

@@ -81,5 +81,7 @@ export type FromRole =
   | ({ readonly kind: "needAgent" } & AgentRequest)
   /** lookup has found this account in a userbase: only such accounts get agents. */
   | { readonly kind: "mayDeliver"; readonly uid: number; readonly gid: number; readonly home: string }
+  /** queue or lookup has cut off the role of this name: it was told what no such role says. */
+  | { readonly kind: "distrust"; readonly name: string }
   /** `smtpctl stop`. */
   | { readonly kind: "stopDaemon" };

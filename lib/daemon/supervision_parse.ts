@@ -24,6 +24,10 @@ export function parseFromRole(value: unknown): FromRole | null {
       const owner = ownerOf(fields);
       return owner === null ? null : { kind, ...owner };
     }
+    case "distrust": {
+      const name = textOf(fields["name"]);
+      return name === null ? null : { kind, name };
+    }
     case "needAgent": {
       const request = requestOf(fields);
       return request === null ? null : { kind, ...request };

@@ -241,9 +241,18 @@ export class Supervisor {
       case "mayDeliver":
         if (role === "lookup") this.#agents.allow(message);
         return;
+      case "distrust":
+        if (role === "queue" || role === "lookup") this.#distrust(message.name);
+        return;
       case "stopDaemon":
         if (role === "queue") this.#options.stopRequested();
     }
+  }
+
+  /** Only those that strangers talk to are ended on another's word. */
+  #distrust(name: string): void {
+    const suspect = this.#roles.find(({ process }) => process.name === name);
+    if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
 
   #serveWhenReady(): void {

@@ -213,6 +213,17 @@ Deno.test("RoleProcess kills a role that says what no role says", () => {
   }
 });
 
+Deno.test("RoleProcess begins a new life after abort()", async () => {
+  const rig = Rig.ready();
+  rig.process.abort();
+  deepEqual(rig.life.killed, ["SIGKILL"]);
+  rig.life.exit(137);
+  rig.process.abort();
+  await rig.clock.advance(100);
+  equal(rig.process.life, 2);
+  deepEqual(rig.life.killed, []);
+});
+
 Deno.test("RoleProcess fails for good when the first life ends before it is ready", async () => {
   const rig = new Rig();
   rig.process.start();

@@ -12,6 +12,7 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
     { kind: "ready" },
     { kind: "serving" },
     { kind: "stopDaemon" },
+    { kind: "distrust", name: "smtp-in#1" },
     { kind: "mayDeliver", ...owner },
     { kind: "mayDeliver", ...owner, uid: 0, gid: 0xfffffffe },
     { kind: "needAgent", ...request },
@@ -27,6 +28,7 @@ Deno.test("parseFromRole() refuses whatever is no message", () => {
   for (const value of [undefined, null, 0, "ready", [], {}, { kind: null }, { kind: "init" }, { kind: ["ready"] }]) {
     equal(parseFromRole(value), null, JSON.stringify(value));
   }
+  equal(parseFromRole({ kind: "distrust", name: 7 }), null);
 });
 
 Deno.test("parseFromRole() refuses an account that is not two numbers and a path", () => {
