@@ -116,7 +116,7 @@ export * from "./lib/mail/address.ts";
 export * from "./lib/mail/domain.ts";
 export * from "./lib/mail/header.ts";
 export * from "./lib/mail/message.ts";
-export { composeDsn, type DsnAction, type DsnRecipient, type DsnRequest as DsnReport } from "./lib/mail/dsn.ts";
+export { composeDsn, type DsnAction, type DsnRecipient, type DsnReport } from "./lib/mail/dsn.ts";
 
 // Machines
 export type { Machine } from "./lib/smtp/machine.ts";

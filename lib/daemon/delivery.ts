@@ -6,7 +6,7 @@ import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
 import { classifyFault, misconfigured, notNow, type Outcome } from "../delivery/outcome.ts";
-import { parseRelayUrl, type Relay } from "../delivery/relay.ts";
+import { type Relay, relayOfUrl } from "../delivery/relay.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
@@ -196,7 +196,7 @@ export class Delivery {
     if (action.host === null) return { kind: "domain", domain };
     const answer = await this.#findRelay(action.host, domain);
     if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
-    const parsed = parseRelayUrl(answer.url);
+    const parsed = relayOfUrl(answer.url);
     return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
   }
 

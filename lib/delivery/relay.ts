@@ -1,7 +1,7 @@
 /** Where mail goes next: the domain's own servers, or a smart host given as a relay URL. */
 
 import type { Domain } from "../mail/address.ts";
-import { laterRelayUrl, parseRelayUrl as parseUrl } from "../policy/relay_url.ts";
+import { laterRelayUrl, parseRelayUrl } from "../policy/relay_url.ts";
 
 /** A next hop. Tasks for equal relays share connections. */
 export type Relay =
@@ -13,16 +13,16 @@ export type Relay =
 /** Port of SMTP between servers. */
 export const smtpPort = 25;
 
-/** What `parseRelayUrl` makes of a text. */
-export type RelayUrl =
+/** What `relayOfUrl` makes of a text. */
+export type RelayParse =
   | { readonly kind: "relay"; readonly relay: Relay }
   /** `message` is a clause for a person who reads it beside the text. */
   | { readonly kind: "error"; readonly message: string };
 
 /** Reads `[scheme://]host[:port]`. The configuration refuses what it cannot do in the same words, but URLs of tables come
  * here unchecked. Never throws. */
-export function parseRelayUrl(text: string): RelayUrl {
-  const parsed = parseUrl(text);
+export function relayOfUrl(text: string): RelayParse {
+  const parsed = parseRelayUrl(text);
   if (parsed.kind === "error") return parsed;
   const later = laterRelayUrl(parsed.url);
   if (later !== null) return { kind: "error", message: later };

@@ -28,7 +28,7 @@ export interface DsnRecipient {
 }
 
 /** All that a report is made of. Times are ms since the epoch. */
-export interface DsnRequest {
+export interface DsnReport {
   /** What happened to all of `recipients`. */
   readonly action: DsnAction;
   /** Id of the report as a message, and of the message it is about: 8 hexadecimal digits. */
@@ -70,27 +70,27 @@ const wordLengthMax = lineLengthMax - 8;
 const wrapColumn = 76;
 
 /** Composes the report as a message: CRLF line ends, no line over 998 octets, nothing a peer said outside its place.
- * The same request gives the same octets. Never fails. */
-export function composeDsn(request: DsnRequest): Uint8Array {
-  const original = Buffer.from(request.content.buffer, request.content.byteOffset, request.content.byteLength)
+ * The same report gives the same octets. Never fails. */
+export function composeDsn(report: DsnReport): Uint8Array {
+  const original = Buffer.from(report.content.buffer, report.content.byteOffset, report.content.byteLength)
     .toString("latin1");
   const notice = `Content-Description: Notification\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n` +
-    noticeText(request);
-  const report = `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n` +
-    reportText(request);
-  const returned = request.isWhole && request.action === "failed" && isSendable(original)
+    noticeText(report);
+  const status = `Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n` +
+    reportText(report);
+  const returned = report.isWhole && report.action === "failed" && isSendable(original)
     ? wholePart(original)
     : headerPart(original);
-  const boundary = boundaryFor(request, [notice, report, returned.text]);
-  const text = headerText(request, boundary, returned.isEightBit) +
+  const boundary = boundaryFor(report, [notice, status, returned.text]);
+  const text = headerText(report, boundary, returned.isEightBit) +
     "This is a message in MIME format, a report on the delivery of a message.\r\n" +
-    `\r\n--${boundary}\r\n${notice}\r\n--${boundary}\r\n${report}\r\n--${boundary}\r\n${returned.text}` +
+    `\r\n--${boundary}\r\n${notice}\r\n--${boundary}\r\n${status}\r\n--${boundary}\r\n${returned.text}` +
     `\r\n--${boundary}--\r\n`;
   return Buffer.from(text, "latin1");
 }
 
-function headerText(request: DsnRequest, boundary: string, isEightBit: boolean): string {
-  const { action, id, originalId, hostname, sender, at, date } = request;
+function headerText(report: DsnReport, boundary: string, isEightBit: boolean): string {
+  const { action, id, originalId, hostname, sender, at, date } = report;
   return "From: Mailer Daemon <MAILER-DAEMON@" + hostname + ">\r\n" +
     `To: ${plain(formatPath(sender))}\r\n` +
     `Subject: Delivery status notification: ${action}\r\n` +
@@ -111,7 +111,7 @@ const introductions: Readonly<Record<DsnAction, string>> = {
     "There may be no further news of it.",
 };
 
-function noticeText({ action, hostname, recipients, delay, date }: DsnRequest): string {
+function noticeText({ action, hostname, recipients, delay, date }: DsnReport): string {
   let text = "Hello,\r\n\r\n" +
     `this is the mail server at ${hostname}. Please do not reply to this message.\r\n\r\n`;
   const waiting = delay === null ? "" : `has been waiting for more than ${duration(delay.forMs)}`;
@@ -129,7 +129,7 @@ function noticeText({ action, hostname, recipients, delay, date }: DsnRequest): 
 }
 
 /** RFC 3464 §2.2 and §2.3. */
-function reportText({ action, hostname, arrivalAt, envId, recipients, delay, date }: DsnRequest): string {
+function reportText({ action, hostname, arrivalAt, envId, recipients, delay, date }: DsnReport): string {
   let text = field("Reporting-MTA", `dns; ${hostname}`);
   if (envId !== null) text += field("Original-Envelope-Id", envId);
   text += field("Arrival-Date", date(arrivalAt));
@@ -225,7 +225,7 @@ function isSendable(original: string): boolean {
 }
 
 /** A boundary that is in none of the parts. RFC 2046 §5.1.1. */
-function boundaryFor({ id, originalId }: DsnRequest, parts: readonly string[]): string {
+function boundaryFor({ id, originalId }: DsnReport, parts: readonly string[]): string {
   for (let n = 0;; n++) {
     const boundary = `=_${id}.${originalId}.${n}`;
     if (!parts.some((part) => part.includes(`--${boundary}`))) return boundary;

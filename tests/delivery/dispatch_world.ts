@@ -6,7 +6,7 @@ import type { Domain } from "../../lib/mail/address.ts";
 import { Dispatcher, type DispatcherOptions } from "../../lib/delivery/dispatch.ts";
 import { type MtaLimits, mtaLimits } from "../../lib/delivery/limits.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
-import { parseRelayUrl, type Relay } from "../../lib/delivery/relay.ts";
+import { type Relay, relayOfUrl } from "../../lib/delivery/relay.ts";
 import type { ContentSource, RelayTask } from "../../lib/delivery/task.ts";
 import { type EvpId, evpIdOf, type MsgId, msgIdOf } from "../../lib/spool/id.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -126,7 +126,7 @@ function relayOf(to: string): Relay {
   if (!to.includes("://")) return { kind: "domain", domain: to as Domain };
   // No URL asks for LMTP yet.
   const [scheme] = to.split(":");
-  const parsed = parseRelayUrl(to.replace("lmtp:", "smtp:"));
+  const parsed = relayOfUrl(to.replace("lmtp:", "smtp:"));
   if (parsed.kind === "error") throw new Error(parsed.message);
   return scheme === "lmtp" && parsed.relay.kind === "host" ? { ...parsed.relay, protocol: "lmtp" } : parsed.relay;
 }

@@ -2,7 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import type { Domain } from "../../lib/mail/address.ts";
 import { isForbiddenAddress, resolveRoutes, type RouteOptions, type Routes } from "../../lib/delivery/mx.ts";
-import { parseRelayUrl, type Relay } from "../../lib/delivery/relay.ts";
+import { type Relay, relayOfUrl } from "../../lib/delivery/relay.ts";
 import { FakeDns } from "../sim/dns.ts";
 import { SeededRandom } from "../sim/random.ts";
 
@@ -135,7 +135,7 @@ const smartHosts: readonly (readonly [string, (dns: FakeDns) => FakeDns, readonl
 
 for (const [url, prepare, want] of smartHosts) {
   Deno.test(`resolveRoutes() finds ${url}: ${typeof want === "string" ? want : want.join()}`, async () => {
-    const parsed = parseRelayUrl(url);
+    const parsed = relayOfUrl(url);
     if (parsed.kind !== "relay") throw new Error(parsed.message);
     const dns = prepare(new FakeDns());
     deepEqual(brief(await resolveRoutes(parsed.relay, options(dns))), want);

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { Domain } from "../../lib/mail/address.ts";
-import { parseRelayUrl, type Relay, relayKey, relayTransport } from "../../lib/delivery/relay.ts";
+import { type Relay, relayKey, relayOfUrl, relayTransport } from "../../lib/delivery/relay.ts";
 
 const host = (name: string, port: number, protocol: "smtp" | "lmtp"): Relay => ({
   kind: "host",
@@ -17,8 +17,8 @@ const urls: readonly (readonly [string, Relay])[] = [
 ];
 
 for (const [text, relay] of urls) {
-  Deno.test(`parseRelayUrl() reads ${text}`, () => {
-    deepEqual(parseRelayUrl(text), { kind: "relay", relay });
+  Deno.test(`relayOfUrl() reads ${text}`, () => {
+    deepEqual(relayOfUrl(text), { kind: "relay", relay });
   });
 }
 
@@ -30,13 +30,13 @@ for (
     ["lmtp://localhost:24", "lmtp"],
   ] as const
 ) {
-  Deno.test(`parseRelayUrl() cannot do ${text} yet, and says so as the configuration does`, () => {
-    deepEqual(parseRelayUrl(text), { kind: "error", message: `\`${scheme}://\` is not supported yet` });
+  Deno.test(`relayOfUrl() cannot do ${text} yet, and says so as the configuration does`, () => {
+    deepEqual(relayOfUrl(text), { kind: "error", message: `\`${scheme}://\` is not supported yet` });
   });
 }
 
 for (const text of ["", "lmtp://mx.test", "ftp://mx.test", "smtp://mx..test", "mx.test:0", "smtp://a@mx.test"]) {
-  Deno.test(`parseRelayUrl() refuses "${text}"`, () => equal(parseRelayUrl(text).kind, "error"));
+  Deno.test(`relayOfUrl() refuses "${text}"`, () => equal(relayOfUrl(text).kind, "error"));
 }
 
 Deno.test("relayKey() is the same for the same relay only", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { formatDate } from "../../lib/mail/date.ts";
-import { composeDsn, type DsnRecipient, type DsnRequest } from "../../lib/mail/dsn.ts";
+import { composeDsn, type DsnRecipient, type DsnReport } from "../../lib/mail/dsn.ts";
 
 const arrival = Date.UTC(2026, 2, 3, 9, 4, 5);
 const hour = 3_600_000;
@@ -28,7 +28,7 @@ const content = "Received: from client.example.org\r\n\tby mx.example.org; Tue, 
   "From: Ann <ann@example.org>\r\nSubject: lunch\r\nMessage-ID: <1@example.org>\r\n\r\n" +
   "Hello Bob,\r\n.\r\nlunch?\r\n";
 
-function request(changes: Partial<DsnRequest> = {}): DsnRequest {
+function request(changes: Partial<DsnReport> = {}): DsnReport {
   return {
     action: "failed",
     id: "1a2b3c4d",
@@ -55,7 +55,7 @@ function textOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-const golden: readonly (readonly [string, DsnRequest])[] = [
+const golden: readonly (readonly [string, DsnReport])[] = [
   ["failed", request()],
   [
     "failed_two",
