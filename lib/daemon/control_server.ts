@@ -39,7 +39,7 @@ export class ControlServer {
     listener.accept((stream) => {
       if (this.#connections.size >= controlConnectionsMax) return stream.destroy();
       this.#connections.add(stream);
-      new Connection(stream, this.#controller, () => this.#connections.delete(stream));
+      new ControlConnection(stream, this.#controller, () => this.#connections.delete(stream));
     });
   }
 
@@ -51,7 +51,7 @@ export class ControlServer {
 }
 
 /** One connection: requests are answered one after the other. */
-class Connection {
+class ControlConnection {
   readonly #stream: Stream;
   readonly #controller: Controller;
   readonly #lines = new ControlLines(controlLineMax);

@@ -9,7 +9,7 @@ import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAsk } from "../smtp/session.ts";
 import type { DsnRequest } from "../spool/envelope.ts";
 import type { MsgId } from "../spool/id.ts";
-import { Connection, type ConnectionPorts, lingerMs } from "./smtp_in_connection.ts";
+import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
@@ -25,13 +25,13 @@ export type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
 
 /** The role. Channels are set when the supervisor hands them over, and again when the other side was restarted. */
 export class SmtpIn {
-  readonly #ports: ConnectionPorts;
-  readonly #connections = new Set<Connection>();
+  readonly #ports: ServerConnectionPorts;
+  readonly #connections = new Set<ServerConnection>();
   readonly #sockets: ListeningSocket[] = [];
-  readonly #recipients = new Map<number, Connection>();
-  readonly #commits = new Map<string, Connection>();
-  readonly #wantIds: Connection[] = [];
-  readonly #congested = new Set<Connection>();
+  readonly #recipients = new Map<number, ServerConnection>();
+  readonly #commits = new Map<string, ServerConnection>();
+  readonly #wantIds: ServerConnection[] = [];
+  readonly #congested = new Set<ServerConnection>();
   #ids: MsgId[] = [];
   #queue: QueueChannel | null = null;
   #lookup: LookupChannel | null = null;
@@ -43,7 +43,7 @@ export class SmtpIn {
   #sweeper: Timer | null = null;
 
   /** Takes no connection before `serve`. */
-  constructor(ports: ConnectionPorts) {
+  constructor(ports: ServerConnectionPorts) {
     this.#ports = ports;
   }
 
@@ -108,7 +108,7 @@ export class SmtpIn {
       ? replies.tooManySessions(listener.hostname)
       : null;
     if (refusal !== null) return this.#refuse(stream, refusal);
-    const connection = new Connection(this.#ports, stream, listener, {
+    const connection = new ServerConnection(this.#ports, stream, listener, {
       ask: (ask, body) => this.#ask(connection, ask, body),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
@@ -129,7 +129,7 @@ export class SmtpIn {
   }
 
   /** Answers at once where it can; other answers come as messages. */
-  #ask(connection: Connection, ask: SessionAsk, body: Uint8Array | null): void {
+  #ask(connection: ServerConnection, ask: SessionAsk, body: Uint8Array | null): void {
     switch (ask.kind) {
       case "message":
         return this.#dealTo(connection);
@@ -157,14 +157,14 @@ export class SmtpIn {
     }
   }
 
-  #dealTo(connection: Connection): void {
+  #dealTo(connection: ServerConnection): void {
     const id = this.#ids.pop();
     if (id !== undefined) return connection.message(id);
     if (this.#queue === null) return connection.message(null);
     this.#wantIds.push(connection);
   }
 
-  #body(connection: Connection, message: string, bytes: Uint8Array): void {
+  #body(connection: ServerConnection, message: string, bytes: Uint8Array): void {
     if (this.#queue === null) return;
     if (this.#queue.send({ kind: "body", message: message as MsgId }, bytes)) return;
     this.#congested.add(connection);
@@ -229,7 +229,7 @@ export class SmtpIn {
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
    * queue forget the message. */
-  #closed(connection: Connection): void {
+  #closed(connection: ServerConnection): void {
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
     const waiting = this.#wantIds.indexOf(connection);

@@ -17,7 +17,7 @@ export const lingerMs = 2000;
 export const lingerLengthMax = 1024 * 1024;
 
 /** What a connection is given. */
-export interface ConnectionPorts {
+export interface ServerConnectionPorts {
   /** The time in events. */
   readonly clock: Clock;
   /** Names sessions. */
@@ -41,8 +41,8 @@ export interface ConnectionOwner {
 }
 
 /** One connection: a socket and its session. */
-export class Connection {
-  readonly #ports: ConnectionPorts;
+export class ServerConnection {
+  readonly #ports: ServerConnectionPorts;
   readonly #stream: Stream;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
@@ -60,7 +60,7 @@ export class Connection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
     this.#ports = ports;
     this.#stream = stream;
     this.#listener = listener;

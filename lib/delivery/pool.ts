@@ -17,7 +17,7 @@ import { type Relay, relayTransport } from "./relay.ts";
 import { type Attempt, deliveryEvent, noSession } from "./relay_log.ts";
 import type { RouteBook, RouteState } from "./route.ts";
 import type { RelayTask, TaskRecipient } from "./task.ts";
-import { Connection } from "./transport.ts";
+import { ClientConnection } from "./transport.ts";
 
 /** One transaction's worth of a task. */
 export interface Job {
@@ -66,7 +66,7 @@ interface Link {
   readonly address: string;
   readonly route: RouteState;
   /** Null while it is being dialled. */
-  connection: Connection | null;
+  connection: ClientConnection | null;
   state: "opening" | "idle" | "busy" | "closed";
   job: Job | null;
   /** Messages done. */
@@ -236,7 +236,7 @@ export class RelayPool {
       this.#log(link, "connected", {});
       const config = { session: link.session, helo: shared.helo, protocol, limits: shared.limits.session };
       const { clock, log, limits } = shared;
-      link.connection = new Connection(stream, config, { clock, log, closeGraceMs: limits.closeGraceMs }, {
+      link.connection = new ClientConnection(stream, config, { clock, log, closeGraceMs: limits.closeGraceMs }, {
         ready: () => this.#ready(link),
         done: (verdicts) => this.#done(link, verdicts),
         closed: (reason) => this.#closed(link, reason),

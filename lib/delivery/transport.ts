@@ -18,7 +18,7 @@ export interface ConnectionHandler {
 }
 
 /** What a connection needs of the world. */
-export interface ConnectionPorts {
+export interface ClientConnectionPorts {
   /** Times the session's deadlines. */
   readonly clock: Clock;
   /** Takes the session's lines. */
@@ -37,10 +37,10 @@ interface Sending {
 }
 
 /** One connection to a server, from just after it is made to its end. */
-export class Connection {
+export class ClientConnection {
   readonly #stream: Stream;
   readonly #session: ClientSession;
-  readonly #ports: ConnectionPorts;
+  readonly #ports: ClientConnectionPorts;
   readonly #handler: ConnectionHandler;
   /** Events that came up while effects were being done: they wait for their turn. */
   #queue: ClientEvent[] = [];
@@ -57,7 +57,7 @@ export class Connection {
   #timerAt = 0;
 
   /** Takes over `stream`. The handler hears nothing before this returns. */
-  constructor(stream: Stream, config: ClientConfig, ports: ConnectionPorts, handler: ConnectionHandler) {
+  constructor(stream: Stream, config: ClientConfig, ports: ClientConnectionPorts, handler: ConnectionHandler) {
     this.#stream = stream;
     this.#session = new ClientSession(config);
     this.#ports = ports;

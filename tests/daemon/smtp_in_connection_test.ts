@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
-import { Connection, lingerLengthMax, lingerMs } from "../../lib/daemon/smtp_in_connection.ts";
+import { lingerLengthMax, lingerMs, ServerConnection } from "../../lib/daemon/smtp_in_connection.ts";
 import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";
 import { inputLengthHeld } from "../../lib/smtp/framing.ts";
 import { replies } from "../../lib/smtp/reply.ts";
@@ -44,7 +44,7 @@ async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
   const told: string[] = [];
   let body = "";
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
-  const connection: Connection = new Connection(ports, ends.server, policy.listeners.at(-1)!, {
+  const connection: ServerConnection = new ServerConnection(ports, ends.server, policy.listeners.at(-1)!, {
     ask(ask, last) {
       told.push(ask.kind);
       body += textOf(last);
@@ -202,7 +202,7 @@ Deno.test("a client that does not read the answer to QUIT is cut off after a mom
 });
 
 /** Ends of a session at which the client may still be sending. */
-const ends: readonly (readonly [string, string, (connection: Connection, at: number) => void])[] = [
+const ends: readonly (readonly [string, string, (connection: ServerConnection, at: number) => void])[] = [
   ["", "421", (connection, at) => connection.step({ kind: "shutdown", at })],
   ["GET / HTTP/1.1\r\n", "554", () => {}],
   ["QUIT\r\nNOOP\r\n", "221", () => {}],
@@ -336,7 +336,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     closed: () => void closed.push("closed"),
   };
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
-  new Connection(ports, gone, policy.listeners.at(-1)!, owner).start();
+  new ServerConnection(ports, gone, policy.listeners.at(-1)!, owner).start();
   deepEqual(closed, ["closed"]);
   ok(written > 0);
   equal(log.of("disconnected").length, 1);

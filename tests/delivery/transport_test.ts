@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Domain } from "../../lib/mail/address.ts";
-import { Connection } from "../../lib/delivery/transport.ts";
+import { ClientConnection } from "../../lib/delivery/transport.ts";
 import type { ContentSource } from "../../lib/delivery/task.ts";
 import { clientLimits, type ClientMessage, type ClientVerdict } from "../../lib/smtp/client.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -12,7 +12,7 @@ interface World {
   readonly clock: FakeClock;
   readonly peer: FakePeer;
   readonly stream: FakeStream;
-  readonly connection: Connection;
+  readonly connection: ClientConnection;
   /** What the owner was told, in order. */
   readonly told: string[];
 }
@@ -27,7 +27,7 @@ function open(script: PeerScript = {}): World {
     protocol: "smtp",
     limits: clientLimits,
   } as const;
-  const connection = new Connection(ends.client, config, { clock, log: () => {}, closeGraceMs: 5_000 }, {
+  const connection = new ClientConnection(ends.client, config, { clock, log: () => {}, closeGraceMs: 5_000 }, {
     ready: () => told.push("ready"),
     done: (verdicts) => told.push(`done ${verdicts.map(brief).join(" ")}`),
     closed: (reason) => told.push(`closed ${reason === null ? "" : brief(reason)}`.trim()),
@@ -61,7 +61,7 @@ const pieces = (...texts: readonly string[]): ContentSource => ({
   read: (seq) => Promise.resolve(texts[seq] === undefined ? null : Buffer.from(texts[seq])),
 });
 
-Deno.test("Connection hands over messages one after the other, then quits", async () => {
+Deno.test("ClientConnection hands over messages one after the other, then quits", async () => {
   const { clock, peer, connection, told } = open();
   await clock.settle();
   connection.send(message(4), inline("hi\r\n"));
@@ -78,7 +78,7 @@ Deno.test("Connection hands over messages one after the other, then quits", asyn
   equal(clock.pending, 0);
 });
 
-Deno.test("Connection gives verdicts in the order of the recipients", async () => {
+Deno.test("ClientConnection gives verdicts in the order of the recipients", async () => {
   const { clock, connection, told } = open({ rcpt: (_, path) => path.startsWith("b") ? "550 no" : "250 Ok" });
   await clock.settle();
   connection.send(message(4, ["a", "b", "c"]), inline("hi\r\n"));
@@ -95,7 +95,7 @@ const wrong: readonly (readonly [string, ContentSource, number])[] = [
 ];
 
 for (const [name, content, size] of wrong) {
-  Deno.test(`Connection hangs up before the dot when the content ${name}`, async () => {
+  Deno.test(`ClientConnection hangs up before the dot when the content ${name}`, async () => {
     const { clock, peer, connection, told } = open();
     await clock.settle();
     connection.send(message(size), content);
@@ -107,7 +107,7 @@ for (const [name, content, size] of wrong) {
   });
 }
 
-Deno.test("Connection reads no more content than the stream takes", async () => {
+Deno.test("ClientConnection reads no more content than the stream takes", async () => {
   const { clock, peer, connection, told } = open({
     data: (peer) => {
       peer.stream.pause();
@@ -130,7 +130,7 @@ Deno.test("Connection reads no more content than the stream takes", async () => 
   equal(peer.taken[0]?.content.length, piece.length * 10 + 2);
 });
 
-Deno.test("Connection ends a transaction whose content never comes", async () => {
+Deno.test("ClientConnection ends a transaction whose content never comes", async () => {
   const { clock, peer, connection, told } = open();
   await clock.settle();
   connection.send(message(4), { inline: null, read: () => new Promise(() => {}) });
@@ -141,7 +141,7 @@ Deno.test("Connection ends a transaction whose content never comes", async () =>
   equal(peer.state, "gone");
 });
 
-Deno.test("Connection minds each deadline", async () => {
+Deno.test("ClientConnection minds each deadline", async () => {
   const steps = [["greeting", 300], ["hello", 300], ["mail", 300], ["data", 120], ["dot", 600]] as const;
   for (const [step, seconds] of steps) {
     const { clock, connection, told } = open({ hello: () => "250 peer.test", [step]: () => null });
@@ -155,7 +155,7 @@ Deno.test("Connection minds each deadline", async () => {
   }
 });
 
-Deno.test("Connection sees the server go, in order and without", async () => {
+Deno.test("ClientConnection sees the server go, in order and without", async () => {
   for (const [leave, cause] of [["end", "closed"], ["destroy", "closed"], ["break", "reset"]] as const) {
     const { clock, peer, told } = open();
     await clock.settle();
@@ -167,7 +167,7 @@ Deno.test("Connection sees the server go, in order and without", async () => {
   }
 });
 
-Deno.test("Connection does not wait for ever for a server to take the QUIT", async () => {
+Deno.test("ClientConnection does not wait for ever for a server to take the QUIT", async () => {
   const { clock, peer, stream, connection, told } = open({ greeting: () => "554 no" });
   peer.stream.pause();
   await clock.settle();
@@ -181,7 +181,7 @@ Deno.test("Connection does not wait for ever for a server to take the QUIT", asy
   equal(clock.pending, 0);
 });
 
-Deno.test("Connection.destroy() ends the message in hand and hangs up", async () => {
+Deno.test("ClientConnection.destroy() ends the message in hand and hangs up", async () => {
   const { clock, peer, connection, told } = open({ dot: () => null });
   await clock.settle();
   connection.send(message(4), inline("hi\r\n"));
