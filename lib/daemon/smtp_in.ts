@@ -135,7 +135,7 @@ export class SmtpIn {
         return this.#dealTo(connection);
       case "recipient": {
         if (this.#lookup === null || this.#queue === null) {
-          return connection.answer({ kind: "recipient", reply: replies.senderUnavailable });
+          return connection.answer({ kind: "recipient", reply: replies.unavailable });
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
@@ -224,7 +224,7 @@ export class SmtpIn {
   #failRecipients(): void {
     const waiting = [...this.#recipients.values()];
     this.#recipients.clear();
-    for (const connection of waiting) connection.answer({ kind: "recipient", reply: replies.senderUnavailable });
+    for (const connection of waiting) connection.answer({ kind: "recipient", reply: replies.unavailable });
   }
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the

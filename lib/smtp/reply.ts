@@ -194,7 +194,7 @@ export const replies = {
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),
   /** RFC 5321 §4.5.3.1.10: 452, and the client sends the rest later. */
   tooManyRecipients: fixed(452, "4.5.3", "Too many recipients"),
-  senderUnavailable: fixed(451, "4.3.0", "Temporary failure"),
+  unavailable: fixed(451, "4.3.0", "Temporary failure"),
   invalidRecipient: (address: string): Reply => ({
     code: 550,
     enhanced: "5.1.1",

@@ -288,7 +288,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const mail = this.#pendingMail;
     assert(mail !== null, "a message id follows MAIL");
     this.#pendingMail = null;
-    if (id === null) return this.#refuse(replies.senderUnavailable);
+    if (id === null) return this.#refuse(replies.unavailable);
     this.#mails++;
     this.#transaction = new Transaction(id, mail.sender, mail.parameters, this.#config.limits);
     this.#phase = "sender";
