@@ -42,7 +42,7 @@
  *   pause mda|mta|smtp
  *   resume mda|mta|smtp
  *       Stop one part of the work, and go on. It is an error when it is
- *       paused or running already.
+ *       paused or running already. A pause ends with smtpd, at the latest.
  *   pause envelope evpid|msgid|all
  *   resume envelope evpid|msgid|all
  *       Hold envelopes back, and let them go.

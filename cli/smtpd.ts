@@ -56,6 +56,7 @@
  */
 
 import { join } from "@std/path";
+import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
@@ -169,8 +170,8 @@ function readOptions(options: readonly Option[]): SmtpdOptions {
   };
 }
 
-function subsystem(word: string): "mda" | "mta" | "smtp" {
-  if (word === "mda" || word === "mta" || word === "smtp") return word;
+function subsystem(word: string): Subsystem {
+  if (isSubsystem(word)) return word;
   throw new UsageError(`-P takes mda, mta or smtp, not ${word}`);
 }
 

@@ -2,6 +2,7 @@
 
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
+import type { Subsystem } from "../lib/daemon/control.ts";
 import type { Account, Premises } from "../lib/daemon/privilege.ts";
 import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
@@ -19,7 +20,7 @@ export interface SmtpdOptions {
   /** Absolute path. */
   readonly config: string;
   readonly macros: ReadonlyMap<string, string>;
-  readonly paused: readonly ("mda" | "mta" | "smtp")[];
+  readonly paused: readonly Subsystem[];
   /** Value of `--state`. */
   readonly state: string | null;
   readonly sameUser: boolean;

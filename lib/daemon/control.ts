@@ -20,6 +20,14 @@ export type ControlTarget =
 /** What can be paused: local delivery, relaying, the taking of mail. */
 export type Subsystem = "mda" | "mta" | "smtp";
 
+/** All of them. */
+export const subsystems: readonly Subsystem[] = ["mda", "mta", "smtp"];
+
+/** Is it the name of one? */
+export function isSubsystem(value: unknown): value is Subsystem {
+  return subsystems.some((one) => one === value);
+}
+
 /** First line on every connection. */
 export interface ControlHello {
   /** Tells the line from a request. */

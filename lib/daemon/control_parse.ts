@@ -10,7 +10,7 @@ import {
   type ControlRequest,
   type ControlTarget,
   controlVersion,
-  type Subsystem,
+  isSubsystem,
 } from "./control.ts";
 
 /** The `error` form of an answer: what a bad line is to be answered with. */
@@ -219,10 +219,6 @@ function isRunState(value: unknown): boolean {
 function isErrorCode(value: unknown): value is ControlError["code"] {
   return value === "badRequest" || value === "notFound" || value === "already" || value === "failed" ||
     value === "incompatible";
-}
-
-function isSubsystem(value: unknown): value is Subsystem {
-  return value === "mda" || value === "mta" || value === "smtp";
 }
 
 function isTableName(value: unknown): value is string {

@@ -37,6 +37,8 @@ export interface QueuePorts {
   readonly store: SpoolStore;
   /** Paused from the start. */
   readonly paused: readonly Subsystem[];
+  /** Told of all that is paused, when that has changed: this life may end and the pause is to outlive it. */
+  readonly keepPaused: (paused: readonly Subsystem[]) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
   /** A Fault while no mail is to be taken for want of room. */

@@ -9,7 +9,14 @@ import type { GroupCommit } from "../spool/group.ts";
 import { type EvpId, msgIdOfEvp } from "../spool/id.ts";
 import type { Schedule, Settlement, Wish } from "../spool/schedule.ts";
 import type { SpoolFilter, SpoolStore } from "../spool/store.ts";
-import type { ControlAnswer, ControlItem, ControlRequest, ControlTarget, Subsystem } from "./control.ts";
+import {
+  type ControlAnswer,
+  type ControlItem,
+  type ControlRequest,
+  type ControlTarget,
+  type Subsystem,
+  subsystems,
+} from "./control.ts";
 import type { LookupToQueue, QueueToLookup } from "./imsg.ts";
 import type { Intake } from "./queue_intake.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
@@ -37,6 +44,8 @@ export interface ControlPorts {
   readonly outgoing: Outgoing;
   /** Ms since the epoch. */
   readonly startedAt: number;
+  /** Told of all that is paused, when smtpctl has changed it. */
+  readonly keepPaused: (paused: readonly Subsystem[]) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
 }
@@ -98,9 +107,9 @@ export class Control {
       case "resumeEnvelope":
         return this.#wish(request.target, (envelope) => schedule.wishResumed(envelope, clock.now()));
       case "pause":
-        return this.pause(request.what, true);
+        return this.#order(request.what, true);
       case "resume":
-        return this.pause(request.what, false);
+        return this.#order(request.what, false);
       case "updateTable":
         return this.#updateTable(request.table);
       case "stop":
@@ -169,10 +178,10 @@ export class Control {
   }
 
   async #showStatus(emit: Emit): Promise<ControlAnswer> {
-    for (const what of ["mda", "mta", "smtp"] as const) {
+    for (const what of subsystems) {
       await emit({ kind: "status", what, running: !this.#isPaused(what) });
     }
-    return done(3);
+    return done(subsystems.length);
   }
 
   /** Applies a wish to each envelope of a target, a page at a time. */
@@ -227,6 +236,13 @@ export class Control {
     else schedule.resume(what);
     outgoing.wake();
     return done(1);
+  }
+
+  /** Pauses or resumes by order of an administrator. The order is kept before it is answered. */
+  #order(what: Subsystem, isPaused: boolean): ControlAnswer {
+    const answer = this.pause(what, isPaused);
+    if (answer.kind === "done") this.#ports.keepPaused(subsystems.filter((one) => this.#isPaused(one)));
+    return answer;
   }
 
   #isPaused(what: Subsystem): boolean {

@@ -162,6 +162,7 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     ...ports,
     store,
     paused: init.paused,
+    keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
     room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });

@@ -23,8 +23,8 @@ export interface RoleProcessPorts {
   readonly restart: boolean;
   /** Starts the program. May throw a Fault. */
   readonly spawn: () => Child;
-  /** The first message to each life. */
-  readonly init: ToRole;
+  /** The first message to a life. */
+  readonly init: () => ToRole;
   /** Closes one end of a connection that the role did not get. Called with what `send` was given. */
   readonly discard: (handle: unknown) => void;
   /** A new life has begun; connect it to its peers. */
@@ -98,7 +98,7 @@ export class RoleProcess {
     });
     this.#life++;
     this.#isSending = false;
-    this.send(init);
+    this.send(init());
     started();
   }
 

@@ -2,6 +2,7 @@
 
 import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { Subsystem } from "./control.ts";
 import type { Grant, Role } from "./privilege.ts";
 
 /** In `Init.sockets`: the control socket, which is no listener of the policy. */
@@ -31,8 +32,8 @@ export interface Init {
   readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
   /** Form of log lines, and the least urgent that are wanted. */
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
-  /** What `-P` of the command line starts paused. */
-  readonly paused: readonly ("mda" | "mta" | "smtp")[];
+  /** What is paused: by `-P` of the command line, or by smtpctl in an earlier life of queue. */
+  readonly paused: readonly Subsystem[];
   /** Every role keeps the caller's uid: those of user tables are not applied. */
   readonly sameUser: boolean;
   /** For delivery: DNS servers and names that need none. */
@@ -83,5 +84,7 @@ export type FromRole =
   | { readonly kind: "mayDeliver"; readonly uid: number; readonly gid: number; readonly home: string }
   /** queue or lookup has cut off the role of this name: it was told what no such role says. */
   | { readonly kind: "distrust"; readonly name: string }
+  /** smtpctl has paused or resumed something: all that is paused now, for queue's next life. */
+  | { readonly kind: "paused"; readonly paused: readonly Subsystem[] }
   /** `smtpctl stop`. */
   | { readonly kind: "stopDaemon" };

@@ -1,6 +1,7 @@
 /** What roles say to the supervisor, checked. A role that strangers talk to may have been taken over: whatever it sends,
  * the supervisor must neither fall over it nor take a number that is text for an account. Pure. */
 
+import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
 /** Longest text in a message of a role, characters. */
@@ -28,6 +29,10 @@ export function parseFromRole(value: unknown): FromRole | null {
       const name = textOf(fields["name"]);
       return name === null ? null : { kind, name };
     }
+    case "paused": {
+      const paused = pausedOf(fields["paused"]);
+      return paused === null ? null : { kind, paused };
+    }
     case "needAgent": {
       const request = requestOf(fields);
       return request === null ? null : { kind, ...request };
@@ -48,6 +53,12 @@ function requestOf(fields: Fields): AgentRequest | null {
 function ownerOf(fields: Fields): Pick<AgentRequest, "uid" | "gid" | "home"> | null {
   const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
   return uid === null || gid === null || home === null ? null : { uid, gid, home };
+}
+
+/** Each at most once. */
+function pausedOf(value: unknown): readonly Subsystem[] | null {
+  if (!Array.isArray(value) || value.length > subsystems.length || !value.every(isSubsystem)) return null;
+  return new Set(value).size === value.length ? value : null;
 }
 
 function idOf(value: unknown): number | null {

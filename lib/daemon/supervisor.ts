@@ -74,10 +74,12 @@ export class Supervisor {
   #isAnnounced = false;
   #isStopping = false;
   #pairs = 0;
+  #paused: readonly Subsystem[];
 
   /** Nothing is bound or started before `start`. */
   constructor(options: DaemonOptions) {
     this.#options = options;
+    this.#paused = options.paused;
     this.#agents = new AgentHouse({
       policy: options.policy,
       premises: options.premises,
@@ -133,7 +135,7 @@ export class Supervisor {
       log: this.#options.log,
       spawn: () => this.#launch(name, grant, sockets.map((one) => one.fd)),
       restart: true,
-      init: this.#initOf(grant, name, sockets),
+      init: () => this.#initOf(grant, name, sockets),
       discard: discardSocket,
       started: () => this.#join(role, process),
       received: (message) => this.#received(role, process, message),
@@ -180,7 +182,7 @@ export class Supervisor {
       // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
       sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
-      paused: this.#options.paused,
+      paused: this.#paused,
       sameUser: premises.accounts === null,
       resolver: this.#options.resolver,
       selfAddresses: this.#options.selfAddresses,
@@ -244,6 +246,9 @@ export class Supervisor {
       case "distrust":
         if (role === "queue" || role === "lookup") this.#distrust(message.name);
         return;
+      case "paused":
+        if (role === "queue") this.#paused = message.paused;
+        return;
       case "stopDaemon":
         if (role === "queue") this.#options.stopRequested();
     }
@@ -279,7 +284,7 @@ export class Supervisor {
       spawn: () => this.#launch(`agent-${key}`, grant, []),
       restart: false,
       discard: discardSocket,
-      init: this.#initOf(grant, `agent#${key}`, []),
+      init: () => this.#initOf(grant, `agent#${key}`, []),
       started: () => {
         const delivery = this.#roles.find((one) => one.role === "delivery")?.process;
         if (delivery === undefined) return;

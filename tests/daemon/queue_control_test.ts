@@ -28,6 +28,8 @@ class Rig {
   readonly given: Envelope[] = [];
   /** Batches that came with a pardon. */
   readonly pardons: string[] = [];
+  /** What was to be kept of each pause and resume. */
+  readonly pauses: string[] = [];
   readonly items: ControlItem[] = [];
   readonly delivery: FakeChannel<DeliveryToQueue, QueueToDelivery>;
   readonly smtpIn: FakeChannel<SmtpInToQueue, QueueToSmtpIn>;
@@ -53,6 +55,7 @@ class Rig {
       intake,
       outgoing,
       startedAt: clock.now(),
+      keepPaused: (paused) => void this.pauses.push(paused.join(" ")),
       stopDaemon: () => this.stops++,
     });
     const [delivery, far] = channelPair<DeliveryToQueue, QueueToDelivery>(clock);
@@ -287,6 +290,17 @@ Deno.test("Control stops attempts of a kind that is paused, and makes them after
   deepEqual(rig.names, []);
   await rig.ask({ kind: "resume", what: "mta" });
   deepEqual(rig.names, ["1x", "1y"]);
+});
+
+Deno.test("Control has it kept what is paused, with each order that changes something", async () => {
+  const rig = new Rig();
+  rig.control.pause("mta", true);
+  deepEqual(rig.pauses, [], "that came from whoever keeps it");
+  await rig.ask({ kind: "pause", what: "smtp" });
+  await rig.ask({ kind: "pause", what: "smtp" });
+  await rig.ask({ kind: "resume", what: "mta" });
+  await rig.ask({ kind: "pause", what: "mda" });
+  deepEqual(rig.pauses, ["mta smtp", "smtp", "mda smtp"]);
 });
 
 Deno.test("Control tells smtp-in to pause", async () => {

@@ -10,6 +10,7 @@ import type {
   QueueToSmtpIn,
   SmtpInToQueue,
 } from "../../lib/daemon/imsg.ts";
+import type { Subsystem } from "../../lib/daemon/control.ts";
 import { Queue } from "../../lib/daemon/queue.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
@@ -102,7 +103,7 @@ export class QueueRig {
   }
 
   /** A new life: the queue recovers and is joined to its neighbours. */
-  async begin(paused: readonly ("mda" | "mta" | "smtp")[] = []): Promise<this> {
+  async begin(paused: readonly Subsystem[] = []): Promise<this> {
     this.clock = new MortalClock(this.world);
     this.store = new FakeStore(this.clock, this.inner);
     this.queue = new Queue({
@@ -112,6 +113,7 @@ export class QueueRig {
       policy: this.#policy,
       store: this.store,
       paused,
+      keepPaused: () => {},
       stopDaemon: () => this.stops++,
       room: () => null,
     });

@@ -76,7 +76,7 @@ class Rig {
         this.lives.push(child);
         return child;
       },
-      init,
+      init: () => init,
       discard: (handle) => handle !== undefined && void this.discarded.push(handle),
       started: () => this.starts++,
       received: (message) => void this.received.push(message.kind),
@@ -300,4 +300,18 @@ Deno.test("RoleProcess stops while it waits to start anew", async () => {
   await rig.process.stop(5000);
   await rig.clock.advance(60_000);
   equal(rig.lives.length, 1);
+});
+
+Deno.test("RoleProcess tells each life what holds when it begins", async () => {
+  const told: ToRole[] = [];
+  const rig = Rig.ready({
+    init: () => {
+      told.push({ kind: "stop", graceMs: told.length });
+      return told.at(-1)!;
+    },
+  });
+  rig.life.exit(1);
+  await rig.clock.advance(100);
+  deepEqual(rig.lives.map((life) => life.sent[0]?.message), told);
+  equal(told.length, 2);
 });

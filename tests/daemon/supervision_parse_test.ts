@@ -13,6 +13,8 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
     { kind: "serving" },
     { kind: "stopDaemon" },
     { kind: "distrust", name: "smtp-in#1" },
+    { kind: "paused", paused: [] },
+    { kind: "paused", paused: ["mda", "mta", "smtp"] },
     { kind: "mayDeliver", ...owner },
     { kind: "mayDeliver", ...owner, uid: 0, gid: 0xfffffffe },
     { kind: "needAgent", ...request },
@@ -29,6 +31,9 @@ Deno.test("parseFromRole() refuses whatever is no message", () => {
     equal(parseFromRole(value), null, JSON.stringify(value));
   }
   equal(parseFromRole({ kind: "distrust", name: 7 }), null);
+  for (const paused of [undefined, "mda", ["all"], [["mda"]], ["mda", "mda"], ["mda", "mta", "smtp", "mda"], {}]) {
+    equal(parseFromRole({ kind: "paused", paused }), null, JSON.stringify(paused));
+  }
 });
 
 Deno.test("parseFromRole() refuses an account that is not two numbers and a path", () => {
@@ -48,7 +53,7 @@ Deno.test("parseFromRole() refuses an account that is not two numbers and a path
 });
 
 Deno.test("parseFromRole() takes anything and never throws", () => {
-  const kinds = fc.constantFrom("received", "ready", "serving", "stopDaemon", "mayDeliver", "needAgent");
+  const kinds = fc.constantFrom("received", "ready", "serving", "stopDaemon", "mayDeliver", "needAgent", "paused");
   fc.assert(
     fc.property(fc.anything(), kinds, fc.object(), (value, kind, fields) => {
       parseFromRole(value);

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { until } from "../support/wait.ts";
 import { Client } from "./client.ts";
-import { Site } from "./daemon.ts";
+import { kill, Site } from "./daemon.ts";
 
 const message = "From: <ann@client.test>\r\nSubject: held\r\n\r\nBody\r\n";
 
@@ -75,6 +76,29 @@ Deno.test("smtpctl pauses taking mail: SMTP clients hear 421 and mail goes on af
   }
   equal((await site.run("smtpctl", ["resume", "smtp"])).code, 0);
   await sendOne(site);
+  await site.delivered(1);
+  await daemon.stop();
+});
+
+Deno.test("what smtpctl paused stays paused when queue is killed", async () => {
+  await using site = await Site.local();
+  const daemon = await site.start();
+  for (const what of ["mda", "smtp"]) equal((await site.run("smtpctl", ["pause", what])).code, 0);
+  const before = daemon.role("queue").map(({ pid }) => pid);
+  for (const pid of before) kill(pid);
+  await until("queue answers again", async () => {
+    const { code, stdout } = await site.run("smtpctl", ["show", "status"]);
+    return code === 0 && stdout === "MDA paused\nMTA running\nSMTP paused\n";
+  });
+  equal(daemon.role("queue").some(({ pid }) => before.includes(pid)), false);
+  await until("smtp-in refuses again", async () => {
+    using client = await Client.connect(site.port);
+    return (await client.answer().catch(() => null))?.code === 421;
+  });
+  equal((await site.run("smtpctl", ["resume", "smtp"])).code, 0);
+  await sendOne(site);
+  equal(site.mail().length, 0);
+  equal((await site.run("smtpctl", ["resume", "mda"])).code, 0);
   await site.delivered(1);
   await daemon.stop();
 });

@@ -4,7 +4,7 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { Agent } from "../../lib/daemon/agent.ts";
 import { AgentHouse } from "../../lib/daemon/agent_house.ts";
-import type { ControlAnswer, ControlRequest } from "../../lib/daemon/control.ts";
+import type { ControlAnswer, ControlRequest, Subsystem } from "../../lib/daemon/control.ts";
 import {
   controlAnswerMax,
   ControlLines,
@@ -128,6 +128,7 @@ export class House {
   /** Connections that nobody has accepted yet: the supervisor holds the socket. */
   readonly #backlog: FakeStream[] = [];
   #accept: ((stream: FakeStream) => void) | null = null;
+  #paused: readonly Subsystem[] = [];
   #control: ((stream: FakeStream) => void) | null = null;
   /** Queue's end of the channel to lookup. */
   #fromLookup: FakeChannel<QueueToLookup, LookupToQueue> | null = null;
@@ -245,7 +246,14 @@ export class House {
         const store = new FakeStore(life.clock, this.spool);
         store.faults = (call, changes) => this.storeFaults(call, changes);
         life.mortals.push(store);
-        const queue = new Queue({ ...common, store, paused: [], stopDaemon: () => {}, room: () => null });
+        const queue = new Queue({
+          ...common,
+          store,
+          paused: this.#paused,
+          keepPaused: (paused) => this.#paused = paused,
+          stopDaemon: () => {},
+          room: () => null,
+        });
         await queue.recover();
         queue.serve({ accept: (take) => this.#control = take, close: () => this.#control = null });
         this.#roles.queue = queue;

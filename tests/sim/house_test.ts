@@ -154,6 +154,36 @@ Deno.test("smtpctl schedule has a server tried again that is left alone because 
   await house.checkAtRest();
 });
 
+Deno.test("what smtpctl pauses stays paused when queue dies, and goes on when it is resumed", async () => {
+  const { house, peers } = await newHouse(12);
+  const parts = ["mda", "mta", "smtp"] as const;
+  equal(await accepted(house, send(house, "m1", ["bob@example.org", "x@b.test"])), true);
+  for (const what of parts) deepEqual(await house.ask({ kind: "pause", what }), [{ kind: "done", count: 1 }]);
+  for (const restartMs of [0, 100]) {
+    house.kill("queue", restartMs);
+    await house.world.advance(1000);
+    deepEqual(await running(house), [false, false, false]);
+    const refused = send(house, "m2", ["bob@example.org"]);
+    await house.world.advance(1000);
+    deepEqual(refused.codes, [421]);
+  }
+  for (const what of ["mta", "smtp"] as const) await house.ask({ kind: "resume", what });
+  house.kill("queue", 0);
+  await house.world.advance(1000);
+  deepEqual(await running(house), [false, true, true]);
+  equal(await accepted(house, send(house, "m3", ["bob@example.org", "y@b.test"])), true);
+  deepEqual([...copies(house, peers).keys()], ["m1 bob@example.org", "m1 x@b.test", "m3 y@b.test"]);
+  await house.ask({ kind: "resume", what: "mda" });
+  await house.world.advance(1000);
+  equal(copies(house, peers).get("m3 bob@example.org"), 1);
+  await house.checkAtRest();
+});
+
+async function running(house: House): Promise<readonly boolean[]> {
+  const answers = await house.ask({ kind: "showStatus" });
+  return answers.flatMap((one) => one.kind === "item" && one.item.kind === "status" ? [one.item.running] : []);
+}
+
 Deno.test("a commit waits for what lookup says to queue, and fails when lookup dies before", async () => {
   const { house, peers } = await newHouse(10);
   house.holdOffers(true);
