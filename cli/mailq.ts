@@ -3,13 +3,14 @@
  *   mailq - list the mail in the queue
  *
  * SYNOPSIS
- *   mailq [--state directory] [--json] [msgid]
+ *   mailq [-f file] [--state directory] [--json] [msgid]
  *
  * DESCRIPTION
  *   Does what `smtpctl show queue` does; its manual page describes the
  *   output.
  *
  * OPTIONS
+ *   -f file             The configuration of the smtpd, as for smtpctl.
  *   --state directory   The state directory of the smtpd to talk to.
  *   --json              Print a JSON array.
  *   -v, -q              Ignored.
@@ -44,11 +45,13 @@ export type MailqLine =
     readonly json: boolean;
     /** Value of `--state`, null when it was not given. */
     readonly state: string | null;
+    /** Value of `-f`, null when it was not given. */
+    readonly config: string | null;
   };
 
 const spec: OptionSpec = {
   flags: "hvq",
-  valued: "",
+  valued: "f",
   optional: "",
   long: { state: "valued", json: "flag", help: "flag" },
 };
@@ -62,12 +65,13 @@ export async function mailq(args: readonly string[]): Promise<number> {
       await printer.write(`${await readManual(import.meta.url)}\n`);
       return 0;
     }
-    const { target, json, state } = line;
-    return await runRequest({ kind: "showQueue", target }, hostDaemon(state), printer, { json, name: "mailq" });
+    const { target, json, state, config } = line;
+    const daemon = hostDaemon(state, config);
+    return await runRequest({ kind: "showQueue", target }, daemon, printer, { json, name: "mailq" });
   } catch (error) {
     if (error instanceof OutputClosed) return 0;
     if (!(error instanceof UsageError)) throw error;
-    printer.complain(`mailq: ${error.message}\nusage: mailq [--state directory] [--json] [msgid]`);
+    printer.complain(`mailq: ${error.message}\nusage: mailq [-f file] [--state directory] [--json] [msgid]`);
     return 255;
   }
 }
@@ -85,6 +89,7 @@ export function parseMailq(args: readonly string[]): MailqLine {
     target: message === null ? { kind: "all" } : { kind: "message", message },
     json: options.some(({ name }) => name === "json"),
     state: options.findLast(({ name }) => name === "state")?.value ?? null,
+    config: options.findLast(({ name }) => name === "f")?.value ?? null,
   };
 }
 

@@ -39,12 +39,11 @@ import { dirname, join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { collectErrors, printError } from "../lib/policy/error.ts";
-import { parseConfig } from "../lib/policy/parser.ts";
 import { callControl } from "./control_client.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { makeMap, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
-import { defaultConfigPath } from "./smtpd_config.ts";
+import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
 import { clientState } from "./state.ts";
 
 /** The table that is built, and that smtpd is told of. */
@@ -95,8 +94,8 @@ export async function newaliases(args: readonly string[]): Promise<number> {
 function findAliases(config: string | null): string | null {
   const path = config ?? defaultConfigPath();
   const fallback = join(dirname(path), tableName);
-  if (config === null && !exists(path)) return exists(fallback) ? fallback : "/etc/aliases";
-  const parsed = parseConfig({ path, readFile: readText, macros: new Map() });
+  const parsed = parseConfiguration(path);
+  if (config === null && parsed.isAbsent) return exists(fallback) ? fallback : "/etc/aliases";
   const errors = collectErrors(parsed.problems).filter((error) => error.severity === "error");
   const colour = Deno.stderr.isTerminal() && !Deno.noColor;
   for (const error of errors) console.error(printError(error, { colour, width: 120 }));
@@ -144,14 +143,6 @@ async function tellDaemon(state: string | null): Promise<Notice> {
     // Nothing says where its socket would be.
     if (error instanceof UsageError) return { kind: "not running" };
     throw error;
-  }
-}
-
-function readText(path: string): { readonly text: string } | { readonly failure: string } {
-  try {
-    return { text: Deno.readTextFileSync(path) };
-  } catch (error) {
-    return { failure: error instanceof Deno.errors.NotFound ? "no such file" : describeError(error) };
   }
 }
 

@@ -3,7 +3,7 @@
  *   smtpctl - look at the queue of a running smtpd and control it
  *
  * SYNOPSIS
- *   smtpctl [--state directory] [--json] command
+ *   smtpctl [-f file] [--state directory] [--json] command
  *
  * DESCRIPTION
  *   A command is one or more words. The beginning of a word is enough where
@@ -52,7 +52,8 @@
  *       Stop smtpd. It finishes what it has in hand.
  *
  *   When no smtpd is running, show queue, show envelope and show message read
- *   its queue from disk.
+ *   its queue from disk: in the directory that its configuration names, else
+ *   in its state directory.
  *
  *   With --json everything is printed as JSON: show queue an array of
  *   objects, show envelope such an object, show message an object with the
@@ -64,6 +65,8 @@
  *   Other commands of OpenSMTPD's smtpctl are not supported yet and say so.
  *
  * OPTIONS
+ *   -f file             The configuration of the smtpd, for the queue on disk;
+ *                       default /etc/mail/smtpd.conf, else /etc/smtpd.conf.
  *   --state directory   The state directory of the smtpd to talk to.
  *   --json              Print JSON.
  *   -h, --help          Print this page; after a command, how to use that.
@@ -79,7 +82,8 @@
  *                          and for users who run none.
  *   DIR/smtpd.sock         The control socket in the state directory DIR;
  *                          /var/run/smtpd.sock for root's.
- *   DIR/spool/spool.sqlite The queue that is read when no smtpd is running.
+ *   DIR/spool/spool.sqlite The queue that is read when no smtpd is running,
+ *                          unless the configuration has `queue directory`.
  *
  * EXIT STATUS
  *   0 on success; 1 when the command failed, no smtpd is running or it may
@@ -115,7 +119,10 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
         printer.complain(`smtpctl: ${line.text}`);
         return line.status;
       case "request":
-        return await runRequest(line.request, hostDaemon(line.state), printer, { json: line.json, name: "smtpctl" });
+        return await runRequest(line.request, hostDaemon(line.state, line.config), printer, {
+          json: line.json,
+          name: "smtpctl",
+        });
     }
   } catch (error) {
     if (error instanceof OutputClosed) return 0;

@@ -28,10 +28,10 @@ export function hostPrinter(): Printer {
   };
 }
 
-/** The daemon of a state directory; `flag` is the value of `--state`, null when it was not given.
- * Throws `UsageError` when there is no telling where it is. */
-export function hostDaemon(flag: string | null): Daemon {
-  const { directory: state, controlSocket: socket, isSystem } = clientState(flag);
+/** The daemon of a state directory; `flag` is the value of `--state`, `config` that of `-f`, null when they were not
+ * given. Throws `UsageError` when there is no telling where it is. */
+export function hostDaemon(flag: string | null, config: string | null): Daemon {
+  const { directory: state, spool: standard, controlSocket: socket, isSystem } = clientState(flag);
   return {
     state,
     socket,
@@ -39,8 +39,12 @@ export function hostDaemon(flag: string | null): Daemon {
     call: (request, onItem) => callControl(socket, request, onItem),
     async openSpool() {
       // Seldom needed, and the database costs time to load.
-      const { openOfflineSpool, spoolFileOf } = await import("./smtpctl_offline.ts");
-      return openOfflineSpool(spoolFileOf(state));
+      const [{ findSpool }, { openOfflineSpool }] = await Promise.all([
+        import("./smtpctl_spool.ts"),
+        import("./smtpctl_offline.ts"),
+      ]);
+      const place = findSpool(standard, config);
+      return { place, spool: await openOfflineSpool(place.path) };
     },
   };
 }

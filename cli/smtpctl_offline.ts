@@ -16,11 +16,6 @@ export interface OfflineSpool {
   content(message: MsgId): Promise<AsyncIterable<Uint8Array> | null>;
 }
 
-/** The queue's database in a state directory; elsewhere when smtpd.conf has `queue directory`. */
-export function spoolFileOf(state: string): string {
-  return `${state}/spool/spool.sqlite`;
-}
-
 /** The spool in the file at `path`; null when there is none. Its methods throw Faults: `denied`, `unavailable` when a
  * daemon has it open after all, `malformed`. */
 export async function openOfflineSpool(path: string, pageLength = 2000): Promise<OfflineSpool | null> {

@@ -12,6 +12,8 @@ export type SmtpctlLine =
     readonly json: boolean;
     /** Value of `--state`, null when it was not given. */
     readonly state: string | null;
+    /** Value of `-f`, null when it was not given. */
+    readonly config: string | null;
   }
   /** `--help` of smtpctl as a whole. */
   | { readonly kind: "manual" }
@@ -43,10 +45,10 @@ export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
     if (!(error instanceof CommanderError)) throw error;
     return explain(error, expanded.command, tree.helpText());
   }
-  const { json, state } = tree.program.opts();
+  const { json, state, f: config } = tree.program.opts();
   const request = tree.chosen();
   if (request === null) return wrong("", expanded.command, true);
-  return { kind: "request", request, json: json === true, state: state ?? null };
+  return { kind: "request", request, json: json === true, state: state ?? null, config: config ?? null };
 }
 
 type AnyCommand = Command<unknown[], Record<string, unknown>, Record<string, unknown>>;
@@ -70,6 +72,7 @@ function buildTree() {
     })
     .helpCommand(false)
     .option("--state <directory>", "state directory of the smtpd to talk to")
+    .option("-f <file>", "configuration of the smtpd, for its queue on disk")
     .option("--json", "print JSON");
   const group = (name: string, description: string) =>
     program.command(name).description(description).helpCommand(false);
@@ -123,7 +126,7 @@ function expandWords(program: AnyCommand, args: readonly string[]): Expanded {
     const arg = args[i] ?? "";
     if (arg.startsWith("-")) {
       words.push(arg);
-      if (arg === "--state" && i + 1 < args.length) words.push(args[++i] ?? "");
+      if ((arg === "--state" || arg === "-f") && i + 1 < args.length) words.push(args[++i] ?? "");
       continue;
     }
     const path = pathOf(command);
@@ -196,7 +199,7 @@ function explain(error: CommanderError, command: AnyCommand, helpText: string): 
       return wrong("", command, true);
     case "commander.unknownOption":
     case "commander.optionMissingArgument": {
-      const text = `${sentence(error.message)}\nusage: smtpctl [--state directory] [--json] command`;
+      const text = `${sentence(error.message)}\nusage: smtpctl [-f file] [--state directory] [--json] command`;
       return { kind: "wrong", status: statusInvalid, text };
     }
     default:

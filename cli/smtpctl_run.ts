@@ -8,6 +8,7 @@ import { type MsgId, msgIdOfEvp } from "../lib/spool/id.ts";
 import type { SpoolFilter } from "../lib/spool/store.ts";
 import type { ControlEnd } from "./control_client.ts";
 import type { OfflineSpool } from "./smtpctl_offline.ts";
+import type { SpoolPlace } from "./smtpctl_spool.ts";
 import { type Printer, type RunOptions, type View, viewOf } from "./smtpctl_answer.ts";
 
 /** Whom to ask. */
@@ -19,8 +20,8 @@ export interface Daemon {
   readonly start: string;
   /** Rejects with the Faults of `callControl`. */
   call(request: ControlRequest, onItem: (item: ControlItem) => void | Promise<void>): Promise<ControlEnd>;
-  /** Its spool on disk; null when there is none. */
-  openSpool(): Promise<OfflineSpool | null>;
+  /** Where its spool is on disk, and the spool; null when there is none. */
+  openSpool(): Promise<{ readonly place: SpoolPlace; readonly spool: OfflineSpool | null }>;
 }
 
 /** Carries out `request`; returns the exit status: 0, or 1 when it has failed, with a message on standard error. */
@@ -58,9 +59,11 @@ async function withoutDaemon(
   const isReading = request.kind === "showQueue" || request.kind === "showEnvelope" || request.kind === "showMessage";
   if (!isReading) return fail(printer, options, down, hint);
   try {
-    const spool = await daemon.openSpool();
-    if (spool === null) return fail(printer, options, down, hint);
-    printer.complain(`${options.name}: ${down}; this is its queue on disk`);
+    const { place, spool } = await daemon.openSpool();
+    const where = `${place.path}: ${place.why}`;
+    if (spool === null) return fail(printer, options, down, `${hint}\nThere is no queue at ${where}.`);
+    const doubt = place.isGuess ? `\nThe queue of smtpd may be somewhere else than at ${where}` : "";
+    printer.complain(`${options.name}: ${down}; this is its queue on disk${doubt}`);
     if (request.kind === "showMessage") return await showOfflineMessage(request.message, spool, printer, options, view);
     let count = 0;
     for await (const envelope of spool.envelopes(filterOf(request))) {

@@ -1,6 +1,7 @@
 /** smtpd's configuration file and the facts of this machine that it is read with. */
 
-import { type ConfigSource, hostNames, loadPolicy, type LoadResult } from "../lib/policy/resolve.ts";
+import { parseConfig, type ParsedConfig } from "../lib/policy/parser.ts";
+import { type ConfigSource, describeReadFault, hostNames, loadPolicy, type LoadResult } from "../lib/policy/resolve.ts";
 import { parseDomain } from "../lib/mail/domain.ts";
 import type { Domain } from "../lib/mail/address.ts";
 import { interfaceAddresses, readTextIfPresent } from "../lib/host/state.ts";
@@ -23,6 +24,20 @@ export async function loadConfiguration(path: string, macros: ReadonlyMap<string
   const found = new Map<string, readonly string[]>();
   for (const name of hostNames(source)) found.set(name, hosts.get(name.toLowerCase()) ?? await resolve(name));
   return loadPolicy({ ...source, resolveHost: (name) => found.get(name) ?? [] });
+}
+
+/** What stands in `path` and the files that it includes, for commands that need one line of it and none of this machine's
+ * facts. Macros are those of the files. */
+export function parseConfiguration(path: string): ParsedConfig & { readonly isAbsent: boolean } {
+  let isAbsent = false;
+  const readFile = (file: string): { readonly text: string } | { readonly failure: string } => {
+    const read = readConfig(file);
+    if (read.kind === "ok") return read;
+    isAbsent ||= file === path && read.fault === "notFound";
+    return { failure: describeReadFault(read.fault) };
+  };
+  const parsed = parseConfig({ path, readFile, macros: new Map() });
+  return { ...parsed, isAbsent };
 }
 
 /** The configuration file to use when none is named: the first that exists, else the first. */

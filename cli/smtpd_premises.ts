@@ -1,6 +1,5 @@
 /** What a start of smtpd depends on beside its configuration: command line, directories, accounts, resolvers. */
 
-import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import type { Subsystem } from "../lib/daemon/control.ts";
 import type { Account, Premises } from "../lib/daemon/privilege.ts";
@@ -42,7 +41,7 @@ const socketPathMax = 107 - "/run/p0000000000".length;
 
 /** Finds it all out. Fault `notFound` when an account is missing; a mere check shows the table all the same. */
 export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run" | "check"): Start {
-  const { directory: state, controlSocket, submitSocket, isSystem } = daemonState(options.state);
+  const { directory: state, spool, controlSocket, submitSocket, isSystem } = daemonState(options.state);
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
@@ -51,7 +50,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   return {
     premises: {
       state,
-      spool: policy.queue.directory ?? join(state, "spool"),
+      spool: policy.queue.directory ?? spool,
       accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
       includes: includedFiles(policy, readTextIfPresent),
       resolvers: config.servers.map((server) => server.ip),

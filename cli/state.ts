@@ -11,6 +11,8 @@ export const systemStateDirectory = "/var/spool/smtpd";
 export interface StatePlace {
   /** The state directory. */
   readonly directory: string;
+  /** Where the queue is, unless smtpd.conf says otherwise. */
+  readonly spool: string;
   /** Is it the default of the whole system, which all users share? */
   readonly isSystem: boolean;
   /** Where the daemon takes smtpctl's commands: in the state directory, but in /var/run for the system's daemon, where
@@ -49,6 +51,7 @@ export function environment(name: string): string | null {
 
 const systemPlace: StatePlace = {
   directory: systemStateDirectory,
+  spool: `${systemStateDirectory}/spool`,
   isSystem: true,
   controlSocket: "/var/run/smtpd.sock",
   submitSocket: `${systemStateDirectory}/submit.sock`,
@@ -57,6 +60,7 @@ const systemPlace: StatePlace = {
 function placeAt(directory: string): StatePlace {
   return {
     directory,
+    spool: `${directory}/spool`,
     isSystem: false,
     controlSocket: `${directory}/smtpd.sock`,
     submitSocket: `${directory}/submit.sock`,

@@ -93,9 +93,14 @@ function parse(source: Omit<ConfigSource, "resolveHost">): ParsedConfig {
     macros: source.macros,
     readFile: (path) => {
       const file = source.readFile(path);
-      return file.kind === "ok" ? { text: file.text } : { failure: faultWords[file.fault] ?? "it cannot be read" };
+      return file.kind === "ok" ? { text: file.text } : { failure: describeReadFault(file.fault) };
     },
   });
+}
+
+/** Why a file of the configuration cannot be read, in words. */
+export function describeReadFault(fault: FaultKind): string {
+  return faultWords[fault] ?? "it cannot be read";
 }
 
 const faultWords: Readonly<Partial<Record<FaultKind, string>>> = {

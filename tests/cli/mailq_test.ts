@@ -9,14 +9,16 @@ const all = { kind: "all" } as const;
 Deno.test("parseMailq() takes options and a message", () => {
   for (
     const [line, want] of [
-      ["", { kind: "list", target: all, json: false, state: null }],
-      ["-v --json", { kind: "list", target: all, json: true, state: null }],
-      ["--state /a --state=/b", { kind: "list", target: all, json: false, state: "/b" }],
+      ["", { kind: "list", target: all, json: false, state: null, config: null }],
+      ["-v --json", { kind: "list", target: all, json: true, state: null, config: null }],
+      ["--state /a --state=/b", { kind: "list", target: all, json: false, state: "/b", config: null }],
+      ["-f /c", { kind: "list", target: all, json: false, state: null, config: "/c" }],
       ["5F3A9C01", {
         kind: "list",
         target: { kind: "message", message: msgIdOf(0x5f3a9c01) },
         json: false,
         state: null,
+        config: null,
       }],
       ["--help", { kind: "help" }],
       ["-h x y", { kind: "help" }],

@@ -22,10 +22,11 @@ async function replacing<T extends object>(target: T, members: Partial<T>, work:
 
 Deno.test("hostDaemon() listens in its state directory and has its spool there", async () => {
   const state = await Deno.makeTempDir();
-  const daemon = hostDaemon(state);
+  const daemon = hostDaemon(state, "/dev/null");
   equal(daemon.state, state);
   equal(daemon.socket, `${state}/smtpd.sock`);
-  equal(await daemon.openSpool(), null);
+  const { place, spool } = await daemon.openSpool();
+  deepEqual([place.path, spool], [`${state}/spool/spool.sqlite`, null]);
   await rejects(daemon.call({ kind: "stop" }, () => {}), { name: "Fault", kind: "unavailable" });
   await Deno.remove(state);
 });
@@ -33,7 +34,7 @@ Deno.test("hostDaemon() listens in its state directory and has its spool there",
 Deno.test("hostDaemon() needs to know where", async () => {
   await replacing(Deno, { uid: () => 1000 }, async () => {
     await replacing(Deno.env, { get: () => undefined }, async () => {
-      await rejects(async () => await Promise.resolve(hostDaemon(null)), UsageError);
+      await rejects(async () => await Promise.resolve(hostDaemon(null, null)), UsageError);
     });
   });
 });

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { openOfflineSpool, spoolFileOf } from "../../cli/smtpctl_offline.ts";
+import { openOfflineSpool } from "../../cli/smtpctl_offline.ts";
 import { openSqlDatabase } from "../../lib/host/sqlite.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { type EvpId, evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
@@ -9,9 +9,7 @@ import { exampleEnvelope } from "../support/envelope.ts";
 async function withState(work: (path: string) => Promise<void>): Promise<void> {
   const state = await Deno.makeTempDir();
   try {
-    const path = spoolFileOf(state);
-    equal(path, `${state}/spool/spool.sqlite`);
-    await work(path);
+    await work(`${state}/spool/spool.sqlite`);
   } finally {
     await Deno.remove(state, { recursive: true });
   }

@@ -37,14 +37,21 @@ const requests: readonly [line: string, request: ControlRequest][] = [
 
 Deno.test("parseSmtpctl() takes words and their unique beginnings", () => {
   for (const [line, request] of requests) {
-    deepEqual(parse(line), { kind: "request", request, json: false, state: null }, line);
+    deepEqual(parse(line), { kind: "request", request, json: false, state: null, config: null }, line);
   }
 });
 
 Deno.test("parseSmtpctl() takes options anywhere", () => {
   const request = { kind: "showQueue", target: all };
   for (const line of ["--json --state /x show queue", "show --state=/x queue --json", "sh q --state /x --json"]) {
-    deepEqual(parse(line), { kind: "request", request, json: true, state: "/x" }, line);
+    deepEqual(parse(line), { kind: "request", request, json: true, state: "/x", config: null }, line);
+  }
+});
+
+Deno.test("parseSmtpctl() takes the configuration of -f, wherever it stands", () => {
+  const request = { kind: "showQueue", target: all };
+  for (const line of ["-f /c show queue", "show -f /c queue", "sh q -f /c", "-f/c sh q"]) {
+    deepEqual(parse(line), { kind: "request", request, json: false, state: null, config: "/c" }, line);
   }
 });
 
@@ -83,7 +90,7 @@ Deno.test("parseSmtpctl() says how to write a command that it knows", () => {
       ["remove everything", /^"everything" will not do/],
       ["stop now", /^too many arguments for "stop"/],
       ["show queue 5f3a9c01 5f3a9c02", /^too many arguments/],
-      ["--frob", /^unknown option "--frob"\nusage: smtpctl \[--state directory\] \[--json\] command$/],
+      ["--frob", /^unknown option "--frob"\nusage: smtpctl \[-f file\] \[--state directory\] \[--json\] command$/],
       ["show queue --state", /argument missing\nusage:/],
     ] as const
   ) {
@@ -123,7 +130,13 @@ Deno.test("parseSmtpctl() gives the manual, and help with one command", () => {
 
 Deno.test("parseSmtpctl() keeps no memory of the line before", () => {
   equal(parse("--json show stats").kind, "request");
-  deepEqual(parse("show stats"), { kind: "request", request: { kind: "showStats" }, json: false, state: null });
+  deepEqual(parse("show stats"), {
+    kind: "request",
+    request: { kind: "showStats" },
+    json: false,
+    state: null,
+    config: null,
+  });
 });
 
 Deno.test("parseSmtpctl() is total", () => {

@@ -1,6 +1,7 @@
 import { equal, match, rejects } from "node:assert/strict";
 import type { ControlEnd } from "../../cli/control_client.ts";
 import type { OfflineSpool } from "../../cli/smtpctl_offline.ts";
+import type { SpoolPlace } from "../../cli/smtpctl_spool.ts";
 import { type Daemon, runRequest } from "../../cli/smtpctl_run.ts";
 import type { ControlItem, ControlRequest } from "../../lib/daemon/control.ts";
 import { Fault, type FaultKind } from "../../lib/fault.ts";
@@ -13,11 +14,14 @@ const all = { kind: "all" } as const;
 const { id, message } = exampleEnvelope;
 const options = { json: false, name: "smtpctl" };
 
+const place: SpoolPlace = { path: "/q/spool.sqlite", why: "as /c says", isGuess: false };
+
 /** A daemon that answers, or fails, and has a spool, or none. */
 function daemonOf(
   answer: ControlEnd | Fault,
   items: readonly ControlItem[] = [],
   spool: OfflineSpool | Fault | null = null,
+  change: Partial<SpoolPlace> = {},
 ): Daemon {
   return {
     state: "/state",
@@ -28,7 +32,8 @@ function daemonOf(
       if (answer instanceof Fault) throw answer;
       return answer;
     },
-    openSpool: () => spool instanceof Fault ? Promise.reject(spool) : Promise.resolve(spool),
+    openSpool: () =>
+      spool instanceof Fault ? Promise.reject(spool) : Promise.resolve({ place: { ...place, ...change }, spool }),
   };
 }
 
@@ -117,6 +122,18 @@ Deno.test("runRequest() without a daemon shows the queue on disk", async () => {
   equal(status, 0);
   match(printer.text, new RegExp(`^${id}\\|.*\\|offline\\|\\|450 4\\.2\\.0 try later\n$`));
   equal(printer.errors, "smtpctl: smtpd doesn't seem to be running; this is its queue on disk\n");
+});
+
+Deno.test("runRequest() without a daemon says where it has looked for a queue in vain, or perhaps in the wrong place", async () => {
+  const none = await run({ kind: "showQueue", target: all }, daemonOf(down()));
+  match(none.printer.errors, /\nThere is no queue at \/q\/spool\.sqlite: as \/c says\.\n$/);
+  const guess = { isGuess: true, why: "what /c says is not known: permission denied" };
+  const { status, printer } = await run({ kind: "showQueue", target: all }, daemonOf(down(), [], spoolOf(), guess));
+  equal(status, 0);
+  match(
+    printer.errors,
+    /\nThe queue .* somewhere else than at \/q\/spool\.sqlite: what \/c says is not known: perm.*\n$/,
+  );
 });
 
 Deno.test("runRequest() without a daemon reads only what was asked for", async () => {

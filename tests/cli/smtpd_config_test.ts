@@ -1,6 +1,6 @@
-import { equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "@std/path";
-import { configPaths, defaultConfigPath, loadConfiguration } from "../../cli/smtpd_config.ts";
+import { configPaths, defaultConfigPath, loadConfiguration, parseConfiguration } from "../../cli/smtpd_config.ts";
 
 async function load(text: string, macros: ReadonlyMap<string, string> = new Map()) {
   const path = join(await Deno.makeTempDir(), "smtpd.conf");
@@ -24,4 +24,17 @@ Deno.test("loadConfiguration() says why a file cannot be read", async () => {
 
 Deno.test("defaultConfigPath() is one of the usual places", () => {
   equal(configPaths.some((path) => path === defaultConfigPath()), true);
+});
+
+Deno.test("parseConfiguration() gives what stands there, with files that it includes, whatever this machine is like", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "smtpd.conf");
+  await Deno.writeTextFile(path, 'listen on nowhere0\ninclude "more.conf"\n');
+  await Deno.writeTextFile(join(folder, "more.conf"), 'queue directory "/q"\n');
+  const { directives, problems, isAbsent } = parseConfiguration(path);
+  deepEqual([directives.map(({ kind }) => kind), problems, isAbsent], [["listen", "queue-directory"], [], false]);
+  await Deno.remove(join(folder, "more.conf"));
+  const broken = parseConfiguration(path);
+  deepEqual([broken.problems.length, broken.isAbsent], [1, false]);
+  equal(parseConfiguration(join(folder, "none.conf")).isAbsent, true);
 });
