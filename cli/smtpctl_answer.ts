@@ -122,7 +122,7 @@ class QueueView implements View {
   }
 
   async item(item: ViewItem): Promise<void> {
-    const entry = item.kind === "envelope" ? item : item.kind === "offline" ? item.entry : null;
+    const entry = entryOf(item);
     if (entry === null) return;
     this.#count++;
     if (this.#json) this.#addJson(entry);
@@ -181,7 +181,7 @@ class EnvelopeView implements View {
   }
 
   async item(item: ViewItem): Promise<void> {
-    const entry = item.kind === "envelope" ? item : item.kind === "offline" ? item.entry : null;
+    const entry = entryOf(item);
     if (entry === null) return;
     const { screen } = this.#printer;
     const now = this.#printer.now();
@@ -193,6 +193,11 @@ class EnvelopeView implements View {
   done(): Promise<number> {
     return Promise.resolve(0);
   }
+}
+
+/** What a listing shows of an item; null for an item of another kind. */
+function entryOf(item: ViewItem): QueueEntry | null {
+  return item.kind === "envelope" ? item : item.kind === "offline" ? item.entry : null;
 }
 
 /** `show message`. LF line ends, as files on this system have them; in JSON the octets as stored. A terminal does not
