@@ -227,6 +227,20 @@ export interface Child {
   kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
+/** A right that a process may hold, in Deno's terms. */
+export interface Right {
+  /** The kind. Without any of the members below: all of its kind. */
+  readonly name: "read" | "write" | "net" | "run" | "env" | "sys" | "ffi" | "import";
+  /** For `read` and `write`: an absolute path. */
+  readonly path?: string;
+  /** For `net`: an address and a port. */
+  readonly host?: string;
+  /** For `run`: a program. */
+  readonly command?: string;
+  /** For `sys`: a fact of the system. */
+  readonly kind?: "hostname" | "statfs";
+}
+
 /** A column's value. Integers are exact up to 2^53. */
 export type SqlValue = null | number | string | Uint8Array;
 

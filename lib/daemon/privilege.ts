@@ -2,6 +2,7 @@
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
  * at start that it holds its row and nothing more. */
 
+import type { Right } from "../port.ts";
 import { builtinTable, type Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
@@ -240,27 +241,13 @@ export function unnameablePaths(grant: Grant): readonly string[] {
   return [...grant.read, ...grant.write, ...grant.run].filter((path) => path.includes(","));
 }
 
-/** A question about a right that the process holds, in Deno's terms. */
-export interface RightQuery {
-  /** The kind of right. Without any of the members below: all of its kind. */
-  readonly name: "read" | "write" | "net" | "run" | "env" | "sys" | "ffi" | "import";
-  /** For `read` and `write`: an absolute path. */
-  readonly path?: string;
-  /** For `net`: an address and a port. */
-  readonly host?: string;
-  /** For `run`: a program. */
-  readonly command?: string;
-  /** For `sys`: a fact of the system. */
-  readonly kind?: "hostname" | "statfs";
-}
-
 /** Compares what a role holds with its row. Each string returned is one right too many or too few. */
-export function checkGrant(grant: Grant, holds: (query: RightQuery) => boolean): readonly string[] {
+export function checkGrant(grant: Grant, holds: (right: Right) => boolean): readonly string[] {
   const faults: string[] = [];
-  const want = (expected: boolean, query: RightQuery) => {
-    if (holds(query) === expected) return;
-    const what = query.path ?? query.host ?? query.command ?? query.kind ?? "everything";
-    faults.push(`${query.name} ${what} is ${expected ? "missing" : "held but not in its row"}`);
+  const want = (expected: boolean, right: Right) => {
+    if (holds(right) === expected) return;
+    const what = right.path ?? right.host ?? right.command ?? right.kind ?? "everything";
+    faults.push(`${right.name} ${what} is ${expected ? "missing" : "held but not in its row"}`);
   };
   for (const path of grant.read) want(true, { name: "read", path });
   for (const path of grant.write) want(true, { name: "write", path });

@@ -9,11 +9,11 @@ import {
   type Grant,
   offlineGrant,
   type Premises,
-  type RightQuery,
   standingGrants,
   unnameablePaths,
   usesSystemUsers,
 } from "../../lib/daemon/privilege.ts";
+import type { Right } from "../../lib/port.ts";
 import { isInRange } from "../../lib/daemon/range.ts";
 import { policyOf, policyText } from "./rig.ts";
 
@@ -34,7 +34,7 @@ function rowOf(role: Grant["role"], text: string = policyText, change: Partial<P
 }
 
 /** A process that holds exactly what the flags say, as Deno reads them. */
-function processWith(flags: readonly string[]): (query: RightQuery) => boolean {
+function processWith(flags: readonly string[]): (query: Right) => boolean {
   const listOf = (name: string): readonly string[] | null => {
     const flag = flags.find((one) => one === name || one.startsWith(`${name}=`));
     if (flag === undefined) return null;

@@ -1,7 +1,8 @@
 /** A child of the tests: does what its parent says, and answers. */
 
 import { listenOnFd, wrapSocket } from "../../lib/host/net.ts";
-import { holdsRight, type Right } from "../../lib/host/permission.ts";
+import { holdsRight } from "../../lib/host/permission.ts";
+import type { Right } from "../../lib/port.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../../lib/host/process.ts";
 import type { Stream } from "../../lib/port.ts";
 
