@@ -121,7 +121,7 @@ export { composeDsn, type DsnAction, type DsnRecipient, type DsnReport } from ".
 // Machines
 export type { Machine } from "./lib/smtp/machine.ts";
 export { describeReply, encodeReply, formatReply, parseReply, type Reply } from "./lib/smtp/reply.ts";
-export type { DsnParameters } from "./lib/smtp/parameter.ts";
+export type { DsnRequest } from "./lib/smtp/parameter.ts";
 export * from "./lib/smtp/session_face.ts";
 export { ServerSession } from "./lib/smtp/session.ts";
 export * from "./lib/smtp/client_face.ts";
@@ -145,11 +145,9 @@ export * from "./lib/table/compile.ts";
 export * from "./lib/spool/id.ts";
 export {
   chunkLengthMax,
-  type DsnRequest,
   type Envelope,
   type LastStatus,
   type LocalTarget,
-  type Origin,
   type StoredMessage,
 } from "./lib/spool/envelope.ts";
 export * from "./lib/spool/store.ts";
@@ -164,7 +162,7 @@ export * from "./lib/spool/schedule.ts";
 export * from "./lib/policy/policy.ts";
 export * from "./lib/policy/resolve.ts";
 export { type ConfigError, printError, type PrintOptions } from "./lib/policy/error.ts";
-export { type MatchOrigin, type MatchResult, matchRule, type Subject, type TableLookup } from "./lib/policy/match.ts";
+export { type MatchResult, matchRule, type Origin, type Subject, type TableLookup } from "./lib/policy/match.ts";
 export { type Candidate, expandRecipient, type Expansion, type TableSource, type Target } from "./lib/policy/expand.ts";
 export { expandFormat, type FormatResult, type FormatValues } from "./lib/policy/format.ts";
 export { checkAliasValue } from "./lib/policy/alias_check.ts";

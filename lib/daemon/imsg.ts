@@ -19,7 +19,9 @@
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import type { Outcome } from "../delivery/outcome.ts";
-import type { DsnRequest, Envelope, Origin } from "../spool/envelope.ts";
+import type { Origin } from "../policy/match.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
+import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Reply } from "../smtp/reply.ts";
 

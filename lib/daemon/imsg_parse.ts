@@ -5,7 +5,8 @@ import { scrub } from "../event_log.ts";
 import { type Domain, localPartLengthMax, type Mailbox, type ReversePath } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
-import type { DsnRequest, Origin } from "../spool/envelope.ts";
+import type { Origin } from "../policy/match.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
 import {
   type DeliveryToLookup,

@@ -7,7 +7,6 @@ import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../por
 import type { Listener } from "../policy/policy.ts";
 import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAsk } from "../smtp/session.ts";
-import type { DsnRequest } from "../spool/envelope.ts";
 import type { MsgId } from "../spool/id.ts";
 import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
@@ -139,9 +138,8 @@ export class SmtpIn {
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
-        const { sender, rcpt } = ask;
+        const { sender, rcpt, dsn } = ask;
         const message = ask.message as MsgId;
-        const dsn: DsnRequest = ask.dsn;
         this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask.helo), sender, rcpt, dsn });
         return;
       }

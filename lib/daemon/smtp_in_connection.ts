@@ -5,7 +5,7 @@ import { type Log, sessionName } from "../event_log.ts";
 import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import type { Origin } from "../spool/envelope.ts";
+import type { Origin } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { envelopesPerMessageMax, type LookupToSmtpIn } from "./imsg.ts";
 

@@ -1,7 +1,7 @@
 /** Work for the outgoing side: one message for the recipients that share a relay. */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
-import type { DsnRequest } from "../spool/envelope.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Relay } from "./relay.ts";

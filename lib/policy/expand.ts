@@ -6,13 +6,13 @@ import { formatMailbox, type ForwardPath, type Mailbox, type ReversePath } from 
 import { parseDomain } from "../mail/domain.ts";
 import { replies, type Reply } from "../smtp/reply.ts";
 import { type ExpansionNode, parseExpansionLines, parseExpansionValue } from "./alias.ts";
-import { type MatchOrigin, matchRule, type TableLookup } from "./match.ts";
+import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
 
 /** A recipient that a client asks for. */
 export interface Candidate {
   /** Facts of the session. */
-  readonly origin: MatchOrigin;
+  readonly origin: Origin;
   /** The argument of MAIL FROM. */
   readonly sender: ReversePath;
   /** The argument of RCPT TO. */

@@ -5,15 +5,16 @@ import type { Mailbox, ReversePath } from "../mail/address.ts";
 import type { Service, Table } from "../table/table.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
 
-/** Who asks: facts of the session that rules can test. */
-export interface MatchOrigin {
+/** Where a message came from: facts of the session that rules can test. Kept with its envelopes, for `match` at bounce
+ * time, Received fields and `show envelope`. */
+export interface Origin {
   /** Peer address text: `192.0.2.1`, `[2001:db8::1]`, or `local` for the submission socket. */
   readonly address: string;
   /** Reverse name of the peer, or `<unknown>`. */
   readonly hostname: string;
   /** Name given with HELO or EHLO. */
   readonly helo: string;
-  /** Our own name on the listener. */
+  /** Our own name on the listener that took it. */
   readonly smtpName: string;
   /** Tag of the listener, empty for none. */
   readonly tag: string;
@@ -26,7 +27,7 @@ export interface MatchOrigin {
 /** What a rule is tried on. */
 export interface Subject {
   /** Facts of the session. */
-  readonly origin: MatchOrigin;
+  readonly origin: Origin;
   /** The address came out of an expansion, so it is our own mail: `from` sees `local`. */
   readonly isInternal: boolean;
   /** The sender of the transaction. */

@@ -1,7 +1,7 @@
 /** What a client says to open a transaction, and what the server's answer to EHLO lets it say. */
 
 import { formatPath, type ForwardPath, type ReversePath } from "../mail/address.ts";
-import { type DsnParameters, encodeXtext } from "./parameter.ts";
+import { type DsnRequest, encodeXtext } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
 
 /** What a server offers, of what a client makes use of. */
@@ -24,9 +24,9 @@ export interface ClientRecipient {
   /** To be named in RCPT. */
   readonly path: ForwardPath;
   /** Sent to servers with DSN. */
-  readonly notify: DsnParameters["notify"];
+  readonly notify: DsnRequest["notify"];
   /** Sent to servers with DSN, as ORCPT. */
-  readonly originalRecipient: DsnParameters["originalRecipient"];
+  readonly originalRecipient: DsnRequest["originalRecipient"];
 }
 
 /** A message to hand over. */
@@ -40,9 +40,9 @@ export interface ClientMessage {
   /** Does the content have octets above 127? Null when nobody looked. */
   readonly eightBit: boolean | null;
   /** Sent to servers with DSN. */
-  readonly ret: DsnParameters["ret"];
+  readonly ret: DsnRequest["ret"];
   /** Sent to servers with DSN, as ENVID. */
-  readonly envId: DsnParameters["envId"];
+  readonly envId: DsnRequest["envId"];
 }
 
 /** Reads the answer to EHLO. The first line is the server's name. Keywords are case-insensitive; one that is

@@ -3,7 +3,7 @@
 import { replies, type Reply } from "./reply.ts";
 
 /** What the sender asked to be told (RFC 3461): that of the MAIL command and that of one RCPT. */
-export interface DsnParameters {
+export interface DsnRequest {
   /** Empty means that no NOTIFY was given. `never` stands alone. */
   readonly notify: readonly ("success" | "failure" | "delay" | "never")[];
   /** RET of the MAIL command, null when absent. */
@@ -21,13 +21,13 @@ export interface MailParameters {
   /** BODY (RFC 6152 §2). Content is passed on as it is either way. */
   readonly body: "7bit" | "8bitmime";
   /** RET, null when absent. */
-  readonly ret: DsnParameters["ret"];
+  readonly ret: DsnRequest["ret"];
   /** ENVID, decoded; null when absent. */
-  readonly envId: DsnParameters["envId"];
+  readonly envId: DsnRequest["envId"];
 }
 
 /** Parameters of a RCPT command. */
-export type RcptParameters = Pick<DsnParameters, "notify" | "originalRecipient">;
+export type RcptParameters = Pick<DsnRequest, "notify" | "originalRecipient">;
 
 /** Parsed parameters, or the reply that refuses them. */
 export type Parsed<T> = { readonly kind: "ok"; readonly value: T } | { readonly kind: "bad"; readonly reply: Reply };

@@ -2,7 +2,7 @@
 
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
-import type { DsnParameters } from "./parameter.ts";
+import type { DsnRequest } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
 
 /** What a session may use up. `SmtpLimits` of the policy fits. */
@@ -60,7 +60,7 @@ export type SessionAsk =
     readonly helo: string;
     readonly sender: ReversePath;
     readonly rcpt: ForwardPath;
-    readonly dsn: DsnParameters;
+    readonly dsn: DsnRequest;
   }
   /** Make it durable. All of its content has gone out in `body` effects, `size` octets in all. */
   | { readonly kind: "commit"; readonly message: string; readonly size: number };

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { BodyDecoder, type BodySink } from "./framing.ts";
-import type { DsnParameters, MailParameters, RcptParameters } from "./parameter.ts";
+import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 
 /** Longest piece of content that is given out at once, octets. */
@@ -84,7 +84,7 @@ export class Transaction implements BodySink {
   }
 
   /** What the sender asked to be told about a recipient. */
-  dsnOf(parameters: RcptParameters): DsnParameters {
+  dsnOf(parameters: RcptParameters): DsnRequest {
     const { ret, envId } = this.#parameters;
     return { ...parameters, ret, envId };
   }

@@ -1,37 +1,9 @@
 /** An envelope: one message on its way to one recipient, with its retry state. */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Origin } from "../policy/match.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "./id.ts";
-
-/** Where a message came from; kept for `match` at bounce time, Received fields and `show envelope`. */
-export interface Origin {
-  /** Peer address text: `192.0.2.1`, `[2001:db8::1]`, or `local` for the submission socket. */
-  readonly address: string;
-  /** Reverse name of the peer, or `<unknown>`. */
-  readonly hostname: string;
-  /** Name given with HELO or EHLO. */
-  readonly helo: string;
-  /** Our own name on the listener that took it. */
-  readonly smtpName: string;
-  /** Tag of the listener, empty for none. */
-  readonly tag: string;
-  /** Authenticated user, empty for none. */
-  readonly username: string;
-  /** The session ran over TLS. */
-  readonly tls: boolean;
-}
-
-/** What the sender asked to be told (RFC 3461). */
-export interface DsnRequest {
-  /** Empty means that no NOTIFY was given. `never` stands alone. */
-  readonly notify: readonly ("success" | "failure" | "delay" | "never")[];
-  /** RET of the MAIL command, null when absent. */
-  readonly ret: "full" | "hdrs" | null;
-  /** ENVID, decoded; null when absent. */
-  readonly envId: string | null;
-  /** ORCPT as `type;address`, address decoded; null when absent. */
-  readonly originalRecipient: string | null;
-}
 
 /** How a local envelope is to be delivered. */
 export interface LocalTarget {

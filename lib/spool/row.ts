@@ -2,7 +2,9 @@
 
 import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
 import type { SqlValue } from "../port.ts";
-import type { DsnRequest, Envelope, LastStatus, LocalTarget, Origin } from "./envelope.ts";
+import type { Origin } from "../policy/match.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
+import type { Envelope, LastStatus, LocalTarget } from "./envelope.ts";
 import { evpIdOf, msgIdOf, numberOfEvpId, numberOfMsgId } from "./id.ts";
 
 /** The columns of an envelope, in the order of `rowOf` and `envelopeOf`. The first two are its key. */

@@ -3,7 +3,7 @@
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
-import type { MatchOrigin } from "../../lib/policy/match.ts";
+import type { Origin } from "../../lib/policy/match.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { StaticTable } from "../../lib/table/static.ts";
 import type { Service, Table } from "../../lib/table/table.ts";
@@ -79,7 +79,7 @@ export function mailbox(text: string): Mailbox {
 }
 
 /** A client at `address`. */
-export function originAt(address: string, tag = ""): MatchOrigin {
+export function originAt(address: string, tag = ""): Origin {
   return {
     address,
     hostname: "client.test",
