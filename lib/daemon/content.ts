@@ -2,16 +2,9 @@
 
 import type { Channel } from "../port.ts";
 import { Fault } from "../fault.ts";
+import type { ContentSource } from "../delivery/task.ts";
 import type { MsgId } from "../spool/id.ts";
 import type { DeliveryToQueue, QueueToDelivery } from "./imsg.ts";
-
-/** Content of one message. */
-export interface Content {
-  /** All of it, when it came along; null when it is to be read. */
-  readonly inline: Uint8Array | null;
-  /** Piece `seq`, from 0; null past the last. Rejects with a Fault when the queue is gone or has it no more. */
-  read(seq: number): Promise<Uint8Array | null>;
-}
 
 interface Waiting {
   readonly resolve: (bytes: Uint8Array | null) => void;
@@ -32,7 +25,7 @@ export class ContentReader {
 
   /** The content of a message; `inline` is what came with it. Once the queue is gone it is not to be had either: the
    * next queue gives the message again, and what has not been begun is not to be done twice. */
-  content(message: MsgId, inline: Uint8Array | null): Content {
+  content(message: MsgId, inline: Uint8Array | null): ContentSource {
     const isClosed = () => this.#isClosed;
     return {
       get inline() {

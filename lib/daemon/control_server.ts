@@ -1,4 +1,4 @@
-/** The daemon's end of the control socket: lines in, answers out. What a request does is queue.ts's matter. */
+/** The daemon's end of the control socket: lines in, answers out. What a request does is queue_control.ts's matter. */
 
 import { Buffer } from "node:buffer";
 import type { Listener, Stream } from "../port.ts";

@@ -7,11 +7,12 @@ import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
 import { classifyFault, misconfigured, notNow, type Outcome } from "../delivery/outcome.ts";
 import { type Relay, relayOfUrl } from "../delivery/relay.ts";
+import type { ContentSource } from "../delivery/task.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
-import { type Content, ContentReader } from "./content.ts";
+import { ContentReader } from "./content.ts";
 import { LocalDelivery, type Report, type UserAnswer } from "./delivery_local.ts";
 import type {
   AgentToDelivery,
@@ -139,7 +140,7 @@ export class Delivery {
     this.#agents.close();
   }
 
-  async #relay(first: Envelope, deliver: Deliver, content: Content, report: Report): Promise<void> {
+  async #relay(first: Envelope, deliver: Deliver, content: ContentSource, report: Report): Promise<void> {
     const { envelopes } = deliver;
     try {
       const action = this.#ports.policy.actions[first.action];
@@ -164,7 +165,7 @@ export class Delivery {
     relay: Relay,
     envelopes: readonly Envelope[],
     { size, pardon }: Deliver,
-    content: Content,
+    content: ContentSource,
     report: Report,
   ): void {
     const [first] = envelopes;

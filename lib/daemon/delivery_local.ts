@@ -20,9 +20,9 @@ import {
   storedLocally,
   unknownUser,
 } from "../delivery/outcome.ts";
+import type { ContentSource } from "../delivery/task.ts";
 import { agentDirectory } from "./agent_directory.ts";
 import type { AgentLink, AgentPool } from "./agent_pool.ts";
-import type { Content } from "./content.ts";
 import type { LookupToDelivery } from "./imsg.ts";
 
 /** Longest that an answer about a user is believed, ms: a burst for one mailbox asks once. */
@@ -53,7 +53,7 @@ export type Report = (envelope: EvpId, outcome: Outcome) => void;
 
 interface Job {
   readonly envelope: Envelope;
-  readonly content: Content;
+  readonly content: ContentSource;
   readonly report: Report;
 }
 
@@ -75,7 +75,7 @@ export class LocalDelivery {
   }
 
   /** Delivers, or waits for its turn; `report` is called once. */
-  submit(envelope: Envelope, content: Content, report: Report): void {
+  submit(envelope: Envelope, content: ContentSource, report: Report): void {
     const user = envelope.local?.user ?? "";
     const job = { envelope, content, report };
     if (this.#limits.enter(user)) return void this.#run(user, job);
@@ -116,7 +116,7 @@ export class LocalDelivery {
     }
   }
 
-  async #deliver(envelope: Envelope, content: Content): Promise<Outcome> {
+  async #deliver(envelope: Envelope, content: ContentSource): Promise<Outcome> {
     const action = this.#ports.policy.actions[envelope.action];
     if (action === undefined || action.kind !== "local") {
       return misconfigured(`action "${envelope.action}" is not a local one in the configuration any more`);
@@ -137,7 +137,12 @@ export class LocalDelivery {
     return await this.#ports.agents.use(request, (agent) => this.#write(agent, envelope, plan.request, content));
   }
 
-  async #write(agent: AgentLink, envelope: Envelope, maildir: MaildirRequest, content: Content): Promise<Outcome> {
+  async #write(
+    agent: AgentLink,
+    envelope: Envelope,
+    maildir: MaildirRequest,
+    content: ContentSource,
+  ): Promise<Outcome> {
     const scanner = new HeaderScanner(envelope.rcpt);
     const request = agent.nextRequest();
     let piece = await content.read(0);
@@ -159,7 +164,7 @@ export class LocalDelivery {
   }
 
   /** The piece after `seq`; a message that cannot be read to its end leaves nothing with the agent. */
-  async #read(agent: AgentLink, request: number, content: Content, seq: number): Promise<Uint8Array | null> {
+  async #read(agent: AgentLink, request: number, content: ContentSource, seq: number): Promise<Uint8Array | null> {
     try {
       return await content.read(seq + 1);
     } catch (error) {

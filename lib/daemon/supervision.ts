@@ -26,7 +26,7 @@ export interface Init {
   readonly kind: "init";
   /** The row that the role has to find itself holding. */
   readonly grant: Grant<Role>;
-  /** The whole configuration. */
+  /** The part of the configuration that the role works with (policy_part.ts). */
   readonly policy: Policy;
   /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
   readonly sockets: readonly { readonly fd: number; readonly listener: number }[];

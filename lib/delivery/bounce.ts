@@ -8,10 +8,9 @@ import type { LogEvent } from "../event_log.ts";
 import { composeDsn, type DsnAction } from "../mail/dsn.ts";
 import { type Domain, formatMailbox, formatPath, type Mailbox } from "../mail/address.ts";
 import { nextAttempt, warningDue } from "../spool/backoff.ts";
-import { chunkLengthMax } from "../spool/envelope.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
-import type { Envelope, LastStatus, StoredMessage } from "../spool/envelope.ts";
+import { chunkLengthMax, type Envelope, type LastStatus, type StoredMessage } from "../spool/envelope.ts";
 import { evpIdOf, type MsgId } from "../spool/id.ts";
 import { type Judge, noticeDelayMs, type Verdict } from "../spool/schedule.ts";
 import type { SpoolChange } from "../spool/store.ts";
@@ -52,10 +51,8 @@ export interface BouncePlan {
 export interface BouncePlans {
   /** One per report to compose. */
   readonly plans: readonly BouncePlan[];
-  /** Nobody can be told of these: delete them. */
+  /** Nobody can be told of these: they have failed. */
   readonly dropped: readonly Envelope[];
-  /** A line per notice dropped. */
-  readonly log: readonly LogEvent[];
 }
 
 /** The judge of a Schedule: what an attempt's outcome makes of its envelope. */
@@ -94,7 +91,7 @@ export function planBounces(notices: readonly Envelope[]): BouncePlans {
     if (plan !== undefined) plan.notices.push(notice);
     else plans.set(key, { ...newPlan(notice, sender, last.kind), notices: [notice] });
   }
-  return { plans: [...plans.values()], dropped, log: dropped.map((notice) => doubleBounce(notice, notice.last)) };
+  return { plans: [...plans.values()], dropped };
 }
 
 /** How many pieces of the original `composeBounce` wants: all, or the first, which has the header. */
@@ -144,7 +141,7 @@ export function composeBounce(plan: BouncePlan, report: {
 }
 
 /** The log line for a notice that nobody gets. */
-export function doubleBounce(envelope: Envelope, status: LastStatus | null): LogEvent {
+function doubleBounce(envelope: Envelope, status: LastStatus | null): LogEvent {
   return { priority: "warning", session: "", from: "queue", what: "double-bounce", fields: fieldsOf(envelope, status) };
 }
 

@@ -10,8 +10,6 @@ import { relayKey } from "./relay.ts";
 import { RouteBook } from "./route.ts";
 import type { RelayTask } from "./task.ts";
 
-export type { ContentSource, RelayTask, TaskRecipient } from "./task.ts";
-
 /** What a dispatcher works with. */
 export interface DispatcherOptions {
   /** Times deadlines, idle connections and penalties. */

@@ -97,11 +97,6 @@ export class RelayPool {
     this.#shared = shared;
   }
 
-  /** Connections, open and opening. */
-  get connections(): number {
-    return this.#links.size;
-  }
-
   /** Takes a job. */
   add(job: Job): void {
     this.#queue.push(job);

@@ -10,7 +10,7 @@ import type { Relay } from "./relay.ts";
 export interface ContentSource {
   /** The whole content where it is at hand; null when it has to be read. */
   readonly inline: Uint8Array | null;
-  /** Piece number `seq`, from 0; null past the last. Rejects when the queue cannot give it. */
+  /** Piece number `seq`, from 0; null past the last. Rejects with a Fault when the queue is gone or has it no more. */
   read(seq: number): Promise<Uint8Array | null>;
 }
 

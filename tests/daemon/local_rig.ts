@@ -1,7 +1,7 @@
 /** What the tests of delivery_local.ts work with. */
 
 import { AgentPool } from "../../lib/daemon/agent_pool.ts";
-import type { Content } from "../../lib/daemon/content.ts";
+import type { ContentSource } from "../../lib/delivery/task.ts";
 import { LocalDelivery, type UserAnswer } from "../../lib/daemon/delivery_local.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
 import type { AgentRequest } from "../../lib/daemon/supervision.ts";
@@ -75,7 +75,7 @@ export class Rig {
     });
   }
 
-  submit(envelope: Envelope, content: Content | string = "Subject: x\r\n\r\nHello.\r\n"): void {
+  submit(envelope: Envelope, content: ContentSource | string = "Subject: x\r\n\r\nHello.\r\n"): void {
     this.local.submit(envelope, typeof content === "string" ? contentOf(content) : content, (id, outcome) => {
       this.reports.push(`${id.slice(8)} ${outcome.kind} ${outcome.enhanced}`);
       this.outcomes.push(outcome);
@@ -88,7 +88,7 @@ export class Rig {
 }
 
 /** Content that came along, or in these pieces; a null is one that cannot be read. */
-export function contentOf(...pieces: readonly (string | null)[]): Content {
+export function contentOf(...pieces: readonly (string | null)[]): ContentSource {
   const [first] = pieces;
   return {
     inline: pieces.length === 1 && typeof first === "string" ? bytesOf(first) : null,

@@ -186,10 +186,11 @@ Deno.test("planBounces() makes one report of what one sender is to be told in th
   assert.deepEqual(plans[0]?.dsn.notify, ["never"]);
 });
 
-Deno.test("planBounces() drops what nobody can be told, and says so", () => {
+Deno.test("planBounces() drops what nobody can be told, and judgeBy() says so", () => {
   const notices = [noticeOf(1, "failed", { sender: null }), noticeOf(2, "failed", { last: null })];
-  const { plans, dropped, log } = planBounces(notices);
+  const { plans, dropped } = planBounces(notices);
   assert.deepEqual([plans, dropped], [[], notices]);
+  const log = dropped.flatMap((notice) => judge(notice, status("failed"), created).log);
   assert.deepEqual(log.map(({ what, priority }) => [what, priority]), [
     ["double-bounce", "warning"],
     ["double-bounce", "warning"],
