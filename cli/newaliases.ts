@@ -11,7 +11,7 @@
  *   running smtpd to read the table anew. When the text has an error, the map stays as it was.
  *
  *   A configuration without that table, and no configuration at all, stand for the file aliases in the directory
- *   where the configuration is or would be.
+ *   where the configuration is or would be. Where neither is there, it is /etc/aliases.
  *
  * OPTIONS
  *   -f file            The configuration. Default: /etc/mail/smtpd.conf, else /etc/smtpd.conf.
