@@ -146,6 +146,16 @@ export class Site {
     return Site.make((site) => [...site.localLines(users), ...site.matchLocal()], users);
   }
 
+  /** The same, and mail for elsewhere goes to a server at `port`. */
+  static relaying(port: number): Promise<Site> {
+    return Site.make((site) => [
+      ...site.localLines(),
+      `action "out" relay host "smtp://127.0.0.1:${port}"`,
+      ...site.matchLocal(),
+      `match from any for any action "out"`,
+    ]);
+  }
+
   home(user: string): string {
     return join(this.dir, "home", user);
   }

@@ -91,12 +91,7 @@ Deno.test("a table that makemap built routes mail", async () => {
 
 Deno.test("mail for elsewhere goes to the relay as it came, and its retry waits for schedule", async () => {
   using sink = new Sink((command) => command === "." ? "451 4.7.1 Later" : null);
-  await using site = await Site.make((site) => [
-    ...site.localLines(),
-    `action "out" relay host "smtp://127.0.0.1:${sink.port}"`,
-    ...site.matchLocal(),
-    `match from any for any action "out"`,
-  ]);
+  await using site = await Site.relaying(sink.port);
   const daemon = await site.start();
   const client = await Client.open(site.port);
   await client.send("bob@example.org", ["x@far.test", "y@far.test"], message);
@@ -116,12 +111,7 @@ Deno.test("mail for elsewhere goes to the relay as it came, and its retry waits 
 
 Deno.test("a relay's refusal for good comes back to the sender as a report", async () => {
   using sink = new Sink((command) => command.startsWith("RCPT TO:<x@") ? "550 5.1.1 No such person" : null);
-  await using site = await Site.make((site) => [
-    ...site.localLines(),
-    `action "out" relay host "smtp://127.0.0.1:${sink.port}"`,
-    ...site.matchLocal(),
-    `match from any for any action "out"`,
-  ]);
+  await using site = await Site.relaying(sink.port);
   const daemon = await site.start();
   const client = await Client.open(site.port);
   await client.send("bob@example.org", ["x@far.test", "y@far.test"], message);

@@ -20,12 +20,7 @@ function largeMessage(size: number): string {
 
 Deno.test("a message of 30 MB arrives whole in a Maildir and at a relay", async () => {
   using sink = new Sink();
-  await using site = await Site.make((site) => [
-    ...site.localLines(),
-    `action "out" relay host "smtp://127.0.0.1:${sink.port}"`,
-    ...site.matchLocal(),
-    `match from any for any action "out"`,
-  ]);
+  await using site = await Site.relaying(sink.port);
   const daemon = await site.start();
   const message = largeMessage(30 * megabyte);
   const client = await Client.open(site.port);

@@ -6,21 +6,11 @@ import fc from "fast-check";
 import type { Envelope, LastStatus } from "../../lib/spool/envelope.ts";
 import type { EvpId } from "../../lib/spool/id.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
-import { type Judge, Schedule, type Settlement } from "../../lib/spool/schedule.ts";
+import { Schedule, type Settlement } from "../../lib/spool/schedule.ts";
 import { sampleEnvelope, sampleMessage } from "../contract/store.ts";
+import { delayed, delivered, failed, judge } from "../spool/schedule_rig.ts";
 
 const limits = { window: 2, inFlight: 5, batch: 2 };
-const delivered: LastStatus = { kind: "delivered", enhanced: "2.0.0", text: "ok", by: "" };
-const delayed: LastStatus = { kind: "delayed", enhanced: "4.0.0", text: "later", by: "" };
-const failed: LastStatus = { kind: "failed", enhanced: "5.0.0", text: "never", by: "" };
-
-const judge: Judge = (envelope, status, now) => {
-  const retried = { ...envelope, attempts: envelope.attempts + 1, nextAt: Math.min(now + 100, envelope.expiresAt) };
-  if (status.kind === "delayed") return { next: retried, notice: null, log: [] };
-  if (status.kind !== "failed" || envelope.kind === "bounce") return { next: null, notice: null, log: [] };
-  const notice: Envelope = { ...envelope, kind: "bounce", nextAt: now + 1000, expiresAt: now + 9999, last: status };
-  return { next: notice, notice: null, log: [] };
-};
 
 /** A queue around a schedule: a store whose writes and reads end when told to. */
 class World {
