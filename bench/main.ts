@@ -69,6 +69,7 @@ async function rowsOf(scenario: Scenario, kinds: readonly Kind[], bench: Bench, 
   for (let i = 0; i < rounds; i++) {
     for (const kind of kinds) {
       if (scenario === commandStart && kind !== postern) continue;
+      await bench.settle();
       try {
         for (const [name, figure] of Object.entries(await scenario.run(kind, bench))) {
           const row = found.get(name) ?? { ours: [], theirs: [] };
@@ -107,13 +108,19 @@ async function main(): Promise<void> {
   // Both servers' delivery programs run under other uids than ours.
   await Deno.chmod(scratch, 0o755);
   let folders = 0;
+  const made: string[] = [];
   const bench: Bench = {
     files,
     seconds: options.quick ? 1 : 4,
     folder: async () => {
       const path = join(scratch, String(folders++));
       await Deno.mkdir(path);
+      made.push(path);
       return path;
+    },
+    settle: async () => {
+      for (const path of made.splice(0)) await Deno.remove(path, { recursive: true });
+      await new Deno.Command("sync").output();
     },
   };
   const rows: Row[] = [];

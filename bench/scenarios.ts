@@ -22,6 +22,9 @@ export interface Bench {
   readonly seconds: number;
   /** Makes an empty folder. */
   folder(): Promise<string>;
+  /** Removes what earlier runs have left and lets the disk come to rest: what one server wrote is not to be written
+   * out at the expense of the other. */
+  settle(): Promise<void>;
 }
 
 /** One row of the table, or several of one preparation. */
