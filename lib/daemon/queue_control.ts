@@ -238,7 +238,7 @@ export class Control {
     return done(1);
   }
 
-  /** Pauses or resumes by order of an administrator. The order is kept before it is answered. */
+  /** Pauses or resumes by order of an administrator. The supervisor is told before the answer goes out. */
   #order(what: Subsystem, isPaused: boolean): ControlAnswer {
     const answer = this.pause(what, isPaused);
     if (answer.kind === "done") this.#ports.keepPaused(subsystems.filter((one) => this.#isPaused(one)));
