@@ -160,6 +160,10 @@ export * from "./lib/spool/schedule.ts";
 
 // Policy
 export * from "./lib/policy/policy.ts";
+export * from "./lib/policy/filter.ts";
+export * from "./lib/policy/limit.ts";
+export * from "./lib/policy/defaults.ts";
+export * from "./lib/policy/trace.ts";
 export * from "./lib/policy/resolve.ts";
 export { type ConfigError, printError, type PrintOptions } from "./lib/policy/error.ts";
 export { type MatchResult, matchRule, type Origin, type Subject, type TableLookup } from "./lib/policy/match.ts";

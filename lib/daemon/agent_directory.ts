@@ -16,7 +16,7 @@ export interface MailboxOwner {
  * An action with `user` runs many mailboxes under one account: there the home's parent directory is taken,
  * so that the mailboxes of a domain share an agent instead of each having a process. */
 export function agentDirectory(action: LocalAction, owner: MailboxOwner): string | null {
-  const template = action.method.path ?? maildirDefault;
+  const template = (action.method.kind === "maildir" ? action.method.path : null) ?? maildirDefault;
   const shared = action.user !== null;
   const directory = staticPrefix(template, {
     directory: owner.home,

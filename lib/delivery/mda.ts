@@ -48,7 +48,7 @@ export function planMaildir(
     // What strangers send is never written with root's rights.
     return refuse("5.3.0", `delivery as root is not allowed: ${user.name}`);
   }
-  const template = action.method.path ?? maildirDefault;
+  const template = (action.method.kind === "maildir" ? action.method.path : null) ?? maildirDefault;
   if (staticPrefix(template, { username: user.name, directory: user.home }) === null) {
     return { kind: "refuse", outcome: misconfigured(whyNoPrefix(template, action, user)) };
   }

@@ -135,6 +135,8 @@ function compileRule(rule: Rule, questions: Question[]): readonly Test[] {
     case "src":
       add("address", "netaddr", rule.from.criterion);
       break;
+    case "rdns":
+      break;
     default:
       assertNever(rule.from);
   }

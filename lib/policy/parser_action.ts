@@ -75,9 +75,9 @@ function parseMethod(reader: Reader): ActionDirective["method"] | null {
     const next = peek(reader);
     // `~` and `/` cannot begin a word: a path is always quoted, and a bare word is a misspelt option.
     const isSign = next.kind === "punct" && !"{}<>!,=".includes(next.text);
-    if (next.kind !== "string" && next.kind !== "bad" && !isSign) return { kind: "maildir", path: null };
+    if (next.kind !== "string" && next.kind !== "bad" && !isSign) return { kind: "maildir", path: null, junk: false };
     const path = readWord(reader, "a path in quotes");
-    return path === null ? null : { kind: "maildir", path };
+    return path === null ? null : { kind: "maildir", path, junk: false };
   }
   if (token.kind === "keyword" && laterMethods.includes(token.text)) return failUnsupported(reader, token);
   return failExpected(reader, "`maildir` or `relay`", [...methods, ...laterMethods]);

@@ -1,10 +1,11 @@
 /** From smtpd.conf to a Policy: reads, checks and freezes. No input or output of its own. */
 
-import { assertNever, type FaultKind } from "../fault.ts";
+import type { FaultKind } from "../fault.ts";
 import { parseIp } from "../mail/ip.ts";
 import type { BounceDirective, Directive, QueueDirective, SmtpDirective } from "./ast.ts";
 import { collectErrors, type ConfigError, suggest } from "./error.ts";
 import { parseConfig, type ParsedConfig } from "./parser.ts";
+import { defaultListenerOptions, defaultQueuePolicy, defaultSmtpLimits, emptyPolicy } from "./defaults.ts";
 import type { Policy, QueuePolicy, SmtpLimits } from "./policy.ts";
 import { delayHint, resolveAction } from "./resolve_action.ts";
 import { resolveListen } from "./resolve_listen.ts";
@@ -19,23 +20,6 @@ export type { ConfigSource, FileText } from "./scope.ts";
 export type LoadResult =
   | { readonly kind: "ok"; readonly policy: Policy; readonly warnings: readonly ConfigError[] }
   | { readonly kind: "errors"; readonly errors: readonly ConfigError[] };
-
-/** What holds when no `queue` or `bounce` line says otherwise. */
-export const defaultQueuePolicy: QueuePolicy = {
-  ttlMs: 4 * 86_400_000,
-  directory: null,
-  warnAfterMs: [4 * 3_600_000],
-};
-
-/** What holds when no `smtp` line says otherwise. */
-export const defaultSmtpLimits: SmtpLimits = {
-  maxMessageSize: 36_700_160,
-  maxRecipients: 1000,
-  maxMails: 100,
-  subAddressDelimiter: "+",
-  maxHops: 100,
-  idleTimeoutMs: 300_000,
-};
 
 /** Most delays of a `bounce warn-interval` line. */
 export const warnIntervalsMax = 4;
@@ -57,10 +41,10 @@ export function loadPolicy(source: ConfigSource): LoadResult {
   const errors = collectErrors(scope.problems);
   if (errors.some((error) => error.severity === "error")) return { kind: "errors", errors };
   if (!scope.listeners.some((listener) => listener.kind === "socket")) {
-    scope.listeners.unshift({ kind: "socket", tag: "", hostname: source.serverName, place: null });
+    scope.listeners.unshift({ ...defaultListenerOptions(source.serverName), kind: "socket", place: null });
   }
   const policy: Policy = {
-    serverName: source.serverName,
+    ...emptyPolicy(source.serverName),
     tables: Object.fromEntries(scope.tables),
     listeners: scope.listeners,
     actions: Object.fromEntries(scope.actions),
@@ -132,9 +116,8 @@ function resolveDirective(scope: Scope, draft: Draft, directive: Directive): voi
       draft.queue = { ...draft.queue, warnAfterMs: resolveBounce(scope, directive) };
       return;
     case "broken":
-      return;
     default:
-      return assertNever(directive);
+      return;
   }
 }
 
@@ -145,6 +128,7 @@ function resolveQueue(scope: Scope, queue: QueuePolicy, directive: QueueDirectiv
     if (ttlMs === null) fail(scope, span, `invalid ttl delay: ${text}`, delayHint);
     return { ...queue, ttlMs: ttlMs ?? queue.ttlMs };
   }
+  if (directive.kind !== "queue-directory") return queue;
   const { text, span } = directive.path;
   if (!text.startsWith("/")) fail(scope, span, `invalid queue directory: ${text}`, "write an absolute path");
   return { ...queue, directory: text };
@@ -175,6 +159,8 @@ function resolveSmtp(scope: Scope, smtp: SmtpLimits, directive: SmtpDirective): 
         fail(scope, name.span, `invalid session limit keyword: ${name.text}`, hint);
         return limits;
       }, smtp);
+    default:
+      return smtp;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { ActionDirective, ActionOption, TableExpr, Word } from "./ast.ts";
 import { placeOf, type Span } from "./error.ts";
+import { defaultRelay } from "./defaults.ts";
 import { checkFormat } from "./format.ts";
 import { builtinTable, type LocalMethod, type TableName } from "./policy.ts";
 import { type Purpose, resolveTable } from "./resolve_table.ts";
@@ -25,13 +26,14 @@ export function resolveAction(scope: Scope, directive: ActionDirective): void {
   }
   const { ttlMs } = options;
   if (directive.method.kind === "relay") {
-    scope.actions.set(name, { kind: "relay", name, host: options.tables.get("host") ?? null, ttlMs, place });
+    scope.actions.set(name, { ...defaultRelay, name, host: options.tables.get("host") ?? null, ttlMs, place });
     return;
   }
   scope.actions.set(name, {
     kind: "local",
     name,
-    method: readMaildir(scope, directive.method.path),
+    method: readMaildir(scope, directive.method.kind === "maildir" ? directive.method.path : null),
+    wrapper: null,
     user: options.user,
     alias: options.tables.get("alias") ?? null,
     virtual: options.tables.get("virtual") ?? null,
@@ -42,13 +44,13 @@ export function resolveAction(scope: Scope, directive: ActionDirective): void {
 }
 
 function readMaildir(scope: Scope, path: Word | null): LocalMethod {
-  if (path === null) return { kind: "maildir", path: null };
+  if (path === null) return { kind: "maildir", path: null, junk: false };
   const wrong = checkFormat(path.text);
   if (wrong !== null) fail(scope, path.span, `invalid path of a maildir: ${wrong}`);
   else if (!/^(\/|~\/|%\{)/.test(path.text)) {
     fail(scope, path.span, `invalid path of a maildir: it is not absolute`, "begin it with `/` or with `~/`");
   }
-  return { kind: "maildir", path: path.text };
+  return { kind: "maildir", path: path.text, junk: false };
 }
 
 interface ActionOptions {
@@ -87,8 +89,13 @@ function readOptions(scope: Scope, options: readonly ActionOption[]): ActionOpti
           fail(scope, option.delay.span, `invalid ttl delay: ${option.delay.text}`, delayHint);
         }
         break;
-      default:
+      case "alias":
+      case "virtual":
+      case "userbase":
+      case "host":
         addTable(option.kind, option.table, option.span);
+        break;
+      default:
     }
   }
   return { tables, user, ttlMs };

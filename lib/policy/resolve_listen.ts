@@ -4,6 +4,7 @@ import type { Domain } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, Word } from "./ast.ts";
+import { defaultInetOptions, defaultListenerOptions } from "./defaults.ts";
 import { placeOf, suggest } from "./error.ts";
 import { type ConfigSource, fail, type Scope } from "./scope.ts";
 
@@ -28,7 +29,7 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
       fail(scope, directive.span, "socket listener already configured");
       return;
     }
-    scope.listeners.push({ kind: "socket", tag: options.tag, hostname, place });
+    scope.listeners.push({ ...defaultListenerOptions(hostname), kind: "socket", tag: options.tag, place });
     return;
   }
   const { on } = directive;
@@ -53,7 +54,7 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     return;
   }
   for (const address of addresses) {
-    scope.listeners.push({ kind: "inet", on: on.text, address, port, tag: options.tag, hostname, place });
+    scope.listeners.push({ ...defaultInetOptions(hostname), on: on.text, address, port, tag: options.tag, place });
   }
 }
 

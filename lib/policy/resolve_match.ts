@@ -12,6 +12,9 @@ export function resolveMatch(scope: Scope, directive: MatchDirective): void {
     tag: null,
     from: { kind: "local", negated: false },
     for: { kind: "local", negated: false },
+    helo: null,
+    auth: null,
+    tls: null,
     mailFrom: null,
     rcptTo: null,
   };
@@ -39,7 +42,7 @@ export function resolveMatch(scope: Scope, directive: MatchDirective): void {
 type PatternOption = Extract<MatchOption, { readonly pattern: Pattern }>;
 
 type Draft = {
-  -readonly [Key in "tag" | "from" | "for" | "mailFrom" | "rcptTo"]: Rule[Key];
+  -readonly [Key in "tag" | "from" | "for" | "helo" | "auth" | "tls" | "mailFrom" | "rcptTo"]: Rule[Key];
 };
 
 /** What of a rule an option sets: each part is set once. */

@@ -1,6 +1,6 @@
 /** Opens a table by its specification. */
 
-import { assertNever, type Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Disk } from "../port.ts";
 import { CdbTable } from "./cdb_table.ts";
 import { FileTable } from "./file.ts";
@@ -35,6 +35,9 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
     case "getpwnam":
       return await PasswdTable.open(disk, spec.name, passwdPath, monotonic, report);
     default:
-      return assertNever(spec);
+      throw new Fault(
+        "unavailable",
+        `Cannot open table ${spec.name}: tables of kind ${spec.kind} are not supported yet`,
+      );
   }
 }

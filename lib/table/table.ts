@@ -48,4 +48,19 @@ export type TableSpec =
   | { readonly kind: "file"; readonly name: string; readonly path: string }
   | { readonly kind: "cdb"; readonly name: string; readonly path: string }
   /** The system's users, read from /etc/passwd: service userinfo only. */
-  | { readonly kind: "getpwnam"; readonly name: string };
+  | { readonly kind: "getpwnam"; readonly name: string }
+  /** A file in the format of passwd(5): credentials, userinfo and aliases of its users. */
+  | { readonly kind: "passwd"; readonly name: string; readonly path: string }
+  /** A database behind a driver. `path` is the file that says how to reach it, `settings` what it says. */
+  | {
+    readonly kind: DatabaseKind;
+    readonly name: string;
+    readonly path: string;
+    /** Keywords in the order of the file; a keyword may come again. May hold passwords. */
+    readonly settings: readonly (readonly [keyword: string, value: string])[];
+  }
+  /** A program that speaks the table protocol (smtpd-tables(7)). `config` is handed to it; null for nothing. */
+  | { readonly kind: "proc"; readonly name: string; readonly command: string; readonly config: string | null };
+
+/** Databases that tables may live in. */
+export type DatabaseKind = "sqlite" | "postgres" | "mysql" | "redis" | "ldap";

@@ -6,7 +6,8 @@ function action(path: string | null, user: string | null = null): LocalAction {
   return {
     kind: "local",
     name: "box",
-    method: { kind: "maildir", path },
+    method: { kind: "maildir", path, junk: false },
+    wrapper: null,
     user,
     alias: null,
     virtual: null,

@@ -3,31 +3,35 @@ import { policyPart } from "../../lib/daemon/policy_part.ts";
 import type { Role } from "../../lib/daemon/privilege.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
-import { defaultQueuePolicy, defaultSmtpLimits } from "../../lib/policy/resolve.ts";
+import { defaultListenerOptions, defaultRelay, emptyPolicy } from "../../lib/policy/defaults.ts";
 
 const place = { file: "t.conf", line: 1, column: 1 };
+const serverName = parseDomain("mx.test")!;
 const policy: Policy = {
-  serverName: parseDomain("mx.test")!,
+  ...emptyPolicy(serverName),
   tables: { secrets: { kind: "static", name: "secrets", shape: "map", entries: [["user", "password"]] } },
-  listeners: [{ kind: "socket", tag: "", hostname: parseDomain("mx.test")!, place: null }],
-  actions: { out: { kind: "relay", name: "out", host: null, ttlMs: null, place } },
+  listeners: [{ ...defaultListenerOptions(serverName), kind: "socket", place: null }],
+  actions: { out: { ...defaultRelay, name: "out", place } },
   rules: [{
     tag: null,
     from: { kind: "any" },
     for: { kind: "any" },
+    helo: null,
+    auth: null,
+    tls: null,
     mailFrom: null,
     rcptTo: null,
     outcome: { kind: "action", name: "out" },
     place,
   }],
-  queue: defaultQueuePolicy,
-  smtp: defaultSmtpLimits,
+  srs: { key: "srs secret", backupKey: null, ttlDays: 4 },
 };
 
 Deno.test("policyPart() gives tables' entries and rules to lookup alone", () => {
   for (const role of ["smtp-in", "queue", "delivery", "agent"] as const satisfies readonly Role[]) {
     const part = policyPart(role, policy);
     ok(!JSON.stringify(part).includes("password"), role);
+    equal(JSON.stringify(part).includes("srs secret"), role === "delivery", role);
     deepEqual(part.rules, [], role);
   }
   equal(policyPart("lookup", policy), policy);

@@ -40,7 +40,8 @@ function action(path: string | null): LocalAction {
   return {
     kind: "local",
     name: "local",
-    method: { kind: "maildir", path },
+    method: { kind: "maildir", path, junk: false },
+    wrapper: null,
     user: null,
     alias: null,
     virtual: null,

@@ -5,10 +5,10 @@ const word = (text: string) => ({ text });
 const name = word("a");
 
 Deno.test("parseAction() reads methods and options in the order of the line", () => {
-  const maildir = { kind: "maildir", path: null };
+  const maildir = { kind: "maildir", path: null, junk: false };
   const cases: readonly (readonly [string, unknown])[] = [
     ["action a maildir", { kind: "action", name, method: maildir, options: [] }],
-    ['action a maildir "~/x"', { kind: "action", name, method: { kind: "maildir", path: word("~/x") }, options: [] }],
+    ['action a maildir "~/x"', { kind: "action", name, method: { ...maildir, path: word("~/x") }, options: [] }],
     ["action a maildir alias <t> user u ttl 4d", {
       kind: "action",
       name,

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { parseDomain } from "../../lib/mail/domain.ts";
+import { defaultInetOptions, defaultListenerOptions } from "../../lib/policy/defaults.ts";
 import { addressesOf } from "../../lib/policy/resolve_listen.ts";
 import { loadText, machine } from "./config_fixture.ts";
 
@@ -35,9 +37,9 @@ Deno.test("resolveListen() makes one listener per address, with the options of t
   const result = loadText("listen on lo port submission tag t hostname H.test\nmatch reject\n");
   assert.ok(result.kind === "ok");
   const place = { file: "smtpd.conf", line: 1, column: 1 };
-  const common = { kind: "inet", on: "lo", port: 587, tag: "t", hostname: "h.test", place };
+  const common = { ...defaultInetOptions(parseDomain("h.test")!), on: "lo", port: 587, tag: "t", place };
   assert.deepEqual(result.policy.listeners, [
-    { kind: "socket", tag: "", hostname: "mx.example.org", place: null },
+    { ...defaultListenerOptions(machine.serverName), kind: "socket", place: null },
     { ...common, address: "127.0.0.1" },
     { ...common, address: "::1" },
   ]);

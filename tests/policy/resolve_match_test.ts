@@ -12,6 +12,9 @@ const base = {
   tag: null,
   from: { kind: "local", negated: false },
   for: { kind: "local", negated: false },
+  helo: null,
+  auth: null,
+  tls: null,
   mailFrom: null,
   rcptTo: null,
 };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defaultListenerOptions } from "../../lib/policy/defaults.ts";
 import { hostNames, loadPolicy } from "../../lib/policy/resolve.ts";
 import { expectedFiles, fixtureNames, fixtureUrl, loadText, machine, printAll } from "./config_fixture.ts";
 
@@ -51,7 +52,13 @@ Deno.test("loadPolicy() gives a policy that survives JSON", () => {
 
 Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
   const { queue, smtp, listeners, rules } = policyOf(rule);
-  assert.deepEqual(queue, { ttlMs: 345_600_000, directory: null, warnAfterMs: [14_400_000] });
+  assert.deepEqual(queue, {
+    ttlMs: 345_600_000,
+    directory: null,
+    warnAfterMs: [14_400_000],
+    compression: false,
+    encryption: null,
+  });
   assert.deepEqual(smtp, {
     maxMessageSize: 36_700_160,
     maxRecipients: 1000,
@@ -60,7 +67,7 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     maxHops: 100,
     idleTimeoutMs: 300_000,
   });
-  assert.deepEqual(listeners, [{ kind: "socket", tag: "", hostname: "mx.example.org", place: null }]);
+  assert.deepEqual(listeners, [{ ...defaultListenerOptions(machine.serverName), kind: "socket", place: null }]);
   assert.deepEqual(rules[0]?.from, { kind: "local", negated: false });
 });
 

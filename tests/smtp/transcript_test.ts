@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { defaultSmtpLimits } from "../../lib/policy/resolve.ts";
+import { defaultSmtpLimits } from "../../lib/policy/defaults.ts";
 import { fitsPatterns, parseString, parseTranscript, type Transcript } from "../../lib/smtp/transcript.ts";
 
 function understand(text: string): Transcript {
