@@ -18,25 +18,45 @@ export interface MdaLimitPolicy {
 export interface MtaLimitPolicy {
   /** Null for both address families. */
   readonly family: 4 | 6 | null;
+  /** Connections to one address. Default 10. */
   readonly maxConnPerHost: number;
+  /** Connections from one source to one address. Default 5. */
   readonly maxConnPerRoute: number;
+  /** Connections from one source. Default 100. */
   readonly maxConnPerSource: number;
+  /** Connections of one relay from one source. Default 20. */
   readonly maxConnPerConnector: number;
+  /** Connections of one relay. Default 100. */
   readonly maxConnPerRelay: number;
+  /** Connections for one destination domain. Default 100. */
   readonly maxConnPerDomain: number;
+  /** Least time between two connections to one address. Default 0. */
   readonly connDelayHostMs: number;
+  /** Between two from one source to one address. Default 5 s. */
   readonly connDelayRouteMs: number;
+  /** Between two from one source. Default 0. */
   readonly connDelaySourceMs: number;
+  /** Between two of one relay from one source. Default 0. */
   readonly connDelayConnectorMs: number;
+  /** Between two of one relay. Default 2 s. */
   readonly connDelayRelayMs: number;
+  /** Between two for one destination domain. Default 0. */
   readonly connDelayDomainMs: number;
+  /** Between the end of one connection and the next on its route. Default 3 s. */
   readonly reconnDelayRouteMs: number;
+  /** Messages of a session. Default 100. */
   readonly sessionMailMax: number;
+  /** Wait before each message of a session but the first. Default 0. */
   readonly sessionTransactionDelayMs: number;
+  /** How long an idle session waits for more mail. Default 10 s. */
   readonly sessionKeepaliveMs: number;
+  /** Recipients refused in a row that end a session. Default 25. */
   readonly maxFailuresPerSession: number;
+  /** Messages waiting for a relay before more are left in the queue. Default 50. */
   readonly taskHigh: number;
+  /** Messages waiting when more are taken again. Default 30. */
   readonly taskLow: number;
+  /** How many are taken again at once. Default 10. */
   readonly taskRelease: number;
 }
 
