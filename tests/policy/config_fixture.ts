@@ -8,7 +8,7 @@ import { type ConfigSource, loadPolicy, type LoadResult } from "../../lib/policy
 
 const root = new URL("../../fixtures/conf/", import.meta.url);
 
-/** A machine with a loopback and one interface. */
+/** A machine with a loopback and one interface, and one program that serves tables. */
 export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   interfaces: [
     { name: "lo", address: "127.0.0.1" },
@@ -19,6 +19,7 @@ export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   ],
   resolveHost: (name) => (name === "mail.example.org" ? ["192.0.2.25", "2001:db8::25"] : []),
   serverName: "mx.example.org" as Domain,
+  tableHelper: (name) => (name === "socketmap" ? "/usr/local/libexec/smtpd/table-socketmap" : null),
 };
 
 /** Loads a text as smtpd.conf; `files` are what it can include. */
