@@ -63,6 +63,7 @@
  *   readFile: () => ({ kind: "ok", text }),
  *   interfaces: [],
  *   resolveHost: () => [],
+ *   tableHelper: () => null,
  *   serverName,
  *   macros: new Map(),
  * });

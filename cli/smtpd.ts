@@ -64,6 +64,7 @@ import { join } from "@std/path";
 import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
+import { inactiveNotices } from "../lib/policy/inactive.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
@@ -113,7 +114,10 @@ export async function smtpd(args: readonly string[]): Promise<number> {
 
 async function run(options: SmtpdOptions): Promise<number> {
   const loaded = await loadConfiguration(options.config, options.macros);
-  reportProblems(loaded.kind === "errors" ? loaded.errors : loaded.warnings, options.json);
+  reportProblems(
+    loaded.kind === "errors" ? loaded.errors : [...loaded.warnings, ...notices(loaded.policy, options)],
+    options.json,
+  );
   if (loaded.kind === "errors") {
     if (isAbsent(options.config) && !options.json) console.error(configHint);
     return 1;
@@ -121,6 +125,15 @@ async function run(options: SmtpdOptions): Promise<number> {
   if (options.check) return check(loaded.policy, options);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options);
+}
+
+/** What is not active, for `-n`; the daemon logs it itself. */
+function notices(policy: Policy, { check, config }: SmtpdOptions): readonly ConfigError[] {
+  if (!check) return [];
+  return inactiveNotices(policy).map(({ severity, place, message }) => ({
+    ...(place ?? { file: config, line: 1, column: 1 }),
+    ...{ severity, message, length: 0, hint: null, excerpt: "", notes: [] },
+  }));
 }
 
 const configHint =

@@ -193,23 +193,27 @@ const wanted = {
   "mail-from": "an address",
 } as const;
 
+const rcptHint = "it stands right behind the destination";
+
+/** Words that belong to another one. */
+const behind: Readonly<Record<string, string | undefined>> = {
+  "no-verify": "it stands right behind `tls`",
+  "mx": "it stands right behind `backup`",
+};
+
 function failOption(reader: Reader, method: ActionMethod, known: readonly string[]): null {
   const token = peek(reader);
-  if (token.kind !== "keyword") return failExpected(reader, "an option", known);
   const { text, span } = token;
+  if (token.kind === "string" && method.kind === "maildir" && reader.last?.text === "junk") {
+    return fail(reader, span, `syntax error: expected an option, found "${text}"`, "the path stands before `junk`");
+  }
+  if (token.kind !== "keyword") return failExpected(reader, "an option", known);
   if (text === "junk" && method.kind === "maildir") {
     const hint = "`junk` stands right behind `maildir` or behind its path";
     return fail(reader, span, "syntax error: `junk` has no meaning behind an option", hint);
   }
-  const behind: Readonly<Record<string, string>> = { "no-verify": "tls", "mx": "backup" };
-  if (method.kind === "relay" && Object.hasOwn(behind, text)) {
-    return fail(
-      reader,
-      span,
-      `syntax error: \`${text}\` has no meaning here`,
-      `it stands right behind \`${behind[text]}\``,
-    );
-  }
+  const hint = method.kind === "relay" ? behind[text] : method.kind === "lmtp" && text === "rcpt-to" ? rcptHint : null;
+  if (typeof hint === "string") return fail(reader, span, `syntax error: \`${text}\` has no meaning here`, hint);
   if ([...localOptions, ...relayOptions, "junk"].includes(text)) {
     return fail(reader, span, `syntax error: \`${text}\` has no meaning with \`${method.kind}\``);
   }

@@ -48,7 +48,9 @@ export function parseProtocols(text: string): Protocols {
 }
 
 function hintFor(word: string): string {
-  const dotted = word.replace(/^(tls|ssl)[-v_ ]*1[._]?([0-3])$/, "tlsv1.$2");
-  return suggest(dotted, Object.keys(words), (one) => `\`${one}\``) ??
-    (Object.hasOwn(words, dotted) ? `did you mean \`${dotted}\`?` : "write tlsv1.2, tlsv1.3 or both");
+  const dotted = word.replace(/^tls[-v_ ]*1[._]?([0-3])$/, "tlsv1.$1");
+  if (Object.hasOwn(words, dotted)) return `did you mean \`${dotted}\`?`;
+  // Neither SSL nor a version to come is near to any other.
+  const near = /[0-9]/.test(word) ? null : suggest(word, Object.keys(words), (one) => `\`${one}\``);
+  return near ?? "write tlsv1.2, tlsv1.3 or both";
 }

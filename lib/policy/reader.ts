@@ -283,6 +283,7 @@ export function readLimits(reader: Reader, wanted: string): readonly LimitExpr[]
 
 /** Reads one `KEY N`. */
 export function readLimit(reader: Reader, wanted: string): LimitExpr | null {
+  if (!isWord(reader)) return failExpected(reader, wanted);
   const name = readWord(reader, wanted);
   if (name === null) return null;
   const value = readNumber(reader, "a number");

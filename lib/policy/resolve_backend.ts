@@ -92,7 +92,8 @@ function readHelper(
   const command = helperOf(scope.source, backend);
   if (command === null) {
     const near = suggest(backend, backends, (one) => `\`${one}:\``);
-    const hint = near ?? `use file: or db: and a path, or install the program table-${backend}`;
+    const isName = /^[\w.-]+$/.test(backend);
+    const hint = near ?? `use file: or db: and a path${isName ? `, or install the program table-${backend}` : ""}`;
     return fail(scope, span, `no such kind of table: \`${backend}\``, hint);
   }
   if (path !== "" && !path.startsWith("/")) {

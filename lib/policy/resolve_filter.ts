@@ -220,7 +220,7 @@ function readReply(
 ): FilterDecision | null {
   if (/^[45][0-9]{2} [ -~]*[!-~][ -~]*$/.test(reply) && reply.length <= filterReplyMax) return { kind, reply };
   const isLong = reply.length > filterReplyMax;
-  const text = /^[45][0-9]{2}\b/.test(reply) ? reply.slice(3).trim() : reply.trim();
+  const text = reply.replace(/^[0-9]{3}\b[- ]*/, "").trim();
   const example = `"${kind === "reject" ? "550" : "421"} ${/^[ -~]+$/.test(text) ? text : "go away"}"`;
   return fail(
     scope,

@@ -48,7 +48,6 @@ export function resolveTtl(scope: Scope, { text, span }: Word): number | null {
   return parseDelay(text) ?? fail(scope, span, `invalid ttl delay: ${text}`, delayHint);
 }
 
-/** The key itself is never shown. */
 function readQueueKey(scope: Scope, key: Word | null): QueuePolicy["encryption"] {
   if (key === null || key.text === "stdin" || key.text === "-") return { kind: "ask" };
   // What is not ASCII takes more octets than characters.
@@ -126,7 +125,7 @@ export function resolveWrapper(scope: Scope, { name, command }: Extract<MdaDirec
     return;
   }
   checkCommand(scope, command, true);
-  if (!/%\{mda[}[:]/i.test(command.text)) {
+  if (command.text.trim() !== "" && !/%\{mda[}[:]/i.test(command.text)) {
     const hint = "%{mda} stands for the command of the action: without it nothing is delivered";
     warn(scope, command.span, "this wrapper never runs the delivery itself", hint);
   }

@@ -113,7 +113,7 @@ export function declareTable(scope: Scope, { name, content }: TableDirective): v
 
 /** The name of the table that an option means. Declares anonymous ones. Null when an error has been told. */
 export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, regex: boolean): TableName | null {
-  const name = expr.kind === "name" ? expr.name : `<dynamic:${scope.anonymous++}>`;
+  const name = expr.kind === "name" ? builtinName(scope, expr.name) : `<dynamic:${scope.anonymous++}>`;
   if (expr.kind === "items") addInline(scope, name, expr.items);
   else if (expr.kind === "word") addInline(scope, name, { shape: "list", entries: [expr.word], span: expr.span });
   const spec = scope.tables.get(name);
@@ -123,7 +123,9 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
   const users = userPurposes[spec.kind];
   if (isWrongShape || (users !== undefined && !users.includes(purpose))) {
     const quoted = name.startsWith("<") ? name : `<${name}>`;
-    const hint = isWrongShape ? shapeHint(scope, expr, wanted) : `it holds users: use it for ${users?.join(", ")}`;
+    const hint = isWrongShape
+      ? shapeHint(scope, expr, wanted)
+      : `it holds users: use it for ${users?.map((one) => labels[one] ?? one).join(", ")}`;
     return fail(scope, expr.span, `table "${quoted}" may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
   }
   const items = scope.items.get(name);
@@ -132,6 +134,12 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
     checkItems(scope, items, purpose);
   }
   return name;
+}
+
+/** `<localhost>` is the built-in table, unless the file has one of that name. OpenSMTPD's grammar cannot name them. */
+function builtinName(scope: Scope, name: string): TableName {
+  const isBuiltin = Object.values(builtinTable).some((one) => one === `<${name}>`);
+  return isBuiltin && !scope.declared.table.places.has(name) ? `<${name}>` : name;
 }
 
 /** The test that `[regex] tables` stands for. Null when an error has been told. */

@@ -31,7 +31,7 @@ for (
   ] as const
 ) {
   Deno.test(`relayOfUrl() cannot do ${text} yet, and says so as the configuration does`, () => {
-    deepEqual(relayOfUrl(text), { kind: "error", message: `\`${scheme}://\` is not supported yet` });
+    deepEqual(relayOfUrl(text), { kind: "error", message: `\`${scheme}://\` is not active yet` });
   });
 }
 
