@@ -64,7 +64,7 @@ import { join } from "@std/path";
 import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
-import { inactiveNotices } from "../lib/policy/inactive.ts";
+import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
@@ -130,10 +130,7 @@ async function run(options: SmtpdOptions): Promise<number> {
 /** What is not active, for `-n`; the daemon logs it itself. */
 function notices(policy: Policy, { check, config }: SmtpdOptions): readonly ConfigError[] {
   if (!check) return [];
-  return inactiveNotices(policy).map(({ severity, place, message }) => ({
-    ...(place ?? { file: config, line: 1, column: 1 }),
-    ...{ severity, message, length: 0, hint: null, excerpt: "", notes: [] },
-  }));
+  return inactiveNotices(policy).map((notice) => noticeError(notice, config));
 }
 
 const configHint =

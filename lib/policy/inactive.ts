@@ -1,6 +1,7 @@
 /** What a configuration asks for and this version does not do yet. Nothing of it is dropped in silence: `smtpd -n` warns
  * of it, the daemon logs it at its start, and what demands protection that cannot be given is not done at all. */
 
+import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
 import type { Listener, Place, Policy, RelayAction, Rule } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
@@ -42,6 +43,19 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   }
   for (const message of settingNotices(policy)) tell(null, message);
   return found.sort((a, b) => order(a.place, b.place));
+}
+
+/** A notice as `smtpd -n` shows it. `file` is that of the whole configuration. */
+export function noticeError({ severity, place, message }: InactiveNotice, file: string): ConfigError {
+  return {
+    ...(place ?? { file, line: 0, column: 0 }),
+    severity,
+    length: 0,
+    message,
+    hint: null,
+    excerpt: "",
+    notes: [],
+  };
 }
 
 /** Is the socket opened? One that demands what cannot be given is not: its clients would be less safe than they were
@@ -141,15 +155,17 @@ function settingNotices({ queue, mda, mta, scheduler, admd, serverName }: Policy
   if (queue.encryption !== null) {
     notices.push("`queue encryption` is not active yet: messages are stored in clear text");
   }
-  const limits = [
-    ...changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys).map((key) => `mda limit ${key}`),
-    ...changedKeys(mta.limits, defaultMtaLimits, mtaLimitKeys).map((key) => `mta limit ${key}`),
-    ...(mta.limits.family === null ? [] : [`mta limit inet${mta.limits.family}`]),
-    ...Object.keys(mta.domainLimits).map((domain) => `mta limit for domain ${domain}`),
-    ...(mta.maxDeferred === 100 ? [] : ["mta max-deferred"]),
-    ...changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys).map((key) => `scheduler limit ${key}`),
+  const family = mta.limits.family === null ? [] : [`inet${mta.limits.family}`];
+  const limits: readonly (readonly [line: string, keys: readonly string[]])[] = [
+    ["mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys)],
+    ["mta limit", [...family, ...changedKeys(mta.limits, defaultMtaLimits, mtaLimitKeys)]],
+    ["mta limit for domain", Object.keys(mta.domainLimits)],
+    ["mta max-deferred", mta.maxDeferred === 100 ? [] : [String(mta.maxDeferred)]],
+    ["scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys)],
   ];
-  for (const limit of limits) notices.push(`\`${limit}\` is not active yet: README's table of limits has what holds`);
+  for (const [line, keys] of limits) {
+    if (keys.length > 0) notices.push(`\`${line}\` of ${keys.join(", ")} is not active yet: our own limits hold`);
+  }
   if (admd !== serverName) notices.push("`admd` is not active yet: no filter is told of it");
   return notices;
 }

@@ -139,7 +139,7 @@ function resolveSetting(scope: Scope, draft: Draft, directive: Directive): void 
       draft.queue = resolveQueue(scope, draft.queue, directive);
       return;
     case "smtp-ciphers":
-      draft.ciphers = resolveCiphers(scope, directive.ciphers, directive.span);
+      draft.ciphers = resolveCiphers(scope, directive.ciphers, directive.ciphers.span);
       return;
     case "smtp-size":
     case "smtp-limit":
