@@ -213,9 +213,10 @@ function checkUrl(scope: Scope, { text, span }: Word): void {
   }
 }
 
+/** OpenSMTPD takes any value, and the mail of such a user waits. */
 function checkUser(scope: Scope, { text, span }: Word): void {
   if (parseUserinfo(text) !== null) return;
-  fail(scope, span, `invalid user: ${text}`, "write it as uid:gid:home, such as 1000:1000:/home/ann");
+  warn(scope, span, `"${text}" is no user: it is not uid:gid:home`, "write it as 1000:1000:/home/ann");
 }
 
 function checkAddress(scope: Scope, { text, span }: Word): void {
