@@ -195,8 +195,10 @@ function collect(directives: readonly Directive[], kind: Declared): Declarations
       isNameLost = true;
       continue;
     }
-    if (directive.kind === "broken") broken.add(name.text);
-    if (!places.has(name.text)) places.set(name.text, name.span);
+    // Host names are alike in any case of letters.
+    const text = kind === "pki" || kind === "ca" ? name.text.toLowerCase() : name.text;
+    if (directive.kind === "broken") broken.add(text);
+    if (!places.has(text)) places.set(text, name.span);
   }
   return { places, broken, isNameLost };
 }
