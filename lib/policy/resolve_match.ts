@@ -76,31 +76,6 @@ function partsOf(option: MatchOption): readonly string[] {
 
 function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
   switch (option.kind) {
-    case "from-any":
-      draft.from = option.negated ? never(scope, option, builtinTable.anyhost) : { kind: "any" };
-      break;
-    case "from-local":
-      draft.from = { kind: "local", negated: option.negated };
-      break;
-    case "from-socket":
-      draft.from = { kind: "socket", negated: option.negated };
-      break;
-    case "from-src": {
-      const criterion = criterionOf(scope, option, "from");
-      if (criterion !== null) draft.from = { kind: "src", criterion };
-      break;
-    }
-    case "from-mail-from":
-      draft.from = { kind: "any" };
-      draft.mailFrom = criterionOf(scope, option, "mail-from");
-      break;
-    case "from-auth":
-      draft.from = { kind: "any" };
-      draft.auth = authOf(scope, option);
-      break;
-    case "from-rdns":
-      draft.from = rdnsOf(scope, option) ?? draft.from;
-      break;
     case "for-any":
       draft.for = option.negated ? neverFor(scope, option) : { kind: "any" };
       break;
@@ -123,10 +98,8 @@ function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
       draft.auth = authOf(scope, option);
       break;
     case "tag":
-      draft.tag = criterionOf(scope, option, "tag");
-      break;
     case "helo":
-      draft.helo = criterionOf(scope, option, "helo");
+      draft[option.kind] = criterionOf(scope, option, option.kind);
       break;
     case "mail-from":
       draft.mailFrom = criterionOf(scope, option, "mail-from");
@@ -134,6 +107,38 @@ function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
     case "rcpt-to":
       draft.rcptTo = criterionOf(scope, option, "rcpt-to");
       break;
+    default:
+      return applyFrom(scope, option, draft);
+  }
+}
+
+/** The options that begin with `from`. */
+function applyFrom(scope: Scope, option: MatchOption, draft: Draft): void {
+  switch (option.kind) {
+    case "from-any":
+      draft.from = option.negated ? never(scope, option, builtinTable.anyhost) : { kind: "any" };
+      break;
+    case "from-local":
+    case "from-socket":
+      draft.from = { kind: option.kind === "from-local" ? "local" : "socket", negated: option.negated };
+      break;
+    case "from-src": {
+      const criterion = criterionOf(scope, option, "from");
+      if (criterion !== null) draft.from = { kind: "src", criterion };
+      break;
+    }
+    case "from-mail-from":
+      draft.from = { kind: "any" };
+      draft.mailFrom = criterionOf(scope, option, "mail-from");
+      break;
+    case "from-auth":
+      draft.from = { kind: "any" };
+      draft.auth = authOf(scope, option);
+      break;
+    case "from-rdns":
+      draft.from = rdnsOf(scope, option) ?? draft.from;
+      break;
+    default:
   }
 }
 

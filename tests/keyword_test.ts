@@ -1,18 +1,18 @@
 /** Every word of the grammar stands in a good fixture, so that what it comes to can be read there. */
 
 import assert from "node:assert/strict";
-import { Lexer, reservedWords } from "../../lib/policy/lexer.ts";
-import { makeSource } from "../../lib/policy/error.ts";
-import { filterPhases } from "../../lib/policy/filter.ts";
-import { actionMethods, localOptions, relayOptions } from "../../lib/policy/parser_action.ts";
-import { filterConditions, filterDecisions } from "../../lib/policy/parser_filter.ts";
-import { listenOptions, socketOptions } from "../../lib/policy/parser_listen.ts";
-import { forWords, fromWords, matchOptions } from "../../lib/policy/parser_match.ts";
-import { directiveNames } from "../../lib/policy/reader.ts";
-import { relaySchemes } from "../../lib/policy/relay_url.ts";
-import { backends } from "../../lib/policy/resolve_backend.ts";
-import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../../lib/policy/resolve_limit.ts";
-import { fixtureNames, fixtureUrl } from "./config_fixture.ts";
+import { Lexer, reservedWords } from "../lib/policy/lexer.ts";
+import { makeSource } from "../lib/policy/error.ts";
+import { filterPhases } from "../lib/policy/filter.ts";
+import { actionMethods, localOptions, relayOptions } from "../lib/policy/parser_action.ts";
+import { filterConditions, filterDecisions } from "../lib/policy/parser_filter.ts";
+import { listenOptions, socketOptions } from "../lib/policy/parser_listen.ts";
+import { forWords, fromWords, matchOptions } from "../lib/policy/parser_match.ts";
+import { directiveNames } from "../lib/policy/reader.ts";
+import { relaySchemes } from "../lib/policy/relay_url.ts";
+import { backends } from "../lib/policy/resolve_backend.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
+import { fixtureNames, fixtureUrl } from "./policy/config_fixture.ts";
 
 /** Words that are reserved and that no line takes: OpenSMTPD's lexer keeps them from being names. */
 const unused: Readonly<Record<string, string>> = {
