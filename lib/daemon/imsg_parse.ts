@@ -81,8 +81,8 @@ export function parseDeliveryToLookup(value: unknown): DeliveryToLookup | null {
   const [request, table] = [countOf(fields["request"]), textOf(fields["table"])];
   if (request === null || table === null) return null;
   if (kind === "relay") {
-    const domain = fields["domain"] === null ? null : textOf(fields["domain"]);
-    return domain === null && fields["domain"] !== null ? null : { kind, request, table, domain };
+    const domain = textOf(fields["domain"]);
+    return domain === null ? null : { kind, request, table, domain };
   }
   if (kind === "source") return { kind, request, table };
   if (kind === "helo") {

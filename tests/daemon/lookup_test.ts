@@ -307,7 +307,7 @@ Deno.test("a userbase that fails says so: the mailbox may well be there", async 
 
 Deno.test("relays are taken in turn", async () => {
   const { clock, delivery, toDelivery } = await world();
-  for (const request of [1, 2, 3]) delivery.send({ kind: "relay", request, table: "hosts", domain: null });
+  for (const request of [1, 2, 3]) delivery.send({ kind: "relay", request, table: "hosts", domain: "b.test" });
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.kind === "relay" && one.answer), [
     { kind: "found", url: "smtp://10.0.0.1" },
@@ -318,7 +318,7 @@ Deno.test("relays are taken in turn", async () => {
 
 Deno.test("a relay of a table that no action names is not given", async () => {
   const { clock, delivery, toDelivery } = await world();
-  for (const table of ["users", "nothing"]) delivery.send({ kind: "relay", request: 1, table, domain: null });
+  for (const table of ["users", "nothing"]) delivery.send({ kind: "relay", request: 1, table, domain: "b.test" });
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
 });
@@ -333,7 +333,7 @@ Deno.test("a table of relays that is empty, or fails, says so", async () => {
     const { clock, delivery, toDelivery } = await world({
       change: (tables) => ({ ...tables, table: (name) => ({ ...tables.table(name), fetch }) }),
     });
-    delivery.send({ kind: "relay", request: 4, table: "hosts", domain: null });
+    delivery.send({ kind: "relay", request: 4, table: "hosts", domain: "b.test" });
     await pass(clock);
     deepEqual(toDelivery, [{ kind: "relay", request: 4, answer: { kind: answer } }]);
   }
