@@ -12,6 +12,7 @@ import type { ContentSource } from "../delivery/task.ts";
 import type { Domain, ReversePath } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
+import { relayBar } from "../policy/inactive.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
@@ -207,9 +208,14 @@ export class Delivery {
 
   async #relayFor(action: RelayAction, domain: Domain): Promise<Relay | Outcome> {
     const table = action.host ?? action.domain;
+    const bar = relayBar(action, null);
+    if (bar !== null) return notNow(bar);
     if (table === null) return { kind: "domain", domain };
     const answer = await this.#findRelay(table, domain);
     if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
+    // Mail whose relay demands what cannot be given waits: it never goes with less.
+    const demand = relayBar(action, answer.url);
+    if (demand !== null) return notNow(demand);
     const parsed = relayOfUrl(answer.url);
     return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
   }
