@@ -11,6 +11,8 @@ import { assert } from "../fault.ts";
 export const frameLengthMax = 16 * 1024 * 1024;
 
 const headLength = 8;
+/** What is made for frames that wait, if they need no more. */
+const roomMin = 16 * 1024;
 /** Binary parts up to this size are copied behind their JSON; longer ones are written by themselves. */
 const copyMax = 64 * 1024;
 
@@ -18,7 +20,7 @@ const copyMax = 64 * 1024;
 export class StreamChannel<Out, In> implements Channel<Out, In> {
   readonly #stream: Stream;
   readonly #soon: (run: () => void) => void;
-  #out: Buffer = Buffer.allocUnsafe(16 * 1024);
+  #out: Buffer = Buffer.alloc(0);
   #outLength = 0;
   #flushing = false;
   readonly #parser = new FrameParser<In>();
@@ -100,7 +102,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
   #reserve(length: number): void {
     const need = this.#outLength + length;
     if (need <= this.#out.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(need, this.#out.length * 2));
+    const grown = Buffer.allocUnsafe(Math.max(need, this.#out.length * 2, roomMin));
     grown.set(this.#out.subarray(0, this.#outLength));
     this.#out = grown;
   }
@@ -111,7 +113,7 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
     const bytes = this.#out.subarray(0, this.#outLength);
     // The stream keeps the bytes until they are sent; a large buffer is handed over, a small one is copied.
     if (bytes.length > 8192) {
-      this.#out = Buffer.allocUnsafe(16 * 1024);
+      this.#out = Buffer.alloc(0);
       this.#stream.write(bytes);
     } else this.#stream.write(Buffer.from(bytes));
     this.#outLength = 0;

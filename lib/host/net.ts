@@ -2,104 +2,10 @@
 
 import { renameSync } from "node:fs";
 import net from "node:net";
-import type { Address, Dialer, Listener, Stream, StreamHandler } from "../port.ts";
-import { Fault, type FaultKind } from "../fault.ts";
-
-/** Turns a socket error into a Fault that says what was tried. */
-export function socketFault(action: string, error: unknown): Fault {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const kinds: Record<string, FaultKind> = {
-    ECONNREFUSED: "refused",
-    ECONNRESET: "reset",
-    EPIPE: "reset",
-    ETIMEDOUT: "timeout",
-    EHOSTUNREACH: "unreachable",
-    ENETUNREACH: "unreachable",
-    EADDRNOTAVAIL: "unreachable",
-    EADDRINUSE: "exists",
-    EACCES: "denied",
-    EPERM: "denied",
-    ENOENT: "notFound",
-  };
-  const denied = error instanceof Error && error.name === "NotCapable";
-  const kind = denied ? "denied" : kinds[code] ?? "io";
-  const state = code !== "" ? code : error instanceof Error ? error.message : String(error);
-  return new Fault(kind, `Cannot ${action}: ${state}`, { cause: error });
-}
-
-/** Bytes that may wait in our buffer before `write` asks for patience. */
-const highWater = 256 * 1024;
-
-/** A node:net socket as a `Stream`. */
-export class SocketStream implements Stream {
-  /** The peer's end. */
-  readonly remote: Address;
-  readonly #socket: net.Socket;
-  #fault: Fault | null = null;
-
-  /** `socket` has no `data` listener: it would take bytes before a handler does. */
-  constructor(socket: net.Socket) {
-    this.#socket = socket;
-    this.remote = addressOf(socket.remoteAddress, socket.remotePort);
-    // An error before a handler is attached must not end the process.
-    socket.on("error", (error) => this.#fault = socketFault("use the connection", error));
-  }
-
-  /** Our end. Asked of the system each time: few want to know. */
-  get local(): Address {
-    return addressOf(this.#socket.localAddress, this.#socket.localPort);
-  }
-
-  get buffered(): number {
-    return this.#socket.writableLength;
-  }
-
-  /** Sets the one handler and begins to read. */
-  attach(handler: StreamHandler): void {
-    const socket = this.#socket;
-    if (socket.destroyed) {
-      handler.close(this.#fault);
-      return;
-    }
-    socket.on("data", (bytes: Uint8Array) => handler.data(bytes));
-    socket.on("drain", () => handler.drain());
-    socket.on("end", () => handler.end());
-    socket.on("close", () => handler.close(this.#fault));
-    socket.resume();
-  }
-
-  write(bytes: Uint8Array): boolean {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return true;
-    this.#socket.write(bytes);
-    return this.#socket.writableLength < highWater;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  /** Reads again after `pause`. */
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  /** Sends what is queued, then closes. */
-  finish(): void {
-    const socket = this.#socket;
-    if (socket.writableLength === 0) socket.destroy();
-    else if (socket.writableEnded) socket.once("finish", () => socket.destroy());
-    // Cheaper than to end our side first: the system says goodbye when the socket is closed.
-    else socket.write("", () => socket.destroy());
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-}
+import type { Address, Dialer, Listener, Stream } from "../port.ts";
+import { Fault } from "../fault.ts";
+import { acceptHandles, takeHandle } from "./socket_handle.ts";
+import { socketFault, SocketStream } from "./socket.ts";
 
 /** Closes a socket that could not be handed over, so that its other end learns of it. */
 export function discardSocket(handle: unknown): void {
@@ -108,12 +14,7 @@ export function discardSocket(handle: unknown): void {
 
 /** A socket that came over IPC as a `Stream`; null when it is none. */
 export function wrapSocket(handle: unknown): Stream | null {
-  return handle instanceof net.Socket ? new SocketStream(handle) : null;
-}
-
-function addressOf(ip: string | undefined, port: number | undefined): Address {
-  if (ip === undefined || port === undefined) return { kind: "unix", path: "" };
-  return { kind: "inet", ip: ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip, port };
+  return handle instanceof net.Socket ? takeHandle(handle) ?? new SocketStream(handle) : null;
 }
 
 /** Serves a listening socket that was inherited as file descriptor `fd`. Needs no permission. */
@@ -131,6 +32,7 @@ export function listenOnFd(fd: number): Listener {
   return {
     accept(run) {
       take = run;
+      server.on("listening", () => acceptHandles(server, run));
       server.listen({ fd });
     },
     close: () => void server.close(),

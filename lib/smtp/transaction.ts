@@ -148,7 +148,8 @@ export class Transaction implements BodySink {
 
 /** Gathers content into pieces of `pieceLengthMax`, so that a small message is one piece. */
 class PieceBuffer {
-  // Room that is made for a message of unknown size. It doubles as needed.
+  // Room that is made for a message of unknown size. When that is too little a whole piece is made: to double again
+  // and again would copy and clear more octets than a long message has.
   static readonly firstRoom = 8 * 1024;
   // Most room that is made on the client's word.
   static readonly expectedRoomMax = 16 * 1024;
@@ -202,9 +203,8 @@ class PieceBuffer {
   #ensure(length: number): Uint8Array {
     const old = this.#bytes;
     if (old !== null && old.length >= length) return old;
-    let room = old === null ? this.#room : old.length;
-    while (room < length) room *= 2;
-    const bytes = new Uint8Array(Math.min(room, pieceLengthMax));
+    const isRoomy = old === null && this.#room >= length;
+    const bytes = new Uint8Array(isRoomy ? this.#room : pieceLengthMax);
     if (old !== null) bytes.set(old.subarray(0, this.#length));
     this.#bytes = bytes;
     return bytes;
