@@ -1,10 +1,11 @@
 /** Opens a table by its specification. */
 
 import { Fault } from "../fault.ts";
-import type { Disk } from "../port.ts";
+import type { Disk, SqlDatabase } from "../port.ts";
 import { CdbTable } from "./cdb_table.ts";
 import { FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
+import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
 
@@ -16,6 +17,8 @@ export interface TableOptions {
   readonly monotonic: () => number;
   /** Told when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
+  /** Opens a SQLite database for reading (host/sqlite.ts). */
+  readonly openSql: (path: string) => SqlDatabase;
 }
 
 /** Where getpwnam looks. */
@@ -29,11 +32,15 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
     case "static":
       return new StaticTable(spec.name, spec.shape, spec.entries, delimiter);
     case "file":
-      return await FileTable.open(disk, spec.name, spec.path, delimiter);
+      return await FileTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
     case "cdb":
       return await CdbTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
     case "getpwnam":
-      return await PasswdTable.open(disk, spec.name, passwdPath, monotonic, report);
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: passwdPath, monotonic, report });
+    case "passwd":
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: spec.path, monotonic, report });
+    case "sqlite":
+      return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, monotonic, report });
     default:
       throw new Fault(
         "unavailable",
