@@ -14,6 +14,8 @@
  *   agent    -> delivery  stored more notStored
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
  *   lookup   -> queue     offer refused tableUpdated
+ *   lookup   -> table-host  ask                       a question to the helper of one table
+ *   table-host -> lookup    answer
  *
  * Bodies travel as the binary part of a frame (channel.ts). */
 
@@ -24,6 +26,7 @@ import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Reply } from "../smtp/reply.ts";
+import type { ProcAnswer, ProcAsk } from "../table/proc.ts";
 
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
@@ -209,3 +212,23 @@ export type AgentToDelivery =
     readonly cause: "noSpace" | "io" | "denied" | "malformed";
     readonly text: string;
   };
+
+/** What lookup asks of the helper of one table. */
+export interface LookupToTableHost {
+  /** Tells it from other messages. */
+  readonly kind: "ask";
+  /** Comes back in the answer. */
+  readonly request: number;
+  /** The question. */
+  readonly ask: ProcAsk;
+}
+
+/** What the helper's host answers, once for each question. */
+export interface TableHostToLookup {
+  /** Tells it from other messages. */
+  readonly kind: "answer";
+  /** The number that was asked with. */
+  readonly request: number;
+  /** The answer. */
+  readonly answer: ProcAnswer;
+}
