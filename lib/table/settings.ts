@@ -3,6 +3,7 @@
 
 import { nearest } from "../nearest.ts";
 import { parseConninfo } from "./conninfo.ts";
+import { parseLdapUrl } from "./ldap_url.ts";
 import type { DatabaseKind, Service } from "./table.ts";
 
 /** What a file says: keywords in the order of their lines. May hold passwords. */
@@ -57,7 +58,7 @@ export function parseTableSettings(kind: DatabaseKind, text: string): ParsedSett
     if (value === "") return wrong(`${keyword} has no value`, `write it as: ${keyword} ${exampleOf(check)}`);
     if (found.has(keyword)) return wrong(`${keyword} stands twice`, "each keyword is given once");
     if (value.includes("\0")) return wrong(`${keyword} has a NUL in its value`, null);
-    const problem = checkValue(check, keyword, value);
+    const problem = checks[check](keyword, value);
     if (problem !== null) return wrong(problem.message, problem.hint);
     found.set(keyword, value);
   }
@@ -100,6 +101,12 @@ const settingMsMax = 366 * 86_400_000;
 export const cacheSizeMax = 1_000_000;
 /** Largest number of a Redis database. */
 const redisDatabaseMax = 65_535;
+
+/** What is wrong, and what to do. */
+interface Problem {
+  readonly message: string;
+  readonly hint: string | null;
+}
 
 /** What a value must look like. */
 type Check =
@@ -201,10 +208,7 @@ function hintFor(kind: DatabaseKind, keyword: string): string | null {
 }
 
 /** Of a whole file, what it must say and does not. */
-function findMissing(
-  kind: DatabaseKind,
-  found: ReadonlyMap<string, string>,
-): { readonly message: string; readonly hint: string | null } | null {
+function findMissing(kind: DatabaseKind, found: ReadonlyMap<string, string>): Problem | null {
   const required: Readonly<Record<DatabaseKind, readonly string[]>> = {
     sqlite: ["dbpath"],
     postgres: ["conninfo"],
@@ -223,9 +227,7 @@ function findMissing(
   return { message: "no query at all", hint: "say what to ask for: query_alias, query_domain, …" };
 }
 
-function findMissingFilter(
-  found: ReadonlyMap<string, string>,
-): { readonly message: string; readonly hint: string | null } | null {
+function findMissingFilter(found: ReadonlyMap<string, string>): Problem | null {
   for (const service of databaseServices) {
     const [filter, attributes] = [`${service}_filter`, `${service}_attributes`];
     const missing = found.has(filter) === found.has(attributes) ? null : found.has(filter) ? attributes : filter;
@@ -240,73 +242,65 @@ function findMissingFilter(
   return { message: "no filter at all", hint: "say what to ask for: alias_filter and alias_attributes, …" };
 }
 
-/** What is wrong with a value. Passwords are taken as they are. */
-function checkValue(
-  check: Check,
-  keyword: string,
-  value: string,
-): { readonly message: string; readonly hint: string | null } | null {
-  const unless = (good: boolean, message: string, hint: string | null) => good ? null : { message, hint };
-  switch (check) {
-    case "text":
-      return null;
-    case "path":
-      return unless(value.startsWith("/"), `${keyword} is no absolute path: ${value}`, null);
-    case "host":
-      return unless(
-        socketPathOf(value) !== null || /^(?:[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/.test(value),
-        `${keyword} is no host and no path of a socket: ${value}`,
-        keyword === "host" ? "the port goes into a line of its own: port 3306" : "write unix:/path for a socket",
-      );
-    case "port":
-      return unless(parseSettingCount(value, 1, 65_535) !== null, `${keyword} is no port: ${value}`, null);
-    case "ms":
-    case "positiveMs": {
-      const ms = parseSettingMs(value);
-      const good = ms !== null && (ms > 0 || check === "ms");
-      return unless(good, `${keyword} is no time: ${value}`, "write seconds, or a number with s, m, h or d");
-    }
-    case "cacheSize":
-      return unless(parseSettingCount(value, 0, cacheSizeMax) !== null, `${keyword} is no number: ${value}`, null);
-    case "count":
-      return unless(parseSettingCount(value, 0, 2 ** 31 - 1) !== null, `${keyword} is no number: ${value}`, null);
-    case "redisDatabase":
-      return unless(parseSettingCount(value, 0, redisDatabaseMax) !== null, `${keyword} is no number: ${value}`, null);
-    case "tls":
-      return unless(
-        ["no", "require", "verify"].includes(value),
-        `${keyword} is none of no, require, verify: ${value}`,
-        null,
-      );
-    case "conninfo": {
-      const parsed = parseConninfo(value);
-      return parsed.kind === "ok" ? null : { message: parsed.message, hint: parsed.hint };
-    }
-    case "ldapUrl":
-      return unless(isLdapUrl(value), `${keyword} is no address of an LDAP server`, `write ${exampleOf(check)}`);
-    case "sqliteQuery":
-      return unless(/[?:@$]/.test(value), `${keyword} has no place for the key`, "the key stands for a `?`");
-    case "dollarQuery":
-      return checkDollars(keyword, value);
-    case "markQuery":
-      return unless(value.includes("?"), `${keyword} has no place for the key`, "the key stands for a `?`");
-    case "redisQuery":
-      return unless(/\S+\s.*%s/.test(value), `${keyword} has no place for the key`, `such as: ${exampleOf(check)}`);
-    case "fetchQuery":
-      return null;
-    case "filter":
-      return checkFilter(keyword, value);
-    case "attributes": {
-      const names = value.split(",").map((name) => name.trim());
-      const want = attributesOf(keyword.slice(0, keyword.indexOf("_")));
-      const good = names.length === want && names.every((name) => /^[A-Za-z0-9.-]+(?:;[A-Za-z0-9-]+)*$/.test(name));
-      const count = want === 1 ? "one attribute" : `${want} attributes, with commas between them`;
-      return unless(good, `${keyword} does not name ${count}: ${value}`, null);
-    }
-  }
+/** Says what is wrong with a value; null when nothing is. Passwords are taken as they are. */
+type ValueCheck = (keyword: string, value: string) => Problem | null;
+
+const unless = (good: boolean, message: string, hint: string | null = null) => good ? null : { message, hint };
+const checkCount = (min: number, max: number): ValueCheck => (keyword, value) =>
+  unless(parseSettingCount(value, min, max) !== null, `${keyword} is no number: ${value}`);
+const checkTime = (minMs: number): ValueCheck => (keyword, value) =>
+  unless(
+    (parseSettingMs(value) ?? -1) >= minMs,
+    `${keyword} is no time: ${value}`,
+    "write seconds, or a number with s, m, h or d",
+  );
+const checkMark: ValueCheck = (keyword, value) =>
+  unless(value.includes("?"), `${keyword} has no place for the key`, "the key stands for a `?`");
+
+const checks: Readonly<Record<Check, ValueCheck>> = {
+  text: () => null,
+  fetchQuery: () => null,
+  path: (keyword, value) => unless(value.startsWith("/"), `${keyword} is no absolute path: ${value}`),
+  host: (keyword, value) =>
+    unless(
+      socketPathOf(value) !== null ||
+        /^(?:[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/.test(value),
+      `${keyword} is no host and no path of a socket: ${value}`,
+      keyword === "host" ? "the port goes into a line of its own: port 3306" : "write unix:/path for a socket",
+    ),
+  port: (keyword, value) => unless(parseSettingCount(value, 1, 65_535) !== null, `${keyword} is no port: ${value}`),
+  ms: checkTime(0),
+  positiveMs: checkTime(1),
+  cacheSize: checkCount(0, cacheSizeMax),
+  count: checkCount(0, 2 ** 31 - 1),
+  redisDatabase: checkCount(0, redisDatabaseMax),
+  tls: (keyword, value) =>
+    unless(["no", "require", "verify"].includes(value), `${keyword} is none of no, require, verify: ${value}`),
+  conninfo: (_keyword, value) => {
+    const parsed = parseConninfo(value);
+    return parsed.kind === "ok" ? null : { message: parsed.message, hint: parsed.hint };
+  },
+  ldapUrl: (keyword, value) =>
+    unless(parseLdapUrl(value) !== null, `${keyword} is no address of an LDAP server`, `write ${exampleOf("ldapUrl")}`),
+  sqliteQuery: (keyword, value) =>
+    unless(/[?:@$]/.test(value), `${keyword} has no place for the key`, "the key stands for a `?`"),
+  dollarQuery: checkDollars,
+  markQuery: checkMark,
+  redisQuery: (keyword, value) =>
+    unless(/\S+\s.*%s/.test(value), `${keyword} has no place for the key`, `such as: ${exampleOf("redisQuery")}`),
+  filter: checkFilter,
+  attributes: checkAttributes,
+};
+
+function checkAttributes(keyword: string, value: string): Problem | null {
+  const names = value.split(",").map((name) => name.trim());
+  const want = attributesOf(keyword.slice(0, keyword.indexOf("_")));
+  const good = names.length === want && names.every((name) => /^[A-Za-z0-9.-]+(?:;[A-Za-z0-9-]+)*$/.test(name));
+  const count = want === 1 ? "one attribute" : `${want} attributes, with commas between them`;
+  return unless(good, `${keyword} does not name ${count}: ${value}`);
 }
 
-function checkDollars(keyword: string, value: string): { readonly message: string; readonly hint: string } | null {
+function checkDollars(keyword: string, value: string): Problem | null {
   const hint = "the key stands for `$1`";
   if (!/\$1(?![0-9])/.test(value)) return { message: `${keyword} has no place for the key`, hint };
   const other = /\$([2-9]|1[0-9])/.exec(value);
@@ -326,11 +320,6 @@ function checkFilter(
   }
   const isWhole = value.startsWith("(") && value.endsWith(")");
   return isWhole ? null : { message: `${keyword} is no filter: ${value}`, hint: "write it as: (mail=%u)" };
-}
-
-function isLdapUrl(value: string): boolean {
-  return /^(?:ldap|ldaps|ldap\+tls):\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\/?$/i.test(value) ||
-    /^ldapi:\/\/(?:%2[Ff][^/\s]*|\/[^\s]*)$/.test(value) || /^[A-Za-z0-9._-]+(?::[0-9]{1,5})?$/.test(value);
 }
 
 function exampleOf(check: Check): string {
