@@ -8,6 +8,11 @@ import type { Grant, Role } from "./privilege.ts";
 /** In `Init.sockets`: the control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
 
+/** What the host of a table is called. */
+export function tableHostName(table: string): string {
+  return `table-host#${table}`;
+}
+
 /** How delivery finds hosts: /etc/resolv.conf and /etc/hosts, read by the supervisor. Plain data. */
 export interface ResolverSetup {
   /** DNS servers, in the order in which they are asked. */
@@ -49,7 +54,8 @@ export interface Init {
 /** supervisor to role. */
 export type ToRole =
   | Init
-  /** One end of a connection to another role comes with this. `key` tells agents apart. */
+  /** One end of a connection to another role comes with this. `key` tells agents apart, and is the table of a
+   * table-host. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }

@@ -5,11 +5,8 @@ import { Fault } from "../fault.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
 import type { Service, Table } from "./table.ts";
 
-/** What a helper can be asked for. `auth`, with `user:password` for a key, is of helpers only. */
-export type ProcService = Service | "auth";
-
-/** All of them, as the protocol names them. */
-export const procServices: readonly ProcService[] = [
+/** What helpers can be asked for, as the protocol names it. */
+export const procServices: readonly Service[] = [
   "alias",
   "domain",
   "credentials",
@@ -28,8 +25,8 @@ export const procServices: readonly ProcService[] = [
 /** A question to a helper. */
 export type ProcAsk =
   | { readonly kind: "update" }
-  | { readonly kind: "check" | "lookup"; readonly service: ProcService; readonly key: string }
-  | { readonly kind: "fetch"; readonly service: ProcService };
+  | { readonly kind: "check" | "lookup"; readonly service: Service; readonly key: string }
+  | { readonly kind: "fetch"; readonly service: Service };
 
 /** Its answer. `value` is empty where none was asked for. `reason` is for people, and scrubbed. */
 export type ProcAnswer =
@@ -45,7 +42,8 @@ export interface ProcLink {
   close(): void;
 }
 
-/** A table behind a helper. All matching is the helper's; keys reach it in lower case. */
+/** A table behind a helper. All matching is the helper's; keys reach it in lower case, but for the password of service
+ * `auth`, which OpenSMTPD puts in lower case, too. */
 export class ProcTable implements Table {
   /** Its entries are whatever the helper says. */
   readonly shape = "dynamic";
@@ -60,11 +58,11 @@ export class ProcTable implements Table {
   }
 
   async check(service: Service, key: string): Promise<boolean> {
-    return await this.#ask({ kind: "check", service, key: normalizeKey(this.name, key) }) !== null;
+    return await this.#ask({ kind: "check", service, key: this.#keyOf(service, key) }) !== null;
   }
 
   async lookup(service: Service, key: string): Promise<string | null> {
-    return await this.#ask({ kind: "lookup", service, key: normalizeKey(this.name, key) });
+    return await this.#ask({ kind: "lookup", service, key: this.#keyOf(service, key) });
   }
 
   fetch(service: Service): Promise<string | null> {
@@ -75,16 +73,15 @@ export class ProcTable implements Table {
     await this.#ask({ kind: "update" });
   }
 
-  /** Is this the user's password? Both are at most `keyLengthMax` characters together. The user's name is put in lower
-   * case; the password is not (OpenSMTPD puts it, too). Rejects with a Fault as a look-up does. */
-  async authenticate(user: string, password: string): Promise<boolean> {
-    normalizeKey(this.name, `${user}:${password}`);
-    return await this.#ask({ kind: "check", service: "auth", key: `${lowerAscii(user)}:${password}` }) !== null;
-  }
-
   /** The helper is not asked any more. */
   close(): void {
     this.#link.close();
+  }
+
+  #keyOf(service: Service, key: string): string {
+    const normal = normalizeKey(this.name, key);
+    const colon = key.indexOf(":");
+    return service === "auth" && colon >= 0 ? lowerAscii(key.slice(0, colon)) + key.slice(colon) : normal;
   }
 
   async #ask(ask: ProcAsk): Promise<string | null> {

@@ -4,7 +4,8 @@
 import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import { assertNever } from "../fault.ts";
-import { type ProcAnswer, type ProcAsk, type ProcService, procServices } from "./proc.ts";
+import { type ProcAnswer, type ProcAsk, procServices } from "./proc.ts";
+import type { Service } from "./table.ts";
 
 /** How long a helper may take to say which services it has, ms. */
 export const procHandshakeMs = 10_000;
@@ -32,7 +33,7 @@ export type ProcEvent =
 export type ProcEffect =
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   /** The helper is ready and has these services. */
-  | { readonly kind: "ready"; readonly services: readonly ProcService[] }
+  | { readonly kind: "ready"; readonly services: readonly Service[] }
   | { readonly kind: "answer"; readonly request: number; readonly answer: ProcAnswer }
   /** Kill the helper, if it still runs: `reason` is for people, and scrubbed. */
   | { readonly kind: "end"; readonly reason: string };
@@ -46,7 +47,7 @@ interface Waiting {
 /** The machine. */
 export class ProcMachine {
   readonly #table: string;
-  readonly #services = new Set<ProcService>();
+  readonly #services = new Set<Service>();
   readonly #waiting: Waiting[] = [];
   #state: "new" | "registering" | "ready" | "ended" = "new";
   /** What the helper is at, and the id that it was asked with. */

@@ -3,6 +3,7 @@
 
 import { Fault } from "../fault.ts";
 import type { SqlValue } from "../port.ts";
+import { parseSettingMs } from "./settings.ts";
 import type { Service } from "./table.ts";
 
 /** Most rows that a query may give. More is a fault: half of an expansion is worse than none. */
@@ -39,6 +40,7 @@ const lookupServices = [
   "addrname",
   "relayhost",
   "string",
+  "regex",
 ] as const;
 /** Services whose entries are fetched in turn. */
 const fetchServices = ["source", "relayhost"] as const;
@@ -76,8 +78,8 @@ export function readQueries(table: string, settings: readonly (readonly [string,
   return {
     lookups,
     fetches,
-    fetchExpireMs: readCount(table, texts, "fetch_source_expire", fetchExpireMs / 1000) * 1000,
-    fetchRefresh: readCount(table, texts, "fetch_source_refresh", fetchRefresh),
+    fetchExpireMs: readNumber(table, texts, "fetch_source_expire", parseSettingMs) ?? fetchExpireMs,
+    fetchRefresh: readNumber(table, texts, "fetch_source_refresh", parseCount) ?? fetchRefresh,
   };
 }
 
@@ -197,11 +199,22 @@ function columnText(table: string, keyword: string, value: SqlValue): string {
   return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
 }
 
-function readCount(table: string, texts: ReadonlyMap<string, string>, keyword: string, otherwise: number): number {
+/** Null when there is no such setting. */
+function readNumber(
+  table: string,
+  texts: ReadonlyMap<string, string>,
+  keyword: string,
+  parse: (text: string) => number | null,
+): number | null {
   const text = texts.get(keyword);
-  if (text === undefined) return otherwise;
-  if (!/^[0-9]{1,9}$/.test(text)) throw wrong(table, `\`${keyword} ${text}\` is no number`);
-  return Number(text);
+  if (text === undefined) return null;
+  const number = parse(text);
+  if (number === null) throw wrong(table, `\`${keyword} ${text}\` is no number`);
+  return number;
+}
+
+function parseCount(text: string): number | null {
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
 }
 
 function wrong(table: string, what: string): Fault {

@@ -6,11 +6,9 @@ import type { Disk, SqlDatabase, SqlStatement, SqlValue } from "../port.ts";
 import { type Found, KeyIndex, type KeyStore } from "./index.ts";
 import { countParameters, FetchCycle, fetchedOfRows, queryOf, readQueries, valueOfRows } from "./query.ts";
 import { matchingOf, normalizeKey } from "./service.ts";
-import type { Service, Table, TableSpec } from "./table.ts";
+import { type DatabaseSpec, sqliteDatabase } from "./spec.ts";
+import type { Service, Table } from "./table.ts";
 import { FileWatch } from "./watch.ts";
-
-/** The `table` line of a SQLite table. Without settings `path` is the database itself. */
-export type SqliteSpec = Extract<TableSpec, { readonly settings: unknown }>;
 
 /** What a SQLite table needs beside its specification. */
 export interface SqliteOptions {
@@ -32,28 +30,19 @@ export const sqliteMapSchema = "CREATE TABLE map (key TEXT NOT NULL PRIMARY KEY,
 /** How many keys of a map are read at once when all are gone through. */
 const keysAtOnce = 10_000;
 
-/** The database that a SQLite table is in. Throws a Fault `malformed` when its settings do not say. */
-export function sqliteDatabase(spec: SqliteSpec): string {
-  if (spec.settings.length === 0) return spec.path;
-  const path = spec.settings.findLast(([keyword]) => keyword === "dbpath")?.[1];
-  if (path?.startsWith("/") === true) return path;
-  const state = path === undefined ? "has no `dbpath`" : "has a `dbpath` that is no absolute path";
-  throw new Fault("malformed", `Cannot use table ${spec.name}: ${spec.path} ${state}`, { blame: "ours" });
-}
-
 /** A table in a SQLite database. What other processes write to it is seen at once; a file that was replaced is opened
  * within a second, and when that fails the old one stays in use. A database that is locked or broken is a Fault. */
 export class SqliteTable implements Table {
   /** Its entries are whatever the database has when they are asked for. */
   readonly shape = "dynamic";
-  readonly #spec: SqliteSpec;
+  readonly #spec: DatabaseSpec;
   readonly #disk: Disk;
   readonly #path: string;
   readonly #options: SqliteOptions;
   readonly #watch: FileWatch;
   #content: SqliteContent;
 
-  private constructor(spec: SqliteSpec, disk: Disk, options: SqliteOptions, content: SqliteContent) {
+  private constructor(spec: DatabaseSpec, disk: Disk, options: SqliteOptions, content: SqliteContent) {
     this.#spec = spec;
     this.#disk = disk;
     this.#path = sqliteDatabase(spec);
@@ -64,7 +53,7 @@ export class SqliteTable implements Table {
 
   /** Opens the database and compiles its queries. Faults: as `openSql`; `malformed` for settings or queries that make no
    * sense. */
-  static async open(spec: SqliteSpec, disk: Disk, options: SqliteOptions): Promise<SqliteTable> {
+  static async open(spec: DatabaseSpec, disk: Disk, options: SqliteOptions): Promise<SqliteTable> {
     const table = new SqliteTable(spec, disk, options, openContent(spec, options));
     await table.#note();
     return table;
@@ -126,7 +115,7 @@ interface SqliteContent {
   close(): void;
 }
 
-function openContent(spec: SqliteSpec, options: SqliteOptions): SqliteContent {
+function openContent(spec: DatabaseSpec, options: SqliteOptions): SqliteContent {
   const db = options.openSql(sqliteDatabase(spec));
   try {
     return spec.settings.length === 0
@@ -146,7 +135,7 @@ class SqliteQueries implements SqliteContent {
   readonly #fetches = new Map<string, FetchCycle>();
   readonly #sql: ReturnType<typeof readQueries>;
 
-  constructor(spec: SqliteSpec, db: SqlDatabase, monotonic: () => number) {
+  constructor(spec: DatabaseSpec, db: SqlDatabase, monotonic: () => number) {
     this.#name = spec.name;
     this.#db = db;
     this.#sql = readQueries(spec.name, spec.settings);

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "@std/path";
-import type { ProcAsk, ProcService } from "../../lib/table/proc.ts";
+import type { ProcAsk } from "../../lib/table/proc.ts";
+import type { Service } from "../../lib/table/table.ts";
 import {
   procBudgetMs,
   type ProcEffect,
@@ -41,7 +42,7 @@ function describe(effect: ProcEffect): string[] {
 
 function readAsk(text: string, key: (text: string) => string): { request: number; ask: ProcAsk } {
   const [request, kind, service, ...rest] = text.split(" ");
-  const named = service as ProcService;
+  const named = service as Service;
   const ask: ProcAsk = kind === "update"
     ? { kind }
     : kind === "fetch"

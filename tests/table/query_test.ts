@@ -20,7 +20,7 @@ Deno.test("readQueries() takes queries and limits, and leaves the rest to the dr
     ["query_alias", "A"],
     ["query_userinfo", "U"],
     ["fetch_source", "F"],
-    ["fetch_source_expire", "5"],
+    ["fetch_source_expire", "5s"],
     ["fetch_source_refresh", "7"],
   ]);
   assert.deepEqual([...queries.lookups], [["alias", "A"], ["userinfo", "U"]]);

@@ -3,13 +3,14 @@ import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { openSqlReader } from "../../lib/host/sqlite.ts";
 import { lowerAscii } from "../../lib/table/service.ts";
-import { sqliteDatabase, sqliteMapSchema, type SqliteSpec, SqliteTable } from "../../lib/table/sqlite.ts";
+import type { DatabaseSpec } from "../../lib/table/spec.ts";
+import { sqliteMapSchema, SqliteTable } from "../../lib/table/sqlite.ts";
 import { watchIntervalMs } from "../../lib/table/watch.ts";
 import { type ContractEntry, testAskedTable, testFailingTable, testTable } from "../contract/table.ts";
 import { inFolder } from "../support/folder.ts";
 import { quoted, runSql, whileLocked } from "../support/sqlite.ts";
 
-async function open(path: string, settings: SqliteSpec["settings"] = []) {
+async function open(path: string, settings: DatabaseSpec["settings"] = []) {
   const clock = { now: 0 };
   const reports: Fault[] = [];
   const table = await SqliteTable.open({ kind: "sqlite", name: "t", path, settings }, hostDisk, {
@@ -26,7 +27,7 @@ function makeMap(path: string, entries: readonly ContractEntry[]): void {
   runSql(path, [sqliteMapSchema, ...rows].join(";"));
 }
 
-const queries: SqliteSpec["settings"] = [
+const queries: DatabaseSpec["settings"] = [
   ["query_alias", "SELECT destination FROM aliases WHERE name = ? ORDER BY rowid"],
   ["query_credentials", "SELECT name, hash FROM users WHERE name = ?"],
   ["query_userinfo", "SELECT uid, gid, home FROM users WHERE name = ?"],
@@ -100,14 +101,6 @@ testFailingTable("sqlite map, the database locked", "alias", (run) =>
     table.close();
   }));
 
-Deno.test("sqliteDatabase() is the file itself, or what dbpath says", () => {
-  const spec = (settings: SqliteSpec["settings"]): SqliteSpec => ({ kind: "sqlite", name: "t", path: "/p", settings });
-  assert.equal(sqliteDatabase(spec([])), "/p");
-  assert.equal(sqliteDatabase(spec([["query_alias", "A"], ["dbpath", "/a.db"], ["dbpath", "/b.db"]])), "/b.db");
-  assert.throws(() => sqliteDatabase(spec([["query_alias", "A"]])), /\/p has no `dbpath`/);
-  assert.throws(() => sqliteDatabase(spec([["dbpath", "b.db"]])), /no absolute path/);
-});
-
 Deno.test("SqliteTable: fetch() goes round the rows, and asks again after update()", () =>
   inFolder(async (folder) => {
     const { table, path } = await openSite(folder);
@@ -176,7 +169,7 @@ Deno.test("SqliteTable: open() says what is wrong", () =>
       `${folder}/text`,
       "root: ann, and so on, and so on, until there is enough of it to read\n",
     );
-    const table: readonly (readonly [path: string, settings: SqliteSpec["settings"], message: RegExp])[] = [
+    const table: readonly (readonly [path: string, settings: DatabaseSpec["settings"], message: RegExp])[] = [
       [`${folder}/none`, [], /Cannot open .*none/],
       [`${folder}/text`, [], /file is not a database/],
       [path, [], /no map that makemap made: no such table: map/],
