@@ -2,7 +2,11 @@
 
 import type { Grant, HostedTable } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
-import { tableHostName } from "./supervision.ts";
+
+/** What the host of a table is called. */
+export function tableHostName(table: string): string {
+  return `table-host#${table}`;
+}
 
 /** What hosts are made with. */
 export interface TableHousePorts {
