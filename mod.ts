@@ -25,6 +25,7 @@
  *   hostname,
  *   limits: defaultSmtpLimits,
  *   local: false,
+ *   maskSource: false,
  *   zone: () => ({ offsetMinutes: 0, name: "UTC" }),
  * });
  * const at = 1_772_530_000_000;

@@ -12,10 +12,14 @@ import type { FaultKind } from "../lib/fault.ts";
 export const configPaths = ["/etc/mail/smtpd.conf", "/etc/smtpd.conf"] as const;
 
 /** Loads the configuration in `path`, with `macros` of the command line. */
-export async function loadConfiguration(path: string, macros: ReadonlyMap<string, string>): Promise<LoadResult> {
+export async function loadConfiguration(
+  path: string,
+  macros: ReadonlyMap<string, string>,
+  readFile: ConfigSource["readFile"] = readConfig,
+): Promise<LoadResult> {
   const source: Omit<ConfigSource, "resolveHost"> = {
     path,
-    readFile: readConfig,
+    readFile,
     interfaces: interfaceAddresses(),
     serverName: serverName(),
     macros,

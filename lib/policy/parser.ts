@@ -12,6 +12,7 @@ import {
   acceptKeyword,
   acceptPunct,
   directiveNames,
+  type Expectation,
   fail,
   failExpected,
   failUnsupported,
@@ -47,26 +48,28 @@ export interface ParsedConfig {
   readonly problems: readonly Problem[];
   /** For what concerns the file as a whole. */
   readonly end: Span;
+  /** Macros of the files and of the command line. */
+  readonly macros: ReadonlyMap<string, Macro>;
 }
 
 /** Parses the main file and all that it includes. Never throws: what cannot be read is a problem. */
-export function parseConfig(input: ParseInput): ParsedConfig {
+export function parseConfig(input: ParseInput, expected: Expectation = null): ParsedConfig {
   const main = input.readFile(input.path);
   const source = makeSource(input.path, "text" in main ? main.text : "", 0, null);
   const macros = new Map<string, Macro>();
   for (const [name, value] of input.macros) macros.set(name, { value, definition: null });
-  const reader = makeReader(source, macros);
+  const reader = makeReader(source, macros, expected);
   const end = wholeFile(source);
   if ("failure" in main) {
     fail(reader, end, `cannot read the configuration: ${main.failure}`);
-    return { directives: [], problems: reader.problems, end };
+    return { directives: [], problems: reader.problems, end, macros };
   }
   const directives: Directive[] = [];
   const state: State = { input, reader, directives, files: 1 };
   for (;;) {
     const token = peek(reader);
     if (token.kind === "eof") {
-      if (reader.lexers.length === 1) return { directives, problems: reader.problems, end };
+      if (reader.lexers.length === 1) return { directives, problems: reader.problems, end, macros };
       reader.lexers.pop();
       reader.ahead = null;
     } else if (token.kind === "newline") take(reader);
@@ -157,6 +160,7 @@ function parseMacro(state: State): void {
   const { reader, input } = state;
   const name = take(reader);
   if (!acceptPunct(reader, "=")) {
+    reader.expected?.(name, directiveNames);
     failUnknown(reader, name.text, name.span);
     return recover(reader);
   }

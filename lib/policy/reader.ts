@@ -17,7 +17,12 @@ export interface Reader {
   ahead: Token | null;
   /** The token taken last. */
   last: Token | null;
+  /** Hears of tokens that the grammar does not want; null when nobody listens. */
+  readonly expected: Expectation;
 }
+
+/** Hears what could stand in the place of a token that is not wanted: the words, as far as they are known. */
+export type Expectation = ((token: Token, known: readonly string[]) => void) | null;
 
 /** Words that begin a line. */
 export const directiveNames: readonly string[] = [
@@ -41,8 +46,8 @@ export const directiveNames: readonly string[] = [
 ];
 
 /** Makes a Reader at the start of a file. */
-export function makeReader(source: SourceFile, macros: Map<string, Macro>): Reader {
-  return { lexers: [new Lexer(source, macros)], macros, problems: [], ahead: null, last: null };
+export function makeReader(source: SourceFile, macros: Map<string, Macro>, expected: Expectation = null): Reader {
+  return { lexers: [new Lexer(source, macros)], macros, problems: [], ahead: null, last: null, expected };
 }
 
 /** The next token, left where it is. */
@@ -67,6 +72,7 @@ export function fail(reader: Reader, span: Span, message: string, hint: string |
 /** Tells that the token ahead is not what the grammar wants. `known` are the words that could stand there. */
 export function failExpected(reader: Reader, wanted: string, known: readonly string[] = []): null {
   const token = peek(reader);
+  reader.expected?.(token, known);
   if (token.kind === "bad") return fail(reader, token.span, token.text, token.hint);
   const near = token.kind === "word" || token.kind === "keyword"
     ? suggest(token.text, known, (name) => `\`${name}\``)
