@@ -8,12 +8,14 @@ import {
   type Grant,
   type Premises,
   standingGrants,
+  tableHostGrants,
 } from "../lib/daemon/privilege.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 
 /** What each role may do under this configuration. Agents are shown for a user named USER. */
 export function printGrants(policy: Policy, premises: Premises, json: boolean): string {
-  const grants = [...standingGrants(policy, premises), ...agentExamples(policy, premises)];
+  const helpers = tableHostGrants(policy, premises).map(({ grant }) => grant);
+  const grants = [...standingGrants(policy, premises), ...helpers, ...agentExamples(policy, premises)];
   if (json) return JSON.stringify(grants.map((grant) => ({ ...grant, flags: denoFlags(grant) })), null, 2);
   const lines = ["What each role may do; everything else is refused:"];
   for (const grant of grants) {

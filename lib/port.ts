@@ -227,6 +227,22 @@ export interface Child {
   kill(signal: "SIGTERM" | "SIGKILL"): void;
 }
 
+/** A program of an administrator's that works for us, spoken to over its standard input and output. */
+export interface Program {
+  /** Its process id. */
+  readonly pid: number;
+  /** Queues bytes for its standard input. */
+  write(bytes: Uint8Array): void;
+  /** Sets the one receiver of its standard output. */
+  onOutput(take: (bytes: Uint8Array) => void): void;
+  /** Sets the one receiver of its standard error. */
+  onErrorOutput(take: (bytes: Uint8Array) => void): void;
+  /** Called once. `how` is `code 1`, or the name of the signal that ended it. */
+  onExit(run: (how: string) => void): void;
+  /** Ends it at once. No effect when it has ended. */
+  kill(): void;
+}
+
 /** A right that a process may hold, in Deno's terms. */
 export interface Right {
   /** The kind. Without any of the members below: all of its kind. */

@@ -15,6 +15,8 @@
  *   agent    -> delivery  stored more notStored
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
  *   lookup   -> queue     offer refused tableUpdated
+ *   lookup   -> table-host  ask                       a question to the helper of one table
+ *   table-host -> lookup    answer
  *
  * Bodies travel as the binary part of a frame (channel.ts). */
 
@@ -25,6 +27,7 @@ import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Reply } from "../smtp/reply.ts";
+import type { ProcAnswer, ProcAsk } from "../table/proc.ts";
 
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
@@ -223,3 +226,9 @@ export type AgentToDelivery =
     readonly cause: "noSpace" | "io" | "denied" | "malformed";
     readonly text: string;
   };
+
+/** What lookup asks of the helper of one table. */
+export type LookupToTableHost = { readonly kind: "ask"; readonly request: number; readonly ask: ProcAsk };
+
+/** What the helper's host answers, once for each question. */
+export type TableHostToLookup = { readonly kind: "answer"; readonly request: number; readonly answer: ProcAnswer };

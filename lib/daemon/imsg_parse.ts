@@ -8,12 +8,14 @@ import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
+import { procLineMax } from "../table/proc_machine.ts";
 import {
   type DeliveryToLookup,
   type DeliveryToQueue,
   envelopesPerMessageMax,
   type SmtpInToLookup,
   type SmtpInToQueue,
+  type TableHostToLookup,
 } from "./imsg.ts";
 
 /** Longest text that a role may give as a name, characters. */
@@ -93,6 +95,30 @@ export function parseDeliveryToLookup(value: unknown): DeliveryToLookup | null {
   const account = fields["account"] === null ? null : textOf(fields["account"]);
   if (kind !== "user" || user === null || (account === null && fields["account"] !== null)) return null;
   return { kind, request, table, user, account };
+}
+
+/** A message of a table's host to lookup; null when it is none. */
+export function parseTableHostToLookup(value: unknown): TableHostToLookup | null {
+  const fields = fieldsOf(value);
+  const request = countOf(fields?.["request"]);
+  const answer = fieldsOf(fields?.["answer"]);
+  if (fields?.["kind"] !== "answer" || request === null || answer === null) return null;
+  switch (answer["kind"]) {
+    case "found": {
+      const found = answer["value"];
+      if (typeof found !== "string" || found.length > procLineMax || /[\0\r\n]/.test(found)) return null;
+      return { kind: "answer", request, answer: { kind: "found", value: found } };
+    }
+    case "absent":
+      return { kind: "answer", request, answer: { kind: "absent" } };
+    case "failed": {
+      const { reason } = answer;
+      if (typeof reason !== "string") return null;
+      return { kind: "answer", request, answer: { kind: "failed", reason: scrub(reason.slice(0, imsgTextMax)) } };
+    }
+    default:
+      return null;
+  }
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -34,6 +34,8 @@ export function policyPart(role: Role, policy: Policy): Policy {
         pki: policy.pki,
         ca: policy.ca,
       };
+    // Its one table is put in by the supervisor.
+    case "table-host":
     case "agent":
       return bare;
   }

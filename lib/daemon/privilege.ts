@@ -6,12 +6,14 @@ import type { Right } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
+import { isRemembered, sqliteDatabase } from "../table/spec.ts";
+import type { TableSpec } from "../table/table.ts";
 import { excludeFromRange, isInRange } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
-/** All child roles. `agent` runs once for each mailbox owner. */
-export type Role = StandingRole | "agent";
+/** All child roles. `agent` runs once for each mailbox owner, `table-host` once for each table behind a helper. */
+export type Role = StandingRole | "agent" | "table-host";
 /** Who has a row: the roles, and `offline`, which is a program: sendmail(1) once more, as the owner of a message that it
  * left while no daemon ran. */
 export type Holder = Role | "offline";
@@ -96,7 +98,13 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       sys: ["statfs"],
       handed: "control socket, queue settings, peer sockets",
     },
-    { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "whole policy, peer sockets" },
+    {
+      ...base,
+      role: "lookup",
+      read: tableFiles(policy, premises.includes),
+      npm: Object.values(policy.tables).some(isRemembered),
+      handed: "whole policy, peer sockets",
+    },
     {
       ...base,
       role: "delivery",
@@ -106,6 +114,34 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
     },
     { ...base, role: "smtp-in", handed: "listening sockets, listeners, limits, peer sockets" },
   ];
+}
+
+/** A table behind a helper, and the row of its host. */
+export interface HostedTable {
+  /** The table. */
+  readonly spec: Extract<TableSpec, { readonly kind: "proc" }>;
+  /** May run the helper, and nothing else. The helper runs with the same account. */
+  readonly grant: Grant<"table-host">;
+}
+
+/** The rows of the hosts of tables behind helpers. */
+export function tableHostGrants(policy: Policy, premises: Premises): readonly HostedTable[] {
+  return Object.values(policy.tables).flatMap((table) =>
+    table.kind !== "proc" ? [] : [{
+      spec: table,
+      grant: {
+        role: "table-host",
+        account: premises.accounts?.smtpd ?? null,
+        read: [],
+        write: [],
+        net: { kind: "none" },
+        run: [table.command],
+        sys: [],
+        npm: false,
+        handed: "name and argument of the table, peer socket",
+      },
+    }]
+  );
 }
 
 /** The row of an agent: one account, one directory to write mail under. */
@@ -140,14 +176,23 @@ export function offlineGrant(account: Account | null, file: string, submitSocket
 
 /** Files that table lookups read. */
 function tableFiles(policy: Policy, includes: readonly string[]): readonly string[] {
-  const files = Object.values(policy.tables).flatMap((table) =>
-    table.kind === "file" || table.kind === "cdb"
-      ? [table.path]
-      : table.kind === "getpwnam" && usesSystemUsers(policy)
-      ? ["/etc/passwd"]
-      : []
-  );
+  const files = Object.values(policy.tables).flatMap((table) => tableFile(policy, table));
   return [...new Set([...files, ...includes])].sort();
+}
+
+function tableFile(policy: Policy, table: TableSpec): readonly string[] {
+  switch (table.kind) {
+    case "file":
+    case "cdb":
+    case "passwd":
+      return [table.path];
+    case "sqlite":
+      return [sqliteDatabase(table)];
+    case "getpwnam":
+      return usesSystemUsers(policy) ? ["/etc/passwd"] : [];
+    default:
+      return [];
+  }
 }
 
 /** Does any action look system users up? */
@@ -259,7 +304,7 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
     if (!covers(grant.read, path)) want(false, { name: "read", path });
     if (!covers(grant.write, path)) want(false, { name: "write", path });
   }
-  want(false, { name: "run", command: "/bin/sh" });
+  if (!grant.run.includes("/bin/sh")) want(false, { name: "run", command: "/bin/sh" });
   if (grant.net.kind === "out") {
     want(true, { name: "net", host: "192.0.2.1:25" });
     for (const range of splitRanges(grant.net.deny)) {

@@ -12,7 +12,13 @@ import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
-import { parseDeliveryToLookup, parseDeliveryToQueue, parseSmtpInToLookup, parseSmtpInToQueue } from "./imsg_parse.ts";
+import {
+  parseDeliveryToLookup,
+  parseDeliveryToQueue,
+  parseSmtpInToLookup,
+  parseSmtpInToQueue,
+  parseTableHostToLookup,
+} from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
 import { controlListener, type Init, type ToRole } from "./supervision.ts";
 
@@ -101,6 +107,8 @@ function make(init: Init): Promise<RunningRole> {
       return makeDelivery(init, ports);
     case "agent":
       return makeAgent(init, ports);
+    case "table-host":
+      return makeTableHost(init, ports);
   }
 }
 
@@ -135,16 +143,23 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { Lookup } = await import("./lookup.ts");
   const { openTables } = await import("./tables.ts");
   const { hostDisk } = await import("../host/disk.ts");
-  const tables = await openTables(init.policy, hostDisk, hostClock, ports.log);
+  const { openSqlReader } = await import("../host/sqlite.ts");
+  const { TableLinks } = await import("./table_links.ts");
+  const links = new TableLinks(hostClock);
+  const tables = await openTables(init.policy, hostDisk, hostClock, ports.log, {
+    openSql: openSqlReader,
+    connectProc: (table) => links.link(table),
+  });
   const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
     parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });
   const lookup = new Lookup({ ...ports, tables, allow });
   return {
-    peer(role, name, _key, channel) {
+    peer(role, name, key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
       if (role === "delivery") lookup.setDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
       if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
+      if (role === "table-host") links.attach(key, checkedChannel(channel, parseTableHostToLookup, broken));
     },
     serve() {},
     stop: () => Promise.resolve(),
@@ -227,5 +242,30 @@ async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
     },
     serve() {},
     stop: () => gone.promise,
+  };
+}
+
+/** The host of one table's helper. It is told of no other table. */
+async function makeTableHost(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { TableHost } = await import("./table_host.ts");
+  const { startProgram } = await import("../host/program.ts");
+  const [table] = Object.values(init.policy.tables);
+  if (table?.kind !== "proc") throw new Error(`${init.name} has no table`);
+  const { name, command, config } = table;
+  const host = new TableHost({
+    ...ports,
+    table: name,
+    start: () => startProgram(command, config === null ? [] : [config]),
+  });
+  host.start();
+  return {
+    peer(role, _name, _key, channel) {
+      if (role === "lookup") host.setLookup(channel);
+    },
+    serve() {},
+    stop() {
+      host.stop();
+      return Promise.resolve();
+    },
   };
 }

@@ -49,7 +49,8 @@ export interface Init {
 /** supervisor to role. */
 export type ToRole =
   | Init
-  /** One end of a connection to another role comes with this. `key` tells agents apart. */
+  /** One end of a connection to another role comes with this. `key` tells agents apart, and is the table of a
+   * table-host. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }

@@ -17,15 +17,18 @@ import type { Subsystem } from "./control.ts";
 import {
   denoFlags,
   type Grant,
+  type HostedTable,
   type Premises,
   type Role,
   standingGrants,
   type StandingRole,
+  tableHostGrants,
   unnameablePaths,
 } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
 import { RoleProcess } from "./role_process.ts";
 import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
+import { TableHouse } from "./table_house.ts";
 import { isLinked } from "./wiring.ts";
 
 /** How long roles may take to finish what is in hand at a stop, ms. */
@@ -69,6 +72,7 @@ export class Supervisor {
   readonly #roles: { readonly role: StandingRole; readonly process: RoleProcess }[] = [];
   readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
   readonly #agents: AgentHouse;
+  readonly #tableHosts: TableHouse;
   #control: HeldSocket | null = null;
   readonly #serving = new Set<string>();
   #isReady = false;
@@ -87,12 +91,17 @@ export class Supervisor {
       log: options.log,
       start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
     });
+    this.#tableHosts = new TableHouse({
+      make: (hosted, name, started) => this.#makeTableHost(hosted, name, started),
+      join: (process, table) => this.#joinTableHost(process, table),
+    });
   }
 
   /** Binds every socket and starts every role. Faults say what could not be had. */
   async start(): Promise<void> {
     const { policy, premises, controlSocket, submitSocket } = this.#options;
-    const [unnameable] = standingGrants(policy, premises).flatMap(unnameablePaths);
+    const helpers = tableHostGrants(policy, premises).map(({ grant }) => grant);
+    const [unnameable] = [...standingGrants(policy, premises), ...helpers].flatMap(unnameablePaths);
     if (unnameable !== undefined) {
       throw new Fault("denied", `Cannot use ${unnameable}: Deno gives no right to a path with a comma; rename it`);
     }
@@ -115,6 +124,7 @@ export class Supervisor {
       for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
     }
     for (const { process } of this.#roles) process.start();
+    this.#tableHosts.want(1, tableHostGrants(policy, premises));
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
@@ -124,6 +134,7 @@ export class Supervisor {
       const these = this.#roles.filter((one) => one.role === role);
       await Promise.all(these.map((one) => one.process.stop(stopGraceMs)));
       if (role === "delivery") await this.#agents.stop(stopGraceMs);
+      if (role === "lookup") await this.#tableHosts.stop(stopGraceMs);
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
@@ -210,6 +221,7 @@ export class Supervisor {
         { kind: "peer", role, name: process.name, key: "" },
       );
     }
+    if (role === "lookup") this.#tableHosts.join(1);
     if (this.#isReady) process.send({ kind: "serve" });
   }
 
@@ -258,6 +270,7 @@ export class Supervisor {
 
   /** Only those that strangers talk to are ended on another's word. */
   #distrust(name: string): void {
+    this.#tableHosts.distrust(name);
     const suspect = this.#roles.find(({ process }) => process.name === name);
     if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
@@ -302,6 +315,34 @@ export class Supervisor {
     });
     process.start();
     return process;
+  }
+
+  #makeTableHost({ grant, spec }: HostedTable, name: string, started: () => void): RoleProcess {
+    return new RoleProcess(name, {
+      clock: hostClock,
+      log: this.#options.log,
+      spawn: () => this.#launch(name, grant, []),
+      restart: true,
+      init: () => {
+        const init = this.#initOf(grant, name, []);
+        return { ...init, policy: { ...init.policy, tables: { [spec.name]: spec } } };
+      },
+      discard: discardSocket,
+      started,
+      received: () => {},
+      failed: (reason) => this.#failed(reason),
+    });
+  }
+
+  #joinTableHost(process: RoleProcess, table: string): void {
+    const lookup = this.#roles.find((one) => one.role === "lookup")?.process;
+    if (lookup === undefined || !lookup.isRunning) return;
+    this.#pair(
+      process,
+      { kind: "peer", role: "lookup", name: lookup.name, key: "" },
+      lookup,
+      { kind: "peer", role: "table-host", name: process.name, key: table },
+    );
   }
 
   #failed(reason: string): void {

@@ -8,19 +8,26 @@ import type { Log } from "../event_log.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
 import { usesSystemUsers } from "./privilege.ts";
-import { openTable } from "../table/open.ts";
+import { openTable, type TableBackends } from "../table/open.ts";
 import type { Table } from "../table/table.ts";
 
 /** Longest file that an alias may include, octets. */
 export const includeLengthMax = 1024 * 1024;
 
 /** Opens every table. Rejects with the Fault of the first that cannot be read. */
-export async function openTables(policy: Policy, disk: Disk, clock: Clock, log: Log): Promise<TableSource> {
+export async function openTables(
+  policy: Policy,
+  disk: Disk,
+  clock: Clock,
+  log: Log,
+  backends: TableBackends,
+): Promise<TableSource> {
   const tables = new Map<string, Table>();
   for (const spec of Object.values(policy.tables)) {
     // Nobody asks for system users, and lookup has no right to read them.
     if (spec.kind === "getpwnam" && !usesSystemUsers(policy)) continue;
     const table = await openTable(spec, disk, {
+      ...backends,
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
       monotonic: () => clock.monotonic(),
       report: (fault) =>

@@ -20,6 +20,47 @@ export function openSqlDatabase(path: string): SqlDatabase {
   return new NodeSqlDatabase(attempt(`open ${path}`, () => new DatabaseSync(path)));
 }
 
+/** Makes a database in a new file, for one who writes it once and whole: it is not safe against crashes before it is
+ * closed and synced. Faults: `exists`, `denied`, `notFound`, `noSpace`, `io`. */
+export function createSqlDatabase(path: string, mode: number): SqlDatabase {
+  try {
+    Deno.openSync(path, { read: true, write: true, createNew: true, mode }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new Fault("exists", `Cannot make ${path}: it is there already`);
+    }
+    throw toFault(`make ${path}`, error);
+  }
+  const db = attempt(`make ${path}`, () => new DatabaseSync(path));
+  db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+  return new NodeSqlDatabase(db);
+}
+
+/** How long a reader waits for another process that writes, ms. The whole role waits with it. */
+const readerWaitMs = 100;
+
+/** Opens the database in `path`, an absolute path, for reading. Needs read permission for the file. Nothing is made
+ * or changed. Faults: `notFound`, `denied`, `io`; `malformed` when it is no database. */
+export function openSqlReader(path: string): SqlDatabase {
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    throw toFault(`open ${path}`, error);
+  }
+  const db = attempt(`open ${path}`, () => new DatabaseSync(path, { readOnly: true }));
+  try {
+    attempt(`open ${path}`, () => {
+      db.exec(`PRAGMA busy_timeout = ${readerWaitMs}`);
+      // SQLite reads the file no earlier than it has to.
+      db.prepare("SELECT count(*) FROM sqlite_schema").get();
+    });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return new NodeSqlDatabase(db);
+}
+
 class NodeSqlDatabase implements SqlDatabase {
   readonly #db: DatabaseSync;
 

@@ -1,6 +1,6 @@
 /** Tables in cdb files, as makemap, `cdb -c`, postmap and postalias make them. */
 
-import { Fault } from "../fault.ts";
+import type { Fault } from "../fault.ts";
 import type { Disk } from "../port.ts";
 import { CdbFile, type CdbRecord } from "./cdb.ts";
 import { type Found, KeyIndex, type KeyStore } from "./index.ts";
@@ -80,14 +80,8 @@ export class CdbTable implements Table {
     return this.#content.index.find(service, normal);
   }
 
-  async #refresh(): Promise<void> {
-    if (!await this.#watch.isChanged()) return;
-    try {
-      await this.update();
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      this.#report(error);
-    }
+  #refresh(): Promise<void> {
+    return this.#watch.refresh(() => this.update(), this.#report);
   }
 }
 

@@ -1,28 +1,43 @@
-/** Tables in text files, held in memory and read anew when asked to. */
+/** Tables in text files, held in memory and read anew when they change. */
 
 import { Fault } from "../fault.ts";
 import type { Disk } from "../port.ts";
 import { parseTableText } from "./entry.ts";
 import { StaticTable } from "./static.ts";
 import type { Service, Table, TableShape } from "./table.ts";
+import { type FileStamp, FileWatch, readStamped } from "./watch.ts";
 
-/** A table read from a file in the form of entry.ts. */
+/** What a file table needs beside its file. */
+export interface FileTableOptions {
+  /** Begins the tag of an address's user. */
+  readonly delimiter: string;
+  /** `Clock.monotonic`. */
+  readonly monotonic: () => number;
+  /** Told once when a changed file cannot be read, while its old content stays in use. */
+  readonly report: (fault: Fault) => void;
+}
+
+/** A table read from a file in the form of entry.ts. A changed file is read anew at the first look-up after a second;
+ * when that fails the old content stays in use. */
 export class FileTable implements Table {
   readonly #disk: Disk;
   readonly #path: string;
-  readonly #delimiter: string;
+  readonly #options: FileTableOptions;
+  readonly #watch: FileWatch;
   #content: StaticTable;
 
-  private constructor(disk: Disk, path: string, delimiter: string, content: StaticTable) {
+  private constructor(disk: Disk, path: string, options: FileTableOptions, read: Content) {
     this.#disk = disk;
     this.#path = path;
-    this.#delimiter = delimiter;
-    this.#content = content;
+    this.#options = options;
+    this.#watch = new FileWatch(disk, path, options.monotonic);
+    this.#watch.seen(read.stamp);
+    this.#content = read.table;
   }
 
-  /** Reads the file. Faults: as `Disk.readFile`, and `malformed` with the line. */
-  static async open(disk: Disk, name: string, path: string, delimiter: string): Promise<FileTable> {
-    return new FileTable(disk, path, delimiter, await readContent(disk, name, path, delimiter));
+  /** Reads the file. Faults: as `Disk.open` and its file, and `malformed` with the line. */
+  static async open(disk: Disk, name: string, path: string, options: FileTableOptions): Promise<FileTable> {
+    return new FileTable(disk, path, options, await readContent(disk, name, path, options.delimiter));
   }
 
   /** As the configuration calls it. */
@@ -35,37 +50,51 @@ export class FileTable implements Table {
     return this.#content.shape;
   }
 
-  check(service: Service, key: string): Promise<boolean> {
-    return this.#content.check(service, key);
+  async check(service: Service, key: string): Promise<boolean> {
+    await this.#refresh();
+    return await this.#content.check(service, key);
   }
 
-  lookup(service: Service, key: string): Promise<string | null> {
-    return this.#content.lookup(service, key);
+  async lookup(service: Service, key: string): Promise<string | null> {
+    await this.#refresh();
+    return await this.#content.lookup(service, key);
   }
 
-  fetch(service: Service): Promise<string | null> {
-    return this.#content.fetch(service);
+  async fetch(service: Service): Promise<string | null> {
+    await this.#refresh();
+    return await this.#content.fetch(service);
   }
 
   /** A file that was a map and is a list now, or the other way round, is refused: rules that use the table were
    * checked against what it was. Empty ones may become either. */
   async update(): Promise<void> {
-    const content = await readContent(this.#disk, this.name, this.#path, this.#delimiter);
+    const { table, stamp } = await readContent(this.#disk, this.name, this.#path, this.#options.delimiter);
     const old = this.#content;
-    if (content.shape !== old.shape && content.size > 0 && old.size > 0) {
+    if (table.shape !== old.shape && table.size > 0 && old.size > 0) {
       throw new Fault(
         "malformed",
-        `Cannot update table ${this.name}: ${this.#path} was a ${old.shape} and is a ${content.shape} now`,
+        `Cannot update table ${this.name}: ${this.#path} was a ${old.shape} and is a ${table.shape} now`,
       );
     }
-    this.#content = content;
+    this.#content = table;
+    this.#watch.seen(stamp);
   }
 
   /** There is nothing to close. */
   close(): void {}
+
+  async #refresh(): Promise<void> {
+    if (this.#watch.isDue) await this.#watch.refresh(() => this.update(), this.#options.report);
+  }
 }
 
-async function readContent(disk: Disk, name: string, path: string, delimiter: string): Promise<StaticTable> {
-  const { shape, entries } = parseTableText(path, await disk.readFile(path));
-  return new StaticTable(name, shape, entries, delimiter);
+interface Content {
+  readonly table: StaticTable;
+  readonly stamp: FileStamp;
+}
+
+async function readContent(disk: Disk, name: string, path: string, delimiter: string): Promise<Content> {
+  const { bytes, stamp } = await readStamped(disk, path);
+  const { shape, entries } = parseTableText(path, bytes);
+  return { table: new StaticTable(name, shape, entries, delimiter), stamp };
 }

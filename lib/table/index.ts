@@ -2,7 +2,7 @@
  * are asked for one by one, and only keys that hold a pattern are tried in turn. Which keys those are is found in one
  * pass when a service first needs it. */
 
-import { assertNever } from "../fault.ts";
+import { assertNever, Fault } from "../fault.ts";
 import { type Ip, type Net, parseIp, parseNet } from "../mail/ip.ts";
 import { domainMatches, mailaddrMatches, splitMailaddr, withoutTag } from "./match.ts";
 import { compileRegex, type Regex } from "./regex.ts";
@@ -41,8 +41,14 @@ export class KeyIndex {
     this.#delimiter = delimiter;
   }
 
-  /** The entry that `key` matches, null for none. `key` is in the form of `normalizeKey`. */
+  /** The entry that `key` matches, null for none. `key` is in the form of `normalizeKey`. Throws a Fault for service
+   * `auth`: no entries can be held against a password. */
   find(service: Service, key: string): Found | null {
+    if (service === "auth") {
+      throw new Fault("unavailable", "Cannot check passwords in a table of entries: only helpers do", {
+        blame: "ours",
+      });
+    }
     const matching = matchingOf(service);
     switch (matching) {
       case "exact":

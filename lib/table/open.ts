@@ -1,15 +1,26 @@
 /** Opens a table by its specification. */
 
 import { Fault } from "../fault.ts";
-import type { Disk } from "../port.ts";
+import type { Disk, SqlDatabase } from "../port.ts";
 import { CdbTable } from "./cdb_table.ts";
 import { FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
+import { type ProcLink, ProcTable } from "./proc.ts";
+import type { TableSettings } from "./settings.ts";
+import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
 
+/** The ways to what holds entries outside of plain files. */
+export interface TableBackends {
+  /** Opens a SQLite database for reading (host/sqlite.ts). */
+  readonly openSql: (path: string) => SqlDatabase;
+  /** The way to the helper of a table of kind proc. */
+  readonly connectProc: (table: string) => ProcLink;
+}
+
 /** What tables need to know beside their specification. */
-export interface TableOptions {
+export interface TableOptions extends TableBackends {
   /** Begins the tag of an address's user; `SmtpLimits.subAddressDelimiter`. Empty for no tags. */
   readonly subAddressDelimiter: string;
   /** `Clock.monotonic`, ms: files are looked at for changes at most once a second. */
@@ -29,15 +40,29 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
     case "static":
       return new StaticTable(spec.name, spec.shape, spec.entries, delimiter);
     case "file":
-      return await FileTable.open(disk, spec.name, spec.path, delimiter);
+      return await FileTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
     case "cdb":
       return await CdbTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
     case "getpwnam":
-      return await PasswdTable.open(disk, spec.name, passwdPath, monotonic, report);
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: passwdPath, monotonic, report });
+    case "passwd":
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: spec.path, monotonic, report });
+    case "sqlite":
+      return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, monotonic, report });
+    case "proc":
+      return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), [], monotonic);
     default:
       throw new Fault(
         "unavailable",
         `Cannot open table ${spec.name}: tables of kind ${spec.kind} are not supported yet`,
       );
   }
+}
+
+/** The table, with a memory for answers as its settings want it. The package behind it is loaded here only: a role
+ * without such tables has no right to packages. */
+export async function remember(table: Table, settings: TableSettings, monotonic: () => number): Promise<Table> {
+  const { CachedTable, readCacheLimits } = await import("./cache.ts");
+  const limits = readCacheLimits(settings);
+  return limits.size === 0 ? table : new CachedTable(table, limits, monotonic);
 }

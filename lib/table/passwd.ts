@@ -1,65 +1,78 @@
-/** The system's users as a table of service `userinfo`, read from passwd(5). Users that only a name service knows
- * (LDAP, NIS) are not in it. */
+/** Tables in the form of passwd(5): the system's users (`getpwnam`), and files of an administrator's own (`passwd`). */
 
 import { Fault } from "../fault.ts";
 import type { Disk } from "../port.ts";
-import { formatUserinfo, normalizeKey, parseId } from "./service.ts";
+import { formatUserinfo, lowerAscii, normalizeKey, parseId } from "./service.ts";
 import type { Service, Table } from "./table.ts";
-import { type FileStamp, FileWatch } from "./watch.ts";
+import { FileWatch, readStamped } from "./watch.ts";
+
+/** Where the file is and how it is read. */
+export interface PasswdOptions {
+  /** `getpwnam`: the system's file. Lines that are not of seven fields are skipped, of two lines with one name the first
+   * counts, as for getpwnam(3), and names keep their case: a user with capitals cannot receive mail. Users that only a
+   * name service knows (LDAP, NIS) are not in it. Service userinfo only.
+   *
+   * `passwd`: what OpenSMTPD's table-passwd(5) reads. What follows a `#` is a comment, six fields are enough and more
+   * than seven are fine (Dovecot's passwd-file), a line that is none makes the file fail, of two lines with one name the
+   * last counts. Services credentials, userinfo and string. */
+  readonly kind: "getpwnam" | "passwd";
+  /** As the configuration calls the table. */
+  readonly name: string;
+  /** Absolute path. */
+  readonly path: string;
+  /** `Clock.monotonic`. */
+  readonly monotonic: () => number;
+  /** Told once when a changed file cannot be read, while its old content stays in use. */
+  readonly report: (fault: Fault) => void;
+}
 
 /** Looks users up in a passwd file; a changed file is read anew within a second. When that fails the old content
- * stays, and `report` is told. Names compare in lower case, so a user with capitals cannot receive mail. */
+ * stays. */
 export class PasswdTable implements Table {
   /** Its entries are whatever the file has when they are asked for. */
   readonly shape = "dynamic";
-  /** As the configuration calls it. */
-  readonly name: string;
   readonly #disk: Disk;
-  readonly #path: string;
+  readonly #options: PasswdOptions;
   readonly #watch: FileWatch;
-  readonly #report: (fault: Fault) => void;
-  #users: ReadonlyMap<string, string> = new Map();
+  /** Lines by name, in the form in which keys are compared. */
+  #lines: ReadonlyMap<string, string> = new Map();
 
-  private constructor(
-    disk: Disk,
-    name: string,
-    path: string,
-    monotonic: () => number,
-    report: (fault: Fault) => void,
-  ) {
-    this.name = name;
+  private constructor(disk: Disk, options: PasswdOptions) {
     this.#disk = disk;
-    this.#path = path;
-    this.#watch = new FileWatch(disk, path, monotonic);
-    this.#report = report;
+    this.#options = options;
+    this.#watch = new FileWatch(disk, options.path, options.monotonic);
   }
 
-  /** Reads the file. Faults: as `Disk.open` and its file. */
-  static async open(
-    disk: Disk,
-    name: string,
-    path: string,
-    monotonic: () => number,
-    report: (fault: Fault) => void,
-  ): Promise<PasswdTable> {
-    const table = new PasswdTable(disk, name, path, monotonic, report);
+  /** Reads the file. Faults: as `Disk.open` and its file; `malformed` with the line. */
+  static async open(disk: Disk, options: PasswdOptions): Promise<PasswdTable> {
+    const table = new PasswdTable(disk, options);
     await table.update();
     return table;
   }
 
+  /** As the configuration calls it. */
+  get name(): string {
+    return this.#options.name;
+  }
+
   async check(service: Service, key: string): Promise<boolean> {
-    return await this.lookup(service, key) !== null;
+    if (service !== "string") return await this.lookup(service, key) !== null;
+    this.#demand(service, ["string"]);
+    return await this.#find(key) !== undefined;
   }
 
   async lookup(service: Service, key: string): Promise<string | null> {
-    if (service !== "userinfo") {
-      throw new Fault("unavailable", `Cannot look up ${service} in table ${this.name}: it has userinfo only`, {
-        blame: "ours",
-      });
+    this.#demand(service, ["credentials", "userinfo"]);
+    const line = await this.#find(key);
+    if (line === undefined) return null;
+    const [name = "", password = "", uid = "", gid = "", , home = ""] = line.split(":");
+    // Without a password there is nothing that a login could be held against.
+    if (service === "credentials") return password === "" ? null : `${name}:${password}`;
+    const ids = [parseId(uid), parseId(gid)] as const;
+    if (ids[0] !== null && ids[1] !== null && home.startsWith("/")) {
+      return formatUserinfo({ uid: ids[0], gid: ids[1], home });
     }
-    const name = normalizeKey(this.name, key);
-    if (await this.#watch.isChanged()) await this.#refresh();
-    return this.#users.get(name) ?? null;
+    throw new Fault("malformed", `Cannot look up ${key} in table ${this.name}: its line has no uid, gid and home`);
   }
 
   fetch(service: Service): Promise<string | null> {
@@ -69,48 +82,60 @@ export class PasswdTable implements Table {
   }
 
   async update(): Promise<void> {
-    const { text, stamp } = await readStamped(this.#disk, this.#path);
-    this.#users = parsePasswd(text);
+    const { path, kind } = this.#options;
+    const { bytes, stamp } = await readStamped(this.#disk, path);
+    const text = new TextDecoder().decode(bytes);
+    this.#lines = kind === "getpwnam" ? parseSystemPasswd(text) : parsePasswd(path, text);
     this.#watch.seen(stamp);
   }
 
   /** There is nothing to close. */
   close(): void {}
 
-  async #refresh(): Promise<void> {
-    try {
-      await this.update();
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      this.#report(error);
-    }
+  async #find(key: string): Promise<string | undefined> {
+    const name = normalizeKey(this.name, key);
+    await this.#watch.refresh(() => this.update(), this.#options.report);
+    return this.#lines.get(name);
+  }
+
+  #demand(service: Service, served: readonly Service[]): void {
+    const has = this.#options.kind === "getpwnam" ? ["userinfo"] : served;
+    if (has.includes(service)) return;
+    throw new Fault(
+      "unavailable",
+      `Cannot look up ${service} in table ${this.name}: it has ${has.join(" and ")} only`,
+      {
+        blame: "ours",
+      },
+    );
   }
 }
 
-/** The users of a passwd(5) file: `uid:gid:home` by name. Lines that are not of seven fields are skipped. Of two
- * lines with one name the first counts, as for getpwnam(3). */
-export function parsePasswd(text: string): Map<string, string> {
+/** Lines of the system's users by name. Lines that are not of seven fields, or have no ids, are skipped. Of two lines
+ * with one name the first counts. */
+export function parseSystemPasswd(text: string): Map<string, string> {
   const users = new Map<string, string>();
   for (const line of text.split("\n")) {
-    const [name, _password, uidText, gidText, _gecos, home, shell] = line.split(":");
+    const [name, _password, uid, gid, _gecos, home, shell] = line.split(":");
     if (name === undefined || name === "" || home === undefined || shell === undefined) continue;
-    const uid = parseId(uidText ?? "");
-    const gid = parseId(gidText ?? "");
-    if (uid === null || gid === null || users.has(name)) continue;
-    users.set(name, formatUserinfo({ uid, gid, home }));
+    if (parseId(uid ?? "") === null || parseId(gid ?? "") === null || users.has(name)) continue;
+    users.set(name, line);
   }
   return users;
 }
 
-/** Reads a file and the stamp of what was read, from one open file. */
-async function readStamped(disk: Disk, path: string): Promise<{ readonly text: string; readonly stamp: FileStamp }> {
-  const file = await disk.open(path, { read: true });
-  try {
-    const stamp = await file.stat();
-    const bytes = new Uint8Array(stamp.size);
-    const count = file.readAt(0, bytes);
-    return { text: new TextDecoder().decode(bytes.subarray(0, count)), stamp };
-  } finally {
-    file.close();
+/** Lines of a file of users by name in lower case. Throws a Fault `malformed` that names the line. */
+export function parsePasswd(path: string, text: string): Map<string, string> {
+  const users = new Map<string, string>();
+  for (const [index, whole] of text.split("\n").entries()) {
+    const comment = whole.indexOf("#");
+    const line = (comment < 0 ? whole : whole.slice(0, comment)).trim();
+    if (line === "") continue;
+    const [name = "", ...others] = line.split(":");
+    if (name === "" || others.length < 5) {
+      throw new Fault("malformed", `${path}:${index + 1}: not name:password:uid:gid:gecos:home:shell`);
+    }
+    users.set(lowerAscii(name), line);
   }
+  return users;
 }

@@ -21,6 +21,7 @@ export function matchingOf(service: Service): Matching {
     case "addrname":
     case "relayhost":
     case "string":
+    case "auth":
       return "exact";
     case "domain":
     case "netaddr":

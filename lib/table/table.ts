@@ -13,7 +13,9 @@ export type Service =
   | "addrname"
   | "relayhost"
   | "string"
-  | "regex";
+  | "regex"
+  /** Is this a user's password? The key is `user:password`. Tables behind helpers only; it is never looked up. */
+  | "auth";
 
 /** `list` has keys only, `map` has a value to each key, `dynamic` is decided by its backend. */
 export type TableShape = "list" | "map" | "dynamic";
@@ -49,9 +51,10 @@ export type TableSpec =
   | { readonly kind: "cdb"; readonly name: string; readonly path: string }
   /** The system's users, read from /etc/passwd: service userinfo only. */
   | { readonly kind: "getpwnam"; readonly name: string }
-  /** A file in the format of passwd(5): credentials, userinfo and aliases of its users. */
+  /** A file in the format of passwd(5): credentials and userinfo of its users. */
   | { readonly kind: "passwd"; readonly name: string; readonly path: string }
-  /** A database behind a driver. `path` is the file that says how to reach it, `settings` what it says. */
+  /** A database behind a driver. `path` is the file that says how to reach it, `settings` what it says. A SQLite table
+   * without settings is a map of makemap in `path` itself. */
   | {
     readonly kind: DatabaseKind;
     readonly name: string;

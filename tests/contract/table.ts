@@ -1,7 +1,9 @@
-/** What every table must do, whatever holds its entries. */
+/** What every table must do, whatever holds its entries: `testTable` for those that match keys themselves,
+ * `testAskedTable` for those whose backend does it, `testFailingTable` for all whose backend can fail. The vectors are
+ * those of the specification's appendices B.2 and B.3. */
 
 import assert from "node:assert/strict";
-import { Fault } from "../../lib/fault.ts";
+import { Fault, type FaultKind } from "../../lib/fault.ts";
 import { keyLengthMax } from "../../lib/table/service.ts";
 import type { Service, Table } from "../../lib/table/table.ts";
 
@@ -138,12 +140,168 @@ export function testTable(kind: TableKind, withTable: WithTable): void {
       }
       assert.equal(await table.fetch("relayhost"), null);
     }));
-  if (kind.shape === "map") testValues(test);
+  testVectors(matches);
+  if (kind.shape === "map") {
+    testValues(test);
+    testServices(test);
+  }
 }
 
-function testValues(
-  test: (name: string, entries: readonly ContractEntry[], run: (table: Table) => Promise<void>) => void,
+type Test = (name: string, entries: readonly ContractEntry[], run: (table: Table) => Promise<void>) => void;
+
+/** A service whose keys are compared as they are. */
+export const exactServices = [
+  "alias",
+  "credentials",
+  "userinfo",
+  "mailaddrmap",
+  "addrname",
+  "relayhost",
+  "source",
+  "string",
+] as const;
+
+/** Pattern against name, one pair a table. */
+const domainVectors: readonly (readonly [name: string, pattern: string, want: boolean])[] = [
+  ["example.org", "*", true],
+  ["", "*", false],
+  ["a.example.org", "*.example.org", true],
+  ["a.b.example.org", "*.example.org", false],
+  ["example.org", "*.example.org", false],
+  ["example.org", "*example.org", true],
+  ["myexample.org", "*example.org", true],
+  ["mail.example.org", "mail.*", true],
+  ["mail.example.org", "*.org", false],
+  ["example.org", "*.org", true],
+  ["foo", "foo*", false],
+  ["foobar", "foo*", true],
+  ["MAIL.Example.org", "mail.example.ORG", true],
+];
+
+const mailaddrVectors: readonly (readonly [address: string, entry: string, want: boolean])[] = [
+  ["bob+x@a.test", "bob", true],
+  ["bob+x@a.test", "bob+x", true],
+  ["bob@a.test", "bob+x", false],
+  ["bob@a.test", "@a.test", true],
+  ["bob@a.test", "a.test", false],
+  ["bob@m.a.test", "bob@*.a.test", true],
+  ["@", "@", true],
+  ["@", "@*", false],
+  ["BOB@A.test", "bob@a.TEST", true],
+];
+
+function testVectors(
+  matches: (
+    name: string,
+    service: Service,
+    entries: readonly string[],
+    cases: Readonly<Record<string, boolean>>,
+  ) => void,
 ): void {
+  for (const [name, pattern, want] of domainVectors) {
+    matches(`domain "${name}" and pattern "${pattern}"`, "domain", [pattern], { [name]: want });
+  }
+  for (const [address, entry, want] of mailaddrVectors) {
+    matches(`mailaddr "${address}" and entry "${entry}"`, "mailaddr", [entry], { [address]: want });
+  }
+}
+
+/** Each exact service by itself: no wildcard, no tag, no network; lower case; values as they are. */
+function testServices(test: Test): void {
+  const entries: readonly ContractEntry[] = [
+    ["Bob", 'Some: Value, "quoted"'],
+    ["*.a.test", "wild"],
+    ["@a.test", "domain"],
+    ["10.0.0.0/8", "net"],
+    ["[2001:db8::1]", "mx6.a.test"],
+  ];
+  for (const service of exactServices) {
+    test(`${service} is exact`, entries, async (table) => {
+      for (
+        const [key, want] of [
+          ["bob", 'Some: Value, "quoted"'],
+          ["BOB", 'Some: Value, "quoted"'],
+          ["bob+x", null],
+          ["m.a.test", null],
+          ["*.a.test", "wild"],
+          ["eve@a.test", null],
+          ["10.1.2.3", null],
+          ["[2001:DB8::1]", "mx6.a.test"],
+          ["", null],
+        ] as const
+      ) {
+        assert.equal(await table.lookup(service, key), want, key);
+        assert.equal(await table.check(service, key), want !== null, key);
+      }
+    });
+  }
+}
+
+/** Declares the tests of a table whose backend matches keys itself: by queries of an administrator, or as a program.
+ * It holds `value` for `bob` and nothing else, under each service of `services`. */
+export function testAskedTable(
+  name: string,
+  services: readonly (readonly [service: Service, value: string])[],
+  withTable: (run: (table: Table) => Promise<void>) => Promise<void>,
+): void {
+  const test = (what: string, run: (table: Table) => Promise<void>) =>
+    Deno.test(`${name}: ${what}`, () => withTable(run));
+  for (const [service, value] of services) {
+    test(`${service} is found in lower case, and absent`, async (table) => {
+      assert.equal(await table.lookup(service, "bob"), value);
+      assert.equal(await table.lookup(service, "BOB"), value);
+      assert.equal(await table.check(service, "Bob"), true);
+      assert.equal(await table.lookup(service, "eve"), null);
+      assert.equal(await table.check(service, "eve"), false);
+      assert.equal(await table.check(service, ""), false);
+    });
+    test(`${service} faults on a key that is too long`, async (table) => {
+      const key = "a".repeat(keyLengthMax + 1);
+      await assert.rejects(table.check(service, key), isFault(["malformed"]));
+      await assert.rejects(table.lookup(service, key), isFault(["malformed"]));
+    });
+  }
+  test('a service that it does not have is a Fault, not "not found"', async (table) => {
+    await assert.rejects(table.lookup("regex", "bob"), isFault(["unavailable"]));
+    await assert.rejects(table.check("regex", "bob"), isFault(["unavailable"]));
+  });
+  test("update() keeps it of use", async (table) => {
+    const [first] = services;
+    assert.ok(first !== undefined);
+    await table.update();
+    assert.equal(await table.lookup(first[0], "bob"), first[1]);
+  });
+}
+
+/** Declares the test that a failing backend is a Fault and that the table is of use again afterwards. `broken` runs its
+ * argument while the backend fails; `service` has the key `bob`. */
+export function testFailingTable(
+  name: string,
+  service: Service,
+  withTable: (
+    run: (table: Table, broken: (run: () => Promise<void>) => Promise<void>) => Promise<void>,
+  ) => Promise<void>,
+): void {
+  Deno.test(`${name}: a failing backend is a Fault, never "not found"`, () =>
+    withTable(async (table, broken) => {
+      assert.equal(await table.check(service, "bob"), true);
+      await broken(async () => {
+        const kinds = ["unavailable", "malformed", "timeout", "closed", "io", "denied", "refused", "reset"] as const;
+        for (const key of ["bob", "eve"]) {
+          await assert.rejects(table.check(service, key), isFault(kinds), key);
+          await assert.rejects(table.lookup(service, key), isFault(kinds), key);
+        }
+      });
+      assert.equal(await table.check(service, "bob"), true);
+      assert.equal(await table.check(service, "eve"), false);
+    }));
+}
+
+function isFault(kinds: readonly FaultKind[]): (error: unknown) => boolean {
+  return (error) => error instanceof Fault && kinds.includes(error.kind);
+}
+
+function testValues(test: Test): void {
   const expect = (service: Service, name: string, entries: readonly ContractEntry[], cases: readonly ContractEntry[]) =>
     test(name, entries, async (table) => {
       for (const [key, want] of cases) assert.equal(await table.lookup(service, key), want, key);

@@ -8,6 +8,7 @@ import {
   parseDeliveryToQueue,
   parseSmtpInToLookup,
   parseSmtpInToQueue,
+  parseTableHostToLookup,
   statsMax,
 } from "../../lib/daemon/imsg_parse.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
@@ -42,6 +43,9 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseDeliveryToLookup, user],
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
+  [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "absent" } }],
+  [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "found", value: "a|b, c" } }],
+  [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "failed", reason: "no database" } }],
   [parseDeliveryToLookup, { kind: "source", request: 1, table: "ours" }],
   [parseDeliveryToLookup, { kind: "helo", request: 1, table: "names", address: "[2001:db8::1]" }],
 ];
@@ -187,4 +191,13 @@ Deno.test("the parsers take anything and never throw", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+Deno.test("parseTableHostToLookup() takes no value with a line end, none too long, and scrubs reasons", () => {
+  const answer = (answer: unknown) => parseTableHostToLookup({ kind: "answer", request: 1, answer });
+  for (const value of ["a\nb", "a\rb", "a\0b", "x".repeat(64 * 1024 + 1), 7]) {
+    equal(answer({ kind: "found", value }), null);
+  }
+  for (const other of [null, [], { kind: "other" }, { kind: "failed" }]) equal(answer(other), null);
+  deepEqual(answer({ kind: "failed", reason: "a\x1b[2J\n" })?.answer, { kind: "failed", reason: "a?[2J?" });
 });

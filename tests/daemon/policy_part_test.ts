@@ -28,7 +28,7 @@ const policy: Policy = {
 };
 
 Deno.test("policyPart() gives tables' entries and rules to lookup alone", () => {
-  for (const role of ["smtp-in", "queue", "delivery", "agent"] as const satisfies readonly Role[]) {
+  for (const role of ["smtp-in", "queue", "delivery", "agent", "table-host"] as const satisfies readonly Role[]) {
     const part = policyPart(role, policy);
     ok(!JSON.stringify(part).includes("password"), role);
     equal(JSON.stringify(part).includes("srs secret"), role === "delivery", role);
@@ -42,4 +42,5 @@ Deno.test("policyPart() gives each role what it works with", () => {
   deepEqual(policyPart("delivery", policy).actions, policy.actions);
   deepEqual(Object.keys(policyPart("queue", policy).tables), ["secrets"]);
   equal(policyPart("agent", policy).serverName, policy.serverName);
+  deepEqual(policyPart("table-host", policy).tables, {});
 });

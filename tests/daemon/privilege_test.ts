@@ -10,11 +10,14 @@ import {
   offlineGrant,
   type Premises,
   standingGrants,
+  tableHostGrants,
   unnameablePaths,
   usesSystemUsers,
 } from "../../lib/daemon/privilege.ts";
 import type { Right } from "../../lib/port.ts";
 import { isInRange } from "../../lib/daemon/range.ts";
+import type { Policy } from "../../lib/policy/policy.ts";
+import type { TableSpec } from "../../lib/table/table.ts";
 import { policyOf, policyText } from "./rig.ts";
 
 const smtpd: Account = { name: "_smtpd", uid: 990, gid: 990 };
@@ -310,4 +313,39 @@ Deno.test("checkGrant() is not content with a process that holds everything, or 
   for (const row of rows) ok(checkGrant(row, () => true).length > 5, row.role);
   const needy = rows.filter((row) => row.role !== "smtp-in" && !(row.role === "lookup" && row.read.length === 0));
   for (const row of needy) ok(checkGrant(row, () => false).length > 0, row.role);
+});
+
+/** The policy of the example with these tables besides. */
+function withTables(...tables: readonly TableSpec[]): Policy {
+  const policy = policyOf();
+  return { ...policy, tables: { ...policy.tables, ...Object.fromEntries(tables.map((one) => [one.name, one])) } };
+}
+
+Deno.test("lookup reads the files of each kind of table, and loads packages only for tables it has to ask for", () => {
+  const rowFor = (...tables: readonly TableSpec[]) =>
+    standingGrants(withTables(...tables), premises).find((one) => one.role === "lookup");
+  const settings = [["dbpath", "/var/db/mail.db"], ["query_alias", "A"]] as const;
+  const row = rowFor(
+    { kind: "passwd", name: "p", path: "/etc/mail/passwd" },
+    { kind: "sqlite", name: "s", path: "/etc/mail/sqlite.conf", settings },
+    { kind: "sqlite", name: "m", path: "/etc/mail/map.sqlite", settings: [] },
+  );
+  deepEqual(row?.read, ["/etc/mail/map.sqlite", "/etc/mail/passwd", "/var/db/mail.db"]);
+  equal(row?.npm, false);
+  equal(rowFor({ kind: "proc", name: "h", command: "/bin/h", config: null })?.npm, true);
+});
+
+Deno.test("a table behind a helper has a host that may run just that helper; lookup may not", () => {
+  const policy = withTables({ kind: "proc", name: "h", command: "/usr/libexec/table-h", config: "/etc/h" });
+  const [row, ...others] = tableHostGrants(policy, premises);
+  ok(row);
+  equal(others.length, 0);
+  equal(row.spec.name, "h");
+  deepEqual(row.grant.account, smtpd);
+  deepEqual(denoFlags(row.grant).filter((flag) => flag.startsWith("--allow")), ["--allow-run=/usr/libexec/table-h"]);
+  deepEqual(checkGrant(row.grant, processWith(denoFlags(row.grant))), []);
+  deepEqual(standingGrants(policy, premises).flatMap(({ run }) => run), []);
+  deepEqual(tableHostGrants(policyOf(), premises), []);
+  const comma = withTables({ kind: "proc", name: "h", command: "/opt/a,b", config: null });
+  deepEqual(tableHostGrants(comma, premises).flatMap(({ grant }) => unnameablePaths(grant)), ["/opt/a,b"]);
 });

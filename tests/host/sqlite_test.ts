@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
-import { openSqlDatabase } from "../../lib/host/sqlite.ts";
+import { openSqlDatabase, openSqlReader } from "../../lib/host/sqlite.ts";
 
 const directory = Deno.makeTempDirSync({ prefix: "host_sqlite" });
 addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
@@ -67,4 +67,23 @@ Deno.test("SqlDatabase tells a full disk, a lock and garbage apart from our own 
   const garbage = openSqlDatabase(path);
   assert.throws(() => garbage.exec("CREATE TABLE u (a)"), isFault("malformed", /not a database/));
   garbage.close();
+});
+
+Deno.test("openSqlReader() reads and does not write", () => {
+  const path = `${directory}/read/spool.db`;
+  const writer = openSqlDatabase(path);
+  writer.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  const reader = openSqlReader(path);
+  assert.deepEqual(reader.prepare("SELECT a FROM t").all(), [[1]]);
+  assert.throws(() => reader.exec("INSERT INTO t VALUES (2)"), isFault("denied", /readonly/));
+  reader.close();
+  writer.close();
+});
+
+Deno.test("openSqlReader() makes nothing, and faults on what is no database", () => {
+  assert.throws(() => openSqlReader(`${directory}/none`), isFault("notFound", /open .*none/));
+  assert.deepEqual([...Deno.readDirSync(directory)].filter((one) => one.name === "none"), []);
+  const path = `${directory}/text`;
+  Deno.writeTextFileSync(path, "no database at all, just text that is long enough to be read as a header\n".repeat(20));
+  assert.throws(() => openSqlReader(path), isFault("malformed", /not a database/));
 });

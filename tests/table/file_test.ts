@@ -3,9 +3,16 @@ import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { FileTable } from "../../lib/table/file.ts";
 import { testTable } from "../contract/table.ts";
-import { inFolder } from "../support/folder.ts";
+import { watchIntervalMs } from "../../lib/table/watch.ts";
+import { inFolder, replaceFile } from "../support/folder.ts";
 
-const open = (path: string) => FileTable.open(hostDisk, "t", path, "+");
+const clock = { now: 0 };
+const reports: Fault[] = [];
+const open = (path: string) => {
+  reports.length = 0;
+  const options = { delimiter: "+", monotonic: () => clock.now, report: (fault: Fault) => void reports.push(fault) };
+  return FileTable.open(hostDisk, "t", path, options);
+};
 
 for (const shape of ["list", "map"] as const) {
   testTable({ name: `file ${shape}`, shape, keepsCase: true }, (entries, run) =>
@@ -62,4 +69,36 @@ Deno.test("FileTable: update() refuses a map that became a list, but not from or
 Deno.test("FileTable: open() faults when there is no file", () =>
   inFolder(async (folder) => {
     await assert.rejects(open(`${folder}/none`), (error) => error instanceof Fault && error.kind === "notFound");
+  }));
+
+Deno.test("FileTable: a changed file is read within a second", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    const table = await open(path);
+    await replaceFile(path, "a two\n");
+    assert.equal(await table.lookup("alias", "a"), "one");
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("alias", "a"), "two");
+    await Deno.writeTextFile(path, "a three\nb four\n");
+    clock.now += watchIntervalMs;
+    assert.equal(await table.check("string", "b"), true);
+    assert.deepEqual(reports, []);
+  }));
+
+Deno.test("FileTable: a broken new content keeps the old one, is reported once, and heals", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    const table = await open(path);
+    await replaceFile(path, "a two\nbad\n");
+    for (let i = 0; i < 3; i++) {
+      clock.now += watchIntervalMs;
+      assert.equal(await table.lookup("alias", "a"), "one");
+    }
+    assert.deepEqual(reports.map((fault) => fault.message), [`${path}:2: invalid map entry`]);
+    await replaceFile(path, "a two\n");
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("alias", "a"), "two");
+    assert.equal(reports.length, 1);
   }));

@@ -2,18 +2,35 @@ import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import type { Disk } from "../../lib/port.ts";
-import { openTable, passwdPath } from "../../lib/table/open.ts";
+import { openSqlReader } from "../../lib/host/sqlite.ts";
+import { openTable, passwdPath, remember } from "../../lib/table/open.ts";
+import type { ProcLink } from "../../lib/table/proc.ts";
+import { sqliteMapSchema } from "../../lib/table/sqlite.ts";
+import { StaticTable } from "../../lib/table/static.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
 import { writeCdb } from "../support/cdb.ts";
 import { inFolder } from "../support/folder.ts";
+import { runSql } from "../support/sqlite.ts";
 
-const options = { subAddressDelimiter: "-", monotonic: () => 0, report: () => {} };
+const helper: ProcLink = {
+  ask: (ask) =>
+    Promise.resolve(ask.kind === "lookup" ? { kind: "found", value: `${ask.key} one` } : { kind: "absent" }),
+  close() {},
+};
+const options = {
+  subAddressDelimiter: "-",
+  monotonic: () => 0,
+  report: () => {},
+  openSql: openSqlReader,
+  connectProc: () => helper,
+};
 
 Deno.test("openTable() opens each kind", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "bob one\n");
     await writeCdb(`${folder}/cdb`, [["bob", "one"]]);
     await Deno.writeTextFile(`${folder}/passwd`, "bob:x:1:2::/home/bob:/bin/sh\n");
+    runSql(`${folder}/map.sqlite`, `${sqliteMapSchema}; INSERT INTO map VALUES ('bob', 'one')`);
     const disk: Disk = {
       ...hostDisk,
       open: (path, how) => hostDisk.open(path === passwdPath ? `${folder}/passwd` : path, how),
@@ -22,6 +39,7 @@ Deno.test("openTable() opens each kind", () =>
       { kind: "static", name: "t", shape: "map", entries: [["bob", "one"]] },
       { kind: "file", name: "t", path: `${folder}/file` },
       { kind: "cdb", name: "t", path: `${folder}/cdb` },
+      { kind: "sqlite", name: "t", path: `${folder}/map.sqlite`, settings: [] },
     ];
     for (const spec of specs) {
       const table = await openTable(spec, disk, options);
@@ -34,6 +52,26 @@ Deno.test("openTable() opens each kind", () =>
     const users = await openTable({ kind: "getpwnam", name: "<getpwnam>" }, disk, options);
     assert.equal(await users.lookup("userinfo", "bob"), "1:2:/home/bob");
     users.close();
+    const others: readonly TableSpec[] = [
+      { kind: "passwd", name: "t", path: `${folder}/passwd` },
+      {
+        kind: "sqlite",
+        name: "t",
+        path: `${folder}/conf`,
+        settings: [["dbpath", `${folder}/map.sqlite`], [
+          "query_userinfo",
+          "SELECT 1, 2, '/home/' || key FROM map WHERE key = ?",
+        ]],
+      },
+    ];
+    for (const spec of others) {
+      const table = await openTable(spec, disk, options);
+      assert.equal(await table.lookup("userinfo", "bob"), "1:2:/home/bob", spec.kind);
+      table.close();
+    }
+    const asked = await openTable({ kind: "proc", name: "t", command: "/none", config: null }, disk, options);
+    assert.equal(await asked.lookup("alias", "Bob"), "bob one");
+    asked.close();
   }));
 
 Deno.test("openTable() faults when the file is not there", () =>
@@ -45,3 +83,9 @@ Deno.test("openTable() faults when the file is not there", () =>
       );
     }
   }));
+
+Deno.test("remember() gives a table a memory, unless its settings want none", async () => {
+  const table = new StaticTable("t", "list", [], "+");
+  assert.notEqual(await remember(table, [], () => 0), table);
+  assert.equal(await remember(table, [["cache_size", "0"]], () => 0), table);
+});

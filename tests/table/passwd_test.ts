@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
-import { parsePasswd, PasswdTable } from "../../lib/table/passwd.ts";
+import { parsePasswd, parseSystemPasswd, PasswdTable } from "../../lib/table/passwd.ts";
 import { watchIntervalMs } from "../../lib/table/watch.ts";
+import { testAskedTable } from "../contract/table.ts";
 import { inFolder, replaceFile } from "../support/folder.ts";
 
 const text = `root:x:0:0:root:/root:/bin/bash
@@ -16,19 +17,74 @@ nohome:x:5:5:::/bin/sh
 Caps:x:6:6::/home/caps:/bin/sh
 `;
 
-async function openTable(path: string) {
+async function openTable(path: string, kind: "getpwnam" | "passwd" = "getpwnam") {
   const clock = { now: 0 };
   const reports: Fault[] = [];
-  const table = await PasswdTable.open(hostDisk, "<getpwnam>", path, () => clock.now, (fault) => reports.push(fault));
+  const table = await PasswdTable.open(hostDisk, {
+    kind,
+    name: "t",
+    path,
+    monotonic: () => clock.now,
+    report: (fault) => reports.push(fault),
+  });
   return { table, clock, reports };
 }
 
-Deno.test("parsePasswd() takes lines of seven fields, the first of each name", () => {
-  assert.deepEqual(
-    [...parsePasswd(text)],
-    [["root", "0:0:/root"], ["bob", "1000:100:/home/bob"], ["nohome", "5:5:"], ["Caps", "6:6:/home/caps"]],
-  );
+Deno.test("parseSystemPasswd() takes lines of seven fields, the first of each name", () => {
+  assert.deepEqual([...parseSystemPasswd(text)].map(([name, line]) => `${name} ${line.split(":")[5]}`), [
+    "root /root",
+    "bob /home/bob",
+    "nohome ",
+    "Caps /home/caps",
+  ]);
 });
+
+Deno.test("parsePasswd() takes six fields or more, skips comments, and names a line that is none", () => {
+  const users = parsePasswd("/p", "# users\nAnn:h:1:2::/a\n\nbob:h:1:2::/b:/bin/sh:extra=1 # note\nann:i:3:4::/c\n");
+  assert.deepEqual([...users], [["ann", "ann:i:3:4::/c"], ["bob", "bob:h:1:2::/b:/bin/sh:extra=1"]]);
+  for (const bad of ["ann", "ann:h:1:2:/home", ":h:1:2::/home:"]) {
+    assert.throws(() => parsePasswd("/p", `# one\n${bad}\n`), /^Fault: \/p:2: not name:password:uid:gid/);
+  }
+});
+
+const users = "Bob:$6$x:1000:100:Bob:/home/bob:/bin/sh\nnopass::1:1::/n\nnoids:$6$y:::: /x\n";
+
+testAskedTable(
+  "passwd",
+  [["credentials", "bob:$6$x"], ["userinfo", "1000:100:/home/bob"]],
+  (run) =>
+    inFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/passwd`, users.replace("Bob:", "bob:"));
+      await run((await openTable(`${folder}/passwd`, "passwd")).table);
+    }),
+);
+
+Deno.test("PasswdTable of kind passwd: names in capitals are found and kept in credentials", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/passwd`, users);
+    const { table } = await openTable(`${folder}/passwd`, "passwd");
+    assert.equal(await table.lookup("credentials", "bob"), "Bob:$6$x");
+    assert.equal(await table.check("string", "bob"), true);
+    assert.equal(await table.check("string", "eve"), false);
+    assert.equal(await table.lookup("credentials", "nopass"), null);
+    assert.equal(await table.lookup("userinfo", "nopass"), "1:1:/n");
+    await assert.rejects(table.lookup("userinfo", "noids"), /has no uid, gid and home/);
+  }));
+
+Deno.test("PasswdTable of kind passwd: a broken file stops the opening, and later keeps the old one", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/passwd`;
+    await Deno.writeTextFile(path, "bad\n");
+    await assert.rejects(openTable(path, "passwd"), /passwd:1: not name/);
+    await Deno.writeTextFile(path, users);
+    const { table, clock, reports } = await openTable(path, "passwd");
+    await replaceFile(path, "bad\n");
+    for (let i = 0; i < 2; i++) {
+      clock.now += watchIntervalMs;
+      assert.equal(await table.check("userinfo", "bob"), true);
+    }
+    assert.equal(reports.length, 1);
+  }));
 
 Deno.test("PasswdTable looks users up in lower case", () =>
   inFolder(async (folder) => {
