@@ -1,6 +1,5 @@
 /** Tables in LDAP directories: table-ldap(5). */
 
-import { Buffer } from "node:buffer";
 import { Fault } from "../fault.ts";
 import type { Clock, DirectoryEntry, DirectorySearch } from "../port.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
@@ -112,11 +111,12 @@ export function fillFilter(filter: string, key: string, table: string): string {
   return filter.replace(/%([ush%])/g, (_, letter: string) => values[letter] ?? "%");
 }
 
-/** A value as a filter writes it. Everything but plain letters, digits and a few harmless signs is written as octets in
- * hexadecimal, so that no value can end the filter's or begin another. RFC 4515 §3. */
+/** A value as a filter writes it. Every ASCII character but letters, digits and a few harmless signs is written as its
+ * octet in hexadecimal, so that no value can end the filter's or begin another; what is not ASCII stands as it is.
+ * RFC 4515 §3. */
 export function escapeFilter(value: string): string {
   return value.replace(
-    /[^A-Za-z0-9@._+-]+/g,
-    (text) => [...Buffer.from(text, "utf8")].map((byte) => `\\${byte.toString(16).padStart(2, "0")}`).join(""),
+    /[^A-Za-z0-9@._+\u0080-\uffff-]/g,
+    (char) => `\\${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );
 }

@@ -6,7 +6,7 @@ import type { Clock, RedisReply } from "../port.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
 import { FetchCycle, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";
-import { normalizeKey } from "./service.ts";
+import { lowerAscii, normalizeKey } from "./service.ts";
 import { databaseServices, parseSettingMs, settingOf } from "./settings.ts";
 import type { DatabaseSpec } from "./spec.ts";
 import type { Service, Table } from "./table.ts";
@@ -96,7 +96,7 @@ export class RedisTable implements Table {
   #valueOf(service: Service, key: string, reply: RedisReply): string | null {
     if (reply === null || reply === 0) return null;
     // A set says that it has the key, and has no value for it.
-    if (reply === 1) return key;
+    if (reply === 1) return lowerAscii(key);
     if (typeof reply === "number") throw this.#wrong(`query_${service} gives the number ${reply}`);
     if (typeof reply === "string") return this.#checked(service, reply);
     if (reply.every((one) => one === null)) return null;

@@ -16,17 +16,15 @@ credentials_filter (&(objectClass=posixAccount)(uid=%u))
 credentials_attributes uid, userPassword
 userinfo_filter (&(objectClass=posixAccount)(uid=%s))
 userinfo_attributes uidNumber,gidNumber,homeDirectory
-string_filter (&(objectClass=device)(serialNumber=%u))
-string_attributes serialNumber
-domain_filter (no such filter
-domain_attributes o
+string_filter (&(objectClass=device)(description=%u))
+string_attributes description
 source_filter (&(objectClass=device)(l=%h))
-source_attributes serialNumber
-`.replace("domain_filter (no such filter\ndomain_attributes o\n", "");
+source_attributes description
+`;
 
 const hex64 = (text: string) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 const device = (name: string, value: string, more = "") =>
-  `dn: cn=${name},dc=test\nobjectClass: device\ncn: ${name}\nserialNumber:: ${hex64(value)}\n${more}`;
+  `dn: cn=${name},dc=test\nobjectClass: device\ncn: ${name}\ndescription:: ${hex64(value)}\n${more}`;
 const ldif = [
   "dn: dc=test\nobjectClass: dcObject\nobjectClass: organization\ndc: test\no: test\n",
   "dn: uid=bob,dc=test\nobjectClass: inetOrgPerson\nobjectClass: posixAccount\nuid: bob\ncn: Bob\nsn: B\n" +
@@ -50,7 +48,7 @@ async function makeSite(): Promise<Site> {
     "modulepath /usr/lib/ldap\nmoduleload back_mdb",
     `TLSCertificateFile ${cert}\nTLSCertificateKeyFile ${key}`,
     'database mdb\nsuffix "dc=test"\nrootdn "cn=admin,dc=test"\nrootpw hunter2',
-    `directory ${folder}/data\ndbnosync\nindex uid,serialNumber eq`,
+    `directory ${folder}/data\ndbnosync\nindex uid,description eq`,
     "access to * by users read by anonymous auth",
   ].join("\n");
   await Deno.writeTextFile(`${folder}/slapd.conf`, `${conf}\n`);
