@@ -58,6 +58,7 @@ async function makeSite(): Promise<Site> {
     [program!, "-f", `${folder}/slapd.conf`, "-h", urls, "-d", "32768"],
     /slapd starting/,
     folder,
+    `${folder}/sock`,
   );
   await server.start();
   const login = "username cn=admin,dc=test\npassword hunter2\nbasedn dc=test\n";

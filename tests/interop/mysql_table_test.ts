@@ -73,6 +73,7 @@ async function makeSite(): Promise<Site> {
     ]),
     /ready for connections/,
     folder,
+    socket,
   );
   await server.start();
   await run(["mariadb", "--no-defaults", `--socket=${socket}`, "-u", "root"], schema);

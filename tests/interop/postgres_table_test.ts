@@ -64,6 +64,7 @@ async function makeSite(): Promise<Site> {
     ]),
     /ready to accept connections/,
     folder,
+    `${folder}/.s.PGSQL.${port}`,
     "SIGQUIT",
   );
   await server.start();

@@ -48,6 +48,7 @@ async function makeSite(): Promise<Site> {
     ],
     /Ready to accept connections/,
     folder,
+    socket,
   );
   await server.start();
   await run(["redis-cli", "-s", socket, "-a", "hunter2", "-n", "3", "--pipe"], commands.map(encoded).join(""));

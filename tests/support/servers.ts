@@ -3,7 +3,7 @@
 import { join } from "@std/path";
 import { findProgram } from "./programs.ts";
 import { processTree } from "./processes.ts";
-import { within } from "./wait.ts";
+import { until, within } from "./wait.ts";
 
 /** A server program that a test starts, kills and starts again. */
 export class RealServer implements AsyncDisposable {
@@ -11,11 +11,20 @@ export class RealServer implements AsyncDisposable {
   readonly #ready: RegExp;
   readonly #folder: string;
   readonly #endSignal: Deno.Signal;
+  readonly #socket: string;
   #child: Deno.ChildProcess | null = null;
   #drained: Promise<void> = Promise.resolve();
 
-  /** `ready` is in its standard output or error once it serves. `folder` is removed in the end. */
-  constructor(argv: readonly string[], ready: RegExp, folder: string, endSignal: Deno.Signal = "SIGKILL") {
+  /** `ready` is in its standard output or error once it serves, on the unix socket `socket` among others. `folder` is
+   * removed in the end. */
+  constructor(
+    argv: readonly string[],
+    ready: RegExp,
+    folder: string,
+    socket: string,
+    endSignal: Deno.Signal = "SIGKILL",
+  ) {
+    this.#socket = socket;
     this.#argv = argv;
     this.#ready = ready;
     this.#folder = folder;
@@ -41,6 +50,9 @@ export class RealServer implements AsyncDisposable {
     isReady.promise.catch(() => {});
     this.#drained = Promise.all([read(child.stdout), read(child.stderr)]).then(() => {});
     await within(`${this.#argv.join(" ")} serves`, isReady.promise, 30_000, () => child.kill("SIGKILL"));
+    // Some say so a moment before they listen.
+    const knock = async () => (await Deno.connect({ transport: "unix", path: this.#socket })).close();
+    await until(`${this.#socket} is open`, () => knock().then(() => true, () => false));
   }
 
   /** Ends it without a word to its clients. */
