@@ -138,7 +138,12 @@ export * from "./lib/table/table.ts";
 export * from "./lib/table/open.ts";
 export { StaticTable } from "./lib/table/static.ts";
 export { CdbFile, type CdbRecord } from "./lib/table/cdb.ts";
-export { CdbWriter, type DuplicateReport } from "./lib/table/cdb_write.ts";
+export { CdbWriter } from "./lib/table/cdb_write.ts";
+export { SqliteTable } from "./lib/table/sqlite.ts";
+export { SqliteWriter } from "./lib/table/sqlite_write.ts";
+export * from "./lib/table/proc.ts";
+export * from "./lib/table/proc_machine.ts";
+export * from "./lib/table/query.ts";
 export * from "./lib/table/compile.ts";
 
 // Spool

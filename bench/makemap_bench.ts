@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import { hostDisk } from "../lib/host/disk.ts";
 import { openTable } from "../lib/table/open.ts";
 import type { Service, TableSpec } from "../lib/table/table.ts";
+import { noBackends } from "../tests/support/backends.ts";
 import { findProgram } from "../tests/support/programs.ts";
 import { median, peakOf, type Run, timeOf } from "./measure.ts";
 import { command } from "./postern.ts";
@@ -61,7 +62,7 @@ async function reportLookups(
   service: Service,
   key: (i: number) => string,
 ): Promise<void> {
-  const options = { subAddressDelimiter: "+", monotonic: () => performance.now(), report: () => {} };
+  const options = { subAddressDelimiter: "+", monotonic: () => performance.now(), report: () => {}, ...noBackends };
   const table = await openTable(spec, hostDisk, options);
   await table.check(service, "warm up");
   const start = performance.now();

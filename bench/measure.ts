@@ -14,17 +14,18 @@ const watch = `"$@" >/dev/null & p=$!; while grep VmHWM /proc/$p/status; do slee
 /** Wall time in ms, from start to end. Throws when the program fails. */
 export async function timeOf(run: Run): Promise<number> {
   const start = performance.now();
-  await output(run);
+  await outputOf(run);
   return performance.now() - start;
 }
 
 /** The most memory that the program held, in bytes. Throws when it fails. */
 export async function peakOf({ program, args, ...rest }: Run): Promise<number> {
-  const text = await output({ ...rest, program: "sh", args: ["-c", watch, "sh", program, ...args] });
+  const text = await outputOf({ ...rest, program: "sh", args: ["-c", watch, "sh", program, ...args] });
   return Number([...text.matchAll(/VmHWM:\s+(\d+)/g)].at(-1)?.[1] ?? 0) * 1024;
 }
 
-async function output({ program, args, env, cwd }: Run): Promise<string> {
+/** What the program prints. Throws when it fails. */
+export async function outputOf({ program, args, env, cwd }: Run): Promise<string> {
   const where = cwd === undefined ? {} : { cwd };
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],

@@ -20,6 +20,7 @@ export const postern: Kind = {
   },
   makemap: (scratch, source) =>
     Promise.resolve(command("makemap", ["-t", "aliases", "-o", join(scratch, "aliases.db"), source])),
+  tables: async (scratch) => await (await import("./tables.ts")).measureOurTables(scratch),
 };
 
 /** One of our commands, as its task runs it. */

@@ -7,6 +7,7 @@ import { until } from "../tests/support/wait.ts";
 import type { PostfixPackage } from "../tests/support/programs.ts";
 import { freePort } from "../tests/e2e/daemon.ts";
 import type { Kind, Server } from "./server.ts";
+import { measureTheirTables } from "./tables.ts";
 
 /** Postfix wants two accounts that it shares with nobody. Ones that every Debian has serve, so that none is made. */
 const accounts = { owner: ["postfix", "uucp", "news"], group: ["postdrop", "staff", "src"] };
@@ -29,6 +30,15 @@ export function postfix(files: PostfixPackage): Kind {
         args: [`cdb:${source}`],
         env: environment(files, scratch),
       };
+    },
+    tables: async (scratch) => {
+      await configure(files, scratch, { deliver: 0, hold: 0, sink: 0 });
+      const env = environment(files, scratch);
+      return await measureTheirTables(
+        scratch,
+        (text) => ({ program: join(files.programs, "postalias"), args: [`cdb:${text}`], env }),
+        (text) => ({ program: join(files.programs, "postmap"), args: ["-q", "-", `cdb:${text}`], env }),
+      );
     },
   };
 }

@@ -8,10 +8,11 @@ import { freePort } from "../tests/e2e/daemon.ts";
 import { processTree, pssOf } from "../tests/support/processes.ts";
 import { until } from "../tests/support/wait.ts";
 import type { Kind, Server } from "./server.ts";
+import { writeAliases } from "./tables.ts";
 
 /** A figure with its unit; `more` says which way is better. */
 export interface Figure {
-  readonly unit: "msg/s" | "MB" | "ms" | "s";
+  readonly unit: "msg/s" | "lookups/s" | "MB" | "B/entry" | "ms" | "s";
   readonly value: number;
 }
 
@@ -69,6 +70,11 @@ export const scenarios: readonly Scenario[] = [
   },
   { name: "start", what: "from start until the port answers 220", run: startTime },
   { name: "makemap-1m", what: "1,000,000 aliases from text to CDB", run: makemap },
+  {
+    name: "table-1m",
+    what: "a table of 1,000,000 aliases: look-ups, memory, and opening it next to one of 1,000",
+    run: async (kind, bench) => await kind.tables(await bench.folder()),
+  },
 ];
 
 /** Runs `use` with a server of its own. */
@@ -170,9 +176,7 @@ async function startTime(kind: Kind, bench: Bench): Promise<Record<string, Figur
 async function makemap(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
   const scratch = await bench.folder();
   const source = join(scratch, "aliases");
-  const lines: string[] = [];
-  for (let i = 0; i < 1_000_000; i++) lines.push(`user${i}: box${i}, copy${i}@other.test\n`);
-  await Deno.writeTextFile(source, lines.join(""));
+  await writeAliases(source, 1_000_000);
   const run = await kind.makemap(await bench.folder(), source);
   return {
     "makemap-1m": { unit: "s", value: await timeOf(run) / 1000 },

@@ -1,6 +1,7 @@
 /** What the scenarios need of a mail server. */
 
 import type { Run } from "./measure.ts";
+import type { Figure } from "./scenarios.ts";
 
 /** A running server that takes mail on loopback for `maildir.test` and `relay.test`. */
 export interface Server {
@@ -24,4 +25,6 @@ export interface Kind {
   start(scratch: string, sinkPort: number): Promise<Server>;
   /** The program that builds a CDB of the aliases in the file `source`. */
   makemap(scratch: string, source: string): Promise<Run>;
+  /** What long tables cost, by the name of the row. */
+  tables(scratch: string): Promise<Readonly<Record<string, Figure>>>;
 }

@@ -3,32 +3,34 @@
  *   makemap - build a table for smtpd
  *
  * SYNOPSIS
- *   makemap [-t type] [-o map] [--json] file
+ *   makemap [-t type] [-d format] [-o map] [--json] file
  *   makemap -U map
  *   makemap type map < file
  *
  * DESCRIPTION
- *   Reads a text of entries, one a line, and writes them to a map, a cdb file in which smtpd looks keys up at once
- *   however many there are. The map is made beside its final place and put there in one step: a reader sees the old
- *   one or the new one. It gets the permissions and the owner of the text.
+ *   Reads a text of entries, one a line, and writes them to a map, in which smtpd looks keys up at once however many
+ *   there are: a cdb file, or an SQLite database. The map is made beside its final place and put there in one step: a
+ *   reader sees the old one or the new one. It gets the permissions and the owner of the text.
  *
  *   A line is `key value` or `key: value`. Blank lines and lines that begin with # are skipped. A key ends at a blank
  *   or colon, or is a [...]. Keys are stored in lower case. Keys that occur twice, and lines that make no sense, are
  *   reported as `file:line: ...`, all of them, and the map stays as it was.
  *
- *   A file `-` is standard input. The form with two operands is sendmail's: it reads standard input, and writes
- *   map.db unless the name ends in .db already.
+ *   A file `-` is standard input. The form with two operands is sendmail's: the first is the format, it reads standard
+ *   input, and writes map.db (or map.sqlite) unless the name has that end already.
  *
  *   A table of such a map reads in smtpd.conf: table aliases db:/etc/mail/aliases.db
- *   Maps are also read by tinycdb's cdb(1), and, named *.cdb, by Postfix (cdb:); theirs are read by smtpd.
+ *   or, of format sqlite:                      table aliases sqlite:/etc/mail/aliases.sqlite
+ *   cdb files are also read by tinycdb's cdb(1), and, named *.cdb, by Postfix (cdb:); theirs are read by smtpd. An SQLite
+ *   map has one table, map(key, value), which sqlite3(1) and other programs can read, and change while smtpd runs.
  *
  * OPTIONS
  *   -t plain    Any key and value. The default.
  *   -t aliases  Values are lists of users, addresses, "|command", /file, :include:/file and error:NNN text.
  *   -t set      Keys alone; the whole line is the key.
- *   -o map      Where to write, instead of file.db.
- *   -U          Print the entries of a map, key and value divided by a tab.
- *   -d format   hash, btree or cdb, for compatibility: a cdb file is written in any case.
+ *   -o map      Where to write, instead of file.db or file.sqlite.
+ *   -U          Print the entries of a map of either format, key and value divided by a tab.
+ *   -d format   cdb (the default) or sqlite. hash, btree and dbm are cdb, too, for compatibility.
  *   -O AliasFile=file
  *               The text, and type aliases.
  *   -b i        Do as newaliases does. Other values are ignored.
@@ -38,7 +40,7 @@
  *   -h, --help  Print this page.
  *
  * FILES
- *   file.db     The map made from file.
+ *   file.db     The map made from file. With -d sqlite: file.sqlite.
  *
  * EXIT STATUS
  *   0 on success, 1 when the text has an error or a file cannot be read or written, or the command line is wrong.
@@ -47,7 +49,7 @@
  *   newaliases, smtpd, smtpctl; aliases(5), cdb(5), table(5)
  *
  * STANDARDS
- *   The flags are those of OpenSMTPD's makemap. The format is D. J. Bernstein's cdb, at most 4 GiB.
+ *   The flags are those of OpenSMTPD's makemap. The formats are D. J. Bernstein's cdb, at most 4 GiB, and SQLite 3.
  */
 
 import { join } from "@std/path";
@@ -57,7 +59,7 @@ import { hostDisk } from "../lib/host/disk.ts";
 import { CdbFile } from "../lib/table/cdb.ts";
 import type { MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
-import { makeMap, type MapRequest, type MapType, printProblems } from "./makemap_build.ts";
+import { makeMap, type MapFormat, type MapRequest, type MapType, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 
 type Command =
@@ -74,6 +76,8 @@ const spec: OptionSpec = {
   long: { json: "flag", version: "flag", help: "flag" },
 };
 const encoder = new TextEncoder();
+/** What a map's name ends in. */
+const mapSuffix: Readonly<Record<MapFormat, string>> = { cdb: ".db", sqlite: ".sqlite" };
 
 /** Runs the command with the arguments after its name; returns the exit status. */
 export async function makemap(args: readonly string[]): Promise<number> {
@@ -104,13 +108,14 @@ export async function makemap(args: readonly string[]): Promise<number> {
 function parseArguments(args: readonly string[]): Command {
   const { options, operands } = getopt(args, spec);
   let type: MapType = "plain";
+  let format: MapFormat = "cdb";
   let target: string | null = null;
   let aliasFile: string | null = null;
   const flags = new Set<string>();
   for (const { name, value } of options) {
     if (name === "t") type = mapType(value ?? "");
     else if (name === "o") target = value;
-    else if (name === "d") mapFormat(value ?? "");
+    else if (name === "d") format = mapFormat(value ?? "");
     else if (name === "O" && value?.startsWith("AliasFile=")) aliasFile = value.slice("AliasFile=".length);
     else if (name === "b" && value === "i") flags.add("newaliases");
     else flags.add(name);
@@ -131,13 +136,13 @@ function parseArguments(args: readonly string[]): Command {
   }
   if (second !== undefined) {
     if (options.length > 0) throw new UsageError("Options and two operands exclude each other");
-    mapFormat(first);
-    const map = second.endsWith(".db") ? second : `${second}.db`;
-    return { kind: "make", request: { source: null, target: absolute(map), type }, json };
+    format = mapFormat(first);
+    const map = second.endsWith(mapSuffix[format]) ? second : second + mapSuffix[format];
+    return { kind: "make", request: { source: null, target: absolute(map), type, format }, json };
   }
   const source = first === "-" ? null : first;
   if (source === null && target === null) throw new UsageError("Standard input needs -o");
-  const request: MapRequest = { source, target: absolute(target ?? `${source}.db`), type };
+  const request: MapRequest = { source, target: absolute(target ?? source + mapSuffix[format]), type, format };
   return { kind: "make", request: aliasFile === null ? request : { ...request, type: "aliases" }, json };
 }
 
@@ -146,10 +151,10 @@ function mapType(word: string): MapType {
   throw new UsageError(`Unknown type ${word}: it is plain, aliases or set`);
 }
 
-function mapFormat(word: string): void {
-  if (!["hash", "btree", "dbm", "cdb"].includes(word)) {
-    throw new UsageError(`Unknown format ${word}: it is hash, btree or cdb`);
-  }
+function mapFormat(word: string): MapFormat {
+  if (word === "sqlite") return word;
+  if (["hash", "btree", "dbm", "cdb"].includes(word)) return "cdb";
+  throw new UsageError(`Unknown format ${word}: it is cdb or sqlite`);
 }
 
 function absolute(path: string): string {
@@ -174,7 +179,7 @@ function reportMap(request: MapRequest, result: MapResult, json: boolean): numbe
 }
 
 async function dumpMap(map: string): Promise<number> {
-  const cdb = await CdbFile.open(hostDisk, absolute(map));
+  const opened = await openMap(absolute(map));
   try {
     let parts: Uint8Array[] = [];
     let size = 0;
@@ -183,8 +188,8 @@ async function dumpMap(map: string): Promise<number> {
       parts = [];
       size = 0;
     };
-    for (const { key, value } of cdb.records()) {
-      for (const part of [withoutNul(key), encoder.encode("\t"), withoutNul(value), encoder.encode("\n")]) {
+    for (const { key, value } of opened.records()) {
+      for (const part of [key, encoder.encode("\t"), value, encoder.encode("\n")]) {
         parts.push(part);
         size += part.length;
       }
@@ -197,7 +202,44 @@ async function dumpMap(map: string): Promise<number> {
     if (error instanceof Deno.errors.BrokenPipe) return 0;
     throw error;
   } finally {
-    cdb.close();
+    opened.close();
+  }
+}
+
+/** A map to be dumped. */
+interface OpenMap {
+  records(): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+  close(): void;
+}
+
+/** Opens a map of the format that it has. */
+async function openMap(path: string): Promise<OpenMap> {
+  const { sqliteHeader, sqliteMapEntries } = await import("../lib/table/sqlite.ts");
+  if (await startOf(path, sqliteHeader.length) !== sqliteHeader) {
+    const cdb = await CdbFile.open(hostDisk, path);
+    return {
+      *records() {
+        for (const { key, value } of cdb.records()) yield { key: withoutNul(key), value: withoutNul(value) };
+      },
+      close: () => cdb.close(),
+    };
+  }
+  const db = (await import("../lib/host/sqlite.ts")).openSqlReader(path);
+  return {
+    *records() {
+      for (const [key, value] of sqliteMapEntries(db)) yield { key: encoder.encode(key), value: encoder.encode(value) };
+    },
+    close: () => db.close(),
+  };
+}
+
+async function startOf(path: string, length: number): Promise<string> {
+  const file = await hostDisk.open(path, { read: true });
+  try {
+    const bytes = new Uint8Array(length);
+    return new TextDecoder().decode(bytes.subarray(0, file.readAt(0, bytes)));
+  } finally {
+    file.close();
   }
 }
 

@@ -5,16 +5,20 @@ import { Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
 import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
 import { checkAliasValue } from "../lib/policy/alias_check.ts";
-import { compileMap, type MapResult } from "../lib/table/compile.ts";
+import { compileMap, type MapResult, type MapWriter } from "../lib/table/compile.ts";
 
 /** What the entries of a map are. */
 export type MapType = "plain" | "aliases" | "set";
+
+/** What a map is written as. */
+export type MapFormat = "cdb" | "sqlite";
 
 /** A map to make. `source` is null for standard input. */
 export interface MapRequest {
   readonly source: string | null;
   readonly target: string;
   readonly type: MapType;
+  readonly format: MapFormat;
 }
 
 const problemsMax = 100;
@@ -31,9 +35,8 @@ export async function makeMap(request: MapRequest): Promise<MapResult> {
   const progress = new Progress(request.target, source.size);
   try {
     const owner = source.owner ?? await ownerOf(request.target);
-    const result = await compileMap(source, hostDisk, {
-      path: temporary,
-      mode: owner === null ? 0o644 : 0o600,
+    const writer = await createWriter(request.format, temporary, owner === null ? 0o644 : 0o600);
+    const result = await compileMap(source, writer, {
       shape: request.type === "set" ? "list" : "map",
       check: request.type === "aliases" ? checkAliasValue : () => null,
       problemsMax,
@@ -53,6 +56,14 @@ export async function makeMap(request: MapRequest): Promise<MapResult> {
     source.close();
     forget();
   }
+}
+
+/** The code of the other format is not loaded. */
+async function createWriter(format: MapFormat, path: string, mode: number): Promise<MapWriter> {
+  if (format === "cdb") return await (await import("../lib/table/cdb_write.ts")).CdbWriter.create(hostDisk, path, mode);
+  const { createSqlDatabase } = await import("../lib/host/sqlite.ts");
+  const { SqliteWriter } = await import("../lib/table/sqlite_write.ts");
+  return new SqliteWriter(createSqlDatabase(path, mode), hostDisk, path);
 }
 
 /** Prints what is wrong with a text, `file:line: message`, and how many more there are. */

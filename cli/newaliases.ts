@@ -7,8 +7,9 @@
  *
  * DESCRIPTION
  *   Finds the table `aliases` in smtpd's configuration and builds its map from its text: for
- *   `table aliases db:/etc/mail/aliases.db` the text is /etc/mail/aliases. It prints the number of entries, and tells a
- *   running smtpd to read the table anew. When the text has an error, the map stays as it was.
+ *   `table aliases db:/etc/mail/aliases.db` and `table aliases sqlite:/etc/mail/aliases.sqlite` the text is
+ *   /etc/mail/aliases. It prints the number of entries, and tells a running smtpd to read the table anew. When the text
+ *   has an error, the map stays as it was.
  *
  *   A configuration without that table, and no configuration at all, stand for the file aliases in the directory
  *   where the configuration is or would be. Where neither is there, it is /etc/aliases.
@@ -22,7 +23,8 @@
  *   -h, --help         Print this page.
  *
  * FILES
- *   aliases.db         The map made from aliases.
+ *   aliases.db         The map made from aliases, a cdb file.
+ *   aliases.sqlite     The same for a table of kind sqlite.
  *   smtpd.sock         In the state directory (/var/run for root's default): where smtpd takes commands.
  *
  * EXIT STATUS
@@ -41,7 +43,7 @@ import { describeError, Fault } from "../lib/fault.ts";
 import { collectErrors, printError } from "../lib/policy/error.ts";
 import { callControl } from "./control_client.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
-import { makeMap, printProblems } from "./makemap_build.ts";
+import { makeMap, type MapRequest, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
 import { clientState } from "./state.ts";
@@ -79,8 +81,9 @@ export async function newaliases(args: readonly string[]): Promise<number> {
       return 0;
     }
     if (operands.length > 0) throw new UsageError(`Unexpected operand ${operands[0]}`);
-    const source = valueOf("alias-file") ?? findAliases(valueOf("f"));
-    return source === null ? 1 : await build(absolute(source), valueOf("state"), has("json"));
+    const file = valueOf("alias-file");
+    const request = file === null ? findAliases(valueOf("f")) : ofText(absolute(file));
+    return request === null ? 1 : await build(request, valueOf("state"), has("json"));
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof Fault)) throw error;
     console.error(`newaliases: ${describeError(error)}`);
@@ -89,33 +92,54 @@ export async function newaliases(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The text of the alias table that a configuration names; a null path stands for the default configuration. Null
+/** A map to make, of the text beside it. */
+type AliasRequest = MapRequest & { readonly source: string };
+
+/** The map of the alias table that a configuration names; a null path stands for the default configuration. Null
  * when an error was printed. */
-function findAliases(config: string | null): string | null {
+function findAliases(config: string | null): AliasRequest | null {
   const path = config ?? defaultConfigPath();
   const fallback = join(dirname(path), tableName);
   const parsed = parseConfiguration(path);
-  if (config === null && parsed.isAbsent) return exists(fallback) ? fallback : "/etc/aliases";
+  if (config === null && parsed.isAbsent) return ofText(exists(fallback) ? fallback : "/etc/aliases");
   const errors = collectErrors(parsed.problems).filter((error) => error.severity === "error");
   const colour = Deno.stderr.isTerminal() && !Deno.noColor;
   for (const error of errors) console.error(printError(error, { colour, width: 120 }));
   if (errors.length > 0) return null;
   const table = parsed.directives.find((one) => one.kind === "table" && one.name.text === tableName);
-  if (table?.kind !== "table") return fallback;
-  if (table.content.kind === "config") return sourceOf(table.content.word.text);
+  if (table?.kind !== "table") return ofText(absolute(fallback));
+  if (table.content.kind === "config") {
+    const request = ofConfig(table.content.word.text);
+    if (request !== null) return request;
+    console.error(`newaliases: ${path}: table ${tableName} is no map: its entries are kept by another program`);
+    return null;
+  }
   console.error(`newaliases: ${path}: the entries of table ${tableName} are in the configuration: there is no map`);
   return null;
 }
 
-/** From `db:/etc/mail/aliases.db` or `file:/etc/mail/aliases` to the path of the text. */
-function sourceOf(config: string): string {
-  const path = config.startsWith("/") ? config : config.slice(config.indexOf(":") + 1);
-  return path.endsWith(".db") ? path.slice(0, -".db".length) : path;
+/** The map of a text, when nothing says otherwise. */
+function ofText(source: string): AliasRequest {
+  return { source, target: `${source}.db`, type: "aliases", format: "cdb" };
 }
 
-async function build(source: string, state: string | null, json: boolean): Promise<number> {
-  const target = `${source}.db`;
-  const result = await makeMap({ source, target, type: "aliases" });
+/** From `db:/etc/mail/aliases.db`, `file:/etc/mail/aliases` or `sqlite:/etc/mail/aliases.sqlite` to the map and its text.
+ * Null for a table of another kind, and for a database that no text belongs to. */
+function ofConfig(config: string): AliasRequest | null {
+  const colon = config.startsWith("/") ? -1 : config.indexOf(":");
+  const [kind, path] = [config.slice(0, Math.max(0, colon)), config.slice(colon + 1)];
+  if (kind === "sqlite") {
+    const suffix = [".sqlite", ".db"].find((one) => path.endsWith(one));
+    const source = suffix === undefined ? null : path.slice(0, -suffix.length);
+    return source === null ? null : { source, target: path, type: "aliases", format: "sqlite" };
+  }
+  if (!["", "file", "static", "db", "cdb"].includes(kind)) return null;
+  return ofText(path.endsWith(".db") ? path.slice(0, -".db".length) : path);
+}
+
+async function build(request: AliasRequest, state: string | null, json: boolean): Promise<number> {
+  const { source, target } = request;
+  const result = await makeMap(request);
   if (result.kind === "invalid") {
     if (json) console.log(JSON.stringify({ source, map: target, errorCount: result.count, errors: result.problems }));
     else printProblems(source, result);

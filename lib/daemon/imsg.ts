@@ -214,21 +214,7 @@ export type AgentToDelivery =
   };
 
 /** What lookup asks of the helper of one table. */
-export interface LookupToTableHost {
-  /** Tells it from other messages. */
-  readonly kind: "ask";
-  /** Comes back in the answer. */
-  readonly request: number;
-  /** The question. */
-  readonly ask: ProcAsk;
-}
+export type LookupToTableHost = { readonly kind: "ask"; readonly request: number; readonly ask: ProcAsk };
 
 /** What the helper's host answers, once for each question. */
-export interface TableHostToLookup {
-  /** Tells it from other messages. */
-  readonly kind: "answer";
-  /** The number that was asked with. */
-  readonly request: number;
-  /** The answer. */
-  readonly answer: ProcAnswer;
-}
+export type TableHostToLookup = { readonly kind: "answer"; readonly request: number; readonly answer: ProcAnswer };

@@ -116,15 +116,19 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
   ];
 }
 
-/** The rows of the hosts of tables behind helpers, by table. A helper runs with the host's account, and its host may run
- * it and nothing else. */
-export function tableHostGrants(
-  policy: Policy,
-  premises: Premises,
-): readonly { readonly table: string; readonly grant: Grant<"table-host"> }[] {
+/** A table behind a helper, and the row of its host. */
+export interface HostedTable {
+  /** The table. */
+  readonly spec: Extract<TableSpec, { readonly kind: "proc" }>;
+  /** May run the helper, and nothing else. The helper runs with the same account. */
+  readonly grant: Grant<"table-host">;
+}
+
+/** The rows of the hosts of tables behind helpers. */
+export function tableHostGrants(policy: Policy, premises: Premises): readonly HostedTable[] {
   return Object.values(policy.tables).flatMap((table) =>
     table.kind !== "proc" ? [] : [{
-      table: table.name,
+      spec: table,
       grant: {
         role: "table-host",
         account: premises.accounts?.smtpd ?? null,

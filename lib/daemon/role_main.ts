@@ -20,7 +20,8 @@ import {
   parseTableHostToLookup,
 } from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
-import { controlListener, type Init, tableHostName, type ToRole } from "./supervision.ts";
+import { controlListener, type Init, type ToRole } from "./supervision.ts";
+import { tableHostName } from "./table_house.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;

@@ -8,11 +8,6 @@ import type { Grant, Role } from "./privilege.ts";
 /** In `Init.sockets`: the control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
 
-/** What the host of a table is called. */
-export function tableHostName(table: string): string {
-  return `table-host#${table}`;
-}
-
 /** How delivery finds hosts: /etc/resolv.conf and /etc/hosts, read by the supervisor. Plain data. */
 export interface ResolverSetup {
   /** DNS servers, in the order in which they are asked. */

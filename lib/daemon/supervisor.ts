@@ -89,7 +89,7 @@ export class Supervisor {
       log: options.log,
       start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
     });
-    this.#tableHosts = new TableHouse(tableHostGrants(options.policy, options.premises), {
+    this.#tableHosts = new TableHouse({
       make: (grant, name, started) => this.#makeTableHost(grant, name, started),
       join: (process, table) => this.#joinTableHost(process, table),
     });
@@ -121,7 +121,7 @@ export class Supervisor {
       for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
     }
     for (const { process } of this.#roles) process.start();
-    this.#tableHosts.start();
+    this.#tableHosts.replace(tableHostGrants(policy, premises));
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */

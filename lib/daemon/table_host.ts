@@ -34,7 +34,7 @@ export interface TableHostPorts {
 }
 
 /** Lookup's side of the channel, as the host sees it. */
-type LookupChannel = Channel<TableHostToLookup, LookupToTableHost>;
+export type LookupChannel = Channel<TableHostToLookup, LookupToTableHost>;
 
 /** The role. */
 export class TableHost {

@@ -12,7 +12,8 @@ export const hostWaitMs = 3000;
 /** Most questions of one table that wait at once. */
 export const hostQuestionsMax = 2000;
 
-type HostChannel = Channel<LookupToTableHost, TableHostToLookup>;
+/** The channel to one host, as lookup sees it. */
+export type HostChannel = Channel<LookupToTableHost, TableHostToLookup>;
 
 interface Question {
   readonly message: LookupToTableHost;

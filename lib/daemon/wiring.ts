@@ -2,7 +2,7 @@
 
 import type { StandingRole } from "./privilege.ts";
 
-/** Pairs of standing roles. Agents are joined to delivery alone. */
+/** Pairs of standing roles. Agents are joined to delivery alone, hosts of tables to lookup alone. */
 export const links: readonly (readonly [StandingRole, StandingRole])[] = [
   ["smtp-in", "lookup"],
   ["smtp-in", "queue"],

@@ -20,6 +20,22 @@ export function openSqlDatabase(path: string): SqlDatabase {
   return new NodeSqlDatabase(attempt(`open ${path}`, () => new DatabaseSync(path)));
 }
 
+/** Makes a database in a new file, for one who writes it once and whole: it is not safe against crashes before it is
+ * closed and synced. Faults: `exists`, `denied`, `notFound`, `noSpace`, `io`. */
+export function createSqlDatabase(path: string, mode: number): SqlDatabase {
+  try {
+    Deno.openSync(path, { read: true, write: true, createNew: true, mode }).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new Fault("exists", `Cannot make ${path}: it is there already`);
+    }
+    throw toFault(`make ${path}`, error);
+  }
+  const db = attempt(`make ${path}`, () => new DatabaseSync(path));
+  db.exec("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE");
+  return new NodeSqlDatabase(db);
+}
+
 /** How long a reader waits for another process that writes, ms. The whole role waits with it. */
 const readerWaitMs = 100;
 

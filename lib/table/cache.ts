@@ -10,7 +10,7 @@ export const cacheTtlMs = 30_000;
  * soon. */
 export const cacheNegativeTtlMs = 5000;
 /** How many answers of a table are remembered; `cache_size`. The least used go first. */
-export const cacheSize = 10_000;
+export const cacheAnswersMax = 10_000;
 /** Most characters of keys and values that a table's cache holds. */
 export const cacheCharactersMax: number = 16 * 1024 * 1024;
 
@@ -31,7 +31,7 @@ export function readCacheLimits(settings: TableSettings): CacheLimits {
   return {
     ttlMs: ms("cache_ttl") ?? cacheTtlMs,
     negativeTtlMs: ms("cache_negative_ttl") ?? cacheNegativeTtlMs,
-    size: size === null ? cacheSize : Number(size),
+    size: size === null ? cacheAnswersMax : Number(size),
   };
 }
 

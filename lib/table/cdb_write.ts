@@ -4,15 +4,13 @@
 import { Fault } from "../fault.ts";
 import type { Disk, DiskFile } from "../port.ts";
 import { cdbHash, cdbHeadSize, cdbKeyMax, cdbSizeMax, cdbValueMax } from "./cdb.ts";
+import type { DuplicateReport, MapWriter } from "./compile.ts";
 
 const bufferSize = 1024 * 1024;
 
-/** Told of two records with one key. Both are counted from 0, in order of addition. */
-export type DuplicateReport = (first: number, again: number, key: Uint8Array) => void;
-
 /** Writes one file: `create`, `add` and `flush` as often as needed, `writeTables`, `seal`. After a failure call
  * `abandon`; the file is then the caller's to remove. */
-export class CdbWriter {
+export class CdbWriter implements MapWriter {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #file: DiskFile;

@@ -1,8 +1,6 @@
-/** Makes a cdb map from the text of a table: what makemap and newaliases do. */
+/** Makes a map from the text of a table: what makemap and newaliases do. */
 
 import { Fault } from "../fault.ts";
-import type { Disk } from "../port.ts";
-import { CdbWriter } from "./cdb_write.ts";
 import { EntryScanner } from "./entry.ts";
 
 /** Where the text comes from. */
@@ -14,12 +12,31 @@ export interface ByteSource {
 /** Says what is wrong with the value between `start` and `end`; null when it is fine. */
 export type ValueCheck = (bytes: Uint8Array, start: number, end: number) => string | null;
 
+/** Told of two records with one key. Both are counted from 0, in order of addition. */
+export type DuplicateReport = (first: number, again: number, key: Uint8Array) => void;
+
+/** Writes one map: `add` and `flush` as often as needed, `writeTables`, `seal`. After a failure call `abandon`; the file
+ * is then the caller's to remove. */
+export interface MapWriter {
+  /** Records added. */
+  readonly count: number;
+  /** So much has gathered that `flush` is due. */
+  readonly isFull: boolean;
+  /** Adds a record: key and value are parts of `bytes`. Faults: `noSpace`, `malformed` for what the format cannot hold. */
+  add(bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void;
+  /** Hands what has gathered to the operating system. */
+  flush(): Promise<void>;
+  /** Makes keys findable; nothing can be added any more. `duplicate` is told of each record whose key an earlier one
+   * has. */
+  writeTables(duplicate: DuplicateReport): Promise<void>;
+  /** Puts all of it on the disk. `prepare` runs before that. Closes the file. */
+  seal(prepare: () => Promise<void>): Promise<void>;
+  /** Closes the file and leaves it as it is. Harmless when it is closed. */
+  abandon(): void;
+}
+
 /** How to make a map. */
 export interface MapPlan {
-  /** A new file; the caller gives it its final name. */
-  readonly path: string;
-  /** Permission bits of the new file. */
-  readonly mode: number;
   /** `map`: key and value. `list`: keys alone, each with the value `<set>`. */
   readonly shape: "map" | "list";
   /** Judges each value of a map. */
@@ -51,10 +68,8 @@ const lineMax = 16 * 1024 * 1024;
 const setValue = new TextEncoder().encode("<set>");
 
 /** Reads `source` to its end and makes the map. Keys are stored in lower case (ASCII). Bad and duplicate entries are
- * an `invalid` result that names all of them, in order. Faults: of the source and the disk, `noSpace` beyond 4 GiB;
- * the file at `plan.path` is closed then. */
-export async function compileMap(source: ByteSource, disk: Disk, plan: MapPlan): Promise<MapResult> {
-  const writer = await CdbWriter.create(disk, plan.path, plan.mode);
+ * an `invalid` result that names all of them, in order. Faults: of the source and the writer; the file is closed then. */
+export async function compileMap(source: ByteSource, writer: MapWriter, plan: MapPlan): Promise<MapResult> {
   try {
     return await new MapCompiler(writer, plan).run(source);
   } finally {
@@ -64,7 +79,7 @@ export async function compileMap(source: ByteSource, disk: Disk, plan: MapPlan):
 }
 
 class MapCompiler {
-  readonly #writer: CdbWriter;
+  readonly #writer: MapWriter;
   readonly #plan: MapPlan;
   readonly #scanner: EntryScanner;
   readonly #problems: MapProblem[] = [];
@@ -74,7 +89,7 @@ class MapCompiler {
   /** Keys in lower case, and for a list the value behind them. */
   #scratch = new Uint8Array(1024 + setValue.length);
 
-  constructor(writer: CdbWriter, plan: MapPlan) {
+  constructor(writer: MapWriter, plan: MapPlan) {
     this.#writer = writer;
     this.#plan = plan;
     this.#scanner = new EntryScanner(plan.shape);

@@ -25,7 +25,9 @@ export interface SqliteOptions {
 /** The first octets of every SQLite database. */
 export const sqliteHeader = "SQLite format 3\0";
 /** SQL that makes the table of a map. Keys are in lower case. */
-export const sqliteMapSchema = "CREATE TABLE map (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)";
+export const sqliteMapSchema = "CREATE TABLE map (key TEXT NOT NULL, value TEXT NOT NULL)";
+/** SQL that makes its keys findable, once they are there; it fails when two are equal. */
+export const sqliteMapIndex = "CREATE UNIQUE INDEX map_key ON map (key)";
 
 /** How many keys of a map are read at once when all are gone through. */
 const keysAtOnce = 10_000;
@@ -175,6 +177,21 @@ class SqliteQueries implements SqliteContent {
   }
 }
 
+/** All entries of a map, in the order in which they were added. Faults: `malformed` when it is no map of makemap, and
+ * those of the database. */
+export function* sqliteMapEntries(db: SqlDatabase): Generator<readonly [key: string, value: string]> {
+  const sql = `SELECT rowid, key, value FROM map WHERE rowid > ? ORDER BY rowid LIMIT ${keysAtOnce}`;
+  const query = new Query("map", "no map that makemap made", db, sql);
+  for (let last: SqlValue = 0;;) {
+    const rows: readonly (readonly SqlValue[])[] = query.all(last);
+    for (const row of rows) {
+      last = row[0] ?? last;
+      yield [textOf(row[1]), textOf(row[2])];
+    }
+    if (rows.length < keysAtOnce) return;
+  }
+}
+
 /** One compiled query. What SQLite has to say against it is the administrator's to mend: a Fault, not a mistake of
  * ours. */
 class Query {
@@ -191,8 +208,8 @@ class Query {
   }
 
   /** All rows; every parameter is the key. */
-  all(key: string): readonly (readonly SqlValue[])[] {
-    return this.#attempt(() => this.#statement.all(...new Array<string>(this.#parameters).fill(key)));
+  all(key: SqlValue): readonly (readonly SqlValue[])[] {
+    return this.#attempt(() => this.#statement.all(...new Array<SqlValue>(this.#parameters).fill(key)));
   }
 
   #attempt<Value>(run: () => Value): Value {

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { hostDisk } from "../../lib/host/disk.ts";
+import { openSqlReader } from "../../lib/host/sqlite.ts";
+import { openTable } from "../../lib/table/open.ts";
 import { type Ended, runTask, taskArgs } from "../support/command.ts";
 import { inFolder } from "../support/folder.ts";
 import { until } from "../support/wait.ts";
@@ -22,6 +25,34 @@ Deno.test("makemap writes file.db and -U prints it", () =>
     assert.deepEqual(await makemap(["m"]), quiet);
     assert.deepEqual(namesIn(folder), ["m", "m.db"]);
     assert.deepEqual(await makemap(["-U", "m.db"]), { ...quiet, stdout: "root\tAnn\nbob\tcarl@example.org\n" });
+  }));
+
+Deno.test("makemap -d sqlite writes file.sqlite, -U prints it, and smtpd's table reads it", () =>
+  withFiles({ m: "Root: Ann\nbob carl@example.org\n" }, async (folder, makemap) => {
+    assert.deepEqual(await makemap(["-d", "sqlite", "m"]), quiet);
+    assert.deepEqual(namesIn(folder), ["m", "m.sqlite"]);
+    assert.deepEqual(await makemap(["-U", "m.sqlite"]), { ...quiet, stdout: "root\tAnn\nbob\tcarl@example.org\n" });
+    const table = await openTable({ kind: "sqlite", name: "t", path: `${folder}/m.sqlite`, settings: [] }, hostDisk, {
+      subAddressDelimiter: "+",
+      monotonic: () => 0,
+      report: () => {},
+      openSql: openSqlReader,
+      connectProc: () => assert.fail("no helper"),
+    });
+    assert.equal(await table.lookup("alias", "ROOT"), "Ann");
+    assert.equal(await table.lookup("alias", "eve"), null);
+    table.close();
+    assert.deepEqual(await makemap(["sqlite", "other"], "a: b\n"), quiet);
+    assert.deepEqual((await makemap(["-U", "other.sqlite"])).stdout, "a\tb\n");
+  }));
+
+Deno.test("makemap -d sqlite tells every error with its place and leaves the map as it was", () =>
+  withFiles({ m: "a: b\nbroken\nA: c\n", "m.sqlite": "old" }, async (folder, makemap) => {
+    const { code, stderr } = await makemap(["-d", "sqlite", "m"]);
+    assert.equal(code, 1);
+    assert.equal(stderr, "m:2: invalid entry\nm:3: duplicate entry for a (first on line 1)\n");
+    assert.deepEqual(namesIn(folder), ["m", "m.sqlite"]);
+    assert.equal(await Deno.readTextFile(`${folder}/m.sqlite`), "old");
   }));
 
 Deno.test("makemap knows its types", () =>

@@ -55,6 +55,19 @@ Deno.test("newaliases builds the table that the configuration names", () =>
     }
   }));
 
+Deno.test("newaliases builds an SQLite map for a table of that kind", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/smtpd.conf`, `table aliases "sqlite:${folder}/al.sqlite"\n`);
+    await Deno.writeTextFile(`${folder}/al`, "root: ann\n");
+    const { code, stdout } = await newaliases(folder, ["-f", "smtpd.conf"]);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `${folder}/al: 1 aliases\n` });
+    assert.equal(await dump(`${folder}/al.sqlite`), "root\tann\n");
+    await Deno.writeTextFile(`${folder}/smtpd.conf`, `table aliases "sqlite:${folder}/sqlite.conf"\n`);
+    const other = await newaliases(folder, ["-f", "smtpd.conf"]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /table aliases is no map: its entries are kept by another program/);
+  }));
+
 Deno.test("newaliases without the table builds the file aliases beside the configuration", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/smtpd.conf`, "table other { a = b }\n");

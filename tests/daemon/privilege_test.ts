@@ -339,7 +339,7 @@ Deno.test("a table behind a helper has a host that may run just that helper; loo
   const [row, ...others] = tableHostGrants(policy, premises);
   ok(row);
   equal(others.length, 0);
-  equal(row.table, "h");
+  equal(row.spec.name, "h");
   deepEqual(row.grant.account, smtpd);
   deepEqual(denoFlags(row.grant).filter((flag) => flag.startsWith("--allow")), ["--allow-run=/usr/libexec/table-h"]);
   deepEqual(checkGrant(row.grant, processWith(denoFlags(row.grant))), []);

@@ -94,6 +94,7 @@ Deno.test("questions are bounded; a table that is closed answers no more, a host
   const stray = new FakeChannel<LookupToTableHost, TableHostToLookup>(clock);
   const far = new FakeChannel<TableHostToLookup, LookupToTableHost>(clock);
   FakeChannel.join(stray, far);
+  far.onMessage(() => {});
   links.attach("others", stray);
   await clock.settle();
   equal(far.isClosed, true);

@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, rejects, throws } from "node:assert/strict";
 import { includeLengthMax, openTables } from "../../lib/daemon/tables.ts";
+import { noBackends } from "../support/backends.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
 import { KeptLog, policyOf } from "./rig.ts";
@@ -12,17 +13,12 @@ match from any for any action "box"
 `;
 const withSystemUsers = 'action "box" maildir\nmatch from any for any action "box"\n';
 
-const unused = (): never => {
-  throw new Error("no table of these tests asks for it");
-};
-const backends = { openSql: unused, connectProc: unused };
-
 async function open(config: string, files: Readonly<Record<string, string>>) {
   const disk = new FakeDisk();
   for (const [path, content] of Object.entries(files)) disk.plant(path, content);
   const clock = new FakeClock();
   const log = new KeptLog();
-  return { disk, clock, log, tables: await openTables(policyOf(config), disk, clock, log.log, backends) };
+  return { disk, clock, log, tables: await openTables(policyOf(config), disk, clock, log.log, noBackends) };
 }
 
 Deno.test("openTables() opens every table of the configuration, of each kind", async () => {

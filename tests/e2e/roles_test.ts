@@ -9,18 +9,23 @@ import { Sink } from "./sink.ts";
 
 const probe = join(import.meta.dirname ?? "", "probe.ts");
 
-/** A daemon in which every role runs, an agent too. */
+/** Takes questions and answers none. */
+const helper = "#!/bin/sh\nprintf 'register|string\\nregister|ready\\n'\nwhile read -r _line; do :; done\n";
+
+/** A daemon in which every role runs, an agent and the host of a table too. */
 async function withRoles(use: (site: Site, daemon: Daemon, sink: Sink) => Promise<void>): Promise<void> {
   using sink = new Sink();
   await using site = await Site.make((site) => [
     ...site.localLines(),
     `table aliases file:${site.dir}/aliases`,
+    `table helped "proc:${site.dir}/helper"`,
     `action "out" relay host "smtp://127.0.0.1:${sink.port}"`,
     ...site.matchLocal(),
     `match from any for rcpt-to <aliases> action "local"`,
     `match from any for any action "out"`,
   ]);
   await Deno.writeTextFile(join(site.dir, "aliases"), "nobody@nowhere.test\n");
+  await Deno.writeTextFile(join(site.dir, "helper"), helper, { mode: 0o755 });
   const daemon = await site.start();
   const client = await Client.open(site.port);
   await client.send("ann@client.test", ["bob@example.org"], "Subject: x\r\n\r\nHello\r\n");
@@ -54,13 +59,14 @@ const forbidden = [
   "sys:",
 ];
 
-for (const role of ["smtp-in", "lookup", "queue", "delivery", "agent"]) {
+for (const role of ["smtp-in", "lookup", "queue", "delivery", "agent", "table-host"]) {
   Deno.test(`${role} is refused files, addresses and programs that are not in its row`, async () => {
     await withRoles(async (site, daemon, sink) => {
       const attempts = [
         ...forbidden,
         `read:${site.conf}`,
         ...(role === "lookup" ? [] : [`read:${site.dir}/aliases`]),
+        ...(role === "table-host" ? [] : [`run:${site.dir}/helper`]),
         ...(role === "queue" ? [] : [`list:${site.state}/queue`]),
         ...(role === "agent" ? [] : [`list:${site.home("bob")}`, `write:${site.home("bob")}/x`]),
         // The right to open connections cannot be bound to ports, and includes listening.
@@ -79,6 +85,7 @@ Deno.test("each role can do its own work: the refusals above are not for want of
     const own: Record<string, string[]> = {
       lookup: [`read:${site.dir}/aliases`],
       delivery: [`connect:127.0.0.1:${sink.port}`],
+      "table-host": [`run:${site.dir}/helper`],
       agent: [`list:${site.home("bob")}/Maildir/new`, `write:${site.home("bob")}/Maildir/tmp/probe`],
     };
     for (const [role, attempts] of Object.entries(own)) {

@@ -4,6 +4,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { openTable } from "../../lib/table/open.ts";
+import { noBackends } from "../support/backends.ts";
 import { runProgram, runTask } from "../support/command.ts";
 import { inFolder } from "../support/folder.ts";
 import { findProgram } from "../support/programs.ts";
@@ -11,7 +12,7 @@ import { findProgram } from "../support/programs.ts";
 const cdb = findProgram("cdb") ?? "";
 const ignore = cdb === "";
 const needs = ignore ? " (needs the package tinycdb)" : "";
-const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {} };
+const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {}, ...noBackends };
 
 /** Records in cdb(1)'s own form: `+klen,vlen:key->value`. */
 function formatRecords(records: readonly (readonly [string, string])[]): string {

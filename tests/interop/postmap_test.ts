@@ -4,11 +4,12 @@ import { equal } from "node:assert/strict";
 import { join } from "@std/path";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { openTable } from "../../lib/table/open.ts";
+import { noBackends } from "../support/backends.ts";
 import { type Ended, runProgram, runTask } from "../support/command.ts";
 import { inFolder } from "../support/folder.ts";
 import { findPostfix, findProgram } from "../support/programs.ts";
 
-const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {} };
+const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {}, ...noBackends };
 const unpacked = findPostfix();
 const installed = findProgram("postmap");
 

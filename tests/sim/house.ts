@@ -1,6 +1,7 @@
 /** The whole daemon in one process: every role as it is, the world around them in memory. A role can be killed at any
  * moment and comes back as a new one, as the supervisor would have it. */
 
+import { noBackends } from "../support/backends.ts";
 import { deepEqual, ok } from "node:assert/strict";
 import { Agent } from "../../lib/daemon/agent.ts";
 import { AgentHouse } from "../../lib/daemon/agent_house.ts";
@@ -149,7 +150,13 @@ export class House {
 
   /** Starts every role. */
   async start(): Promise<this> {
-    this.#tables = await openTables(this.#policy, this.disk, this.world, (event) => void this.log.push(event));
+    this.#tables = await openTables(
+      this.#policy,
+      this.disk,
+      this.world,
+      (event) => void this.log.push(event),
+      noBackends,
+    );
     for (const role of standing) await this.#start(role);
     await this.settle();
     return this;

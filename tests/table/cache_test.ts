@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import {
+  cacheAnswersMax,
   CachedTable,
   type CacheLimits,
   cacheNegativeTtlMs,
-  cacheSize,
   cacheTtlMs,
   readCacheLimits,
 } from "../../lib/table/cache.ts";
@@ -67,7 +67,11 @@ testTable({ name: "cached static", shape: "map", keepsCase: true }, async (entri
 });
 
 Deno.test("readCacheLimits() reads the settings of a table", () => {
-  assert.deepEqual(readCacheLimits([]), { ttlMs: cacheTtlMs, negativeTtlMs: cacheNegativeTtlMs, size: cacheSize });
+  assert.deepEqual(readCacheLimits([]), {
+    ttlMs: cacheTtlMs,
+    negativeTtlMs: cacheNegativeTtlMs,
+    size: cacheAnswersMax,
+  });
   assert.deepEqual(readCacheLimits([["cache_ttl", "2m"], ["cache_negative_ttl", "0"], ["cache_size", "7"]]), {
     ttlMs: 120_000,
     negativeTtlMs: 0,

@@ -4,7 +4,11 @@ import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import type { Disk } from "../../lib/port.ts";
 import { CdbFile } from "../../lib/table/cdb.ts";
+import { CdbWriter } from "../../lib/table/cdb_write.ts";
 import { type ByteSource, compileMap, type MapPlan, type MapResult } from "../../lib/table/compile.ts";
+import { createSqlDatabase, openSqlReader } from "../../lib/host/sqlite.ts";
+import { sqliteMapEntries } from "../../lib/table/sqlite.ts";
+import { SqliteWriter } from "../../lib/table/sqlite_write.ts";
 import { inFolder } from "../support/folder.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -24,10 +28,8 @@ function sourceOf(text: string | Uint8Array, step = Infinity): ByteSource {
   };
 }
 
-function planOf(path: string, changes: Partial<MapPlan> = {}): MapPlan {
+function planOf(changes: Partial<MapPlan> = {}): MapPlan {
   return {
-    path,
-    mode: 0o600,
     shape: "map",
     check: () => null,
     problemsMax: 100,
@@ -45,15 +47,32 @@ async function recordsOf(path: string): Promise<[string, string][]> {
   return records;
 }
 
+const writerOf = (disk: Disk, path: string) => CdbWriter.create(disk, path, 0o600);
+
+/** Makes both a cdb and a SQLite map, which must come out the same. */
 function compile(
   text: string | Uint8Array,
   changes: Partial<MapPlan> = {},
   step = Infinity,
 ): Promise<{ result: MapResult; records: [string, string][] }> {
   return inFolder(async (folder) => {
-    const result = await compileMap(sourceOf(text, step), hostDisk, planOf(`${folder}/t`, changes));
-    return { result, records: result.kind === "made" ? await recordsOf(`${folder}/t`) : [] };
+    const writer = await writerOf(hostDisk, `${folder}/t`);
+    const result = await compileMap(sourceOf(text, step), writer, planOf(changes));
+    const records = result.kind === "made" ? await recordsOf(`${folder}/t`) : [];
+    const db = new SqliteWriter(createSqlDatabase(`${folder}/s`, 0o600), hostDisk, `${folder}/s`);
+    assert.deepEqual(await compileMap(sourceOf(text, step), db, planOf({ ...changes, progress: () => {} })), result);
+    if (result.kind === "made") assert.deepEqual(rowsOf(`${folder}/s`), records);
+    return { result, records };
   });
+}
+
+function rowsOf(path: string): readonly (readonly [string, string])[] {
+  const db = openSqlReader(path);
+  try {
+    return [...sqliteMapEntries(db)];
+  } finally {
+    db.close();
+  }
 }
 
 Deno.test("compileMap() stores keys in lower case and values as they are", async () => {
@@ -153,16 +172,16 @@ Deno.test("compileMap() prepares before the last sync, and only a map that is wh
       },
     };
     const prepare = () => Promise.resolve(void log.push("prepare"));
-    await compileMap(sourceOf("a b\n"), disk, planOf(`${folder}/good`, { prepare }));
+    await compileMap(sourceOf("a b\n"), await writerOf(disk, `${folder}/good`), planOf({ prepare }));
     assert.deepEqual(log, ["prepare", "sync"]);
-    await compileMap(sourceOf("a\n"), disk, planOf(`${folder}/bad`, { prepare }));
+    await compileMap(sourceOf("a\n"), await writerOf(disk, `${folder}/bad`), planOf({ prepare }));
     assert.deepEqual(log, ["prepare", "sync"]);
   }));
 
 Deno.test("compileMap() passes on faults of the source and of the disk", () =>
   inFolder(async (folder) => {
     const broken: ByteSource = { read: () => Promise.reject(new Fault("io", "broken")) };
-    await assert.rejects(compileMap(broken, hostDisk, planOf(`${folder}/a`)), /broken/);
+    await assert.rejects(compileMap(broken, await writerOf(hostDisk, `${folder}/a`), planOf()), /broken/);
     let closed = 0;
     const full: Disk = {
       ...hostDisk,
@@ -180,7 +199,7 @@ Deno.test("compileMap() passes on faults of the source and of the disk", () =>
         };
       },
     };
-    await assert.rejects(compileMap(sourceOf("a b\n"), full, planOf(`${folder}/b`)), /full/);
+    await assert.rejects(compileMap(sourceOf("a b\n"), await writerOf(full, `${folder}/b`), planOf()), /full/);
     assert.equal(closed, 1);
   }));
 
