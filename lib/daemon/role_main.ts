@@ -151,7 +151,7 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const tables = await openTables(init.policy, hostDisk, hostClock, ports.log, {
     openSql: openSqlReader,
     connectProc: (table) => links.link(table),
-    drivers: hostDatabases,
+    servers: { drivers: hostDatabases, clock: hostClock },
   });
   const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
     parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });

@@ -30,7 +30,6 @@ export async function openTables(
       ...backends,
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
       monotonic: () => clock.monotonic(),
-      after: (delayMs, run) => clock.after(delayMs, run),
       report: (fault) =>
         log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason: fault.message } }),
     });

@@ -1,7 +1,8 @@
 /** Opens a table by its specification. */
 
 import type { Fault } from "../fault.ts";
-import type { Clock, DatabaseDrivers, Disk, SqlDatabase } from "../port.ts";
+import type { Disk, SqlDatabase } from "../port.ts";
+import type { AskedPorts } from "./asked.ts";
 import { CdbTable } from "./cdb_table.ts";
 import { FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
@@ -18,8 +19,8 @@ export interface TableBackends {
   readonly openSql: (path: string) => SqlDatabase;
   /** The way to the helper of a table of kind proc. */
   readonly connectProc: (table: string) => ProcLink;
-  /** The ways to servers of databases (host/databases.ts). */
-  readonly drivers: DatabaseDrivers;
+  /** The ways to servers of databases (host/databases.ts), and what times them. */
+  readonly servers: AskedPorts;
 }
 
 /** What tables need to know beside their specification. */
@@ -28,8 +29,6 @@ export interface TableOptions extends TableBackends {
   readonly subAddressDelimiter: string;
   /** `Clock.monotonic`, ms: files are looked at for changes at most once a second. */
   readonly monotonic: () => number;
-  /** `Clock.after`: a server has a limited time to answer. */
-  readonly after: Clock["after"];
   /** Told when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
 }
@@ -60,7 +59,7 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
     case "mysql":
     case "redis":
     case "ldap":
-      return await remember(await openServerTable(spec.kind, spec, options), spec.settings, monotonic);
+      return await remember(await openServerTable(spec.kind, spec, options.servers), spec.settings, monotonic);
   }
 }
 
@@ -68,9 +67,8 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
 async function openServerTable(
   kind: "postgres" | "mysql" | "redis" | "ldap",
   spec: DatabaseSpec,
-  options: TableOptions,
+  ports: AskedPorts,
 ): Promise<Table> {
-  const ports = { drivers: options.drivers, clock: { monotonic: options.monotonic, after: options.after } };
   switch (kind) {
     case "postgres":
       return (await import("./postgres.ts")).openPostgresTable(spec, ports);

@@ -31,9 +31,8 @@ export async function openServerTable(kind: DatabaseKind, text: string): Promise
     connectProc: () => {
       throw new Error("no helper here");
     },
-    drivers: hostDatabases,
+    servers: { drivers: hostDatabases, clock: hostClock },
     monotonic: hostClock.monotonic,
-    after: hostClock.after,
     subAddressDelimiter: "+",
     report: () => {},
   });
