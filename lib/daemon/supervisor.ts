@@ -10,6 +10,7 @@ import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } fr
 import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
+import { isServed } from "../policy/inactive.ts";
 import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { Subsystem } from "./control.ts";
@@ -109,6 +110,7 @@ export class Supervisor {
     this.#control = await holdSocket({ kind: "unix", path: controlSocket });
     setMode(controlSocket, 0o600);
     for (const [listener, spec] of policy.listeners.entries()) {
+      if (!isServed(spec)) continue;
       const at = spec.kind === "socket"
         ? { kind: "unix", path: submitSocket } as const
         : { kind: "inet", ip: spec.address, port: spec.port } as const;

@@ -46,6 +46,8 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "absent" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "found", value: "a|b, c" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "failed", reason: "no database" } }],
+  [parseDeliveryToLookup, { kind: "source", request: 1, table: "ours" }],
+  [parseDeliveryToLookup, { kind: "helo", request: 1, table: "names", address: "[2001:db8::1]" }],
 ];
 
 Deno.test("each message passes as it is", () => {
