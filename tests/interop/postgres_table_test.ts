@@ -1,9 +1,13 @@
 /** Tables in PostgreSQL, the package of Debian. */
 
-import { equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { join } from "@std/path";
 import { Fault } from "../../lib/fault.ts";
+import { Client } from "../e2e/client.ts";
+import { Site as Premises } from "../e2e/daemon.ts";
 import { hostileKeys, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
 import { asNobody, findPostgres, freePort, makeCertificate, openFolder, RealServer, run } from "../support/servers.ts";
+import { until } from "../support/wait.ts";
 
 const bin = findPostgres();
 const ignore = bin === null;
@@ -36,6 +40,8 @@ fetch_source SELECT host(address) FROM sources ORDER BY address
 
 let base = "";
 let port = 0;
+let postgres: RealServer;
+let psql: (sql: string) => Promise<string>;
 
 async function makeSite(): Promise<Site> {
   const folder = await openFolder();
@@ -67,11 +73,11 @@ async function makeSite(): Promise<Site> {
     `${folder}/.s.PGSQL.${port}`,
     "SIGQUIT",
   );
+  postgres = server;
   await server.start();
-  await run(
-    ["psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", String(port), "-U", "root", "postgres"],
-    schema,
-  );
+  psql = (sql) =>
+    run(["psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", String(port), "-U", "root", "postgres"], sql);
+  await psql(schema);
   base = `conninfo host=${folder} port=${port} user=mail dbname=postgres`;
   const tcp = `user=mail password=hunter2 dbname=postgres port=${port}`;
   return {
@@ -151,4 +157,52 @@ Deno.test({ name: "postgres: a server that is not let in, or not the one, is a F
     await rejects(table.update(), isFault("unavailable", text), conninfo);
     table.close();
   }
+});
+
+const mailSchema = (uid: number, gid: number, home: string) => `
+CREATE TABLE domains (domain text);
+INSERT INTO domains VALUES ('example.org'), ('example.net');
+CREATE TABLE virtuals (email text, destination text);
+INSERT INTO virtuals VALUES ('info@example.org', 'bob'), ('info@example.net', 'bob@example.org'), ('bob@example.org', 'bob');
+CREATE TABLE accounts (name text, uid bigint, gid bigint, home text);
+INSERT INTO accounts VALUES ('bob', ${uid}, ${gid}, ${quoted(home)});
+GRANT SELECT ON domains, virtuals, accounts TO mail;
+`;
+
+Deno.test({ name: "smtpd delivers by domains, addresses and users in PostgreSQL", ...options }, async () => {
+  await using site = await Premises.make((site) => [
+    `table mail "postgres:${join(site.dir, "postgres.conf")}"`,
+    `listen on 127.0.0.1 port ${site.port}`,
+    `action "local" maildir virtual <mail> userbase <mail>`,
+    `match from any for domain <mail> action "local"`,
+  ]);
+  await psql(mailSchema(Deno.uid() ?? 0, Deno.gid() ?? 0, site.home("bob")));
+  const settings = [
+    `conninfo host=127.0.0.1 port=${port} user=mail password=hunter2 dbname=postgres sslmode=disable`,
+    "query_domain SELECT domain FROM domains WHERE domain = $1",
+    "query_alias SELECT destination FROM virtuals WHERE email = $1",
+    "query_userinfo SELECT uid, gid, home FROM accounts WHERE name = $1",
+    "cache_size 0",
+  ];
+  await Deno.writeTextFile(join(site.dir, "postgres.conf"), settings.join("\n"));
+  const daemon = await site.start();
+  const client = await Client.open(site.port);
+  await client.send("ann@client.test", ["Info@Example.NET"], "Subject: x\r\n\r\nHello\r\n");
+  await site.delivered(1);
+  await client.command("MAIL FROM:<ann@client.test>", 250);
+  await client.command("RCPT TO:<nobody@example.org>", 550);
+  await client.command("RCPT TO:<info@elsewhere.test>", 550);
+  await postgres.kill();
+  await client.command("RCPT TO:<info@example.org>", 451);
+  await client.command("RCPT TO:<nobody@example.org>", 451);
+  await postgres.start();
+  await until("the table is back", async () => (await client.command("RCPT TO:<info@example.org>")).code === 250);
+  await client.quit();
+  const allowed = (role: string) =>
+    daemon.role(role).map(({ argv }) => argv.filter((word) => /^--(allow-net|no-npm)/.test(word)));
+  deepEqual(allowed("lookup"), [[`--allow-net=127.0.0.1:${port}`]]);
+  deepEqual(allowed("queue"), [["--no-npm"]]);
+  deepEqual(allowed("smtp-in")[0], ["--no-npm"]);
+  equal(/hunter2/.test(daemon.log), false);
+  await daemon.stop();
 });
