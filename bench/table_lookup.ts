@@ -6,6 +6,7 @@ import { hostDisk } from "../lib/host/disk.ts";
 import { trimMemory } from "../lib/host/memory.ts";
 import { openSqlReader } from "../lib/host/sqlite.ts";
 import { openTable } from "../lib/table/open.ts";
+import { noBackends } from "../tests/support/backends.ts";
 import type { TableSpec } from "../lib/table/table.ts";
 
 /** What was measured. */
@@ -28,10 +29,8 @@ async function measure(spec: TableSpec, entries: number, lookups: number): Promi
     subAddressDelimiter: "+",
     monotonic: () => performance.now(),
     report: (fault) => console.error(fault.message),
+    ...noBackends,
     openSql: openSqlReader,
-    connectProc: () => {
-      throw new Error("no helper is measured");
-    },
   });
   const openMs = performance.now() - start;
   let found = 0;

@@ -61,6 +61,8 @@ function network(grant: Grant): string {
         : ["connect to any address but", ...grant.net.deny.map(denied)].join("\n             ");
     case "paths":
       return `connect to ${words(grant.net.paths)}`;
+    case "servers":
+      return `connect to ${words([...grant.net.hosts, ...grant.net.paths])}`;
   }
 }
 

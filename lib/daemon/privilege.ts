@@ -6,6 +6,7 @@ import type { Right } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
+import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import { excludeFromRange, isInRange } from "./range.ts";
@@ -60,11 +61,13 @@ export interface Grant<Whose extends Holder = Holder> {
   readonly read: readonly string[];
   /** The same for writing. */
   readonly write: readonly string[];
-  /** `out` may open connections to any address outside `deny`; `paths` names unix sockets. */
+  /** `out` may open connections to any address outside `deny`; `paths` names unix sockets; `servers` names hosts with
+   * their ports (`host:port`, `[address]:port`) and unix sockets, which are in `read` and `write` as well. */
   readonly net:
     | { readonly kind: "none" }
     | { readonly kind: "out"; readonly deny: readonly Denied[] }
-    | { readonly kind: "paths"; readonly paths: readonly string[] };
+    | { readonly kind: "paths"; readonly paths: readonly string[] }
+    | { readonly kind: "servers"; readonly hosts: readonly string[]; readonly paths: readonly string[] };
   /** Programs that may be run. */
   readonly run: readonly string[];
   /** Facts of the system that may be asked for. */
@@ -98,13 +101,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       sys: ["statfs"],
       handed: "control socket, queue settings, peer sockets",
     },
-    {
-      ...base,
-      role: "lookup",
-      read: tableFiles(policy, premises.includes),
-      npm: Object.values(policy.tables).some(isRemembered),
-      handed: "whole policy, peer sockets",
-    },
+    { ...base, ...lookupRights(policy, premises), role: "lookup", handed: "whole policy, peer sockets" },
     {
       ...base,
       role: "delivery",
@@ -171,6 +168,23 @@ export function offlineGrant(account: Account | null, file: string, submitSocket
     sys: ["hostname"],
     npm: false,
     handed: "nothing",
+  };
+}
+
+/** What lookup may do: read the files of tables, and reach the servers of databases. */
+function lookupRights(policy: Policy, premises: Premises): Pick<Grant, "read" | "write" | "net" | "npm"> {
+  const tables = Object.values(policy.tables);
+  const servers = tables.flatMap((table) => "settings" in table ? [serversOf(table)] : []);
+  const addresses = servers.flatMap((one) => one.addresses);
+  const hosts = addresses.flatMap((one) => one.kind === "host" ? [`${bracket(one.host)}:${one.port}`] : []);
+  const paths = addresses.flatMap((one) => one.kind === "unix" ? [one.path] : []);
+  const authorities = servers.flatMap(({ tls }) => tls === null || tls.ca === null ? [] : [tls.ca]);
+  const sorted = (items: readonly string[]) => [...new Set(items)].sort();
+  return {
+    read: sorted([...tableFiles(policy, premises.includes), ...paths, ...authorities]),
+    write: sorted(paths),
+    net: addresses.length === 0 ? { kind: "none" } : { kind: "servers", hosts: sorted(hosts), paths: sorted(paths) },
+    npm: tables.some(isRemembered),
   };
 }
 
@@ -265,7 +279,10 @@ export function denoFlags(grant: Grant): readonly string[] {
     const deny = splitRanges(grant.net.deny);
     if (deny.length > 0) flags.push(`--deny-net=${deny.map(denyText).join(",")}`);
   }
-  if (grant.net.kind === "paths") flags.push(`--allow-net=${list(grant.net.paths.map((path) => `unix:${path}`))}`);
+  if (grant.net.kind === "paths" || grant.net.kind === "servers") {
+    const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
+    flags.push(`--allow-net=${list([...hosts, ...grant.net.paths.map((path) => `unix:${path}`)])}`);
+  }
   if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
   if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
   return flags;
@@ -315,8 +332,16 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
     }
   } else {
     want(false, { name: "net" });
-    want(false, { name: "net", host: "127.0.0.1:25" });
-    want(false, { name: "net", host: "192.0.2.1:25" });
+    const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
+    for (const host of hosts) want(true, { name: "net", host });
+    // Each host with a port that is not its own, and two that are nobody's.
+    const others = hosts.map((host) => host.replace(/[0-9]+$/, "25"));
+    for (const host of [...others, "127.0.0.1:25", "192.0.2.1:25"]) {
+      if (!hosts.includes(host)) want(false, { name: "net", host });
+    }
+    if (grant.net.kind === "servers") {
+      for (const path of grant.net.paths) want(true, { name: "net", host: `unix:${path}` });
+    }
   }
   return faults;
 }

@@ -144,11 +144,13 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { openTables } = await import("./tables.ts");
   const { hostDisk } = await import("../host/disk.ts");
   const { openSqlReader } = await import("../host/sqlite.ts");
+  const { hostDatabases } = await import("../host/databases.ts");
   const { TableLinks } = await import("./table_links.ts");
   const links = new TableLinks(hostClock);
   const tables = await openTables(init.policy, hostDisk, hostClock, ports.log, {
     openSql: openSqlReader,
     connectProc: (table) => links.link(table),
+    servers: { drivers: hostDatabases, clock: hostClock },
   });
   const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
     parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });

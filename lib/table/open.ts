@@ -1,12 +1,14 @@
 /** Opens a table by its specification. */
 
-import { Fault } from "../fault.ts";
+import type { Fault } from "../fault.ts";
 import type { Disk, SqlDatabase } from "../port.ts";
+import type { AskedPorts } from "./asked.ts";
 import { CdbTable } from "./cdb_table.ts";
 import { FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
 import { type ProcLink, ProcTable } from "./proc.ts";
 import type { TableSettings } from "./settings.ts";
+import type { DatabaseSpec } from "./spec.ts";
 import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
@@ -17,6 +19,8 @@ export interface TableBackends {
   readonly openSql: (path: string) => SqlDatabase;
   /** The way to the helper of a table of kind proc. */
   readonly connectProc: (table: string) => ProcLink;
+  /** The ways to servers of databases (host/databases.ts), and what times them. */
+  readonly servers: AskedPorts;
 }
 
 /** What tables need to know beside their specification. */
@@ -51,11 +55,29 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
       return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, monotonic, report });
     case "proc":
       return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), [], monotonic);
-    default:
-      throw new Fault(
-        "unavailable",
-        `Cannot open table ${spec.name}: tables of kind ${spec.kind} are not supported yet`,
-      );
+    case "postgres":
+    case "mysql":
+    case "redis":
+    case "ldap":
+      return await remember(await openServerTable(spec.kind, spec, options.servers), spec.settings, monotonic);
+  }
+}
+
+/** Opens a table behind a server. Its code is loaded when the configuration has such a table. */
+async function openServerTable(
+  kind: "postgres" | "mysql" | "redis" | "ldap",
+  spec: DatabaseSpec,
+  ports: AskedPorts,
+): Promise<Table> {
+  switch (kind) {
+    case "postgres":
+      return (await import("./postgres.ts")).openPostgresTable(spec, ports);
+    case "mysql":
+      return (await import("./mysql.ts")).openMysqlTable(spec, ports);
+    case "redis":
+      return new (await import("./redis.ts")).RedisTable(spec, ports);
+    case "ldap":
+      return new (await import("./ldap.ts")).LdapTable(spec, ports);
   }
 }
 

@@ -7,4 +7,11 @@ const unused = (): never => {
 };
 
 /** Every way leads nowhere. */
-export const noBackends: TableBackends = { openSql: unused, connectProc: unused };
+export const noBackends: TableBackends = {
+  openSql: unused,
+  connectProc: unused,
+  servers: {
+    drivers: { postgres: unused, mysql: unused, redis: unused, ldap: unused },
+    clock: { monotonic: unused, after: unused },
+  },
+};

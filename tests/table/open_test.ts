@@ -9,6 +9,7 @@ import { sqliteMapSchema } from "../../lib/table/sqlite.ts";
 import { StaticTable } from "../../lib/table/static.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
 import { writeCdb } from "../support/cdb.ts";
+import { noBackends } from "../support/backends.ts";
 import { inFolder } from "../support/folder.ts";
 import { runSql } from "../support/sqlite.ts";
 
@@ -23,6 +24,7 @@ const options = {
   report: () => {},
   openSql: openSqlReader,
   connectProc: () => helper,
+  servers: noBackends.servers,
 };
 
 Deno.test("openTable() opens each kind", () =>

@@ -1,0 +1,64 @@
+/** Redis and Valkey, over the driver `@redis/client`. */
+
+import { createClient, SimpleError } from "@redis/client";
+import { Fault } from "../fault.ts";
+import type { RedisReply, ServerLogin, ServerSession } from "../port.ts";
+import { placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
+
+type Session = ServerSession<readonly string[], RedisReply>;
+
+/** Connects and logs in: `DatabaseServer.connect`. The driver makes its sockets itself. */
+export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost: () => void): Promise<Session> {
+  const { address, user, password, database } = login;
+  const tls = tlsOptionsOf(login);
+  const common = { reconnectStrategy: false, connectTimeout: 0 } as const;
+  const place = address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port };
+  const client = createClient({
+    RESP: 2,
+    socket: tls === null ? { ...common, ...place } : { ...common, ...place, ...tls, tls: true },
+    ...(user === null ? {} : { username: user }),
+    ...(password === null ? {} : { password }),
+    ...(database === null ? {} : { database: Number(database) }),
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    // It looks hosts up in a way that would need more rights.
+    maintNotifications: "disabled",
+  });
+  let isUp = false;
+  let isOver = false;
+  const close = () => {
+    isOver = true;
+    if (client.isOpen) client.destroy();
+  };
+  // Without a listener an error of the connection ends the process.
+  client.on("error", () => {
+    if (isUp && !isOver) lost();
+  });
+  client.on("end", () => {
+    if (isUp && !isOver) lost();
+  });
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    await client.connect();
+    isUp = true;
+  } catch (error) {
+    close();
+    throw new Fault("unavailable", `${placeOf(address)}: ${sessionFault(error, true).message}`, { cause: error });
+  }
+  return {
+    close,
+    async ask(words) {
+      try {
+        return readReply(await client.sendCommand([...words]));
+      } catch (error) {
+        throw sessionFault(error, !(error instanceof SimpleError));
+      }
+    },
+  };
+}
+
+function readReply(reply: unknown): RedisReply {
+  if (reply === null || typeof reply === "string" || typeof reply === "number") return reply;
+  if (Array.isArray(reply)) return reply.map(readReply);
+  throw new Fault("malformed", "the server gives something else than text");
+}
