@@ -21,7 +21,8 @@
  *   -f file          Configuration file; default /etc/mail/smtpd.conf, else
  *                    /etc/smtpd.conf.
  *   -h, --help       Print this page.
- *   -n               Check the configuration, then exit. Beside errors it
+ *   -n               Check the configuration, warn of what is not active
+ *                    yet, then exit. Beside errors it
  *                    tells of rules that can never match, open relays,
  *                    domains that nobody outside can write to, names that
  *                    nothing uses, and what is wrong with tables,
