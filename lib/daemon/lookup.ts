@@ -114,7 +114,9 @@ export class Lookup {
     const { policy } = this.#ports;
     const { sender, rcpt, origin, dsn } = ask;
     const { action, dest } = target;
-    const local = target.kind === "local" ? { user: target.user, subAddress: target.subAddress } : null;
+    const local = target.kind === "local"
+      ? { user: target.user, subAddress: target.subAddress, exec: target.exec }
+      : null;
     const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
     return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, ttlMs };
   }

@@ -103,7 +103,7 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
         kind: "mda",
         action: "box",
         dest: mailboxOf("ann@example.org"),
-        local: { user: "ann", subAddress: "" },
+        local: { user: "ann", subAddress: "", exec: null },
         ttlMs,
       },
     ],
@@ -142,6 +142,7 @@ Deno.test("a tag goes along with its user", async () => {
   deepEqual(offer?.kind === "offer" && offer.drafts.map((draft) => draft.local), [{
     user: "ann",
     subAddress: "lists",
+    exec: null,
   }]);
 });
 

@@ -20,7 +20,7 @@ const envelope: Envelope = {
   sender: mailbox("carl@beta.test"),
   rcpt: mailbox("Root+news@alpha.test"),
   dest: mailbox("ann@alpha.test"),
-  local: { user: "ann", subAddress: "news" },
+  local: { user: "ann", subAddress: "news", exec: null },
   origin: { address: "local", hostname: "x", helo: "x", smtpName: "x", tag: "", username: "", tls: false },
   dsn: { notify: [], ret: null, envId: null, originalRecipient: null },
   createdAt: 0,
