@@ -201,6 +201,16 @@ export function noRoute(text: string): Outcome {
   return delayed("4.4.4", text, "");
 }
 
+/** A command whose format specifiers cannot be expanded for this envelope. */
+export function badCommand(action: string, text: string): Outcome {
+  return failed("5.3.5", `Command of action "${action}": ${text}`, "");
+}
+
+/** Nothing is delivered with root's rights. */
+export function rootRefused(user: string): Outcome {
+  return failed("5.3.0", `delivery as root is not allowed: ${user}`, "");
+}
+
 /** Our configuration or a backend of it is at fault: mail waits until somebody has looked. RFC 3463 §3.4. */
 export function misconfigured(text: string): Outcome {
   return delayed("4.3.5", text, "");
