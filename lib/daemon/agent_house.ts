@@ -146,7 +146,7 @@ export class AgentHouse {
   #keep(request: AgentRequest, reason: string): void {
     this.#unnamed.delete(request.key);
     this.#unnamed.set(request.key, request);
-    this.#tell("info", "agent-waits", request, reason);
+    this.#tell("debug", "agent-waits", request, reason);
     const [oldest] = this.#unnamed.values();
     if (this.#unnamed.size <= agentsMax || oldest === undefined) return;
     this.#unnamed.delete(oldest.key);

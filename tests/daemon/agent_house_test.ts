@@ -3,7 +3,8 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
 import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
-import type { AgentRequest } from "../../lib/daemon/supervision.ts";
+import type { AgentWork } from "../../lib/daemon/agent_work.ts";
+import type { AgentRequest, NamedAccount, NamedExec } from "../../lib/daemon/supervision.ts";
 import { KeptLog, policyOf } from "./rig.ts";
 
 const text = `
@@ -14,7 +15,18 @@ match from any for local action "box"
 match from any for domain "bare.test" action "bare"
 match from any for any action "out"
 `;
-const ann: AgentRequest = { key: "ann", action: "box", user: "ann", uid: 1001, gid: 100, home: "/home/ann" };
+const ann = {
+  key: "ann",
+  action: "box",
+  table: "<getpwnam>",
+  account: null,
+  user: "ann",
+  uid: 1001,
+  gid: 100,
+  home: "/home/ann",
+  accountHome: "/home/ann",
+  exec: null,
+} satisfies AgentRequest & NamedAccount;
 const accounts: Premises["accounts"] = {
   smtpd: { name: "_smtpd", uid: 990, gid: 990 },
   smtpq: { name: "_smtpq", uid: 991, gid: 991 },
@@ -26,14 +38,18 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
   const started: Grant[] = [];
   const ended = new Map<string, () => void>();
   const stopped: string[] = [];
+  const works: AgentWork[] = [];
+  const prepared: string[] = [];
   const policy = policyOf(text);
   const premises: Premises = { spool: "/q", state: "/s", accounts, includes: [], resolvers: [], ...change };
   const agents = new AgentHouse({
     policy,
     premises,
     log: log.log,
-    start(grant, key, _received, gone) {
+    prepareFile: (path, account) => void prepared.push(`${path} ${account.uid}`),
+    start(grant, work, key, _received, gone) {
       started.push(grant);
+      works.push(work);
       ended.set(key, gone);
       if (change.startFails === true) gone();
       return {
@@ -46,12 +62,13 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
   });
   const refusals = () => log.of("agent-refused").map(({ fields }) => fields["reason"]);
   const waits = () => log.of("agent-waits").map(({ fields }) => fields["user"]);
-  return { agents, started, ended, stopped, refusals, waits };
+  return { agents, started, works, prepared, ended, stopped, refusals, waits };
 }
 
 /** The n-th account, and the request for its agent. */
-function request(n: number): AgentRequest {
-  return { ...ann, key: `u${n}`, user: `u${n}`, uid: 2000 + n, home: `/home/u${n}` };
+function request(n: number): AgentRequest & NamedAccount {
+  const home = `/home/u${n}`;
+  return { ...ann, key: `u${n}`, user: `u${n}`, uid: 2000 + n, home, accountHome: home };
 }
 
 Deno.test("an account that lookup has named gets an agent, with its ids and its directory", () => {
@@ -121,7 +138,7 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
       [{ action: "bare" }, "the action's path has no fixed directory"],
       [{ user: "../../etc" }, "the action's path has no fixed directory"],
       // Deno would read two paths.
-      [{ user: "ann,/etc" }, "the directory's name has a comma"],
+      [{ user: "ann,/etc" }, "the name of its file or directory has a comma"],
     ] as const
   ) {
     const { agents, started, refusals } = house();
@@ -184,7 +201,7 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   agents.allow(first);
   // Named again, it counts as new.
   agents.allow(ann);
-  for (let n = 1; n < 100_000; n++) agents.allow({ uid: 10_000 + n, gid: 1, home: "/h" });
+  for (let n = 1; n < 100_000; n++) agents.allow({ ...ann, uid: 10_000 + n, gid: 1, home: "/h" });
   agents.need(first);
   deepEqual(waits(), ["u0"]);
   agents.need(ann);

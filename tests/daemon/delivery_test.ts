@@ -98,7 +98,11 @@ class Rig {
   answerOf: (ask: DeliveryToLookup) => LookupToDelivery | null = (ask) => {
     const { request } = ask;
     if (ask.kind === "user") {
-      return { kind: "user", request, answer: { kind: "found", uid: 1001, gid: 1001, home: "/home/ann" } };
+      return {
+        kind: "user",
+        request,
+        answer: { kind: "found", uid: 1001, gid: 1001, home: "/home/ann", accountHome: "/home/ann" },
+      };
     }
     const answer = this.relayUrl === null
       ? { kind: "absent" } as const
