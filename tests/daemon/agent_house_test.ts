@@ -11,7 +11,11 @@ const text = `
 action "box" maildir "/mail/%{user.username}"
 action "bare" maildir "/%{rcpt.user}"
 action "out" relay
+action "other" maildir userbase { ann = "1001:100:/home/ann" }
+action "shared" maildir user vmail
 match from any for local action "box"
+match from any for domain "other.test" action "other"
+match from any for domain "shared.test" action "shared"
 match from any for domain "bare.test" action "bare"
 match from any for any action "out"
 `;
@@ -90,13 +94,24 @@ Deno.test("without accounts of its own the daemon's agents keep the caller's", (
 
 Deno.test("an account that lookup has not named in each particular gets none", () => {
   for (
-    const change of [{ uid: 1002 }, { gid: 0 }, { home: "/home/bob" }, { home: "/home/ann/" }, { uid: 100, gid: 1001 }]
+    const change of [
+      { uid: 1002 },
+      { gid: 0 },
+      { home: "/home/bob" },
+      { home: "/home/ann/" },
+      { uid: 100, gid: 1001 },
+      { user: "bob" },
+      { accountHome: "/" },
+      // Its userbase is another table, or it has an account of its own.
+      { action: "other" },
+      { action: "shared" },
+    ]
   ) {
     const { agents, started, waits } = house();
     agents.allow(ann);
     agents.need({ ...ann, ...change });
     agents.allow(ann);
-    deepEqual([started, waits()], [[], ["ann"]], JSON.stringify(change));
+    deepEqual([started, waits().length], [[], 1], JSON.stringify(change));
   }
 });
 
@@ -142,7 +157,7 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
     ] as const
   ) {
     const { agents, started, refusals } = house();
-    agents.allow(ann);
+    agents.allow({ ...ann, ...change });
     agents.need({ ...ann, ...change });
     deepEqual([started, refusals()], [[], [reason]], JSON.stringify(change));
   }
@@ -208,4 +223,71 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   equal(started.length, 1);
   agents.allow(first);
   equal(started.length, 2);
+});
+
+const command = { kind: "command", text: "vacation ann", from: "forward" } as const;
+const named: NamedExec = { action: "box", user: "ann", exec: command };
+
+Deno.test("a command of a user runs as the user, when lookup has named him and queue the command", () => {
+  for (const order of ["lookup first", "queue first"] as const) {
+    const { agents, started, works } = house();
+    if (order === "lookup first") agents.allow(ann);
+    else agents.allowExec(named);
+    agents.need({ ...ann, exec: command });
+    equal(started.length, 0, order);
+    if (order === "lookup first") agents.allowExec(named);
+    else agents.allow(ann);
+    deepEqual(started.map(({ account, read, write, run }) => ({ account, read, write, run })), [
+      { account: { name: "ann", uid: 1001, gid: 100 }, read: [], write: [], run: ["/bin/sh"] },
+    ], order);
+    const [work] = works;
+    deepEqual(work?.kind === "deliver" && work.target, { kind: "command", template: "vacation ann" });
+  }
+});
+
+Deno.test("delivery chooses no command, file or Maildir, and none of another user or of an alias", () => {
+  const changes: readonly Partial<AgentRequest>[] = [
+    { exec: { ...command, text: "vacation bob" } },
+    { exec: { ...command, text: "vacation ann; id" } },
+    { exec: { ...command, kind: "file" } },
+    { exec: { ...command, kind: "maildir" } },
+    { exec: { ...command, from: "table" } },
+    { exec: command, user: "bob" },
+    { exec: command, action: "other" },
+  ];
+  for (const change of changes) {
+    const { agents, started } = house();
+    agents.allow(ann);
+    agents.allow({ ...ann, user: "bob" });
+    agents.allowExec(named);
+    agents.need({ ...ann, ...change });
+    deepEqual(started, [], JSON.stringify(change));
+  }
+});
+
+Deno.test("what an alias names runs as the account of aliases, whatever ids delivery gives", () => {
+  const { agents, started, works } = house();
+  const exec = { kind: "file", text: "/var//log/mail", from: "table" } as const;
+  agents.allowExec({ action: "box", user: "_smtpd", exec });
+  agents.need({ ...ann, user: "_smtpd", uid: 0, gid: 0, home: "/root", exec });
+  deepEqual(started.map(({ account, read, write, run }) => ({ account, read, write, run })), [
+    { account: accounts?.smtpd, read: ["/var/log/mail"], write: ["/var/log/mail"], run: [] },
+  ]);
+  const [work] = works;
+  deepEqual(work?.kind === "deliver" && [work.owner.accountHome, work.target], [
+    "/",
+    { kind: "file", path: "/var/log/mail", dotLock: false },
+  ]);
+});
+
+Deno.test("a path that leads astray gives no agent", () => {
+  for (const text of ["/var/../etc/passwd", "/", "/./x", "relative", "/a\0b"]) {
+    for (const kind of ["file", "maildir"] as const) {
+      const { agents, started, refusals } = house();
+      const exec = { kind, text, from: "table" } as const;
+      agents.allowExec({ action: "box", user: "_smtpd", exec });
+      agents.need({ ...ann, user: "_smtpd", exec });
+      deepEqual([started, refusals()], [[], ["the path is not absolute and plain"]], text);
+    }
+  }
 });
