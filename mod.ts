@@ -25,6 +25,7 @@
  *   hostname,
  *   limits: defaultSmtpLimits,
  *   local: false,
+ *   maskSource: false,
  *   zone: () => ({ offsetMinutes: 0, name: "UTC" }),
  * });
  * const at = 1_772_530_000_000;
@@ -62,6 +63,7 @@
  *   readFile: () => ({ kind: "ok", text }),
  *   interfaces: [],
  *   resolveHost: () => [],
+ *   tableHelper: () => null,
  *   serverName,
  *   macros: new Map(),
  * });

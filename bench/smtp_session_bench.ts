@@ -19,6 +19,7 @@ function open(): ServerSession {
     session: "0011223344556677",
     hostname,
     local: false,
+    maskSource: false,
     zone: () => ({ offsetMinutes: 60, name: "CET" }),
     limits: {
       maxMessageSize: 36_700_160,

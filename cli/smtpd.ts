@@ -5,6 +5,7 @@
  * SYNOPSIS
  *   smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]
  *         [--same-user] [--json]
+ *   smtpd --lsp [-D macro=value]
  *
  * DESCRIPTION
  *   smtpd accepts mail by SMTP and from sendmail(1), keeps it in a durable
@@ -24,6 +25,10 @@
  *   -T subsystem     Tracing: not supported yet, an error. -v logs more.
  *   -v               Log more. With -n, also print what each role may do.
  *   --json           Log lines, errors and tables as JSON.
+ *   --lsp            Serve an editor: speak the language server protocol on
+ *                    standard input and output. It shows problems while
+ *                    one types, completes words and names, explains words,
+ *                    and finds declarations.
  *   --same-user      All roles keep the caller's account; accounts of user
  *                    tables are not applied. Always so when not root.
  *   --state DIR      Directory of queue and sockets; default
@@ -59,6 +64,7 @@ import { join } from "@std/path";
 import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
+import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
@@ -67,6 +73,7 @@ import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
 import { printGrants } from "./smtpd_grants.ts";
+import { serveEditor } from "./smtpd_lsp.ts";
 
 const spec: OptionSpec = {
   flags: "dFhnv",
@@ -75,6 +82,7 @@ const spec: OptionSpec = {
   long: {
     help: "flag",
     json: "flag",
+    lsp: "flag",
     "same-user": "flag",
     state: "valued",
     version: "flag",
@@ -88,6 +96,7 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     if (has(options, "help") || has(options, "h")) return print(await readManual(import.meta.url));
     if (has(options, "version")) return print(`Postern ${manifest.version}`);
     if (has(options, "T")) throw new UsageError("-T: tracing is not supported yet; -v shows more of what smtpd does");
+    if (has(options, "lsp")) return await serveEditor(readOptions(options).macros);
     if (operands.length > 0) throw new UsageError(`Unexpected argument ${operands[0]}`);
     return await run(readOptions(options));
   } catch (error) {
@@ -105,7 +114,10 @@ export async function smtpd(args: readonly string[]): Promise<number> {
 
 async function run(options: SmtpdOptions): Promise<number> {
   const loaded = await loadConfiguration(options.config, options.macros);
-  reportProblems(loaded.kind === "errors" ? loaded.errors : loaded.warnings, options.json);
+  reportProblems(
+    loaded.kind === "errors" ? loaded.errors : [...loaded.warnings, ...notices(loaded.policy, options)],
+    options.json,
+  );
   if (loaded.kind === "errors") {
     if (isAbsent(options.config) && !options.json) console.error(configHint);
     return 1;
@@ -113,6 +125,12 @@ async function run(options: SmtpdOptions): Promise<number> {
   if (options.check) return check(loaded.policy, options);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options);
+}
+
+/** What is not active, for `-n`; the daemon logs it itself. */
+function notices(policy: Policy, { check, config }: SmtpdOptions): readonly ConfigError[] {
+  if (!check) return [];
+  return inactiveNotices(policy).map((notice) => noticeError(notice, config));
 }
 
 const configHint =

@@ -11,13 +11,29 @@ import type { FaultKind } from "../lib/fault.ts";
 /** Where the configuration is looked for, in this order. OpenSMTPD's builds differ in the directory. */
 export const configPaths = ["/etc/mail/smtpd.conf", "/etc/smtpd.conf"] as const;
 
+/** Where programs that serve tables are looked for, in this order. OpenSMTPD's builds and packages differ in it. */
+export const helperDirectories = [
+  "/usr/local/libexec/smtpd",
+  "/usr/local/libexec/opensmtpd",
+  "/usr/libexec/opensmtpd",
+  "/usr/libexec/smtpd",
+  "/usr/lib/opensmtpd",
+  "/usr/lib/x86_64-linux-gnu/opensmtpd",
+  "/usr/lib/aarch64-linux-gnu/opensmtpd",
+] as const;
+
 /** Loads the configuration in `path`, with `macros` of the command line. */
-export async function loadConfiguration(path: string, macros: ReadonlyMap<string, string>): Promise<LoadResult> {
+export async function loadConfiguration(
+  path: string,
+  macros: ReadonlyMap<string, string>,
+  readFile: ConfigSource["readFile"] = readConfig,
+): Promise<LoadResult> {
   const source: Omit<ConfigSource, "resolveHost"> = {
     path,
-    readFile: readConfig,
+    readFile,
     interfaces: interfaceAddresses(),
     serverName: serverName(),
+    tableHelper,
     macros,
   };
   const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
@@ -43,6 +59,22 @@ export function parseConfiguration(path: string): ParsedConfig & { readonly isAb
 /** The configuration file to use when none is named: the first that exists, else the first. */
 export function defaultConfigPath(): string {
   return configPaths.find((path) => readTextIfPresent(path) !== null) ?? configPaths[0];
+}
+
+/** The program `table-NAME` in the first of `helperDirectories` that has it. `name` holds no slash. */
+export function tableHelper(name: string): string | null {
+  return helperDirectories.map((directory) => `${directory}/table-${name}`).find(isProgram) ?? null;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    const { isFile, mode } = Deno.statSync(path);
+    return isFile && ((mode ?? 0) & 0o111) !== 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
 }
 
 /** First line of mailname, else the system's name. */

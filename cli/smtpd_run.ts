@@ -8,6 +8,7 @@ import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
+import { inactiveNotices, isServed } from "../lib/policy/inactive.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
@@ -64,7 +65,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
       void finish(1);
     },
     ready: () => {
-      say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.length });
+      say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.filter(isServed).length });
       setTimeout(() => void takeOffline(start, log), offlineDelayMs);
     },
     stopRequested: () => void finish(0),
@@ -81,6 +82,10 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
   // A terminal that goes away, and OpenSMTPD's habit of dying at SIGHUP, are no reason to stop mail.
   Deno.addSignalListener("SIGHUP", () => say("reload-not-supported", { hint: "restart smtpd to read smtpd.conf" }));
+  for (const { severity, place, message } of inactiveNotices(policy)) {
+    const where: LogEvent["fields"] = place === null ? {} : { place: `${place.file}:${place.line}` };
+    log({ priority: severity, session: "", from: "smtpd", what: "not-active", fields: { ...where, reason: message } });
+  }
   try {
     await supervisor.start();
   } catch (error) {

@@ -6,9 +6,13 @@ import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
 import { classifyFault, misconfigured, notNow, type Outcome } from "../delivery/outcome.ts";
-import { type Relay, relayOfUrl } from "../delivery/relay.ts";
+import { mtaLimitsOf } from "../delivery/limits.ts";
+import { type Relay, type RelayManner, relayOfUrl } from "../delivery/relay.ts";
 import type { ContentSource } from "../delivery/task.ts";
-import type { Domain } from "../mail/address.ts";
+import type { Domain, ReversePath } from "../mail/address.ts";
+import { parseDomain } from "../mail/domain.ts";
+import { formatIp, parseIp } from "../mail/ip.ts";
+import { relayBar } from "../policy/inactive.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
@@ -54,6 +58,7 @@ export type QueueChannel = Channel<DeliveryToQueue, QueueToDelivery>;
 /** Delivery's end of its channel to lookup. */
 export type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
+type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"];
 type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
 type Answer = { readonly resolve: (message: LookupToDelivery) => void; readonly reject: (fault: Fault) => void };
 
@@ -150,9 +155,9 @@ export class Delivery {
       }
       const dispatcher = await (this.#dispatcher ??= this.#makeDispatcher());
       for (const [domain, group] of Map.groupBy(envelopes, (envelope) => relayGroup(action, envelope))) {
-        const relay = await this.#relayFor(action, domain as Domain);
-        if ("enhanced" in relay) reportAll(group, relay, report);
-        else this.#submit(dispatcher, relay, group, deliver, content, report);
+        const hop = await this.#hopFor(action, domain as Domain);
+        if ("enhanced" in hop) reportAll(group, hop, report);
+        else this.#submit(dispatcher, hop, action, group, deliver, content, report);
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -162,7 +167,8 @@ export class Delivery {
 
   #submit(
     dispatcher: Dispatcher,
-    relay: Relay,
+    hop: Hop,
+    action: RelayAction,
     envelopes: readonly Envelope[],
     { size, pardon }: Deliver,
     content: ContentSource,
@@ -171,9 +177,9 @@ export class Delivery {
     const [first] = envelopes;
     if (first === undefined) return;
     dispatcher.submit({
-      relay,
+      ...hop,
       message: first.message,
-      sender: first.sender,
+      sender: senderOf(first.sender, action),
       recipients: envelopes.map(({ id, dest, rcpt, dsn, createdAt }) => ({
         envelope: id,
         dest,
@@ -192,19 +198,56 @@ export class Delivery {
     });
   }
 
-  /** The relay of an envelope, or why there is none now. */
+  /** Where mail for a domain goes next and how, or why that is not known now. */
+  async #hopFor(action: RelayAction, domain: Domain): Promise<Hop | Outcome> {
+    const relay = await this.#relayFor(action, domain);
+    if ("enhanced" in relay) return relay;
+    const manner = await this.#mannerOf(action);
+    return "enhanced" in manner ? manner : { relay, manner };
+  }
+
   async #relayFor(action: RelayAction, domain: Domain): Promise<Relay | Outcome> {
-    if (action.host === null) return { kind: "domain", domain };
-    const answer = await this.#findRelay(action.host, domain);
+    const table = action.host ?? action.domain;
+    const bar = relayBar(action, null);
+    if (bar !== null) return notNow(bar);
+    if (table === null) return { kind: "domain", domain };
+    const answer = await this.#findRelay(table, domain);
     if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
+    // Mail whose relay demands what cannot be given waits: it never goes with less.
+    const demand = relayBar(action, answer.url);
+    if (demand !== null) return notNow(demand);
     const parsed = relayOfUrl(answer.url);
     return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
   }
 
+  async #mannerOf(action: RelayAction): Promise<RelayManner | Outcome> {
+    const { serverName } = this.#ports.policy;
+    const backupFor = action.backup === null ? null : parseDomain(action.backup.mx ?? serverName);
+    const helo = action.helo === null ? null : parseDomain(action.helo);
+    if (action.source === null) return { helo, source: null, backupFor };
+    const answer = await this.#askOwn((request) => ({ kind: "source", request, table: action.source ?? "" }));
+    const source = answer.kind === "found" ? parseSource(answer.text) : null;
+    if (source === null) return notNow("Could not retrieve source address");
+    const { heloSource } = action;
+    if (heloSource === null) return { helo, source, backupFor };
+    const address = source.includes(":") ? `[${source}]` : source;
+    const name = await this.#askOwn((request) => ({ kind: "helo", request, table: heloSource, address }));
+    const known = name.kind === "found" ? parseDomain(name.text) : null;
+    return known === null ? notNow(`Could not retrieve helo name for ${source}`) : { helo: known, source, backupFor };
+  }
+
+  async #askOwn(question: (request: number) => DeliveryToLookup): Promise<OwnAnswer> {
+    const answer = await this.#ask(question);
+    return answer.kind === "source" || answer.kind === "helo" ? answer.answer : { kind: "failed" };
+  }
+
   async #makeDispatcher(): Promise<Dispatcher> {
     const { policy, dns } = this.#ports;
+    const { limits, domainLimits } = policy.mta;
     return new Dispatcher({
       ...this.#ports,
+      limits: mtaLimitsOf(limits),
+      limitsOf: new Map(Object.entries(domainLimits).map(([name, one]) => [name, mtaLimitsOf(one)])),
       dns: await dns(),
       helo: policy.serverName,
       selfNames: new Set([policy.serverName, ...policy.listeners.map((listener) => listener.hostname)]),
@@ -251,9 +294,30 @@ function reportAll(envelopes: readonly Envelope[], outcome: Outcome, report: Rep
   for (const { id } of envelopes) report(id, outcome);
 }
 
+/** The sender that an action gives its mail: `mail-from` replaces the user, the domain or both. A null sender stays. */
+function senderOf(sender: ReversePath, { mailFrom }: RelayAction): ReversePath {
+  if (sender === null || mailFrom === null) return sender;
+  const at = mailFrom.lastIndexOf("@");
+  const [user, domain] = at === -1 ? [mailFrom, ""] : [mailFrom.slice(0, at), mailFrom.slice(at + 1)];
+  const parsed = domain === "" ? sender.domain : parseDomain(domain) ?? sender.domain;
+  return { localPart: user === "" ? sender.localPart : user, domain: parsed };
+}
+
+/** Reads an address of ours: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, `IPv6:2001:db8::1`. */
+function parseSource(text: string): string | null {
+  const ip = parseIp(text.replace(/^\[|\]$/g, "").replace(/^IPv6:/i, ""));
+  return ip === null ? null : formatIp(ip);
+}
+
 /** Envelopes with the same answer go out together: through one smart host, or to one domain's servers. */
 function relayGroup(action: RelayAction, envelope: Envelope): string {
   return action.host === null ? envelope.dest.domain : "";
+}
+
+/** Where mail goes next, and how. */
+interface Hop {
+  readonly relay: Relay;
+  readonly manner: RelayManner;
 }
 
 /** A connection to lookup, and the questions that are open on it. */

@@ -71,7 +71,7 @@ interface Job {
 /** Local deliveries. What is over the limits waits here; the queue bounds how much that can be. */
 export class LocalDelivery {
   readonly #ports: LocalPorts;
-  readonly #limits = new MdaLimits();
+  readonly #limits: MdaLimits;
   readonly #waiting = new Map<string, Job[]>();
   readonly #works = new Map<string, number>();
   #workCount = 0;
@@ -80,6 +80,8 @@ export class LocalDelivery {
   /** Nothing is under way at first. */
   constructor(ports: LocalPorts) {
     this.#ports = ports;
+    const { maxSession, maxSessionPerUser } = ports.policy.mda.limits;
+    this.#limits = new MdaLimits({ sessions: maxSession, perUser: maxSessionPerUser });
   }
 
   /** Deliveries under way, those that wait left out. */

@@ -9,7 +9,8 @@
  *   queue    -> smtp-in   paused                      smtpctl pause smtp
  *   queue    -> delivery  deliver chunk               attempt this
  *   delivery -> queue     outcome needChunk           what became of it
- *   delivery -> lookup    user relay                  home of a user, next smart host; answered by the same words
+ *   delivery -> lookup    user relay source helo      home of a user, next smart host, our address and our name for it;
+ *                                                     answered by the same words
  *   delivery -> agent     store more abandon          write this to that Maildir, or do what you are for with it
  *   agent    -> delivery  stored more notStored ended badCommand
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
@@ -158,7 +159,11 @@ export type DeliveryToLookup =
     readonly user: string;
     readonly account: string | null;
   }
-  | { readonly kind: "relay"; readonly request: number; readonly table: string; readonly domain: string };
+  | { readonly kind: "relay"; readonly request: number; readonly table: string; readonly domain: string }
+  /** Which of our addresses is the next in turn? */
+  | { readonly kind: "source"; readonly request: number; readonly table: string }
+  /** By what name do we go on this address of ours? */
+  | { readonly kind: "helo"; readonly request: number; readonly table: string; readonly address: string };
 
 /** What lookup answers. `failed` stands for a table that cannot be read now. */
 export type LookupToDelivery =
@@ -182,6 +187,15 @@ export type LookupToDelivery =
     readonly request: number;
     readonly answer:
       | { readonly kind: "found"; readonly url: string }
+      | { readonly kind: "absent" }
+      | { readonly kind: "failed" };
+  }
+  /** An address for `source`, a name for `helo`. */
+  | {
+    readonly kind: "source" | "helo";
+    readonly request: number;
+    readonly answer:
+      | { readonly kind: "found"; readonly text: string }
       | { readonly kind: "absent" }
       | { readonly kind: "failed" };
   };

@@ -84,6 +84,11 @@ export function parseDeliveryToLookup(value: unknown): DeliveryToLookup | null {
     const domain = textOf(fields["domain"]);
     return domain === null ? null : { kind, request, table, domain };
   }
+  if (kind === "source") return { kind, request, table };
+  if (kind === "helo") {
+    const address = textOf(fields["address"]);
+    return address === null ? null : { kind, request, table, address };
+  }
   const user = textOf(fields["user"]);
   const account = fields["account"] === null ? null : textOf(fields["account"]);
   if (kind !== "user" || user === null || (account === null && fields["account"] !== null)) return null;

@@ -37,6 +37,7 @@ export interface LookupPorts {
 export type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
 type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
+type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"];
 
 /** The role. */
 export class Lookup {
@@ -72,9 +73,17 @@ export class Lookup {
   setDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
     channel.onMessage((message) => {
       const { request } = message;
-      if (message.kind === "user") {
-        void this.#user(message).then((answer) => channel.send({ kind: "user", request, answer }));
-      } else void this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer }));
+      switch (message.kind) {
+        case "user":
+          return void this.#user(message).then((answer) => channel.send({ kind: "user", request, answer }));
+        case "relay":
+          return void this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer }));
+        case "source":
+        case "helo": {
+          const { kind } = message;
+          return void this.#ownAddress(message).then((answer) => channel.send({ kind, request, answer }));
+        }
+      }
     });
   }
 
@@ -158,11 +167,30 @@ export class Lookup {
   }
 
   async #relay(ask: Extract<DeliveryToLookup, { kind: "relay" }>): Promise<RelayAnswer> {
-    const asks = (action: Action) => action.kind === "relay" && action.host === ask.table;
+    const asks = (action: Action) => action.kind === "relay" && (action.host ?? action.domain) === ask.table;
     if (!this.#isAsked(`relays of table ${ask.table}`, asks)) return { kind: "failed" };
+    const isMap = Object.values(this.#ports.policy.actions).some((one) =>
+      one.kind === "relay" && one.domain === ask.table
+    );
     try {
-      const url = await this.#ports.tables.table(ask.table).fetch("relayhost");
+      const table = this.#ports.tables.table(ask.table);
+      const url = isMap ? await table.lookup("relayhost", ask.domain) : await table.fetch("relayhost");
       return url === null ? { kind: "absent" } : { kind: "found", url };
+    } catch (error) {
+      this.#warn(describeError(error));
+      return { kind: "failed" };
+    }
+  }
+
+  /** One of our addresses, or the name that we go by on one. */
+  async #ownAddress(ask: Extract<DeliveryToLookup, { kind: "source" | "helo" }>): Promise<OwnAnswer> {
+    const asks = (action: Action) =>
+      action.kind === "relay" && (ask.kind === "source" ? action.source : action.heloSource) === ask.table;
+    if (!this.#isAsked(`${ask.kind} of table ${ask.table}`, asks)) return { kind: "failed" };
+    try {
+      const table = this.#ports.tables.table(ask.table);
+      const text = ask.kind === "source" ? await table.fetch("source") : await table.lookup("addrname", ask.address);
+      return text === null ? { kind: "absent" } : { kind: "found", text };
     } catch (error) {
       this.#warn(describeError(error));
       return { kind: "failed" };

@@ -197,8 +197,9 @@ function splitRanges(deny: readonly Denied[]): readonly string[] {
 function relayHosts(policy: Policy): readonly string[] {
   const hosts: string[] = [];
   for (const action of Object.values(policy.actions)) {
-    if (action.kind !== "relay" || action.host === null) continue;
-    const table = policy.tables[action.host];
+    if (action.kind !== "relay") continue;
+    const name = action.host ?? action.domain;
+    const table = name === null ? undefined : policy.tables[name];
     if (table === undefined) continue;
     if (table.kind !== "static") {
       hosts.push("*");

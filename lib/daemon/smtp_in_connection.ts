@@ -71,6 +71,7 @@ export class ServerConnection {
       hostname: listener.hostname,
       limits: ports.limits,
       local: listener.kind === "socket",
+      maskSource: listener.maskSource,
       zone: (at) => ports.clock.zone(at),
     });
   }

@@ -18,6 +18,7 @@ import {
 } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
+import { isServed } from "../policy/inactive.ts";
 import type { Policy } from "../policy/policy.ts";
 import { hostDisk } from "../host/disk.ts";
 import { AgentHouse } from "./agent_house.ts";
@@ -124,6 +125,7 @@ export class Supervisor {
     this.#control = await holdSocket({ kind: "unix", path: controlSocket });
     setMode(controlSocket, 0o600);
     for (const [listener, spec] of policy.listeners.entries()) {
+      if (!isServed(spec)) continue;
       const at = spec.kind === "socket"
         ? { kind: "unix", path: submitSocket } as const
         : { kind: "inet", ip: spec.address, port: spec.port } as const;

@@ -3,10 +3,10 @@
 import type { Log } from "../event_log.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Clock, Dialer, Dns, Random, Timer } from "../port.ts";
-import { type MtaLimits, mtaLimits } from "./limits.ts";
+import type { MtaLimits } from "./limits.ts";
 import { notNow } from "./outcome.ts";
 import { type Job, type PoolShared, RelayPool } from "./pool.ts";
-import { relayKey } from "./relay.ts";
+import { relayKey, relayName } from "./relay.ts";
 import { RouteBook } from "./route.ts";
 import type { RelayTask } from "./task.ts";
 
@@ -30,8 +30,10 @@ export interface DispatcherOptions {
   readonly selfAddresses: ReadonlySet<string>;
   /** Go to private addresses even where only the DNS says so (see mx.ts). */
   readonly allowPrivate: boolean;
-  /** Default `mtaLimits`. */
-  readonly limits?: MtaLimits;
+  /** Limits of all destinations together; also of those that have none of their own. */
+  readonly limits: MtaLimits;
+  /** Limits of single destinations, by domain or smart host. */
+  readonly limitsOf: ReadonlyMap<string, MtaLimits>;
 }
 
 /** What is going on. */
@@ -47,6 +49,7 @@ export interface DispatcherCounts {
 /** Relays messages. Every task submitted is reported on, unless the dispatcher is closed first. */
 export class Dispatcher {
   readonly #limits: MtaLimits;
+  readonly #limitsOf: ReadonlyMap<string, MtaLimits>;
   readonly #clock: Clock;
   readonly #shared: PoolShared;
   readonly #pools = new Map<string, RelayPool>();
@@ -62,8 +65,9 @@ export class Dispatcher {
   /** Opens nothing before the first task. */
   constructor(options: DispatcherOptions) {
     const { clock, dns, dialer, random, log, helo, selfNames, selfAddresses, allowPrivate } = options;
-    const limits = options.limits ?? mtaLimits;
+    const { limits, limitsOf } = options;
     this.#limits = limits;
+    this.#limitsOf = limitsOf;
     this.#clock = clock;
     this.#shared = {
       clock,
@@ -72,7 +76,7 @@ export class Dispatcher {
       log,
       limits,
       helo,
-      routeOptions: { dns, random, selfNames, selfAddresses, allowPrivate, limits },
+      routeOptions: { dns, random, selfNames, selfAddresses, allowPrivate, family: limits.family, limits },
       routes: new RouteBook(limits),
       hasRoom: () => this.#connections < limits.connectionsMax,
       counted: (change) => this.#counted(change),
@@ -96,9 +100,9 @@ export class Dispatcher {
       });
       return;
     }
-    const key = relayKey(task.relay);
+    const key = relayKey(task.relay, task.manner);
     let pool = this.#pools.get(key);
-    if (pool === undefined) this.#pools.set(key, pool = new RelayPool(task.relay, this.#shared));
+    if (pool === undefined) this.#pools.set(key, pool = new RelayPool(task.relay, task.manner, this.#sharedFor(task)));
     const max = this.#limits.recipientsPerTransactionMax;
     const jobs: Job[] = [];
     for (let first = 0; first < task.recipients.length; first += max) {
@@ -124,6 +128,13 @@ export class Dispatcher {
     });
     await promise;
     grace.cancel();
+  }
+
+  /** What a pool shares with the others, under limits of its own where its destination has some. */
+  #sharedFor({ relay }: RelayTask): PoolShared {
+    const limits = this.#limitsOf.get(relayName(relay));
+    if (limits === undefined) return this.#shared;
+    return { ...this.#shared, limits, routeOptions: { ...this.#shared.routeOptions, family: limits.family, limits } };
   }
 
   #counted(change: 1 | -1): void {
@@ -155,7 +166,7 @@ export class Dispatcher {
   }
 
   #forget(pool: RelayPool): void {
-    const key = relayKey(pool.relay);
+    const key = relayKey(pool.relay, pool.manner);
     if (this.#pools.get(key) === pool) this.#pools.delete(key);
     this.#blocked.delete(pool);
   }

@@ -1,6 +1,7 @@
 /** How much outgoing mail may ask of other people's servers, and of us. Names and values are those of OpenSMTPD's
  * `mta limit`, where it has the limit. */
 
+import type { MtaLimitPolicy } from "../policy/limit.ts";
 import { type ClientLimits, clientLimits } from "../smtp/client_face.ts";
 import { scheduleLimits } from "../spool/schedule.ts";
 
@@ -43,6 +44,8 @@ export interface MtaLimits {
   readonly penaltyBaseMs: number;
   /** Where penalties stop growing. */
   readonly penaltyMaxMs: number;
+  /** inet4, inet6: the one address family that may be used; null for both. */
+  readonly family: 4 | 6 | null;
   /** Times and counts of each session. */
   readonly session: ClientLimits;
 }
@@ -67,8 +70,28 @@ export const mtaLimits: MtaLimits = {
   routesMax: 10_000,
   penaltyBaseMs: 15_000,
   penaltyMaxMs: 3_600_000,
+  family: null,
   session: clientLimits,
 };
+
+/** The limits that `mta limit` lines come to. Those of its keys that count what does not exist here (OpenSMTPD's
+ * connectors) are left out. */
+export function mtaLimitsOf(set: MtaLimitPolicy): MtaLimits {
+  return {
+    ...mtaLimits,
+    family: set.family,
+    connectionsPerHostMax: set.maxConnPerHost,
+    connectionsPerRelayMax: set.maxConnPerRelay,
+    connectionDelayMs: set.connDelayRouteMs,
+    reconnectDelayMs: set.reconnDelayRouteMs,
+    keepaliveMs: set.sessionKeepaliveMs,
+    session: {
+      ...clientLimits,
+      messagesMax: set.sessionMailMax,
+      refusedRecipientsMax: set.maxFailuresPerSession,
+    },
+  };
+}
 
 /** How long an address is left alone after its `failures`th failure in a row, ms: 15 s x failures², at most 1 h. */
 export function routePenaltyMs(failures: number, limits: MtaLimits): number {

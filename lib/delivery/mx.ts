@@ -38,6 +38,8 @@ export interface RouteOptions {
   /** Go to loopback, private and link-local addresses even where the DNS alone says so: for closed networks and
    * tests. Smart hosts may always have them. */
   readonly allowPrivate: boolean;
+  /** The one address family that may be used; null for both. */
+  readonly family: 4 | 6 | null;
   /** How many hosts and addresses are considered. */
   readonly limits: Pick<MtaLimits, "hostsMax" | "addressesPerHostMax">;
 }
@@ -104,8 +106,9 @@ function shuffleEqual(candidates: readonly Candidate[], random: Random): Candida
   return drawn.map(({ candidate }) => candidate).filter(({ name }) => names.size < names.add(name).size);
 }
 
-async function resolve(candidate: Candidate, { dns, limits }: RouteOptions): Promise<Resolved> {
-  const answers = await Promise.all([dns.query(candidate.name, "AAAA"), dns.query(candidate.name, "A")]);
+async function resolve(candidate: Candidate, { dns, limits, family }: RouteOptions): Promise<Resolved> {
+  const types = family === null ? (["AAAA", "A"] as const) : family === 6 ? (["AAAA"] as const) : (["A"] as const);
+  const answers = await Promise.all(types.map((type) => dns.query(candidate.name, type)));
   const addresses = new Set<string>();
   let failure: Resolved["failure"] = null;
   for (const answer of answers) {

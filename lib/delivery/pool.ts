@@ -13,11 +13,11 @@ import type { ClientVerdict } from "../smtp/client_face.ts";
 import { type MtaLimits, wantsConnection } from "./limits.ts";
 import { resolveRoutes, type RouteHost, type RouteOptions } from "./mx.ts";
 import { classifyFault, classifyVerdict, noRoute, type Outcome } from "./outcome.ts";
-import { type Relay, relayTransport } from "./relay.ts";
+import { type Relay, type RelayManner, relayTransport } from "./relay.ts";
 import { type Attempt, deliveryEvent, noSession } from "./relay_log.ts";
 import type { RouteBook, RouteState } from "./route.ts";
 import type { RelayTask, TaskRecipient } from "./task.ts";
-import { ClientConnection } from "./transport.ts";
+import { ClientConnection, isStale } from "./transport.ts";
 
 /** One transaction's worth of a task. */
 export interface Job {
@@ -78,6 +78,8 @@ interface Link {
 export class RelayPool {
   /** Where its messages go. */
   readonly relay: Relay;
+  /** How they are brought there. */
+  readonly manner: RelayManner;
   readonly #shared: PoolShared;
   readonly #queue: Job[] = [];
   readonly #links = new Set<Link>();
@@ -92,8 +94,9 @@ export class RelayPool {
   #closing = false;
 
   /** Opens nothing before the first job. */
-  constructor(relay: Relay, shared: PoolShared) {
+  constructor(relay: Relay, manner: RelayManner, shared: PoolShared) {
     this.relay = relay;
+    this.manner = manner;
     this.#shared = shared;
   }
 
@@ -154,7 +157,7 @@ export class RelayPool {
     if (this.#hosts !== null && clock.monotonic() - this.#hostsAt < limits.routesFreshMs) return this.#hosts;
     if (this.#resolving) return null;
     this.#resolving = true;
-    void resolveRoutes(this.relay, routeOptions).then((routes) => {
+    void resolveRoutes(this.relay, this.#routeOptions(routeOptions)).then((routes) => {
       this.#resolving = false;
       this.#hostsAt = clock.monotonic();
       if (routes.kind === "hosts") {
@@ -167,6 +170,14 @@ export class RelayPool {
       this.pump();
     });
     return null;
+  }
+
+  /** From one of our addresses only hosts of its family can be reached. */
+  #routeOptions(options: RouteOptions): RouteOptions {
+    const { source, backupFor } = this.manner;
+    const selfNames = backupFor === null ? options.selfNames : new Set([...options.selfNames, backupFor]);
+    const family = source === null ? options.family : source.includes(":") ? 6 : 4;
+    return { ...options, selfNames, family };
   }
 
   #pardon(hosts: readonly RouteHost[]): void {
@@ -225,11 +236,13 @@ export class RelayPool {
     this.#log(link, "connecting", { address: `${protocol}://${route.key}`, host: host.name });
     const dialled = shared.dialer.dial({ kind: "inet", ip: address, port }, {
       timeoutMs: shared.limits.connectTimeoutMs,
+      ...(this.manner.source === null ? {} : { source: this.manner.source }),
     });
     dialled.then((stream) => {
       if (link.state === "closed") return stream.destroy();
       this.#log(link, "connected", {});
-      const config = { session: link.session, helo: shared.helo, protocol, limits: shared.limits.session };
+      const helo = this.manner.helo ?? shared.helo;
+      const config = { session: link.session, helo, protocol, limits: shared.limits.session };
       const { clock, log, limits } = shared;
       link.connection = new ClientConnection(stream, config, { clock, log, closeGraceMs: limits.closeGraceMs }, {
         ready: () => this.#ready(link),
@@ -374,14 +387,6 @@ type Choice =
   /** A better time comes. */
   | { readonly kind: "wait" }
   | { readonly kind: "none"; readonly why: Outcome };
-
-/** Did the server leave before it had answered anything of this message? */
-function isStale(verdict: ClientVerdict): boolean {
-  if (verdict.kind === "lost") {
-    return verdict.stage === "idle" || (verdict.stage === "mail" && verdict.cause !== "timeout");
-  }
-  return verdict.kind === "reply" && verdict.stage === "mail" && verdict.reply.code === 421;
-}
 
 function nameOf(link: Link): string {
   return `${link.host.name} [${link.address}]:${link.route.key.slice(link.route.key.lastIndexOf(":") + 1)}`;

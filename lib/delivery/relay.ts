@@ -30,10 +30,29 @@ export function relayOfUrl(text: string): RelayParse {
   return { kind: "relay", relay: { kind: "host", host, port, protocol: "smtp" } };
 }
 
-/** Equal for relays that are the same. */
-export function relayKey(relay: Relay): string {
-  if (relay.kind === "domain") return `mx:${relay.domain}`;
-  return `${relay.protocol}:${relay.host}:${relay.port}`;
+/** How an action wants its mail brought to a relay. */
+export interface RelayManner {
+  /** Our name in EHLO; null for the server's. */
+  readonly helo: Domain | null;
+  /** Our address, as `formatIp` writes it; null for the system's choice. */
+  readonly source: string | null;
+  /** We stand in for this mail exchanger: only hosts with a better preference are used. Null where we do not. */
+  readonly backupFor: Domain | null;
+}
+
+/** The manner of an action without options. */
+export const plainManner: RelayManner = { helo: null, source: null, backupFor: null };
+
+/** Equal for relays that are the same and are spoken to in the same manner: their mail shares connections. */
+export function relayKey(relay: Relay, { helo, source, backupFor }: RelayManner): string {
+  const manner = `${helo ?? ""} ${source ?? ""} ${backupFor ?? ""}`;
+  if (relay.kind === "domain") return `mx:${relay.domain} ${manner}`;
+  return `${relay.protocol}:${relay.host}:${relay.port} ${manner}`;
+}
+
+/** What limits for a destination are named by: its domain, or the smart host. */
+export function relayName(relay: Relay): Domain {
+  return relay.kind === "domain" ? relay.domain : relay.host;
 }
 
 /** Where to connect and what to speak there. */

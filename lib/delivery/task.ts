@@ -4,7 +4,7 @@ import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Outcome } from "./outcome.ts";
-import type { Relay } from "./relay.ts";
+import type { Relay, RelayManner } from "./relay.ts";
 
 /** Where a message's content comes from. */
 export interface ContentSource {
@@ -34,6 +34,8 @@ export interface TaskRecipient {
 export interface RelayTask {
   /** Where it goes next. */
   readonly relay: Relay;
+  /** How it is to be brought there. */
+  readonly manner: RelayManner;
   /** Which message. */
   readonly message: MsgId;
   /** To be named in MAIL; the same for all recipients. */

@@ -214,3 +214,11 @@ export class ClientConnection {
     });
   }
 }
+
+/** Did the server leave before it had answered anything of the message? Then another connection may take it. */
+export function isStale(verdict: ClientVerdict): boolean {
+  if (verdict.kind === "lost") {
+    return verdict.stage === "idle" || (verdict.stage === "mail" && verdict.cause !== "timeout");
+  }
+  return verdict.kind === "reply" && verdict.stage === "mail" && verdict.reply.code === 421;
+}

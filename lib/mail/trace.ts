@@ -6,6 +6,8 @@ import { literalOfAddress } from "./domain.ts";
 
 /** What a Received field tells. */
 export interface Received {
+  /** Leave out where it came from (`mask-src`): the three that follow. */
+  readonly isMasked: boolean;
   /** Name given with HELO or EHLO. */
   readonly helo: string;
   /** Reverse name of the peer, or `<unknown>`. */
@@ -28,10 +30,10 @@ export interface Received {
  * of a name becomes `?`. */
 export function formatReceived(received: Received): string {
   const literal = literalOfAddress(received.address) ?? `[${tame(received.address)}]`;
-  const from = `from ${tame(received.helo)} (${tame(received.hostname)} ${literal})`;
+  const from = received.isMasked ? "" : `from ${tame(received.helo)} (${tame(received.hostname)} ${literal})\r\n\t`;
   const by = `by ${received.by} (Postern) with ${received.protocol} id ${received.id}`;
   const forLine = received.forRcpt === null ? "" : `\r\n\tfor <${formatMailbox(received.forRcpt)}>`;
-  return `Received: ${from}\r\n\t${by}${forLine};\r\n\t${received.date}\r\n`;
+  return `Received: ${from}${by}${forLine};\r\n\t${received.date}\r\n`;
 }
 
 /** The field that final delivery puts first. RFC 5321 §4.4; written for the null path too, as the RFC has it. */

@@ -75,6 +75,9 @@ export const defaultRelay: Omit<RelayAction, "name" | "place"> = {
   ttlMs: null,
 };
 
+/** How long an address that SRS has rewritten is good for without an `srs ttl` line, days. */
+export const srsTtlDays = 4;
+
 /** A policy without a line; `serverName` is our own host name. */
 export function emptyPolicy(serverName: Domain): Policy {
   return {

@@ -49,7 +49,8 @@ export interface Problem {
   readonly hint: string | null;
 }
 
-/** A problem of the configuration, as plain data. Columns and lengths count UTF-16 units, as editors do. */
+/** A problem of the configuration, as plain data. Columns and lengths count UTF-16 units, as editors do. Line and column
+ * are 0 when no line is known. */
 export interface ConfigError extends Place {
   /** Errors hinder the start, warnings do not. */
   readonly severity: "error" | "warning";
@@ -106,7 +107,8 @@ export function collectErrors(problems: readonly Problem[]): readonly ConfigErro
 export function printError(error: ConfigError, options: PrintOptions): string {
   const paint = (style: string, text: string): string => options.colour ? `\x1b[${style}m${text}\x1b[0m` : text;
   const tint = error.severity === "error" ? "1;31" : "1;33";
-  const place = paint("1", `${scrub(error.file)}:${error.line}:${error.column}:`);
+  const at = error.line === 0 ? "" : `${error.line}:${error.column}:`;
+  const place = paint("1", `${scrub(error.file)}:${at}`);
   const lines = [`${place} ${paint(tint, `${error.severity}:`)} ${paint("1", scrub(error.message))}`];
   const bar = paint("34", "|");
   if (error.length > 0) {

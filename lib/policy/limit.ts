@@ -18,25 +18,45 @@ export interface MdaLimitPolicy {
 export interface MtaLimitPolicy {
   /** Null for both address families. */
   readonly family: 4 | 6 | null;
+  /** Connections to one address. Default 10. */
   readonly maxConnPerHost: number;
+  /** Connections from one source to one address. Default 5. */
   readonly maxConnPerRoute: number;
+  /** Connections from one source. Default 100. */
   readonly maxConnPerSource: number;
+  /** Connections of one relay from one source. Default 20. */
   readonly maxConnPerConnector: number;
+  /** Connections of one relay. Default 100. */
   readonly maxConnPerRelay: number;
+  /** Connections for one destination domain. Default 100. */
   readonly maxConnPerDomain: number;
+  /** Least time between two connections to one address. Default 0. */
   readonly connDelayHostMs: number;
+  /** Between two from one source to one address. Default 0. */
   readonly connDelayRouteMs: number;
+  /** Between two from one source. Default 0. */
   readonly connDelaySourceMs: number;
+  /** Between two of one relay from one source. Default 0. */
   readonly connDelayConnectorMs: number;
+  /** Between two of one relay. Default 0. */
   readonly connDelayRelayMs: number;
+  /** Between two for one destination domain. Default 0. */
   readonly connDelayDomainMs: number;
+  /** Between the end of one connection and the next on its route. Default 3 s. */
   readonly reconnDelayRouteMs: number;
+  /** Messages of a session. Default 100. */
   readonly sessionMailMax: number;
+  /** Wait before each message of a session but the first. Default 0. */
   readonly sessionTransactionDelayMs: number;
+  /** How long an idle session waits for more mail. Default 10 s. */
   readonly sessionKeepaliveMs: number;
+  /** Recipients refused in a row that end a session. Default 25. */
   readonly maxFailuresPerSession: number;
+  /** Messages waiting for a relay before more are left in the queue. Default 50. */
   readonly taskHigh: number;
+  /** Messages waiting when more are taken again. Default 30. */
   readonly taskLow: number;
+  /** How many are taken again at once. Default 10. */
   readonly taskRelease: number;
 }
 
@@ -71,10 +91,12 @@ export const defaultMtaLimits: MtaLimitPolicy = {
   maxConnPerRelay: 100,
   maxConnPerDomain: 100,
   connDelayHostMs: 0,
-  connDelayRouteMs: 5_000,
+  // OpenSMTPD waits 5 s between connections to one address, and 2 s between those of one relay. Mail that is due goes
+  // faster without, and the limits of connections still hold.
+  connDelayRouteMs: 0,
   connDelaySourceMs: 0,
   connDelayConnectorMs: 0,
-  connDelayRelayMs: 2_000,
+  connDelayRelayMs: 0,
   connDelayDomainMs: 0,
   reconnDelayRouteMs: 3_000,
   sessionMailMax: 100,

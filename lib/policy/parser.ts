@@ -2,28 +2,26 @@
  * errors at once. */
 
 import { dirname, isAbsolute, join as joinPath } from "@std/path";
-import type { BounceDirective, Directive, QueueDirective, SmtpDirective, TableDirective, Word } from "./ast.ts";
+import type { Declared, Directive } from "./ast.ts";
 import { makeSource, type Problem, type SourceFile, type Span, suggest } from "./error.ts";
 import { Lexer, type Macro, type Token } from "./lexer.ts";
 import { parseAction } from "./parser_action.ts";
+import { parseFilter, parseProc } from "./parser_filter.ts";
+import { parseMda, parseMta, parseScheduler, parseSmtp } from "./parser_limits.ts";
 import { parseListen } from "./parser_listen.ts";
 import { parseMatch } from "./parser_match.ts";
+import { parseAdmd, parseBounce, parseCa, parsePki, parseQueue, parseSrs } from "./parser_settings.ts";
+import { parseTable } from "./parser_table.ts";
 import {
-  acceptKeyword,
   acceptPunct,
   directiveNames,
+  type Expectation,
   fail,
   failExpected,
-  failUnsupported,
-  isKeyword,
   isLineEnd,
-  isWord,
   makeReader,
   peek,
   type Reader,
-  readItems,
-  readNumber,
-  readQuantity,
   readWord,
   recover,
   take,
@@ -47,26 +45,28 @@ export interface ParsedConfig {
   readonly problems: readonly Problem[];
   /** For what concerns the file as a whole. */
   readonly end: Span;
+  /** Macros of the files and of the command line. */
+  readonly macros: ReadonlyMap<string, Macro>;
 }
 
 /** Parses the main file and all that it includes. Never throws: what cannot be read is a problem. */
-export function parseConfig(input: ParseInput): ParsedConfig {
+export function parseConfig(input: ParseInput, expected: Expectation = null): ParsedConfig {
   const main = input.readFile(input.path);
   const source = makeSource(input.path, "text" in main ? main.text : "", 0, null);
   const macros = new Map<string, Macro>();
   for (const [name, value] of input.macros) macros.set(name, { value, definition: null });
-  const reader = makeReader(source, macros);
+  const reader = makeReader(source, macros, expected);
   const end = wholeFile(source);
   if ("failure" in main) {
     fail(reader, end, `cannot read the configuration: ${main.failure}`);
-    return { directives: [], problems: reader.problems, end };
+    return { directives: [], problems: reader.problems, end, macros };
   }
   const directives: Directive[] = [];
   const state: State = { input, reader, directives, files: 1 };
   for (;;) {
     const token = peek(reader);
     if (token.kind === "eof") {
-      if (reader.lexers.length === 1) return { directives, problems: reader.problems, end };
+      if (reader.lexers.length === 1) return { directives, problems: reader.problems, end, macros };
       reader.lexers.pop();
       reader.ahead = null;
     } else if (token.kind === "newline") take(reader);
@@ -81,9 +81,6 @@ interface State {
   /** Files opened so far. */
   files: number;
 }
-
-/** A directive as its parser gives it; `name` is kept from a line that breaks off after it. */
-type Parsed = Directive | null;
 
 function parseLine(state: State, first: Token): void {
   const { reader, directives } = state;
@@ -103,15 +100,20 @@ function parseLine(state: State, first: Token): void {
     directives.push(directive);
     return;
   }
-  if (directive !== null) {
-    const name = "name" in directive ? directive.name : null;
-    directives.push({ kind: "broken", span: first.span, declares: declared(first.text), name });
-  } else directives.push({ kind: "broken", span: first.span, declares: declared(first.text), name: null });
+  if (directive?.kind === "broken") directives.push(directive);
+  else {
+    const name = directive !== null && "name" in directive ? directive.name : null;
+    const declares = directive?.kind === "mda-wrapper" ? "mda-wrapper" : declared(first.text);
+    directives.push({ kind: "broken", span: first.span, declares, name });
+  }
   if (reader.problems.length > mark) recover(reader);
 }
 
-function declared(word: string): "table" | "action" | "match" | null {
-  return word === "table" || word === "action" || word === "match" ? word : null;
+/** What a line that begins with `word` declares, as far as its first word says. */
+function declared(word: string): Declared | "match" | null {
+  const isDeclared = (one: string): one is Declared | "match" =>
+    ["table", "action", "filter", "proc", "pki", "ca", "match"].includes(one);
+  return isDeclared(word) ? word : null;
 }
 
 /** Takes the end of the line; anything else there is an error. */
@@ -124,31 +126,47 @@ function endLine(reader: Reader): boolean {
   return false;
 }
 
-const parsers: ReadonlyMap<string, (reader: Reader, first: Token) => Parsed> = new Map<
-  string,
-  (reader: Reader, first: Token) => Parsed
->([
-  ["table", parseTable],
-  ["listen", parseListen],
+/** Reads what follows the first word of a line. Null: it has told its error. A broken directive keeps the name that
+ * the line was to declare. */
+type Parse = (reader: Reader, first: Token) => Directive | null;
+
+const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["action", parseAction],
-  ["match", parseMatch],
-  ["queue", parseQueue],
-  ["smtp", parseSmtp],
+  ["admd", parseAdmd],
   ["bounce", parseBounce],
+  ["ca", parseCa],
+  ["filter", parseFilter],
+  ["listen", parseListen],
+  ["match", parseMatch],
+  ["mda", parseMda],
+  ["mta", parseMta],
+  ["pki", parsePki],
+  ["proc", parseProc],
+  ["queue", parseQueue],
+  ["scheduler", parseScheduler],
+  ["smtp", parseSmtp],
+  ["srs", parseSrs],
+  ["table", parseTable],
 ]);
 
 function failDirective(reader: Reader, token: Token): void {
-  if (token.kind === "keyword" && directiveNames.includes(token.text)) failUnsupported(reader, token);
-  else if (token.kind === "keyword") failUnknown(reader, token.text, token.span);
+  if (token.kind === "keyword") failUnknown(reader, token.text, token.span);
   else if (token.kind === "bad") fail(reader, token.span, token.text, token.hint);
   else fail(reader, token.span, `syntax error: expected a directive, found \`${token.text}\``);
 }
 
+/** Words that began lines before OpenSMTPD 6.4. */
+const oldDirectives: readonly string[] = ["accept", "expire", "limit", "reject"];
+
 function failUnknown(reader: Reader, word: string, span: Span): void {
-  const isOld = word === "accept" || word === "reject" || word === "limit" || word === "expire";
-  const hint = isOld
-    ? "this is the grammar of OpenSMTPD before 6.4: write `action` and `match` lines"
-    : suggest(word, directiveNames, (name) => `\`${name}\``);
+  if (oldDirectives.includes(word)) return failOldGrammar(reader, word, span);
+  const hint = suggest(word, directiveNames, (name) => `\`${name}\``);
+  fail(reader, span, `unknown directive \`${word}\``, hint);
+}
+
+/** A line of the old grammar: `span` is that of its first word, and the rest of the line follows it in `span.source`. */
+function failOldGrammar(reader: Reader, word: string, span: Span): void {
+  const hint = "this is the grammar of OpenSMTPD before 6.4: write `action` and `match` lines";
   fail(reader, span, `unknown directive \`${word}\``, hint);
 }
 
@@ -157,6 +175,7 @@ function parseMacro(state: State): void {
   const { reader, input } = state;
   const name = take(reader);
   if (!acceptPunct(reader, "=")) {
+    reader.expected?.(name, directiveNames);
     failUnknown(reader, name.text, name.span);
     return recover(reader);
   }
@@ -193,81 +212,6 @@ function parseInclude(state: State): void {
   // The line end that was taken may be the end of the file: it is then met again when the new file is done.
   reader.ahead = null;
   reader.lexers.push(new Lexer(makeSource(path, file.text, state.files++, word.span), reader.macros));
-}
-
-function parseTable(reader: Reader, first: Token): Parsed {
-  const name = readWord(reader, "the name of the table");
-  if (name === null) return null;
-  const content = parseTableContent(reader);
-  if (content !== null) return { kind: "table", span: first.span, name, content };
-  return { kind: "broken", span: first.span, declares: "table", name };
-}
-
-function parseTableContent(reader: Reader): TableDirective["content"] | null {
-  const token = peek(reader);
-  if (token.kind === "punct" && token.text === "{") {
-    const items = readItems(reader);
-    return items === null ? null : { kind: "items", items };
-  }
-  if (token.kind === "punct" && token.text === "/") {
-    return fail(reader, token.span, "syntax error: expected the place of the table, found `/`", "quote the path");
-  }
-  const word = readWord(reader, "`{` or the place of the table, such as file:/etc/mail/aliases");
-  return word === null ? null : { kind: "config", word };
-}
-
-function parseQueue(reader: Reader, first: Token): QueueDirective | null {
-  const token = peek(reader);
-  if (isKeyword(reader, "compression") || isKeyword(reader, "encryption")) return failUnsupported(reader, token);
-  if (acceptKeyword(reader, "ttl")) {
-    const delay = readQuantity(reader, "a time such as 4d");
-    return delay === null ? null : { kind: "queue-ttl", span: first.span, delay };
-  }
-  // `directory` is ours and not reserved: it may be the name of a table.
-  if (token.kind === "word" && token.text === "directory") {
-    take(reader);
-    const path = readWord(reader, "a path in quotes");
-    return path === null ? null : { kind: "queue-directory", span: first.span, path };
-  }
-  const known = ["compression", "directory", "encryption", "ttl"];
-  return failExpected(reader, "`ttl` or `directory`", known);
-}
-
-function parseSmtp(reader: Reader, first: Token): SmtpDirective | null {
-  const span = first.span;
-  if (isKeyword(reader, "ciphers")) return failUnsupported(reader, peek(reader));
-  if (acceptKeyword(reader, "max-message-size")) {
-    const size = readQuantity(reader, "a size such as 35M");
-    return size === null ? null : { kind: "smtp-size", span, size };
-  }
-  if (acceptKeyword(reader, "sub-addr-delim")) {
-    const delimiter = readWord(reader, 'a character in quotes, such as "+"');
-    return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
-  }
-  if (acceptKeyword(reader, "limit")) {
-    const limits: { name: Word; value: { value: number; span: Span } }[] = [];
-    while (!isLineEnd(reader)) {
-      const name = readWord(reader, "`max-mails` or `max-rcpt`");
-      if (name === null) return null;
-      const value = readNumber(reader, "a number");
-      if (value === null) return null;
-      limits.push({ name, value });
-    }
-    return { kind: "smtp-limit", span, limits };
-  }
-  const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];
-  return failExpected(reader, "`limit`, `max-message-size` or `sub-addr-delim`", known);
-}
-
-function parseBounce(reader: Reader, first: Token): BounceDirective | null {
-  if (!acceptKeyword(reader, "warn-interval")) return failExpected(reader, "`warn-interval`", ["warn-interval"]);
-  const delays: Word[] = [];
-  do {
-    const delay = readQuantity(reader, "a time such as 4h");
-    if (delay === null) return null;
-    delays.push(delay);
-  } while (acceptPunct(reader, ",") || isWord(reader));
-  return { kind: "bounce", span: first.span, delays };
 }
 
 /** The last line of a file, for what concerns all of it. */

@@ -1,29 +1,37 @@
 /** Parser of `action NAME …`. */
 
-import type { ActionDirective, ActionOption, Directive, Word } from "./ast.ts";
+import type { ActionDirective, ActionMethod, ActionOption, Directive, Word } from "./ast.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
   fail,
   failExpected,
-  failUnsupported,
   isLineEnd,
   peek,
   type Reader,
+  readFilter,
   readQuantity,
   readTable,
   readWord,
   take,
 } from "./reader.ts";
 
-const methods = ["maildir", "relay"];
-/** Methods of OpenSMTPD that are not here yet. */
-const laterMethods = ["expand-only", "forward-only", "lmtp", "mbox", "mda"];
+/** Ways of delivery. */
+export const actionMethods: readonly string[] = [
+  "expand-only",
+  "forward-only",
+  "lmtp",
+  "maildir",
+  "mbox",
+  "mda",
+  "relay",
+];
 
-const localOptions = ["alias", "ttl", "user", "userbase", "virtual"];
-const laterLocalOptions = ["junk", "wrapper"];
-const relayOptions = ["host", "ttl"];
-const laterRelayOptions = [
+/** Options of local actions. */
+export const localOptions: readonly string[] = ["alias", "ttl", "user", "userbase", "virtual", "wrapper"];
+
+/** Options of relays. */
+export const relayOptions: readonly string[] = [
   "auth",
   "backup",
   "ca",
@@ -32,12 +40,14 @@ const laterRelayOptions = [
   "filter",
   "helo",
   "helo-src",
+  "host",
   "mail-from",
   "pki",
   "protocols",
   "src",
   "srs",
   "tls",
+  "ttl",
 ];
 
 /** Parses what follows `action`. */
@@ -61,44 +71,63 @@ function parseBody(reader: Reader, first: Token, name: Word): ActionDirective | 
         "put `ttl` at the end of the line",
       );
     }
-    const option = parseOption(reader, method.kind === "relay");
+    const option = parseOption(reader, method);
     if (option === null) return null;
     options.push(option);
   }
   return { kind: "action", span: first.span, name, method, options };
 }
 
-function parseMethod(reader: Reader): ActionDirective["method"] | null {
+function parseMethod(reader: Reader): ActionMethod | null {
   const token = peek(reader);
-  if (acceptKeyword(reader, "relay")) return { kind: "relay" };
-  if (acceptKeyword(reader, "maildir")) {
-    const next = peek(reader);
-    // `~` and `/` cannot begin a word: a path is always quoted, and a bare word is a misspelt option.
-    const isSign = next.kind === "punct" && !"{}<>!,=".includes(next.text);
-    if (next.kind !== "string" && next.kind !== "bad" && !isSign) return { kind: "maildir", path: null, junk: false };
-    const path = readWord(reader, "a path in quotes");
-    return path === null ? null : { kind: "maildir", path, junk: false };
-  }
-  if (token.kind === "keyword" && laterMethods.includes(token.text)) return failUnsupported(reader, token);
-  return failExpected(reader, "`maildir` or `relay`", [...methods, ...laterMethods]);
-}
-
-function parseOption(reader: Reader, isRelay: boolean): ActionOption | null {
-  const token = peek(reader);
-  const now = isRelay ? relayOptions : localOptions;
-  const later = isRelay ? laterRelayOptions : laterLocalOptions;
-  if (token.kind === "keyword" && later.includes(token.text)) return failUnsupported(reader, token);
-  if (token.kind !== "keyword" || !now.includes(token.text)) {
-    const other = isRelay ? localOptions : [...relayOptions, ...laterRelayOptions];
-    if (token.kind === "keyword" && other.includes(token.text)) {
-      const method = isRelay ? "relay" : "maildir";
-      return fail(reader, token.span, `syntax error: \`${token.text}\` has no meaning with \`${method}\``);
-    }
-    return failExpected(reader, "an option", [...now, ...later]);
+  if (token.kind !== "keyword" || !actionMethods.includes(token.text)) {
+    return failExpected(
+      reader,
+      "`maildir`, `mbox`, `mda`, `lmtp`, `forward-only`, `expand-only` or `relay`",
+      actionMethods,
+    );
   }
   take(reader);
-  const { span } = token;
   switch (token.text) {
+    case "maildir":
+      return parseMaildir(reader);
+    case "lmtp": {
+      const destination = readWord(reader, "the path of a socket in quotes, or host:port");
+      return destination === null ? null : { kind: "lmtp", destination, rcptTo: acceptKeyword(reader, "rcpt-to") };
+    }
+    case "mda": {
+      const command = readWord(reader, "a command in quotes");
+      return command === null ? null : { kind: "mda", command };
+    }
+    case "mbox":
+    case "forward-only":
+    case "expand-only":
+      return { kind: token.text };
+    default:
+      return { kind: "relay" };
+  }
+}
+
+function parseMaildir(reader: Reader): ActionMethod | null {
+  const next = peek(reader);
+  // `~` and `/` cannot begin a word: a path is always quoted, and a bare word is a misspelt option.
+  const isSign = next.kind === "punct" && !"{}<>!,=".includes(next.text);
+  let path: Word | null = null;
+  if (next.kind === "string" || next.kind === "bad" || isSign) {
+    path = readWord(reader, "a path in quotes");
+    if (path === null) return null;
+  }
+  return { kind: "maildir", path, junk: acceptKeyword(reader, "junk") };
+}
+
+function parseOption(reader: Reader, method: ActionMethod): ActionOption | null {
+  const token = peek(reader);
+  const isRelay = method.kind === "relay";
+  const known = isRelay ? relayOptions : localOptions;
+  if (token.kind !== "keyword" || !known.includes(token.text)) return failOption(reader, method, known);
+  take(reader);
+  const { span, text } = token;
+  switch (text) {
     case "user": {
       const user = readWord(reader, "the name of a user");
       return user === null ? null : { kind: "user", span, user };
@@ -107,14 +136,86 @@ function parseOption(reader: Reader, isRelay: boolean): ActionOption | null {
       const delay = readQuantity(reader, "a time such as 4d");
       return delay === null ? null : { kind: "ttl", span, delay };
     }
+    case "backup": {
+      if (!acceptKeyword(reader, "mx")) return { kind: "backup", span, mx: null };
+      const mx = readWord(reader, "the name of a server");
+      return mx === null ? null : { kind: "backup", span, mx };
+    }
+    case "tls":
+      return { kind: "tls", span, verify: !acceptKeyword(reader, "no-verify") };
+    case "srs":
+      return { kind: "srs", span };
+    case "filter": {
+      const filter = readFilter(reader);
+      return filter === null ? null : { kind: "filter", span, filter };
+    }
+    default:
+      return parseValue(reader, token);
+  }
+}
+
+/** An option with a word or a table behind its keyword. */
+function parseValue(reader: Reader, { text, span }: Token): ActionOption | null {
+  switch (text) {
+    case "wrapper":
+    case "helo":
+    case "pki":
+    case "ca":
+    case "ciphers":
+    case "protocols":
+    case "mail-from": {
+      const word = readWord(reader, wanted[text]);
+      return word === null ? null : { kind: text, span, word };
+    }
     case "alias":
     case "virtual":
     case "userbase":
-    case "host": {
-      const table = readTable(reader, token.text === "host" ? "a URL such as smtp://mx.example.org" : "a table");
-      return table === null ? null : { kind: token.text, span, table };
+    case "host":
+    case "domain":
+    case "src":
+    case "helo-src":
+    case "auth": {
+      const table = readTable(reader, text === "host" ? "a URL such as smtp://mx.example.org" : "a table");
+      return table === null ? null : { kind: text, span, table };
     }
     default:
-      return failExpected(reader, "an option", now);
+      return failExpected(reader, "an option");
   }
+}
+
+const wanted = {
+  "wrapper": "the name of a wrapper",
+  "helo": "a host name",
+  "pki": "the name of a certificate",
+  "ca": "the name of an authority",
+  "ciphers": "a list of ciphers",
+  "protocols": "protocols such as TLSv1.3",
+  "mail-from": "an address",
+} as const;
+
+const rcptHint = "it stands right behind the destination";
+
+/** Words that belong to another one. */
+const behind: Readonly<Record<string, string | undefined>> = {
+  "no-verify": "it stands right behind `tls`",
+  "mx": "it stands right behind `backup`",
+};
+
+function failOption(reader: Reader, method: ActionMethod, known: readonly string[]): null {
+  const token = peek(reader);
+  const { text, span } = token;
+  if (token.kind === "string" && method.kind === "maildir" && reader.last?.text === "junk") {
+    return fail(reader, span, `syntax error: expected an option, found "${text}"`, "the path stands before `junk`");
+  }
+  if (token.kind !== "keyword") return failExpected(reader, "an option", known);
+  if (text === "junk" && method.kind === "maildir") {
+    const hint = "`junk` stands right behind `maildir` or behind its path";
+    return fail(reader, span, "syntax error: `junk` has no meaning behind an option", hint);
+  }
+  const hint = method.kind === "relay" ? behind[text] : method.kind === "lmtp" && text === "rcpt-to" ? rcptHint : null;
+  if (typeof hint === "string") return fail(reader, span, `syntax error: \`${text}\` has no meaning here`, hint);
+  if ([...localOptions, ...relayOptions, "junk"].includes(text)) {
+    return fail(reader, span, `syntax error: \`${text}\` has no meaning with \`${method.kind}\``);
+  }
+  return failExpected(reader, "an option", known);
 }

@@ -6,36 +6,45 @@ import {
   acceptKeyword,
   fail,
   failExpected,
-  failUnsupported,
+  isKeyword,
   isLineEnd,
+  isTable,
   peek,
   type Reader,
+  readFilter,
   readQuantity,
+  readTable,
   readWord,
   take,
 } from "./reader.ts";
 
-const options = ["inet4", "inet6", "port", "tag", "hostname"];
-/** Options of OpenSMTPD that have no effect here yet. */
-const laterOptions = [
+/** Options of a listener of the network. */
+export const listenOptions: readonly string[] = [
   "auth",
   "auth-optional",
   "ca",
   "ciphers",
   "filter",
+  "hostname",
   "hostnames",
+  "inet4",
+  "inet6",
   "mask-src",
   "no-dsn",
   "pki",
+  "port",
   "protocols",
   "proxy-v2",
   "received-auth",
   "senders",
   "smtps",
+  "tag",
   "tls",
   "tls-require",
 ];
-const socketOptions = ["filter", "mask-src", "no-dsn", "tag"];
+
+/** Options of the submission socket. */
+export const socketOptions: readonly string[] = ["filter", "mask-src", "no-dsn", "tag"];
 
 /** Parses what follows `listen`. */
 export function parseListen(reader: Reader, first: Token): Directive | null {
@@ -56,18 +65,42 @@ export function parseListen(reader: Reader, first: Token): Directive | null {
 
 function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
   const token = peek(reader);
-  const known = [...options, ...laterOptions];
-  if (token.kind !== "keyword" || !known.includes(token.text)) return failExpected(reader, "an option", known);
-  if (isSocket && !socketOptions.includes(token.text)) {
-    return fail(reader, token.span, `\`${token.text}\` has no meaning with \`listen on socket\``);
+  const { span, text } = token;
+  if (token.kind !== "keyword" || !listenOptions.includes(text)) {
+    if (isKeyword(reader, "verify")) {
+      return fail(
+        reader,
+        span,
+        "syntax error: `verify` has no meaning here",
+        "it stands right behind `smtps` or `tls-require`",
+      );
+    }
+    return failExpected(reader, "an option", isSocket ? socketOptions : listenOptions);
   }
-  if (laterOptions.includes(token.text)) return failUnsupported(reader, token);
+  if (isSocket && !socketOptions.includes(text)) {
+    return fail(reader, span, `\`${text}\` has no meaning with \`listen on socket\``);
+  }
   take(reader);
-  const { span } = token;
-  switch (token.text) {
+  switch (text) {
     case "inet4":
     case "inet6":
-      return { kind: token.text, span };
+    case "tls":
+    case "mask-src":
+    case "received-auth":
+    case "no-dsn":
+    case "proxy-v2":
+      return { kind: text, span };
+    case "tls-require":
+    case "smtps":
+      return { kind: text, span, verify: acceptKeyword(reader, "verify") };
+    default:
+      return parseValue(reader, token);
+  }
+}
+
+/** An option with something behind its keyword. */
+function parseValue(reader: Reader, { text, span }: Token): ListenOption | null {
+  switch (text) {
     case "port": {
       const port = parsePort(reader);
       return port === null ? null : { kind: "port", span, port };
@@ -76,12 +109,46 @@ function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
       const tag = readWord(reader, "a tag");
       return tag === null ? null : { kind: "tag", span, tag };
     }
-    default: {
+    case "hostname": {
       const hostname = readWord(reader, "a host name");
       return hostname === null ? null : { kind: "hostname", span, hostname };
     }
+    case "filter": {
+      const filter = readFilter(reader);
+      return filter === null ? null : { kind: "filter", span, filter };
+    }
+    case "hostnames": {
+      const table = readTable(reader, "a table of addresses and names");
+      return table === null ? null : { kind: "hostnames", span, table };
+    }
+    case "senders": {
+      const table = readTable(reader, "a table of users and addresses");
+      return table === null ? null : { kind: "senders", span, table, masquerade: acceptKeyword(reader, "masquerade") };
+    }
+    case "auth":
+    case "auth-optional": {
+      if (!isTable(reader)) return { kind: text, span, table: null };
+      const table = readTable(reader, "a table of credentials");
+      return table === null ? null : { kind: text, span, table };
+    }
+    case "ciphers":
+    case "protocols":
+    case "pki":
+    case "ca": {
+      const word = readWord(reader, wanted[text]);
+      return word === null ? null : { kind: text, span, word };
+    }
+    default:
+      return failExpected(reader, "an option", listenOptions);
   }
 }
+
+const wanted = {
+  ciphers: "a list of ciphers",
+  protocols: "protocols such as TLSv1.3",
+  pki: "the name of a certificate",
+  ca: "the name of an authority",
+} as const;
 
 /** A number, or the name of a service; `smtp` and `smtps` are reserved words and names of services too. */
 function parsePort(reader: Reader): Word | null {

@@ -1,28 +1,40 @@
 /** Parser of `match …`. */
 
-import type { Directive, MatchOption, Pattern, Word } from "./ast.ts";
+import type { Directive, MatchOption, Word } from "./ast.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
   acceptPunct,
   fail,
   failExpected,
-  failUnsupported,
+  isKeyword,
   isLineEnd,
+  isTable,
   join,
   peek,
   type Reader,
-  readTable,
+  readPattern,
   readWord,
   take,
 } from "./reader.ts";
 
-const options = ["for", "from", "mail-from", "rcpt-to", "tag"];
-/** Options of OpenSMTPD that have no effect here yet. */
-const laterOptions = ["auth", "helo", "tls"];
-const fromWords = ["any", "local", "mail-from", "socket", "src"];
-const laterFromWords = ["auth", "rdns"];
-const forWords = ["any", "domain", "local", "rcpt-to"];
+/** Words that begin an option. */
+export const matchOptions: readonly string[] = [
+  "auth",
+  "for",
+  "from",
+  "helo",
+  "mail-from",
+  "rcpt-to",
+  "tag",
+  "tls",
+];
+
+/** Words behind `from`. */
+export const fromWords: readonly string[] = ["any", "auth", "local", "mail-from", "rdns", "socket", "src"];
+
+/** Words behind `for`. */
+export const forWords: readonly string[] = ["any", "domain", "local", "rcpt-to"];
 
 /** Parses what follows `match`. */
 export function parseMatch(reader: Reader, first: Token): Directive | null {
@@ -43,38 +55,58 @@ export function parseMatch(reader: Reader, first: Token): Directive | null {
 function parseOption(reader: Reader): MatchOption | null {
   const negated = acceptPunct(reader, "!");
   const token = peek(reader);
-  if (token.kind === "keyword" && laterOptions.includes(token.text)) return failUnsupported(reader, token);
-  if (negated && token.kind === "keyword" && (token.text === "action" || token.text === "reject")) {
-    return fail(reader, token.span, `syntax error: \`!\` has no meaning before \`${token.text}\``);
+  const { span, text } = token;
+  if (negated && (isKeyword(reader, "action") || isKeyword(reader, "reject"))) {
+    return fail(reader, span, `syntax error: \`!\` has no meaning before \`${text}\``);
   }
-  if (token.kind !== "keyword" || !options.includes(token.text)) {
-    return failExpected(reader, "an option", [...options, ...laterOptions, "action", "reject"]);
+  if (token.kind !== "keyword" || !matchOptions.includes(text)) {
+    return failExpected(reader, "an option", [...matchOptions, "action", "reject"]);
   }
   take(reader);
-  switch (token.text) {
+  switch (text) {
     case "from":
       return parseFrom(reader, token, negated);
     case "for":
       return parseFor(reader, token, negated);
+    case "tls":
+      return { kind: "tls", span, negated };
+    case "auth":
+      return parseTest(reader, "auth", span, negated);
     case "tag":
+    case "helo":
     case "mail-from":
     case "rcpt-to": {
-      const wanted = token.text === "tag" ? "a tag" : "a table of addresses";
-      const pattern = parsePattern(reader, wanted);
-      return pattern === null ? null : { kind: token.text, span: token.span, negated, pattern };
+      const pattern = readPattern(reader, wanted[text]);
+      return pattern === null ? null : { kind: text, span, negated, pattern };
     }
     default:
-      return failExpected(reader, "an option", options);
+      return failExpected(reader, "an option", matchOptions);
   }
+}
+
+const wanted = {
+  "tag": "a tag",
+  "helo": "a table of host names",
+  "mail-from": "a table of addresses",
+  "rcpt-to": "a table of addresses",
+} as const;
+
+/** A test that can do without a table. */
+function parseTest(
+  reader: Reader,
+  kind: "auth" | "from-auth" | "from-rdns",
+  span: Token["span"],
+  negated: boolean,
+): MatchOption | null {
+  if (!isTable(reader) && !isKeyword(reader, "regex")) return { kind, span, negated, pattern: null };
+  const pattern = readPattern(reader, kind === "from-rdns" ? "a table of host names" : "a table of users");
+  return pattern === null ? null : { kind, span, negated, pattern };
 }
 
 function parseFrom(reader: Reader, from: Token, negated: boolean): MatchOption | null {
   const token = peek(reader);
-  if (token.kind === "keyword" && laterFromWords.includes(token.text)) {
-    return fail(reader, join(from.span, token.span), `\`from ${token.text}\` is not supported yet`);
-  }
   if (token.kind !== "keyword" || !fromWords.includes(token.text)) {
-    return failExpected(reader, "`any`, `local`, `socket`, `src` or `mail-from`", [...fromWords, ...laterFromWords]);
+    return failExpected(reader, "`any`, `auth`, `local`, `mail-from`, `rdns`, `socket` or `src`", fromWords);
   }
   take(reader);
   const span = join(from.span, token.span);
@@ -83,9 +115,12 @@ function parseFrom(reader: Reader, from: Token, negated: boolean): MatchOption |
     case "local":
     case "socket":
       return { kind: `from-${token.text}`, span, negated };
+    case "auth":
+    case "rdns":
+      return parseTest(reader, `from-${token.text}`, span, negated);
     default: {
       const kind = token.text === "src" ? "from-src" : "from-mail-from";
-      const pattern = parsePattern(reader, "a table of addresses");
+      const pattern = readPattern(reader, "a table of addresses");
       return pattern === null ? null : { kind, span, negated, pattern };
     }
   }
@@ -104,14 +139,8 @@ function parseFor(reader: Reader, first: Token, negated: boolean): MatchOption |
       return { kind: `for-${token.text}`, span, negated };
     default: {
       const isDomain = token.text === "domain";
-      const pattern = parsePattern(reader, isDomain ? "a table of domains" : "a table of addresses");
+      const pattern = readPattern(reader, isDomain ? "a table of domains" : "a table of addresses");
       return pattern === null ? null : { kind: isDomain ? "for-domain" : "for-rcpt-to", span, negated, pattern };
     }
   }
-}
-
-function parsePattern(reader: Reader, wanted: string): Pattern | null {
-  const regex = acceptKeyword(reader, "regex");
-  const table = readTable(reader, wanted);
-  return table === null ? null : { regex, table };
 }

@@ -1,7 +1,7 @@
 /** What all parsers of directives share: the token ahead, the words and tables that options take, and the errors.
  * A parser that returns null has told its error; the line is then given up. */
 
-import type { Items, NumberWord, TableExpr, Word } from "./ast.ts";
+import type { FilterExpr, Items, LimitExpr, NumberWord, Pattern, TableExpr, Word } from "./ast.ts";
 import { type Problem, type SourceFile, type Span, suggest } from "./error.ts";
 import { Lexer, type Macro, type Token } from "./lexer.ts";
 
@@ -17,7 +17,12 @@ export interface Reader {
   ahead: Token | null;
   /** The token taken last. */
   last: Token | null;
+  /** Hears of tokens that the grammar does not want; null when nobody listens. */
+  readonly expected: Expectation;
 }
+
+/** Hears what could stand in the place of a token that is not wanted: the words, as far as they are known. */
+export type Expectation = ((token: Token, known: readonly string[]) => void) | null;
 
 /** Words that begin a line. */
 export const directiveNames: readonly string[] = [
@@ -41,8 +46,8 @@ export const directiveNames: readonly string[] = [
 ];
 
 /** Makes a Reader at the start of a file. */
-export function makeReader(source: SourceFile, macros: Map<string, Macro>): Reader {
-  return { lexers: [new Lexer(source, macros)], macros, problems: [], ahead: null, last: null };
+export function makeReader(source: SourceFile, macros: Map<string, Macro>, expected: Expectation = null): Reader {
+  return { lexers: [new Lexer(source, macros)], macros, problems: [], ahead: null, last: null, expected };
 }
 
 /** The next token, left where it is. */
@@ -67,6 +72,7 @@ export function fail(reader: Reader, span: Span, message: string, hint: string |
 /** Tells that the token ahead is not what the grammar wants. `known` are the words that could stand there. */
 export function failExpected(reader: Reader, wanted: string, known: readonly string[] = []): null {
   const token = peek(reader);
+  reader.expected?.(token, known);
   if (token.kind === "bad") return fail(reader, token.span, token.text, token.hint);
   const near = token.kind === "word" || token.kind === "keyword"
     ? suggest(token.text, known, (name) => `\`${name}\``)
@@ -77,11 +83,6 @@ export function failExpected(reader: Reader, wanted: string, known: readonly str
     `syntax error: expected ${wanted}, found ${describeToken(token)}`,
     near ?? hintLongString(reader),
   );
-}
-
-/** Tells that a word of OpenSMTPD's grammar has no effect here yet. */
-export function failUnsupported(reader: Reader, token: Token): null {
-  return fail(reader, token.span, `\`${token.text}\` is not supported yet`);
 }
 
 /** Is the token ahead this keyword, unquoted? */
@@ -225,6 +226,68 @@ export function readItems(reader: Reader): Items | null {
     return fail(reader, span, "syntax error: a table needs at least one entry", `for an empty one use an empty file`);
   }
   return map.length > 0 ? { shape: "map", entries: map, span } : { shape: "list", entries: list, span };
+}
+
+/** Does a table stand ahead, or something that can only be a failed attempt at one? For options that can do without. */
+export function isTable(reader: Reader): boolean {
+  const { kind, text } = peek(reader);
+  if (kind === "punct") return !["}", ">", "!", ",", "=", "=>"].includes(text);
+  return kind === "word" || kind === "string" || kind === "number" || kind === "bad";
+}
+
+/** Reads `[regex] tables`. */
+export function readPattern(reader: Reader, wanted: string): Pattern | null {
+  const regex = acceptKeyword(reader, "regex");
+  const table = readTable(reader, wanted);
+  return table === null ? null : { regex, table };
+}
+
+/** Reads the name of a filter, or names of filters between braces. */
+export function readFilter(reader: Reader): FilterExpr | null {
+  if (!isPunct(reader, "{")) {
+    const name = readWord(reader, "the name of a filter");
+    return name === null ? null : { kind: "name", name };
+  }
+  const open = peek(reader).span;
+  const members = readNames(reader, "the name of a filter");
+  return members === null ? null : { kind: "chain", members, span: join(open, reader.last?.span ?? open) };
+}
+
+/** Reads words between braces, over as many lines as it takes. The brace is ahead. */
+export function readNames(reader: Reader, wanted: string): readonly Word[] | null {
+  const open = take(reader);
+  skipSeparators(reader, open);
+  const names: Word[] = [];
+  while (!isPunct(reader, "}")) {
+    if (isUnclosed(reader)) return fail(reader, open.span, "this `{` is never closed");
+    const name = readWord(reader, wanted);
+    if (name === null) return null;
+    names.push(name);
+    skipSeparators(reader, open);
+  }
+  if (names.length === 0) return failExpected(reader, wanted);
+  take(reader);
+  return names;
+}
+
+/** Reads `KEY N` until the line ends. `wanted` names the keys. */
+export function readLimits(reader: Reader, wanted: string): readonly LimitExpr[] | null {
+  const limits: LimitExpr[] = [];
+  while (!isLineEnd(reader)) {
+    const limit = readLimit(reader, wanted);
+    if (limit === null) return null;
+    limits.push(limit);
+  }
+  return limits;
+}
+
+/** Reads one `KEY N`. */
+export function readLimit(reader: Reader, wanted: string): LimitExpr | null {
+  if (!isWord(reader)) return failExpected(reader, wanted);
+  const name = readWord(reader, wanted);
+  if (name === null) return null;
+  const value = readNumber(reader, "a number");
+  return value === null ? null : { name, value };
 }
 
 /** Goes on to the next line, or to where a new directive stands if a brace was never closed. Returns at that token. */

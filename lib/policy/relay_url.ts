@@ -41,7 +41,7 @@ const supportedSchemes: readonly RelayScheme[] = ["smtp", "smtp+notls"];
 
 /** Why mail cannot go by a URL yet: a clause for whoever wrote it. Null when it can. */
 export function laterRelayUrl({ scheme }: RelayUrl): string | null {
-  return supportedSchemes.includes(scheme) ? null : `\`${scheme}://\` is not supported yet`;
+  return supportedSchemes.includes(scheme) ? null : `\`${scheme}://\` is not active yet`;
 }
 
 /** Reads a relay URL. Without a scheme it is `smtp`; schemes and names are read in any case. The host is a name, an

@@ -1,28 +1,37 @@
 /** From smtpd.conf to a Policy: reads, checks and freezes. No input or output of its own. */
 
-import type { FaultKind } from "../fault.ts";
 import { parseIp } from "../mail/ip.ts";
-import type { BounceDirective, Directive, QueueDirective, SmtpDirective } from "./ast.ts";
-import { collectErrors, type ConfigError, suggest } from "./error.ts";
+import type { Directive } from "./ast.ts";
+import { defaultListenerOptions, emptyPolicy, srsTtlDays } from "./defaults.ts";
+import { collectErrors, type ConfigError } from "./error.ts";
+import type { MdaLimitPolicy } from "./limit.ts";
 import { parseConfig, type ParsedConfig } from "./parser.ts";
-import { defaultListenerOptions, defaultQueuePolicy, defaultSmtpLimits, emptyPolicy } from "./defaults.ts";
-import type { Policy, QueuePolicy, SmtpLimits } from "./policy.ts";
-import { delayHint, resolveAction } from "./resolve_action.ts";
+import type { Policy } from "./policy.ts";
+import { resolveAction } from "./resolve_action.ts";
+import { checkWanted, finishPki, resolveCertificate, resolveCiphers } from "./resolve_certificate.ts";
+import { resolveFilter, resolveProc } from "./resolve_filter.ts";
+import { applyLimits, mdaLimitKeys, resolveMta, schedulerLimitKeys } from "./resolve_limit.ts";
 import { resolveListen } from "./resolve_listen.ts";
 import { resolveMatch } from "./resolve_match.ts";
+import {
+  type DraftSrs,
+  resolveAdmd,
+  resolveBounce,
+  resolveQueue,
+  resolveSmtp,
+  resolveSrs,
+  resolveWrapper,
+} from "./resolve_settings.ts";
 import { builtinTables, declareTable } from "./resolve_table.ts";
-import { type ConfigSource, fail, makeScope, type Scope, warn } from "./scope.ts";
-import { parseDelay, parseSize } from "./unit.ts";
+import { type ConfigSource, describeReadFault, fail, makeScope, type Scope } from "./scope.ts";
 
 export type { ConfigSource, FileText } from "./scope.ts";
+export { describeReadFault } from "./scope.ts";
 
 /** A policy, or every error of the configuration in the order of places. Warnings do not hinder. */
 export type LoadResult =
   | { readonly kind: "ok"; readonly policy: Policy; readonly warnings: readonly ConfigError[] }
   | { readonly kind: "errors"; readonly errors: readonly ConfigError[] };
-
-/** Most delays of a `bounce warn-interval` line. */
-export const warnIntervalsMax = 4;
 
 /** Loads a configuration. The policy is frozen all the way down. Never throws: errors of all lines come back at once,
  * with warnings among them. */
@@ -31,8 +40,11 @@ export function loadPolicy(source: ConfigSource): LoadResult {
   const scope = makeScope(source, parsed.directives);
   scope.problems.push(...parsed.problems);
   for (const spec of builtinTables(source)) scope.tables.set(spec.name, spec);
-  const draft: Draft = { queue: { ...defaultQueuePolicy }, smtp: { ...defaultSmtpLimits } };
+  const empty = emptyPolicy(source.serverName);
+  const draft: Draft = { ...empty, mda: empty.mda.limits, srs: { key: null, backupKey: null, ttlDays: srsTtlDays } };
   for (const directive of parsed.directives) resolveDirective(scope, draft, directive);
+  const pki = finishPki(scope);
+  checkWanted(scope);
   // A line that could not be read may have been meant as a rule.
   const isRead = parsed.problems.every((problem) => problem.severity === "warning");
   if (isRead && !parsed.directives.some((one) => one.kind === "match")) {
@@ -43,14 +55,25 @@ export function loadPolicy(source: ConfigSource): LoadResult {
   if (!scope.listeners.some((listener) => listener.kind === "socket")) {
     scope.listeners.unshift({ ...defaultListenerOptions(source.serverName), kind: "socket", place: null });
   }
+  const { queue, smtp, mta, scheduler, srs, ciphers, admd } = draft;
   const policy: Policy = {
-    ...emptyPolicy(source.serverName),
+    serverName: source.serverName,
     tables: Object.fromEntries(scope.tables),
     listeners: scope.listeners,
     actions: Object.fromEntries(scope.actions),
     rules: scope.rules,
-    queue: draft.queue,
-    smtp: draft.smtp,
+    queue,
+    smtp,
+    mda: { wrappers: Object.fromEntries(scope.wrappers), limits: draft.mda },
+    mta,
+    scheduler,
+    srs: srs.key === null ? null : { ...srs, key: srs.key },
+    pki,
+    ca: Object.fromEntries(scope.ca),
+    filters: Object.fromEntries(scope.filters),
+    processes: Object.fromEntries(scope.processes),
+    ciphers,
+    admd,
   };
   return { kind: "ok", policy: freeze(policy), warnings: errors };
 }
@@ -66,10 +89,10 @@ export function hostNames(source: Omit<ConfigSource, "resolveHost">): readonly s
   return [...new Set(names.filter((name) => !isOther(name)))];
 }
 
-interface Draft {
-  queue: QueuePolicy;
-  smtp: SmtpLimits;
-}
+/** What lines that set one thing have come to so far. */
+type Draft =
+  & { -readonly [Key in "queue" | "smtp" | "mta" | "scheduler" | "ciphers" | "admd"]: Policy[Key] }
+  & { mda: MdaLimitPolicy; srs: DraftSrs };
 
 function parse(source: Omit<ConfigSource, "resolveHost">): ParsedConfig {
   return parseConfig({
@@ -82,17 +105,6 @@ function parse(source: Omit<ConfigSource, "resolveHost">): ParsedConfig {
   });
 }
 
-/** Why a file of the configuration cannot be read, in words. */
-export function describeReadFault(fault: FaultKind): string {
-  return faultWords[fault] ?? "it cannot be read";
-}
-
-const faultWords: Readonly<Partial<Record<FaultKind, string>>> = {
-  notFound: "no such file",
-  denied: "permission denied",
-  malformed: "it is not UTF-8 text",
-};
-
 function resolveDirective(scope: Scope, draft: Draft, directive: Directive): void {
   switch (directive.kind) {
     case "table":
@@ -103,9 +115,31 @@ function resolveDirective(scope: Scope, draft: Draft, directive: Directive): voi
       return resolveAction(scope, directive);
     case "match":
       return resolveMatch(scope, directive);
+    case "filter":
+      return resolveFilter(scope, directive);
+    case "proc":
+      return resolveProc(scope, directive);
+    case "pki":
+    case "ca":
+      return resolveCertificate(scope, directive);
+    case "mda-wrapper":
+      return resolveWrapper(scope, directive);
+    default:
+      return resolveSetting(scope, draft, directive);
+  }
+}
+
+/** A line that sets one thing for the whole daemon. */
+function resolveSetting(scope: Scope, draft: Draft, directive: Directive): void {
+  switch (directive.kind) {
     case "queue-ttl":
     case "queue-directory":
+    case "queue-compression":
+    case "queue-encryption":
       draft.queue = resolveQueue(scope, draft.queue, directive);
+      return;
+    case "smtp-ciphers":
+      draft.ciphers = resolveCiphers(scope, directive.ciphers, directive.ciphers.span);
       return;
     case "smtp-size":
     case "smtp-limit":
@@ -115,64 +149,25 @@ function resolveDirective(scope: Scope, draft: Draft, directive: Directive): voi
     case "bounce":
       draft.queue = { ...draft.queue, warnAfterMs: resolveBounce(scope, directive) };
       return;
-    case "broken":
-    default:
+    case "mda-limit":
+      draft.mda = applyLimits(scope, draft.mda, directive.limits, mdaLimitKeys, "mda");
       return;
-  }
-}
-
-function resolveQueue(scope: Scope, queue: QueuePolicy, directive: QueueDirective): QueuePolicy {
-  if (directive.kind === "queue-ttl") {
-    const { text, span } = directive.delay;
-    const ttlMs = parseDelay(text);
-    if (ttlMs === null) fail(scope, span, `invalid ttl delay: ${text}`, delayHint);
-    return { ...queue, ttlMs: ttlMs ?? queue.ttlMs };
-  }
-  if (directive.kind !== "queue-directory") return queue;
-  const { text, span } = directive.path;
-  if (!text.startsWith("/")) fail(scope, span, `invalid queue directory: ${text}`, "write an absolute path");
-  return { ...queue, directory: text };
-}
-
-function resolveSmtp(scope: Scope, smtp: SmtpLimits, directive: SmtpDirective): SmtpLimits {
-  switch (directive.kind) {
-    case "smtp-size": {
-      const { text, span } = directive.size;
-      const size = parseSize(text);
-      if (size === null) fail(scope, span, `invalid size: ${text}`, "write a number of octets, such as 35M");
-      return { ...smtp, maxMessageSize: size ?? smtp.maxMessageSize };
-    }
-    case "smtp-delimiter": {
-      const { text, span } = directive.delimiter;
-      if ([...text].length !== 1) fail(scope, span, "subaddressing-delimiter must be one character");
-      else if (!/^[!-?A-~]$/.test(text)) {
-        fail(scope, span, "sub-addr-delim uses invalid character", "use a printable character other than `@`");
-      }
-      return { ...smtp, subAddressDelimiter: text };
-    }
-    case "smtp-limit":
-      return directive.limits.reduce((limits, { name, value }) => {
-        if (value.value < 1) fail(scope, value.span, `invalid session limit: ${value.value}`, "it is at least 1");
-        if (name.text === "max-mails") return { ...limits, maxMails: value.value };
-        if (name.text === "max-rcpt") return { ...limits, maxRecipients: value.value };
-        const hint = suggest(name.text, ["max-mails", "max-rcpt"], (one) => `\`${one}\``);
-        fail(scope, name.span, `invalid session limit keyword: ${name.text}`, hint);
-        return limits;
-      }, smtp);
+    case "mta-max-deferred":
+    case "mta-limit":
+      draft.mta = resolveMta(scope, draft.mta, directive);
+      return;
+    case "scheduler-limit":
+      draft.scheduler = applyLimits(scope, draft.scheduler, directive.limits, schedulerLimitKeys, "scheduler");
+      return;
+    case "srs-key":
+    case "srs-ttl":
+      draft.srs = resolveSrs(scope, draft.srs, directive);
+      return;
+    case "admd":
+      draft.admd = resolveAdmd(scope, directive.id) ?? draft.admd;
+      return;
     default:
-      return smtp;
   }
-}
-
-function resolveBounce(scope: Scope, directive: BounceDirective): readonly number[] {
-  const delays: number[] = [];
-  for (const [index, { text, span }] of directive.delays.entries()) {
-    const ms = parseDelay(text);
-    if (ms === null) fail(scope, span, `invalid bounce delay: ${text}`, delayHint);
-    else if (index < warnIntervalsMax) delays.push(ms);
-    else warn(scope, span, `more than ${warnIntervalsMax} delays: ${text} is ignored`);
-  }
-  return delays;
 }
 
 function freeze<T>(value: T): T {

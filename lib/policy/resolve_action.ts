@@ -1,105 +1,157 @@
-/** `action` lines. */
+/** `action` lines of local delivery, and what all actions have. Relays: resolve_relay.ts. */
 
-import type { ActionDirective, ActionOption, TableExpr, Word } from "./ast.ts";
+import { parseDomain } from "../mail/domain.ts";
+import type { ActionDirective, ActionMethod, ActionOption, Word } from "./ast.ts";
 import { placeOf, type Span } from "./error.ts";
-import { defaultRelay } from "./defaults.ts";
 import { checkFormat } from "./format.ts";
 import { builtinTable, type LocalMethod, type TableName } from "./policy.ts";
+import { resolveRelay } from "./resolve_relay.ts";
+import { checkCommand, resolveTtl } from "./resolve_settings.ts";
 import { type Purpose, resolveTable } from "./resolve_table.ts";
-import { fail, type Scope } from "./scope.ts";
-import { parseDelay } from "./unit.ts";
+import { fail, failMissing, failTaken, failTwice, type Scope, warn } from "./scope.ts";
 
 /** Declares the action of an `action` line. */
 export function resolveAction(scope: Scope, directive: ActionDirective): void {
-  const name = directive.name.text;
+  const { name, method } = directive;
   const place = placeOf(directive.span);
-  const options = readOptions(scope, directive.options);
-  if (scope.actions.has(name)) {
-    const first = scope.actions.get(name)?.place;
-    const hint = first === undefined ? null : `the first one is on line ${first.line}`;
-    fail(scope, directive.name.span, `dispatcher already declared with that name: ${name}`, hint);
+  const first = scope.actions.get(name.text);
+  if (first !== undefined) {
+    failTaken(scope, name, "dispatcher already declared with that name", first.place);
     return;
   }
-  if (name === "") {
-    fail(scope, directive.name.span, "an action needs a name");
+  if (name.text === "") {
+    fail(scope, name.span, "an action needs a name");
     return;
   }
-  const { ttlMs } = options;
-  if (directive.method.kind === "relay") {
-    scope.actions.set(name, { ...defaultRelay, name, host: options.tables.get("host") ?? null, ttlMs, place });
+  if (method.kind === "relay") {
+    scope.actions.set(name.text, resolveRelay(scope, name.text, directive.options, place));
     return;
   }
-  scope.actions.set(name, {
+  const options = readOptions(scope, method, directive.options);
+  scope.actions.set(name.text, {
     kind: "local",
-    name,
-    method: readMaildir(scope, directive.method.kind === "maildir" ? directive.method.path : null),
-    wrapper: null,
-    user: options.user,
-    alias: options.tables.get("alias") ?? null,
-    virtual: options.tables.get("virtual") ?? null,
-    userbase: options.tables.get("userbase") ?? builtinTable.getpwnam,
-    ttlMs,
+    name: name.text,
+    method: readMethod(scope, method),
+    ...options,
     place,
   });
 }
 
-function readMaildir(scope: Scope, path: Word | null): LocalMethod {
-  if (path === null) return { kind: "maildir", path: null, junk: false };
+function readMethod(scope: Scope, method: Exclude<ActionMethod, { readonly kind: "relay" }>): LocalMethod {
+  switch (method.kind) {
+    case "maildir":
+      return readMaildir(scope, method.path, method.junk);
+    case "lmtp":
+      checkDestination(scope, method.destination);
+      return { kind: "lmtp", destination: method.destination.text, rcptTo: method.rcptTo };
+    case "mda":
+      checkCommand(scope, method.command, false);
+      return { kind: "mda", command: method.command.text };
+    default:
+      return { kind: method.kind === "relay" ? "mbox" : method.kind };
+  }
+}
+
+function readMaildir(scope: Scope, path: Word | null, junk: boolean): LocalMethod {
+  if (path === null) return { kind: "maildir", path: null, junk };
   const wrong = checkFormat(path.text);
   if (wrong !== null) fail(scope, path.span, `invalid path of a maildir: ${wrong}`);
   else if (!/^(\/|~\/|%\{)/.test(path.text)) {
     fail(scope, path.span, `invalid path of a maildir: it is not absolute`, "begin it with `/` or with `~/`");
   }
-  return { kind: "maildir", path: path.text, junk: false };
+  return { kind: "maildir", path: path.text, junk };
 }
 
-interface ActionOptions {
-  readonly tables: ReadonlyMap<string, TableName>;
+/** The path of a socket, `host[:port]`, `[v6][:port]`. */
+function checkDestination(scope: Scope, { text, span }: Word): void {
+  const hint = "write the path of a socket, or host:port";
+  if (text.includes("%{")) {
+    const wrong = checkFormat(text);
+    if (wrong !== null) fail(scope, span, `invalid destination of lmtp: ${wrong}`);
+    return;
+  }
+  if (text.startsWith("/")) return;
+  const found = /^(\[[^\]]*\]|[^:]*)(?::([0-9]{1,5}))?$/.exec(text);
+  const port = Number(found?.[2] ?? "25");
+  if (found === null || parseDomain(found[1] ?? "") === null || port < 1 || port > 65535) {
+    fail(scope, span, `invalid destination of lmtp: ${text}`, hint);
+  }
+}
+
+interface LocalOptions {
+  readonly wrapper: string | null;
   readonly user: string | null;
+  readonly alias: TableName | null;
+  readonly virtual: TableName | null;
+  readonly userbase: TableName;
   readonly ttlMs: number | null;
 }
 
-function readOptions(scope: Scope, options: readonly ActionOption[]): ActionOptions {
-  const tables = new Map<string, TableName>();
-  const given = new Set<string>();
-  let user: string | null = null;
-  let ttlMs: number | null = null;
-  const addTable = (purpose: Purpose, expr: TableExpr, span: Span): void => {
-    const earlier = purpose === "alias" || purpose === "virtual"
-      ? (["alias", "virtual"] as const).find((one) => given.has(one))
-      : [...given].find((one) => one === purpose);
-    if (earlier !== undefined) {
-      const hint = earlier === purpose ? null : "an action has an alias table or a virtual table, not both";
-      fail(scope, span, `${earlier} mapping already specified for this dispatcher`, hint);
-    }
-    given.add(purpose);
-    const table = resolveTable(scope, expr, purpose, false);
-    if (table !== null) tables.set(purpose, table);
+type Draft = { -readonly [Key in keyof LocalOptions]: LocalOptions[Key] };
+
+/** Null leaves what was there: an error has been told. */
+function setTable(found: Draft, kind: "alias" | "virtual" | "userbase", table: TableName | null): void {
+  if (table !== null) found[kind] = table;
+}
+
+function readOptions(scope: Scope, method: ActionMethod, options: readonly ActionOption[]): LocalOptions {
+  const found: Draft = {
+    wrapper: null,
+    user: null,
+    alias: null,
+    virtual: null,
+    userbase: builtinTable.getpwnam,
+    ttlMs: null,
   };
+  const given = new Set<string>();
   for (const option of options) {
     switch (option.kind) {
       case "user":
-        if (user !== null) fail(scope, option.span, "user already specified for this dispatcher");
-        user = option.user.text;
-        if (user === "") fail(scope, option.user.span, "a user needs a name");
+        failTwice(scope, given, option.kind, option.span);
+        checkUser(scope, method, option.user, option.span);
+        found.user = option.user.text;
         break;
       case "ttl":
-        ttlMs = parseDelay(option.delay.text);
-        if (ttlMs === null) {
-          fail(scope, option.delay.span, `invalid ttl delay: ${option.delay.text}`, delayHint);
-        }
+        found.ttlMs = resolveTtl(scope, option.delay);
         break;
       case "alias":
       case "virtual":
       case "userbase":
-      case "host":
-        addTable(option.kind, option.table, option.span);
+        failMapping(scope, given, option.kind, option.span);
+        setTable(found, option.kind, resolveTable(scope, option.table, option.kind, false));
+        break;
+      case "wrapper":
+        failTwice(scope, given, option.kind, option.span);
+        found.wrapper = readWrapper(scope, method, option.word, option.span);
         break;
       default:
     }
   }
-  return { tables, user, ttlMs };
+  return found;
 }
 
-/** How a delay is written. */
-export const delayHint = "write a number and one of s, m, h, d, such as 4h";
+function checkUser(scope: Scope, { kind }: ActionMethod, { text, span }: Word, keyword: Span): void {
+  if (text === "") fail(scope, span, "a user needs a name");
+  if (kind === "mbox") {
+    const hint = "mbox writes each user's mail as that user";
+    fail(scope, keyword, "user may not be specified for this dispatcher", hint);
+  } else if (kind === "forward-only" || kind === "expand-only") {
+    fail(scope, keyword, `user may not be specified for ${kind}`, "nothing is delivered by this action itself");
+  }
+}
+
+function readWrapper(scope: Scope, method: ActionMethod, { text, span }: Word, keyword: Span): string | null {
+  if (method.kind === "forward-only" || method.kind === "expand-only") {
+    warn(scope, keyword, `\`wrapper\` has no effect with \`${method.kind}\`: nothing is delivered by it`);
+  }
+  return scope.wrappers.has(text) ? text : failMissing(scope, "mda-wrapper", text, span, (one) => one);
+}
+
+function failMapping(scope: Scope, given: Set<string>, purpose: Purpose, span: Span): void {
+  const rivals = purpose === "alias" || purpose === "virtual" ? ["alias", "virtual"] : [purpose];
+  const earlier = rivals.find((one) => given.has(one));
+  given.add(purpose);
+  if (earlier === undefined) return;
+  const hint = earlier === purpose ? null : "an action has an alias table or a virtual table, not both";
+  fail(scope, span, `${earlier} mapping already specified for this dispatcher`, hint);
+}

@@ -1,15 +1,20 @@
 /** `listen` lines: which sockets they open. */
 
-import type { Domain } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
-import type { ListenDirective, Word } from "./ast.ts";
-import { defaultInetOptions, defaultListenerOptions } from "./defaults.ts";
-import { placeOf, suggest } from "./error.ts";
-import { type ConfigSource, fail, type Scope } from "./scope.ts";
+import type { ListenDirective, ListenOption, Word } from "./ast.ts";
+import { defaultInetOptions } from "./defaults.ts";
+import { placeOf, type Span, suggest } from "./error.ts";
+import { resolveCiphers, resolveName, resolveProtocols } from "./resolve_certificate.ts";
+import { resolveFilterExpr } from "./resolve_filter.ts";
+import { resolveTable } from "./resolve_table.ts";
+import { type ConfigSource, fail, type Scope, warn } from "./scope.ts";
 
 /** Longest tag, characters. */
 export const tagLengthMax = 32;
+
+/** Most certificates of a `listen` line. */
+export const pkiMax = 32;
 
 /** Services that stand for their ports. */
 const services: Readonly<Record<string, number>> = {
@@ -21,19 +26,20 @@ const services: Readonly<Record<string, number>> = {
 
 /** Adds the listeners of a `listen` line. */
 export function resolveListen(scope: Scope, directive: ListenDirective): void {
-  const options = readOptions(scope, directive);
-  const hostname = options.hostname ?? scope.source.serverName;
+  const { options, port, family } = readOptions(scope, directive);
   const place = placeOf(directive.span);
-  if (directive.on === null) {
+  const { on } = directive;
+  if (on === null) {
     if (scope.listeners.some((one) => one.kind === "socket")) {
       fail(scope, directive.span, "socket listener already configured");
       return;
     }
-    scope.listeners.push({ ...defaultListenerOptions(hostname), kind: "socket", tag: options.tag, place });
+    const { tag, hostname, filter, maskSource, dsn } = options;
+    scope.listeners.push({ kind: "socket", tag, hostname, filter, maskSource, dsn, place });
     return;
   }
-  const { on } = directive;
-  const addresses = addressesOf(scope.source, on.text, options.family);
+  checkProtection(scope, directive, options);
+  const addresses = addressesOf(scope.source, on.text, family);
   if (addresses.length === 0) {
     const names = scope.source.interfaces.map((one) => one.name);
     fail(
@@ -43,8 +49,7 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
       suggest(on.text, names, (name) => `\`${name}\``),
     );
   }
-  if (options.port === null) return;
-  const { port } = options;
+  if (port === null) return;
   const taken = scope.listeners.find((one) =>
     one.kind === "inet" && one.port === port && addresses.includes(one.address)
   );
@@ -53,8 +58,25 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     fail(scope, on.span, `${what} is listened on twice`, `the first time on line ${taken.place.line}`);
     return;
   }
-  for (const address of addresses) {
-    scope.listeners.push({ ...defaultInetOptions(hostname), on: on.text, address, port, tag: options.tag, place });
+  for (const address of addresses) scope.listeners.push({ ...options, on: on.text, address, port, place });
+}
+
+/** OpenSMTPD ends at these when all of the file is read; the words are its own. */
+function checkProtection(scope: Scope, directive: ListenDirective, { tls, auth }: InetOptions): void {
+  const span = (kinds: readonly ListenOption["kind"][]): Span =>
+    directive.options.find((option) => kinds.includes(option.kind))?.span ?? directive.span;
+  const isPlain = tls.mode === "none";
+  if (isPlain && auth.mode !== "none") {
+    const hint = "passwords are not sent in clear: add `tls` or `smtps`, and a `pki`";
+    fail(scope, span(["auth", "auth-optional"]), "invalid listen option: auth requires tls/smtps", hint);
+  }
+  const hasPki = directive.options.some((option) => option.kind === "pki");
+  if (isPlain && hasPki) {
+    fail(scope, span(["pki"]), "invalid listen option: pki requires tls/smtps", "add `tls`, `tls-require` or `smtps`");
+  }
+  if (!isPlain && !hasPki) {
+    const hint = 'name a certificate: pki NAME, after lines such as pki NAME cert "PATH" and pki NAME key "PATH"';
+    fail(scope, span(["tls", "tls-require", "smtps"]), "invalid listen option: pki required for tls/smtps", hint);
   }
 }
 
@@ -94,47 +116,132 @@ function isLinkLocal(ip: Ip): boolean {
   return ip.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
 }
 
+type InetOptions = ReturnType<typeof defaultInetOptions>;
+
 interface ListenOptions {
+  readonly options: InetOptions;
   /** Null when an error has been told. */
   readonly port: number | null;
-  readonly tag: string;
-  readonly hostname: Domain | null;
   readonly family: 4 | 6 | null;
 }
 
+type Draft = { -readonly [Key in keyof InetOptions]: InetOptions[Key] };
+
+/** What must not stand twice on a line, by option; `pki` may. */
+function partOf(option: ListenOption): string | null {
+  switch (option.kind) {
+    case "inet4":
+    case "inet6":
+      return "address family";
+    case "tls":
+    case "tls-require":
+    case "smtps":
+      return "TLS mode";
+    case "auth-optional":
+      return "auth";
+    case "pki":
+      return null;
+    default:
+      return option.kind;
+  }
+}
+
 function readOptions(scope: Scope, directive: ListenDirective): ListenOptions {
-  let port: number | null = 25;
-  let tag = "";
-  let hostname: Domain | null = null;
+  const draft: Draft = { ...defaultInetOptions(scope.source.serverName) };
+  let port: number | null = null;
   let family: 4 | 6 | null = null;
   const seen = new Set<string>();
   for (const option of directive.options) {
-    const what = option.kind === "inet4" || option.kind === "inet6" ? "address family" : option.kind;
-    if (seen.has(what)) fail(scope, option.span, `${what} already specified`);
-    seen.add(what);
-    switch (option.kind) {
-      case "inet4":
-        family = 4;
-        break;
-      case "inet6":
-        family = 6;
-        break;
-      case "port":
-        port = readPort(scope, option.port);
-        break;
-      case "tag":
-        tag = option.tag.text;
-        if (tag.length > tagLengthMax) {
-          fail(scope, option.tag.span, "tag name too long", `at most ${tagLengthMax} characters`);
-        }
-        break;
-      case "hostname":
-        hostname = parseDomain(option.hostname.text);
-        if (hostname === null) fail(scope, option.hostname.span, `not a valid domain name: ${option.hostname.text}`);
-        break;
-    }
+    const part = partOf(option);
+    if (part !== null && seen.has(part)) fail(scope, option.span, `${part} already specified`);
+    if (part !== null) seen.add(part);
+    if (option.kind === "inet4" || option.kind === "inet6") family = option.kind === "inet4" ? 4 : 6;
+    else if (option.kind === "port") port = readPort(scope, option.port);
+    else applyOption(scope, option, draft);
   }
-  return { port, tag, hostname, family };
+  const usual = draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
+  return { options: draft, port: seen.has("port") ? port : usual ?? null, family };
+}
+
+function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
+  switch (option.kind) {
+    case "tag":
+      draft.tag = option.tag.text;
+      if (draft.tag.length > tagLengthMax) {
+        fail(scope, option.tag.span, "tag name too long", `at most ${tagLengthMax} characters`);
+      }
+      return;
+    case "hostname": {
+      const hostname = parseDomain(option.hostname.text);
+      if (hostname === null) fail(scope, option.hostname.span, `not a valid domain name: ${option.hostname.text}`);
+      else draft.hostname = hostname;
+      return;
+    }
+    case "hostnames":
+      draft.hostnames = resolveTable(scope, option.table, "hostnames", false);
+      return;
+    case "filter":
+      draft.filter = resolveFilterExpr(scope, option.filter);
+      return;
+    case "mask-src":
+      draft.maskSource = true;
+      return;
+    case "received-auth":
+      draft.receivedAuth = true;
+      return;
+    case "no-dsn":
+      draft.dsn = false;
+      return;
+    case "proxy-v2":
+      draft.proxy = true;
+      return;
+    case "senders": {
+      const table = resolveTable(scope, option.table, "senders", false);
+      if (table !== null) draft.senders = { table, masquerade: option.masquerade };
+      return;
+    }
+    case "auth":
+    case "auth-optional": {
+      const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table };
+      return;
+    }
+    default:
+      return applyTls(scope, option, draft);
+  }
+}
+
+function applyTls(scope: Scope, option: ListenOption, draft: Draft): void {
+  const { tls } = draft;
+  switch (option.kind) {
+    case "tls":
+      draft.tls = { ...tls, mode: "offered" };
+      return;
+    case "tls-require":
+      draft.tls = { ...tls, mode: "required", verify: option.verify };
+      return;
+    case "smtps":
+      draft.tls = { ...tls, mode: "implicit", verify: option.verify };
+      return;
+    case "ciphers":
+      draft.tls = { ...tls, ciphers: resolveCiphers(scope, option.word, option.span) };
+      return;
+    case "protocols":
+      draft.tls = { ...tls, protocols: resolveProtocols(scope, option.word) };
+      return;
+    case "ca":
+      draft.tls = { ...tls, ca: resolveName(scope, "ca", option.word) };
+      return;
+    case "pki": {
+      const name = resolveName(scope, "pki", option.word);
+      if (name === null) return;
+      if (tls.pki.length >= pkiMax) fail(scope, option.span, "too many pki specified", `at most ${pkiMax}`);
+      else if (tls.pki.includes(name)) warn(scope, option.word.span, `pki ${name} is named twice`);
+      else draft.tls = { ...tls, pki: [...tls.pki, name] };
+      return;
+    }
+    default:
+  }
 }
 
 function readPort(scope: Scope, { text, span }: Word): number | null {

@@ -3,7 +3,7 @@
 import type { MatchDirective, MatchOption, Pattern } from "./ast.ts";
 import { placeOf } from "./error.ts";
 import { builtinTable, type Criterion, type ForClause, type FromClause, type Rule } from "./policy.ts";
-import { type Purpose, resolveTable } from "./resolve_table.ts";
+import { type Purpose, resolvePattern } from "./resolve_table.ts";
 import { fail, failMissing, type Scope, warn } from "./scope.ts";
 
 /** Adds the rule of a `match` line. Without `from` and `for` it is for mail from here to here. */
@@ -39,7 +39,11 @@ export function resolveMatch(scope: Scope, directive: MatchDirective): void {
   failMissing(scope, "action", action.text, action.span, (name) => `"${name}"`);
 }
 
-type PatternOption = Extract<MatchOption, { readonly pattern: Pattern }>;
+/** An option with a table. */
+type PatternOption = { readonly pattern: Pattern; readonly negated: boolean };
+
+/** An option that can do without a table. */
+type TestOption = { readonly pattern: Pattern | null; readonly negated: boolean };
 
 type Draft = {
   -readonly [Key in "tag" | "from" | "for" | "helo" | "auth" | "tls" | "mailFrom" | "rcptTo"]: Rule[Key];
@@ -53,8 +57,12 @@ function partsOf(option: MatchOption): readonly string[] {
     case "from-socket":
     case "from-src":
       return ["from"];
+    case "from-rdns":
+      return ["from"];
     case "from-mail-from":
       return ["from", "mail-from"];
+    case "from-auth":
+      return ["from", "auth"];
     case "for-any":
     case "for-local":
     case "for-domain":
@@ -68,24 +76,6 @@ function partsOf(option: MatchOption): readonly string[] {
 
 function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
   switch (option.kind) {
-    case "from-any":
-      draft.from = option.negated ? never(scope, option, builtinTable.anyhost) : { kind: "any" };
-      break;
-    case "from-local":
-      draft.from = { kind: "local", negated: option.negated };
-      break;
-    case "from-socket":
-      draft.from = { kind: "socket", negated: option.negated };
-      break;
-    case "from-src": {
-      const criterion = criterionOf(scope, option, "from");
-      if (criterion !== null) draft.from = { kind: "src", criterion };
-      break;
-    }
-    case "from-mail-from":
-      draft.from = { kind: "any" };
-      draft.mailFrom = criterionOf(scope, option, "mail-from");
-      break;
     case "for-any":
       draft.for = option.negated ? neverFor(scope, option) : { kind: "any" };
       break;
@@ -101,8 +91,15 @@ function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
       draft.for = { kind: "any" };
       draft.rcptTo = criterionOf(scope, option, "rcpt-to");
       break;
+    case "tls":
+      draft.tls = !option.negated;
+      break;
+    case "auth":
+      draft.auth = authOf(scope, option);
+      break;
     case "tag":
-      draft.tag = criterionOf(scope, option, "tag");
+    case "helo":
+      draft[option.kind] = criterionOf(scope, option, option.kind);
       break;
     case "mail-from":
       draft.mailFrom = criterionOf(scope, option, "mail-from");
@@ -110,13 +107,55 @@ function applyOption(scope: Scope, option: MatchOption, draft: Draft): void {
     case "rcpt-to":
       draft.rcptTo = criterionOf(scope, option, "rcpt-to");
       break;
+    default:
+      return applyFrom(scope, option, draft);
+  }
+}
+
+/** The options that begin with `from`. */
+function applyFrom(scope: Scope, option: MatchOption, draft: Draft): void {
+  switch (option.kind) {
+    case "from-any":
+      draft.from = option.negated ? never(scope, option, builtinTable.anyhost) : { kind: "any" };
+      break;
+    case "from-local":
+    case "from-socket":
+      draft.from = { kind: option.kind === "from-local" ? "local" : "socket", negated: option.negated };
+      break;
+    case "from-src": {
+      const criterion = criterionOf(scope, option, "from");
+      if (criterion !== null) draft.from = { kind: "src", criterion };
+      break;
+    }
+    case "from-mail-from":
+      draft.from = { kind: "any" };
+      draft.mailFrom = criterionOf(scope, option, "mail-from");
+      break;
+    case "from-auth":
+      draft.from = { kind: "any" };
+      draft.auth = authOf(scope, option);
+      break;
+    case "from-rdns":
+      draft.from = rdnsOf(scope, option) ?? draft.from;
+      break;
+    default:
   }
 }
 
 function criterionOf(scope: Scope, option: PatternOption, purpose: Purpose): Criterion | null {
-  const { regex, table } = option.pattern;
-  const name = resolveTable(scope, table, purpose, regex);
-  return name === null ? null : { table: name, regex, negated: option.negated };
+  return resolvePattern(scope, option.pattern, purpose, option.negated);
+}
+
+function authOf(scope: Scope, { pattern, negated }: TestOption): Rule["auth"] {
+  if (pattern === null) return { kind: "any", negated };
+  const criterion = resolvePattern(scope, pattern, "auth", negated);
+  return criterion === null ? null : { kind: "table", criterion };
+}
+
+function rdnsOf(scope: Scope, { pattern, negated }: TestOption): FromClause | null {
+  if (pattern === null) return { kind: "rdns", criterion: null, negated };
+  const criterion = resolvePattern(scope, pattern, "rdns", negated);
+  return criterion === null ? null : { kind: "rdns", criterion, negated: false };
 }
 
 /** `!from any`: OpenSMTPD takes it, and the rule never matches. */

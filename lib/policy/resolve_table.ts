@@ -1,42 +1,70 @@
 /** Tables of a configuration: their declarations, and what options refer to. */
 
 import { formatIp, parseIp, parseNet } from "../mail/ip.ts";
-import { literalOfAddress } from "../mail/domain.ts";
+import { literalOfAddress, parseDomain } from "../mail/domain.ts";
+import { parseUserinfo } from "../table/service.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
-import type { Items, TableDirective, TableExpr, Word } from "./ast.ts";
-import { suggest } from "./error.ts";
-import { builtinTable, type TableName } from "./policy.ts";
-import { laterRelayUrl, parseRelayUrl } from "./relay_url.ts";
+import type { Items, Pattern, TableDirective, TableExpr, Word } from "./ast.ts";
+import { builtinTable, type Criterion, type TableName } from "./policy.ts";
+import { parseRelayUrl } from "./relay_url.ts";
+import { resolveBackend } from "./resolve_backend.ts";
 import { type ConfigSource, fail, failMissing, type Scope, warn } from "./scope.ts";
 
 /** What an option wants a table for. */
 export type Purpose =
   | "tag"
   | "from"
+  | "rdns"
   | "domain"
+  | "helo"
+  | "auth"
   | "mail-from"
   | "rcpt-to"
   | "alias"
   | "virtual"
   | "userbase"
-  | "host";
+  | "host"
+  | "relay-domain"
+  | "source"
+  | "helo-source"
+  | "credentials"
+  | "hostnames"
+  | "senders";
 
 /** Shape that each purpose needs. */
 const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "tag": "list",
   "from": "either",
+  "rdns": "list",
   "domain": "list",
+  "helo": "list",
+  "auth": "either",
   "mail-from": "either",
   "rcpt-to": "either",
   "alias": "map",
   "virtual": "map",
   "userbase": "map",
   "host": "list",
+  "relay-domain": "map",
+  "source": "either",
+  "helo-source": "map",
+  "credentials": "map",
+  "hostnames": "map",
+  "senders": "map",
 };
 
-/** Kinds of tables that OpenSMTPD or its table packages have and we do not have yet. */
-const laterBackends = ["getpwnam", "ldap", "mysql", "passwd", "postgres", "proc", "redis", "socketmap", "sqlite"];
+/** How messages call a purpose, where it is not by its own name. */
+const labels: Readonly<Partial<Record<Purpose, string>>> = {
+  "relay-domain": "host",
+  "credentials": "auth",
+};
+
+/** What tables of users can be used for: they have no other entries. */
+const userPurposes: Readonly<Partial<Record<TableSpec["kind"], readonly Purpose[]>>> = {
+  getpwnam: ["userbase"],
+  passwd: ["userbase", "credentials", "alias"],
+};
 
 /** Tables that are there without being declared. */
 export function builtinTables(source: ConfigSource): readonly TableSpec[] {
@@ -77,7 +105,7 @@ export function declareTable(scope: Scope, { name, content }: TableDirective): v
   }
   if (content.kind === "items") addInline(scope, name.text, content.items);
   else {
-    const spec = readConfig(scope, name.text, content.word);
+    const spec = resolveBackend(scope, name.text, content.word);
     // A table that cannot be used is declared all the same: one mistake, one error.
     scope.tables.set(name.text, spec ?? { kind: "file", name: name.text, path: "/" });
   }
@@ -85,21 +113,20 @@ export function declareTable(scope: Scope, { name, content }: TableDirective): v
 
 /** The name of the table that an option means. Declares anonymous ones. Null when an error has been told. */
 export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, regex: boolean): TableName | null {
-  const name = expr.kind === "name" ? expr.name : `<dynamic:${scope.anonymous++}>`;
+  const name = expr.kind === "name" ? builtinName(scope, expr.name) : `<dynamic:${scope.anonymous++}>`;
   if (expr.kind === "items") addInline(scope, name, expr.items);
   else if (expr.kind === "word") addInline(scope, name, { shape: "list", entries: [expr.word], span: expr.span });
   const spec = scope.tables.get(name);
   if (spec === undefined) return failMissing(scope, "table", name, expr.span, (one) => `<${one}>`);
   const wanted = shapes[purpose];
-  if (spec.kind === "static" && wanted !== "either" && spec.shape !== wanted) {
+  const isWrongShape = spec.kind === "static" && wanted !== "either" && spec.shape !== wanted;
+  const users = userPurposes[spec.kind];
+  if (isWrongShape || (users !== undefined && !users.includes(purpose))) {
     const quoted = name.startsWith("<") ? name : `<${name}>`;
-    fail(
-      scope,
-      expr.span,
-      `table "${quoted}" may not be used for ${purpose} lookups`,
-      shapeHint(scope, expr, wanted),
-    );
-    return null;
+    const hint = isWrongShape
+      ? shapeHint(scope, expr, wanted)
+      : `it holds users: use it for ${users?.map((one) => labels[one] ?? one).join(", ")}`;
+    return fail(scope, expr.span, `table "${quoted}" may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
   }
   const items = scope.items.get(name);
   if (items !== undefined && !regex && !scope.checked.has(`${purpose} ${name}`)) {
@@ -109,7 +136,26 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
   return name;
 }
 
-function shapeHint(scope: Scope, expr: TableExpr, wanted: "list" | "map"): string {
+/** `<localhost>` is the built-in table, unless the file has one of that name. OpenSMTPD's grammar cannot name them. */
+function builtinName(scope: Scope, name: string): TableName {
+  const isBuiltin = Object.values(builtinTable).some((one) => one === `<${name}>`);
+  return isBuiltin && !scope.declared.table.places.has(name) ? `<${name}>` : name;
+}
+
+/** The test that `[regex] tables` stands for. Null when an error has been told. */
+export function resolvePattern(scope: Scope, pattern: Pattern, purpose: Purpose, negated: boolean): Criterion | null {
+  const { regex } = pattern;
+  const table = resolveTable(scope, pattern.table, purpose, regex);
+  return table === null ? null : { table, regex, negated };
+}
+
+/** Entries of an inline table, as they stand there; none for any other table. */
+export function inlineWords(scope: Scope, table: TableName): readonly Word[] {
+  const items = scope.items.get(table);
+  return items === undefined ? [] : items.shape === "list" ? items.entries : items.entries.map(([, value]) => value);
+}
+
+function shapeHint(scope: Scope, expr: TableExpr, wanted: "list" | "map" | "either"): string {
   if (expr.kind === "word" && scope.tables.has(expr.word.text)) return `did you mean <${expr.word.text}>?`;
   return wanted === "list"
     ? "a list is wanted here, and it holds pairs of key and value"
@@ -129,51 +175,30 @@ function addInline(scope: Scope, name: TableName, items: Items): void {
   scope.items.set(name, items);
 }
 
-/** Reads `backend:path`, or a path alone. */
-function readConfig(scope: Scope, name: string, word: Word): TableSpec | null {
-  const { text, span } = word;
-  if (text.startsWith("/")) return { kind: "file", name, path: text };
-  const colon = text.indexOf(":");
-  const backend = colon === -1 ? text : text.slice(0, colon);
-  const path = colon === -1 ? "" : text.slice(colon + 1);
-  switch (backend) {
-    case "file":
-    case "static":
-    case "db":
-    case "cdb":
-      if (path.startsWith("/")) return { kind: backend === "db" || backend === "cdb" ? "cdb" : "file", name, path };
-      return fail(
-        scope,
-        span,
-        `invalid backend parameter for table: ${name}`,
-        `write an absolute path, such as ${backend}:/etc/mail/${name}`,
-      );
-    default: {
-      if (laterBackends.includes(backend)) {
-        return fail(scope, span, `tables of kind \`${backend}\` are not supported yet`);
-      }
-      const near = suggest(backend, ["file", "db", "cdb", ...laterBackends], (one) => `\`${one}:\``);
-      return fail(scope, span, `no such kind of table: \`${backend}\``, near ?? "use file: or db: and a path");
-    }
+function checkItems(scope: Scope, items: Items, purpose: Purpose): void {
+  const check = checks[purpose];
+  if (check === undefined) return;
+  for (const entry of items.entries) {
+    const [key, value] = "text" in entry ? [entry, null] : entry;
+    const word = check.of === "key" ? key : value;
+    if (word !== null) check.check(scope, word);
   }
 }
 
-function checkItems(scope: Scope, items: Items, purpose: Purpose): void {
-  switch (purpose) {
-    case "alias":
-    case "virtual":
-      if (items.shape === "map") { for (const [, value] of items.entries) checkAlias(scope, value); }
-      break;
-    case "host":
-      if (items.shape === "list") { for (const entry of items.entries) checkUrl(scope, entry); }
-      break;
-    case "from":
-      if (items.shape === "list") { for (const entry of items.entries) checkNet(scope, entry); }
-      break;
-    default:
-      break;
-  }
-}
+/** What entries of inline tables have to look like. */
+const checks: Readonly<
+  Partial<Record<Purpose, { readonly of: "key" | "value"; readonly check: (scope: Scope, word: Word) => void }>>
+> = {
+  "alias": { of: "value", check: checkAlias },
+  "virtual": { of: "value", check: checkAlias },
+  "userbase": { of: "value", check: checkUser },
+  "host": { of: "key", check: checkUrl },
+  "relay-domain": { of: "value", check: checkUrl },
+  "from": { of: "key", check: checkNet },
+  "source": { of: "key", check: checkAddress },
+  "hostnames": { of: "value", check: checkName },
+  "helo-source": { of: "value", check: checkName },
+};
 
 function checkAlias(scope: Scope, value: Word): void {
   const parsed = parseExpansionValue(value.text);
@@ -186,8 +211,20 @@ function checkUrl(scope: Scope, { text, span }: Word): void {
     fail(scope, span, `invalid relay URL: ${parsed.message}`, "write it as smtp://host or smtp://host:port");
     return;
   }
-  const later = laterRelayUrl(parsed.url);
-  if (later !== null) fail(scope, span, later);
+}
+
+/** OpenSMTPD takes any value, and the mail of such a user waits. */
+function checkUser(scope: Scope, { text, span }: Word): void {
+  if (parseUserinfo(text) !== null) return;
+  warn(scope, span, `"${text}" is no user: it is not uid:gid:home`, "write it as 1000:1000:/home/ann");
+}
+
+function checkAddress(scope: Scope, { text, span }: Word): void {
+  if (parseIp(text) === null) fail(scope, span, `not a valid address: ${text}`, "write it as 192.0.2.1 or 2001:db8::1");
+}
+
+function checkName(scope: Scope, { text, span }: Word): void {
+  if (parseDomain(text) === null) fail(scope, span, `not a valid domain name: ${text}`);
 }
 
 /** OpenSMTPD takes any word; one that is no address never matches. */

@@ -3,9 +3,11 @@
 import type { FaultKind } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { TableSpec } from "../table/table.ts";
-import type { Directive, Items } from "./ast.ts";
+import type { Declared, Directive, Items } from "./ast.ts";
 import { type Problem, type Span, suggest } from "./error.ts";
-import type { Action, Listener, Rule, TableName } from "./policy.ts";
+import type { Filter, FilterProcess } from "./filter.ts";
+import type { Action, Authority, Listener, Rule, TableName } from "./policy.ts";
+import type { DraftPki } from "./resolve_certificate.ts";
 
 /** Everything of the machine that a configuration depends on. */
 export interface ConfigSource {
@@ -19,6 +21,8 @@ export interface ConfigSource {
   readonly resolveHost: (name: string) => readonly string[];
   /** Our own name: /etc/mailname, else the system's. */
   readonly serverName: Domain;
+  /** Absolute path of the program `table-NAME` that serves tables of kind NAME; null when it is not installed. */
+  readonly tableHelper: (name: string) => string | null;
   /** `-D name=value` of the command line. */
   readonly macros: ReadonlyMap<string, string>;
 }
@@ -27,6 +31,17 @@ export interface ConfigSource {
 export type FileText =
   | { readonly kind: "ok"; readonly text: string }
   | { readonly kind: "failed"; readonly fault: FaultKind };
+
+/** Why a file of the configuration cannot be read, in words. */
+export function describeReadFault(fault: FaultKind): string {
+  return faultWords[fault] ?? "it cannot be read";
+}
+
+const faultWords: Readonly<Partial<Record<FaultKind, string>>> = {
+  notFound: "no such file",
+  denied: "permission denied",
+  malformed: "it is not UTF-8 text",
+};
 
 /** What has been declared up to the line being resolved. */
 export interface Scope {
@@ -46,10 +61,26 @@ export interface Scope {
   readonly listeners: Listener[];
   /** Rules so far. */
   readonly rules: Rule[];
+  /** Filters so far, chains without a name among them. */
+  readonly filters: Map<string, Filter>;
+  /** Programs of filters so far. */
+  readonly processes: Map<string, FilterProcess>;
+  /** Certificates so far, perhaps not whole yet. */
+  readonly pki: Map<string, DraftPki>;
+  /** Authorities so far. */
+  readonly ca: Map<string, Authority>;
+  /** Wrappers so far: their commands. */
+  readonly wrappers: Map<string, string>;
+  /** Certificates and authorities that relays name: they may be declared further down. */
+  readonly wanted: { readonly kind: "pki" | "ca"; readonly name: string; readonly span: Span }[];
   /** Every declaration of the files, also those further down and broken ones. */
-  readonly declared: { readonly table: Declarations; readonly action: Declarations };
+  readonly declared: Readonly<Record<Declared, Declarations>>;
   /** Anonymous tables so far. */
   anonymous: number;
+  /** Chains without a name so far. */
+  chains: number;
+  /** An `srs key` line stands above. */
+  hasSrsKey: boolean;
 }
 
 /** Names of one kind. */
@@ -73,8 +104,24 @@ export function makeScope(source: ConfigSource, directives: readonly Directive[]
     actions: new Map(),
     listeners: [],
     rules: [],
-    declared: { table: collect(directives, "table"), action: collect(directives, "action") },
+    filters: new Map(),
+    processes: new Map(),
+    pki: new Map(),
+    ca: new Map(),
+    wrappers: new Map(),
+    wanted: [],
+    declared: {
+      "table": collect(directives, "table"),
+      "action": collect(directives, "action"),
+      "filter": collect(directives, "filter"),
+      "proc": collect(directives, "proc"),
+      "pki": collect(directives, "pki"),
+      "ca": collect(directives, "ca"),
+      "mda-wrapper": collect(directives, "mda-wrapper"),
+    },
     anonymous: 0,
+    chains: 0,
+    hasSrsKey: false,
   };
 }
 
@@ -93,7 +140,7 @@ export function warn(scope: Scope, span: Span, message: string, hint: string | n
  * Returns null, for the caller to pass on. */
 export function failMissing(
   scope: Scope,
-  kind: "table" | "action",
+  kind: Declared,
   name: string,
   span: Span,
   quote: (name: string) => string,
@@ -102,10 +149,38 @@ export function failMissing(
   if (broken.has(name) || isNameLost) return null;
   const below = places.get(name);
   const hint = below === undefined ? suggest(name, places.keys(), quote) : "declare it above this line";
-  return fail(scope, span, `no such ${kind}: ${quote(name)}`, hint);
+  return fail(scope, span, `${missing[kind]}: ${quote(name)}`, hint);
 }
 
-function collect(directives: readonly Directive[], kind: "table" | "action"): Declarations {
+/** As OpenSMTPD says it. */
+const missing: Readonly<Record<Declared, string>> = {
+  "table": "no such table",
+  "action": "no such action",
+  "filter": "no filter exist with that name",
+  "proc": "no processor exist with that name",
+  "pki": "pki name not found",
+  "ca": "ca name not found",
+  "mda-wrapper": "no mda wrapper with that name",
+};
+
+/** Tells that a name is taken: `message` ends before it. `first` is the line that has it; null when none is known. */
+export function failTaken(
+  scope: Scope,
+  word: { readonly text: string; readonly span: Span },
+  message: string,
+  first: { readonly line: number } | null,
+): null {
+  const hint = first === null ? null : `the first one is on line ${first.line}`;
+  return fail(scope, word.span, `${message}: ${word.text}`, hint);
+}
+
+/** Tells of an option that stands twice. */
+export function failTwice(scope: Scope, given: Set<string>, what: string, span: Span): void {
+  if (given.has(what)) fail(scope, span, `${what} already specified for this dispatcher`);
+  given.add(what);
+}
+
+function collect(directives: readonly Directive[], kind: Declared): Declarations {
   const places = new Map<string, Span>();
   const broken = new Set<string>();
   let isNameLost = false;
@@ -120,8 +195,10 @@ function collect(directives: readonly Directive[], kind: "table" | "action"): De
       isNameLost = true;
       continue;
     }
-    if (directive.kind === "broken") broken.add(name.text);
-    if (!places.has(name.text)) places.set(name.text, name.span);
+    // Host names are alike in any case of letters.
+    const text = kind === "pki" || kind === "ca" ? name.text.toLowerCase() : name.text;
+    if (directive.kind === "broken") broken.add(text);
+    if (!places.has(text)) places.set(text, name.span);
   }
   return { places, broken, isNameLost };
 }

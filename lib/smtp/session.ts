@@ -231,9 +231,10 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #data(): void {
     const transaction = this.#transaction;
     assert(transaction !== null, "DATA stands inside a transaction");
-    const { hostname, local, zone, session } = this.#config;
+    const { hostname, local, zone, session, maskSource } = this.#config;
     const date = formatDate(this.#now, zone(this.#now));
     const received = formatReceived({
+      isMasked: maskSource,
       helo: this.#helo,
       hostname: this.#peer.hostname,
       address: this.#peer.address,

@@ -29,6 +29,8 @@ export interface SessionConfig {
   readonly limits: SessionLimits;
   /** The submission socket: missing Date and Message-ID fields are added. */
   readonly local: boolean;
+  /** Received fields do not tell where mail came from. */
+  readonly maskSource: boolean;
   /** DSN (RFC 3461) is offered. Default false. */
   readonly dsn?: boolean;
   /** Local time at `at`, as `Clock.zone` tells it. */

@@ -140,6 +140,7 @@ class Player {
       hostname,
       limits: transcript.limits,
       local: transcript.local,
+      maskSource: false,
       dsn: transcript.dsn,
       zone: () => ({ offsetMinutes: 60, name: "CET" }),
     });

@@ -1,171 +1,9 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { Delivery, lookupWaitMs } from "../../lib/daemon/delivery.ts";
-import type {
-  AgentToDelivery,
-  DeliveryToAgent,
-  DeliveryToLookup,
-  DeliveryToQueue,
-  LookupToDelivery,
-  QueueToDelivery,
-} from "../../lib/daemon/imsg.ts";
-import type { AgentRequest } from "../../lib/daemon/supervision.ts";
-import type { Dns } from "../../lib/port.ts";
-import { chunkLengthMax, type Envelope } from "../../lib/spool/envelope.ts";
-import { evpIdOf } from "../../lib/spool/id.ts";
-import { channelPair, type FakeChannel } from "../sim/channel.ts";
-import { FakeClock } from "../sim/clock.ts";
-import { FakeDns } from "../sim/dns.ts";
-import { FakeNet } from "../sim/net.ts";
-import { FakePeer, type PeerScript } from "../sim/peer.ts";
-import { SeededRandom } from "../sim/random.ts";
-import { exampleEnvelope } from "../support/envelope.ts";
-import { bytesOf, draftTo, KeptLog, msg, policyOf, textOf } from "./rig.ts";
-
-const text = `
-table users { ann = 1001:1001:/home/ann }
-table hosts { "smtp://smart.test:2525" }
-listen on 192.0.2.10
-action "box" maildir "/mail/%{user.username}" userbase <users>
-action "out" relay
-action "smart" relay host <hosts>
-match from any for domain "example.org" action "box"
-match from any tag "x" for any action "smart"
-match from any for any action "out"
-`;
-
-const hello = "Subject: hello\r\n\r\nHello.\r\n";
-
-/** One life of queue. */
-class FakeQueue {
-  readonly reports: string[] = [];
-  readonly texts: string[] = [];
-  readonly asked: Extract<DeliveryToQueue, { kind: "needChunk" }>[] = [];
-  readonly channel: FakeChannel<QueueToDelivery, DeliveryToQueue>;
-
-  constructor(rig: Rig) {
-    const [near, far] = channelPair<QueueToDelivery, DeliveryToQueue>(rig.clock);
-    this.channel = near;
-    near.onMessage((message) => {
-      if (message.kind === "needChunk") return void this.asked.push(message);
-      const { envelope, outcome } = message;
-      this.reports.push(`${parseInt(envelope.slice(8), 16)} ${outcome.kind} ${outcome.enhanced}`);
-      this.texts.push(outcome.text);
-      equal(message.at, rig.clock.now());
-    });
-    rig.delivery.setQueue(far);
-  }
-
-  deliver(envelopes: readonly Envelope[], content: string = hello): void {
-    const size = content.length;
-    this.channel.send({ kind: "deliver", envelopes, size, inline: true, pardon: false }, bytesOf(content));
-  }
-
-  /** Its content is to be asked for. */
-  deliverLong(envelope: Envelope, size: number): void {
-    this.channel.send({ kind: "deliver", envelopes: [envelope], size, inline: false, pardon: false });
-  }
-}
-
-/** One life of lookup. */
-class FakeLookup {
-  readonly asked: DeliveryToLookup[] = [];
-  readonly channel: FakeChannel<LookupToDelivery, DeliveryToLookup>;
-
-  constructor(rig: Rig) {
-    const [near, far] = channelPair<LookupToDelivery, DeliveryToLookup>(rig.clock);
-    this.channel = near;
-    near.onMessage((message) => {
-      this.asked.push(message);
-      const answer = rig.answerOf(message);
-      if (answer !== null) near.send(answer);
-    });
-    rig.delivery.setLookup(far);
-  }
-}
-
-class Rig {
-  readonly clock = new FakeClock();
-  readonly kept = new KeptLog();
-  readonly net = new FakeNet(this.clock);
-  readonly dns = new FakeDns();
-  readonly peers: FakePeer[] = [];
-  readonly needed: AgentRequest[] = [];
-  readonly stored: string[] = [];
-  readonly agents: FakeChannel<AgentToDelivery, DeliveryToAgent>[] = [];
-  readonly delivery: Delivery;
-  dnsMade = 0;
-  relayUrl: string | null = "smtp://smart.test:2525";
-  answerOf: (ask: DeliveryToLookup) => LookupToDelivery | null = (ask) => {
-    const { request } = ask;
-    if (ask.kind === "user") {
-      return {
-        kind: "user",
-        request,
-        answer: { kind: "found", uid: 1001, gid: 1001, home: "/home/ann", accountHome: "/home/ann" },
-      };
-    }
-    const answer = this.relayUrl === null
-      ? { kind: "absent" } as const
-      : { kind: "found", url: this.relayUrl } as const;
-    return { kind: "relay", request, answer };
-  };
-
-  constructor() {
-    this.dns.mx("b.test", "10 mx.b.test").host("mx.b.test", "203.0.113.1");
-    this.dns.mx("c.test", "10 mx.c.test").host("mx.c.test", "203.0.113.2");
-    this.dns.host("smart.test", "203.0.113.3");
-    this.delivery = new Delivery({
-      clock: this.clock,
-      random: new SeededRandom(1),
-      log: this.kept.log,
-      policy: policyOf(text),
-      sameUser: false,
-      dns: () => {
-        this.dnsMade++;
-        return Promise.resolve<Dns>(this.dns);
-      },
-      dialer: this.net,
-      selfAddresses: new Set(["192.0.2.10"]),
-      needAgent: (request) => {
-        this.needed.push(request);
-        const [near, far] = channelPair<AgentToDelivery, DeliveryToAgent>(this.clock);
-        this.agents.push(near);
-        near.onMessage((message, body) => {
-          if (message.kind === "abandon") return;
-          this.stored.push(textOf(body));
-          near.send({ kind: message.last ? "stored" : "more", request: message.request });
-        });
-        this.clock.soon(() => this.delivery.addAgent(request.key, far));
-      },
-    });
-  }
-
-  static async full(): Promise<{ rig: Rig; queue: FakeQueue; lookup: FakeLookup }> {
-    const rig = new Rig();
-    const [queue, lookup] = [new FakeQueue(rig), new FakeLookup(rig)];
-    await rig.settle();
-    return { rig, queue, lookup };
-  }
-
-  serve(ip: string, script: PeerScript = {}, port = 25): void {
-    this.net.listen(ip, port, (stream) => void this.peers.push(new FakePeer(stream, script)));
-  }
-
-  async settle(): Promise<void> {
-    for (let n = 0; n < 4; n++) await this.clock.settle();
-  }
-
-  /** What servers took, as `recipients: size`. */
-  get taken(): readonly string[] {
-    return this.peers.flatMap(({ taken }) => taken.map(({ recipients }) => recipients.join(" ")));
-  }
-}
-
-/** Envelope `n` of message 1. */
-function envelopeTo(rcpt: string, n: number, change: Partial<Envelope> = {}): Envelope {
-  const { ttlMs: _, ...draft } = draftTo(rcpt);
-  return { ...exampleEnvelope, ...draft, id: evpIdOf(msg(1), n), message: msg(1), last: null, ...change };
-}
+import { lookupWaitMs } from "../../lib/daemon/delivery.ts";
+import { chunkLengthMax } from "../../lib/spool/envelope.ts";
+import { mailboxOf } from "../support/envelope.ts";
+import { bytesOf, draftTo } from "./rig.ts";
+import { envelopeTo, FakeLookup, FakeQueue, hello, Rig } from "./delivery_rig.ts";
 
 Deno.test("Delivery brings mda envelopes to an agent, each for itself", async () => {
   const { rig, queue } = await Rig.full();
@@ -401,3 +239,65 @@ Deno.test("Delivery stops at once when nothing runs, and lets its agents go", as
   await rig.settle();
   equal(rig.agents[0]?.isClosed, true);
 });
+
+Deno.test("Delivery asks for the smart host of each domain where the action has a map of them", async () => {
+  const { rig, queue, lookup } = await Rig.full({ domain: "routes" });
+  rig.serve("203.0.113.3", {}, 2525);
+  queue.deliver(["x@b.test", "y@c.test"].map((rcpt, index) => envelopeTo(rcpt, index + 1)));
+  await rig.settle();
+  deepEqual(lookup.asked.map((ask) => ask.kind === "relay" && [ask.table, ask.domain]), [
+    ["routes", "b.test"],
+    ["routes", "c.test"],
+  ]);
+  deepEqual(queue.reports, ["1 relayed 2.0.0", "2 relayed 2.0.0"]);
+});
+
+for (
+  const [mailFrom, want] of [
+    ["bounces@us.test", "bounces@us.test"],
+    ["@us.test", "sender@us.test"],
+    ["bounces", "bounces@example.net"],
+  ] as const
+) {
+  Deno.test(`Delivery sends with the sender of mail-from ${mailFrom}, but leaves the null sender alone`, async () => {
+    const { rig, queue } = await Rig.full({ mailFrom });
+    rig.serve("203.0.113.1");
+    const sender = mailboxOf("sender@example.net");
+    queue.deliver([envelopeTo("x@b.test", 1, { sender })]);
+    await rig.settle();
+    queue.deliver([envelopeTo("x@b.test", 2, { sender: null })]);
+    await rig.settle();
+    deepEqual(rig.peers.flatMap(({ taken }) => taken.map((one) => one.sender)), [want, ""]);
+  });
+}
+
+Deno.test("Delivery goes from the next of our addresses, under the name that we have there", async () => {
+  const { rig, queue, lookup } = await Rig.full({ source: "ours", heloSource: "names" });
+  rig.dns.host("mx.b.test", "2001:db8::25");
+  rig.serve("2001:db8::25");
+  queue.deliver([envelopeTo("x@b.test", 1)]);
+  await rig.settle();
+  deepEqual(lookup.asked.map(({ request: _, ...ask }) => ask), [
+    { kind: "source", table: "ours" },
+    { kind: "helo", table: "names", address: "[2001:db8::7]" },
+  ]);
+  deepEqual([rig.net.sources, rig.peers[0]?.commands[0]], [["2001:db8::7"], "EHLO seven.test"]);
+});
+
+for (
+  const [kind, answer] of [
+    ["source", { kind: "absent" }],
+    ["source", { kind: "failed" }],
+    ["source", { kind: "found", text: "nonsense" }],
+    ["helo", { kind: "absent" }],
+    ["helo", { kind: "found", text: "no name!" }],
+  ] as const
+) {
+  Deno.test(`Delivery delays when the ${kind} of a relay is ${JSON.stringify(answer)}`, async () => {
+    const { rig, queue } = await Rig.full({ source: "ours", heloSource: "names" });
+    rig.own[kind] = answer;
+    queue.deliver([envelopeTo("x@b.test", 1)]);
+    await rig.settle();
+    deepEqual([queue.reports, rig.net.dialled], [["1 delayed 4.3.2"], []]);
+  });
+}

@@ -42,6 +42,8 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseDeliveryToLookup, user],
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
+  [parseDeliveryToLookup, { kind: "source", request: 1, table: "ours" }],
+  [parseDeliveryToLookup, { kind: "helo", request: 1, table: "names", address: "[2001:db8::1]" }],
 ];
 
 Deno.test("each message passes as it is", () => {

@@ -11,6 +11,7 @@ import type {
   SmtpInToLookup,
 } from "../../lib/daemon/imsg.ts";
 import { Lookup } from "../../lib/daemon/lookup.ts";
+import type { RelayAction } from "../../lib/policy/policy.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -22,6 +23,9 @@ const text = `
 table aliases { root = "ann, bob", list = "ann@example.org, cat@remote.test" }
 table users { ann = 1001:100:/home/ann, bob = 1002:100:/home/bob, odd = nonsense }
 table hosts { "smtp://10.0.0.1", "smtp://10.0.0.2" }
+table routes { "b.test" = "smtp://10.0.0.3" }
+table ours { "192.0.2.1", "192.0.2.2" }
+table names { "192.0.2.1" = "one.test" }
 table none file:/etc/mail/none
 action "box" maildir userbase <users> alias <aliases>
 action "shared" maildir userbase <users> user "vmail"
@@ -36,12 +40,17 @@ match from local for any action "out"
 interface Setup {
   readonly broken?: readonly string[];
   readonly change?: (tables: TableSource) => TableSource;
+  /** Changes the action `out`. */
+  readonly relay?: Partial<RelayAction>;
 }
 
-async function world({ broken = [], change = (tables) => tables }: Setup = {}) {
+async function world({ broken = [], change = (tables) => tables, relay = {} }: Setup = {}) {
   const clock = new FakeClock();
   const log = new KeptLog();
-  const policy = policyOf(text);
+  const parsed = policyOf(text);
+  const out = parsed.actions["out"];
+  const actions = { ...parsed.actions, ...(out?.kind === "relay" ? { out: { ...out, ...relay } } : {}) };
+  const policy = { ...parsed, actions };
   const allowed: unknown[] = [];
   const tables = tablesOf(policy, { broken, users: ["vmail", "root"] });
   const lookup = new Lookup({
@@ -358,4 +367,34 @@ Deno.test("a table is read anew on request; failures and unknown names are told"
     [2, "no such table: nothing"],
     [3, "no such table: constructor"],
   ]);
+});
+
+Deno.test("a map of relays is asked for the domain, and knows no other", async () => {
+  const { clock, delivery, toDelivery } = await world({ relay: { host: null, domain: "routes" } });
+  for (const domain of ["b.test", "c.test"]) delivery.send({ kind: "relay", request: 1, table: "routes", domain });
+  await pass(clock);
+  deepEqual(toDelivery.map((one) => one.answer), [{ kind: "found", url: "smtp://10.0.0.3" }, { kind: "absent" }]);
+});
+
+Deno.test("our addresses are given in turn, and our names on them", async () => {
+  const { clock, delivery, toDelivery } = await world({ relay: { source: "ours", heloSource: "names" } });
+  for (const request of [1, 2]) delivery.send({ kind: "source", request, table: "ours" });
+  for (const address of ["192.0.2.1", "192.0.2.2"]) {
+    delivery.send({ kind: "helo", request: 3, table: "names", address });
+  }
+  await pass(clock);
+  deepEqual(toDelivery.map((one) => one.answer), [
+    { kind: "found", text: "192.0.2.1" },
+    { kind: "found", text: "192.0.2.2" },
+    { kind: "found", text: "one.test" },
+    { kind: "absent" },
+  ]);
+});
+
+Deno.test("addresses and names of tables that no action names are not given", async () => {
+  const { clock, delivery, toDelivery } = await world({ relay: { source: "ours" } });
+  delivery.send({ kind: "source", request: 1, table: "names" });
+  delivery.send({ kind: "helo", request: 2, table: "names", address: "192.0.2.1" });
+  await pass(clock);
+  deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
 });

@@ -1,5 +1,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { mtaLimits } from "../../lib/delivery/limits.ts";
 import { formatEvent } from "../../lib/event_log.ts";
+import type { Domain } from "../../lib/mail/address.ts";
 import type { PeerScript } from "../sim/peer.ts";
 import { text, World, type WorldChange } from "./dispatch_world.ts";
 
@@ -255,4 +257,44 @@ Deno.test("Dispatcher.close() does not wait for what is not connected", async ()
   await it.dispatcher.close(30_000);
   deepEqual(it.reports, []);
   await new World().dispatcher.close(1);
+});
+
+Deno.test("Dispatcher greets and connects in the manner of the action", async () => {
+  const it = world();
+  await it.sendAs("b.test", { helo: "other.test" as Domain, source: "198.51.100.7" });
+  await it.send("b.test");
+  deepEqual(it.peers.map((peer) => peer.commands[0]), ["EHLO other.test", "EHLO us.test"]);
+  deepEqual(it.net.sources, ["198.51.100.7", null]);
+});
+
+Deno.test("Dispatcher goes from an address to hosts of its family only", async () => {
+  const it = new World();
+  it.dns.mx("b.test", "10 mx.test").host("mx.test", "192.0.2.1", "2001:db8::25");
+  it.serve("2001:db8::25");
+  await it.sendAs("b.test", { source: "2001:db8::7" });
+  deepEqual(it.net.dialled, ["2001:db8::25:25"]);
+});
+
+Deno.test("Dispatcher sends for a backup to better servers than the one it stands in for", async () => {
+  const it = world({}, {});
+  await it.sendAs("b.test", { backupFor: "mx2.test" as Domain });
+  deepEqual(it.net.dialled, ["192.0.2.1:25"]);
+  await it.sendAs("b.test", { backupFor: "mx.test" as Domain });
+  deepEqual(it.reports, ["1 relayed 2.0.0", "2 failed 5.4.6"]);
+});
+
+Deno.test("Dispatcher has limits for single destinations", async () => {
+  const limitsOf = new Map([["b.test", { ...mtaLimits, session: { ...mtaLimits.session, messagesMax: 1 } }]]);
+  const it = world({}, null, { options: { limitsOf } });
+  it.dns.mx("c.test", "10 mx.test");
+  for (const to of ["b.test", "b.test", "c.test", "c.test"]) await it.send(to);
+  deepEqual(it.peers.map(({ taken }) => taken.length), [1, 1, 2]);
+});
+
+Deno.test("Dispatcher uses one address family where it is told to", async () => {
+  const it = new World({ limits: { family: 4 } });
+  it.dns.mx("b.test", "10 mx.test").host("mx.test", "192.0.2.1", "2001:db8::25");
+  it.serve("192.0.2.1");
+  await it.send("b.test");
+  deepEqual([it.net.dialled, it.reports], [["192.0.2.1:25"], ["1 relayed 2.0.0"]]);
 });

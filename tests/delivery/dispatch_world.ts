@@ -6,7 +6,7 @@ import type { Domain } from "../../lib/mail/address.ts";
 import { Dispatcher, type DispatcherOptions } from "../../lib/delivery/dispatch.ts";
 import { type MtaLimits, mtaLimits } from "../../lib/delivery/limits.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
-import { type Relay, relayOfUrl } from "../../lib/delivery/relay.ts";
+import { plainManner, type Relay, type RelayManner, relayOfUrl } from "../../lib/delivery/relay.ts";
 import type { ContentSource, RelayTask } from "../../lib/delivery/task.ts";
 import { type EvpId, evpIdOf, type MsgId, msgIdOf } from "../../lib/spool/id.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -49,6 +49,7 @@ export class World {
       selfAddresses: new Set(["198.51.100.1"]),
       allowPrivate: false,
       limits: this.limits,
+      limitsOf: new Map(),
       ...options,
     });
   }
@@ -64,6 +65,12 @@ export class World {
     await this.clock.settle();
   }
 
+  /** The same in a manner of its own. */
+  async sendAs(to: string, manner: Partial<RelayManner>): Promise<void> {
+    this.submit(to, ["b"], text("hi\r\n"), false, { ...plainManner, ...manner });
+    await this.clock.settle();
+  }
+
   /** The same for a message that an administrator wants tried now. */
   async insist(to: string): Promise<void> {
     this.submit(to, ["b"], text("hi\r\n"), true);
@@ -71,12 +78,19 @@ export class World {
   }
 
   /** The same, without letting anything happen. `to` is a domain, or the URL of a smart host. */
-  submit(to: string, locals: readonly string[] = ["b"], content = text("hi\r\n"), pardon = false): void {
+  submit(
+    to: string,
+    locals: readonly string[] = ["b"],
+    content = text("hi\r\n"),
+    pardon = false,
+    manner: RelayManner = plainManner,
+  ): void {
     const relay = relayOf(to);
     const domain = (relay.kind === "domain" ? relay.domain : "b.test") as Domain;
     const message = msgIdOf(0xfeed);
     const task: RelayTask = {
       relay,
+      manner,
       message,
       sender: { localPart: "a", domain: "a.test" as Domain },
       recipients: locals.map((localPart) => ({

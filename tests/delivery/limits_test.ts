@@ -1,6 +1,7 @@
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { mtaLimits, routePenaltyMs, wantsConnection } from "../../lib/delivery/limits.ts";
+import { defaultMtaLimits } from "../../lib/policy/limit.ts";
+import { mtaLimits, mtaLimitsOf, routePenaltyMs, wantsConnection } from "../../lib/delivery/limits.ts";
 
 Deno.test("routePenaltyMs() is 15 s times the square of the failures, at most an hour", () => {
   for (const [failures, seconds] of [[1, 15], [2, 60], [3, 135], [15, 3375], [16, 3600], [1000, 3600]] as const) {
@@ -38,4 +39,18 @@ Deno.test("wantsConnection() never leaves mail waiting without any connection, n
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("mtaLimitsOf() keeps the limits that nothing sets", () =>
+  deepEqual(mtaLimitsOf(defaultMtaLimits), mtaLimits));
+
+Deno.test("mtaLimitsOf() takes what is set", () => {
+  const { family, connectionsPerHostMax, keepaliveMs, session } = mtaLimitsOf({
+    ...defaultMtaLimits,
+    family: 6,
+    maxConnPerHost: 3,
+    sessionKeepaliveMs: 1,
+    sessionMailMax: 7,
+  });
+  deepEqual([family, connectionsPerHostMax, keepaliveMs, session.messagesMax], [6, 3, 1, 7]);
 });

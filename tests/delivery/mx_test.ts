@@ -15,6 +15,7 @@ function options(dns: FakeDns, change: Partial<RouteOptions> = {}): RouteOptions
     selfNames: new Set(["us.test"]),
     selfAddresses: new Set(["198.51.100.1", "2001:db8::1"]),
     allowPrivate: false,
+    family: null,
     limits: { hostsMax: 20, addressesPerHostMax: 8 },
     ...change,
   };

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { Domain } from "../../lib/mail/address.ts";
-import { type Relay, relayKey, relayOfUrl, relayTransport } from "../../lib/delivery/relay.ts";
+import { plainManner, type Relay, relayKey, relayName, relayOfUrl, relayTransport } from "../../lib/delivery/relay.ts";
 
 const host = (name: string, port: number, protocol: "smtp" | "lmtp"): Relay => ({
   kind: "host",
@@ -31,7 +31,7 @@ for (
   ] as const
 ) {
   Deno.test(`relayOfUrl() cannot do ${text} yet, and says so as the configuration does`, () => {
-    deepEqual(relayOfUrl(text), { kind: "error", message: `\`${scheme}://\` is not supported yet` });
+    deepEqual(relayOfUrl(text), { kind: "error", message: `\`${scheme}://\` is not active yet` });
   });
 }
 
@@ -46,12 +46,31 @@ Deno.test("relayKey() is the same for the same relay only", () => {
     ...urls.map(([, relay]) => relay),
     host("mx.test", 25, "lmtp"),
   ];
-  equal(new Set(relays.map(relayKey)).size, relays.length);
-  equal(new Set([...relays, ...relays.map((relay) => ({ ...relay }))].map(relayKey)).size, relays.length);
+  equal(new Set(relays.map((one) => relayKey(one, plainManner))).size, relays.length);
+  equal(
+    new Set([...relays, ...relays.map((relay) => ({ ...relay }))].map((one) => relayKey(one, plainManner))).size,
+    relays.length,
+  );
 });
 
 Deno.test("relayTransport() is SMTP on port 25 for a domain", () => {
   deepEqual(relayTransport({ kind: "domain", domain: "a.test" as Domain }), { port: 25, protocol: "smtp" });
   const { port, protocol } = relayTransport(host("a.test", 24, "lmtp"));
   deepEqual([port, protocol], [24, "lmtp"]);
+});
+
+Deno.test("relayKey() tells manners apart", () => {
+  const relay: Relay = { kind: "domain", domain: "mx.test" as Domain };
+  const manners = [
+    plainManner,
+    { ...plainManner, helo: "a.test" as Domain },
+    { ...plainManner, source: "192.0.2.1" },
+    { ...plainManner, backupFor: "a.test" as Domain },
+  ];
+  equal(new Set(manners.map((manner) => relayKey(relay, manner))).size, manners.length);
+});
+
+Deno.test("relayName() is what limits are named by", () => {
+  equal(relayName({ kind: "domain", domain: "b.test" as Domain }), "b.test");
+  equal(relayName(host("mx.test", 25, "smtp")), "mx.test");
 });

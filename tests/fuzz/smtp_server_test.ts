@@ -30,6 +30,7 @@ class World {
       hostname,
       limits,
       local: true,
+      maskSource: false,
       dsn: true,
       zone: () => ({ offsetMinutes: 0, name: null }),
     });

@@ -5,6 +5,7 @@ import { formatDeliveredTo, formatReceived, formatReturnPath, type Received } fr
 
 const bob = parseMailbox('"b b"@x.test', null) ?? assert.fail();
 const received: Received = {
+  isMasked: false,
   helo: "client.test",
   hostname: "c.example.org",
   address: "192.0.2.7",
@@ -21,6 +22,11 @@ const table: readonly [name: string, change: Partial<Received>, want: string][] 
     {},
     "Received: from client.test (c.example.org [192.0.2.7])\r\n\tby mx.alpha.test (Postern) with ESMTP id 5f3a9c01;\r\n" +
     "\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
+  ],
+  [
+    "a masked source",
+    { isMasked: true },
+    "Received: by mx.alpha.test (Postern) with ESMTP id 5f3a9c01;\r\n\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
   ],
   [
     "one recipient",

@@ -2,13 +2,14 @@
 
 import type { Domain } from "../../lib/mail/address.ts";
 import { defaultInetOptions, defaultRelay, emptyPolicy } from "../../lib/policy/defaults.ts";
+import { inactiveNotices, noticeError } from "../../lib/policy/inactive.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { type ConfigError, printError } from "../../lib/policy/error.ts";
 import { type ConfigSource, loadPolicy, type LoadResult } from "../../lib/policy/resolve.ts";
 
 const root = new URL("../../fixtures/conf/", import.meta.url);
 
-/** A machine with a loopback and one interface. */
+/** A machine with a loopback and one interface, and one program that serves tables. */
 export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   interfaces: [
     { name: "lo", address: "127.0.0.1" },
@@ -19,6 +20,7 @@ export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   ],
   resolveHost: (name) => (name === "mail.example.org" ? ["192.0.2.25", "2001:db8::25"] : []),
   serverName: "mx.example.org" as Domain,
+  tableHelper: (name) => (name === "socketmap" ? "/usr/local/libexec/smtpd/table-socketmap" : null),
 };
 
 /** Loads a text as smtpd.conf; `files` are what it can include. */
@@ -92,6 +94,11 @@ function without(value: object, defaults: object): object {
   return Object.fromEntries(Object.entries(value).filter(([key, one]) => known.get(key) !== JSON.stringify(one)));
 }
 
+/** What is not active, as `smtpd -n` shows it. */
+function noticesOf(policy: Policy, file: string): readonly ConfigError[] {
+  return inactiveNotices(policy).map((notice) => noticeError(notice, file));
+}
+
 /** What stands beside a fixture: file names with their exact content. Null when it is in the wrong folder. */
 export function expectedFiles(folder: "good" | "bad", name: string): Readonly<Record<string, string>> | null {
   const base = name.slice(0, -".conf".length);
@@ -102,6 +109,7 @@ export function expectedFiles(folder: "good" | "bad", name: string): Readonly<Re
   const text = JSON.stringify(shortPolicy(result.policy), null, 2)
     .replace(/\[\s+("(?:[^"\\]|\\.)*"),\s+(null|"(?:[^"\\]|\\.)*")\s+\]/g, "[$1, $2]");
   const files: Record<string, string> = { [`${base}.policy.json`]: `${text}\n` };
-  if (result.warnings.length > 0) files[`${base}.warning`] = printAll(result.warnings);
+  const told = printAll([...result.warnings, ...noticesOf(result.policy, name)]);
+  if (told !== "") files[`${base}.warning`] = told;
   return files;
 }

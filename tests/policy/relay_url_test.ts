@@ -58,7 +58,7 @@ Deno.test("laterRelayUrl() lets through what can be done, in clear text", () => 
   };
   for (const text of ["mx.test", "smtp://mx.test", "smtp+notls://mx.test"]) assert.equal(standing(text), null);
   for (const scheme of ["smtp+tls", "smtps", "lmtp"]) {
-    assert.equal(standing(`${scheme}://mx.test:24`), `\`${scheme}://\` is not supported yet`);
+    assert.equal(standing(`${scheme}://mx.test:24`), `\`${scheme}://\` is not active yet`);
   }
 });
 

@@ -63,8 +63,6 @@ Deno.test("declareTable() says what is wrong with a backend", () => {
     ["file:x", "1:9 invalid backend parameter for table: t"],
     ["db:", "1:9 invalid backend parameter for table: t"],
     ["file", "1:9 invalid backend parameter for table: t"],
-    ["sqlite:/x", "1:9 tables of kind `sqlite` are not supported yet"],
-    ["ldap", "1:9 tables of kind `ldap` are not supported yet"],
     ["nosuch:/x", "1:9 no such kind of table: `nosuch`"],
     ['""', "1:9 no such kind of table: ``"],
   ];
@@ -81,7 +79,7 @@ Deno.test("resolveTable() checks the entries of an inline table for what it is u
     ["match from src local reject\n".replace("local", '"LOCAL"'), []],
     ["match mail-from <t> rcpt-to <m> tag <t> for domain <t> reject\n", []],
     ["action a maildir alias <m>\naction b maildir virtual <m>\n", ["2:15 invalid user name `x y`: it has a space"]],
-    ["action a maildir userbase <m>\n", []],
+    ["action a maildir userbase <m>\n", ['2:15 "x y" is no user: it is not uid:gid:home']],
     ["action a relay host <t>\n", ["1:11 invalid relay URL: `x y` is neither a host name nor an address"]],
   ];
   for (const [text, want] of cases) assert.deepEqual(messages(t + text), want, text);
@@ -93,4 +91,48 @@ Deno.test("resolveTable() gives anonymous tables names in the order of the file"
   const names = Object.keys(result.policy.tables).filter((name) => name.startsWith("<dynamic"));
   assert.deepEqual(names, ["<dynamic:0>", "<dynamic:1>", "<dynamic:2>"]);
   assert.deepEqual(result.policy.rules[0]?.mailFrom, { table: "<dynamic:1>", regex: false, negated: false });
+});
+
+Deno.test("resolveTable() wants a list, a map or either, as the option does", () => {
+  const head = 'srs key k\npki p cert "/c" key "/k"\ntable list { a }\ntable map { a = b }\n';
+  const uses: readonly (readonly [string, "list" | "map" | "either"])[] = [
+    ["match tag TABLE reject", "list"],
+    ["match for domain TABLE reject", "list"],
+    ["match helo TABLE reject", "list"],
+    ["match from rdns TABLE reject", "list"],
+    ["match from src TABLE reject", "either"],
+    ["match auth TABLE reject", "either"],
+    ["match mail-from TABLE reject", "either"],
+    ["match rcpt-to TABLE reject", "either"],
+    ["action a mbox alias TABLE", "map"],
+    ["action a mbox virtual TABLE", "map"],
+    ["action a mbox userbase TABLE", "map"],
+    ["action a relay host TABLE", "list"],
+    ["action a relay domain TABLE", "map"],
+    ["action a relay helo-src TABLE", "map"],
+    ["action a relay host h auth TABLE", "map"],
+    ["listen on lo hostnames TABLE", "map"],
+    ["listen on lo senders TABLE", "map"],
+    ["listen on lo tls pki p auth TABLE", "map"],
+  ];
+  for (const [line, shape] of uses) {
+    for (const name of ["list", "map"]) {
+      const found = messages(head + line.replace("TABLE", `<${name}>`) + "\n").filter((one) =>
+        /may not be used/.test(one)
+      );
+      assert.equal(found.length, shape === "either" || shape === name ? 0 : 1, `${line} with a ${name}`);
+    }
+  }
+});
+
+Deno.test("resolveTable() knows the built-in tables by their names, unless the file has one of that name", () => {
+  const fromOf = (text: string) => {
+    const result = loadText(
+      `${text}match from src <localhost> for any action "out"\n`.replace(/^/, 'action "out" relay\n'),
+    );
+    const rule = result.kind === "ok" ? result.policy.rules[0] : undefined;
+    return rule?.from.kind === "src" ? rule.from.criterion.table : result;
+  };
+  assert.equal(fromOf(""), "<localhost>");
+  assert.equal(fromOf("table localhost { 192.0.2.1 }\n"), "localhost");
 });

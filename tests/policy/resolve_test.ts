@@ -106,6 +106,7 @@ Deno.test("hostNames() gives the names that only a resolver knows", () => {
   const names = hostNames({
     interfaces: machine.interfaces,
     serverName: machine.serverName,
+    tableHelper: machine.tableHelper,
     path: "smtpd.conf",
     readFile: () => ({ kind: "ok", text }),
     macros: new Map(),

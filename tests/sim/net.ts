@@ -184,6 +184,8 @@ export class FakeNet implements Dialer {
   readonly #hosts = new Map<string, Host>();
   /** Every call of `dial`, as `ip:port`, in order. */
   readonly dialled: string[] = [];
+  /** Which of our addresses each was to come from, null for any. */
+  readonly sources: (string | null)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -207,6 +209,7 @@ export class FakeNet implements Dialer {
   dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream> {
     const key = to.kind === "inet" ? keyOf(to.ip, to.port) : to.path;
     this.dialled.push(key);
+    this.sources.push(options.source ?? null);
     const host = this.#hosts.get(key);
     return new Promise((resolve, reject) => {
       const fail = (kind: FaultKind) => reject(new Fault(kind, `Cannot connect to ${key}: ${kind}`));

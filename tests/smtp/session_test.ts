@@ -28,6 +28,7 @@ class Peer {
       hostname,
       limits: { maxMessageSize: 100_000, maxRecipients: 10, maxMails: 10, maxHops: 100, idleTimeoutMs: 300_000 },
       local: false,
+      maskSource: false,
       zone: () => ({ offsetMinutes: 60, name: "CET" }),
       ...config,
     });
@@ -140,6 +141,15 @@ Deno.test("ServerSession names nobody in the Received field when there are sever
     "Received: from a.test (<unknown> [IPv6:2001:db8::1])\r\n\tby mx.test (Postern) with SMTP id 1a2b3c4d;\r\n" +
       "\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
   );
+});
+
+Deno.test("ServerSession tells nothing of the peer under mask-src", () => {
+  const peer = new Peer({ maskSource: true });
+  peer.toData();
+  const [body] = peer.send(".\r\n");
+  const content = body?.kind === "body" ? Buffer.from(body.bytes).toString("latin1") : "";
+  equal(content.split("\r\n")[0], "Received: by mx.test (Postern) with ESMTP id 1a2b3c4d");
+  equal(content.includes("192.0.2.7"), false);
 });
 
 Deno.test("ServerSession gives a long message out as it comes", () => {

@@ -1,0 +1,203 @@
+/** What a configuration asks for and this version does not do yet. Nothing of it is dropped in silence: `smtpd -n` warns
+ * of it, the daemon logs it at its start, and what demands protection that cannot be given is not done at all. */
+
+import type { ConfigError } from "./error.ts";
+import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import type { Listener, Place, Policy, RelayAction, Rule } from "./policy.ts";
+import { parseRelayUrl } from "./relay_url.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
+
+/** Something that has no effect, or not the one that was asked for. */
+export interface InactiveNotice {
+  /** It does not hinder the start. */
+  readonly severity: "warning";
+  /** The line; null where the policy does not keep it. */
+  readonly place: Place | null;
+  /** What is not active, and what happens instead. One line. */
+  readonly message: string;
+}
+
+/** Everything in the policy that is not active, in the order of its lines; what has no line comes last. */
+export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
+  const found: InactiveNotice[] = [];
+  const tell = (place: Place | null, message: string | null): void => {
+    if (message === null || found.some((one) => samePlace(one.place, place) && one.message === message)) return;
+    found.push({ severity: "warning", place, message });
+  };
+  for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
+  for (const action of Object.values(policy.actions)) {
+    if (action.kind === "relay") { for (const one of relayNotices(policy, action)) tell(action.place, one); }
+  }
+  for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
+  for (const { name, place } of Object.values(policy.pki)) {
+    tell(place, `\`pki ${name}\` is not active yet: there is no TLS`);
+  }
+  for (const { name, place } of Object.values(policy.ca)) {
+    tell(place, `\`ca ${name}\` is not active yet: there is no TLS`);
+  }
+  for (const { name, place } of Object.values(policy.processes)) {
+    tell(place, `the process \`${name}\` is not started: filters are not active yet`);
+  }
+  for (const { name, place } of Object.values(policy.filters)) {
+    if (!name.startsWith("<")) tell(place, `the filter \`${name}\` is not active yet: it lets all mail pass`);
+  }
+  for (const message of settingNotices(policy)) tell(null, message);
+  return found.sort((a, b) => order(a.place, b.place));
+}
+
+/** A notice as `smtpd -n` shows it. `file` is that of the whole configuration. */
+export function noticeError({ severity, place, message }: InactiveNotice, file: string): ConfigError {
+  return {
+    ...(place ?? { file, line: 0, column: 0 }),
+    severity,
+    length: 0,
+    message,
+    hint: null,
+    excerpt: "",
+    notes: [],
+  };
+}
+
+/** Is the socket opened? One that demands what cannot be given is not: its clients would be less safe than they were
+ * promised to be. */
+export function isServed(listener: Listener): boolean {
+  return demandsOf(listener).length === 0;
+}
+
+/** Why mail of this relay waits in the queue: it demands what cannot be given. `url` is where the mail is to go; null
+ * for the servers of its domain. A clause for the administrator; null when the mail may go. */
+export function relayBar(action: RelayAction, url: string | null): string | null {
+  if (action.tls.mode === "required") return "TLS required for relaying, and TLS is not active yet";
+  if (action.auth !== null) return "authentication required for relaying, and it is not active yet";
+  const parsed = url === null ? null : parseRelayUrl(url);
+  if (parsed?.kind !== "ok") return null;
+  switch (parsed.url.scheme) {
+    case "smtp+tls":
+    case "smtps":
+      return `TLS required by \`${parsed.url.scheme}://\`, and TLS is not active yet`;
+    case "lmtp":
+      return "relaying to `lmtp://` is not active yet";
+    default:
+      return null;
+  }
+}
+
+/** Keys of `mda limit` and `mta limit` that delivery keeps to: those of `mtaLimitsOf` and of `LocalDelivery`. */
+const activeLimits: readonly string[] = [
+  "max-session",
+  "max-session-per-user",
+  "max-conn-per-host",
+  "max-conn-per-relay",
+  "conn-delay-route",
+  "reconn-delay-route",
+  "session-keepalive",
+  "session-mail-max",
+  "max-failures-per-session",
+];
+
+/** The words of a listener that cannot be obeyed and must not be ignored. */
+function demandsOf(listener: Listener): readonly string[] {
+  if (listener.kind === "socket") return [];
+  const { tls, auth, proxy } = listener;
+  const words: string[] = [];
+  if (tls.mode === "required") words.push("tls-require");
+  if (tls.mode === "implicit") words.push("smtps");
+  if (tls.verify) words.push("verify");
+  if (auth.mode === "required") words.push("auth");
+  if (proxy) words.push("proxy-v2");
+  return words;
+}
+
+function listenerNotices(listener: Listener): readonly string[] {
+  const demands = demandsOf(listener);
+  if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
+  const notices: string[] = [];
+  if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
+  if (listener.kind === "socket") return notices;
+  const { tls, auth } = listener;
+  if (tls.mode === "offered") notices.push("`tls` is not active yet: this listener serves in clear text only");
+  if (auth.mode === "optional") notices.push("`auth-optional` is not active yet: nobody can log in here");
+  if (listener.senders !== null) notices.push("`senders` is not active yet: nobody can log in here");
+  if (listener.receivedAuth) notices.push("`received-auth` is not active yet: nobody can log in here");
+  if (listener.hostnames !== null) notices.push("`hostnames` is not active yet: `hostname` counts on all addresses");
+  return notices;
+}
+
+function relayNotices(policy: Policy, action: RelayAction): readonly string[] {
+  const bar = relayBar(action, null);
+  if (bar !== null) return [`${bar}: mail of this action waits in the queue`];
+  const notices: string[] = [];
+  for (const url of urlsOf(policy, action)) {
+    const why = relayBar(action, url);
+    if (why !== null) notices.push(`${why}: mail for ${url} waits in the queue`);
+  }
+  if (action.pki !== null) notices.push("`pki` is not active yet: there is no TLS");
+  if (action.ca !== null) notices.push("`ca` is not active yet: there is no TLS");
+  if (action.protocols !== null) notices.push("`protocols` is not active yet: there is no TLS");
+  if (action.filter !== null) notices.push("`filter` is not active yet: no filter is told of this mail");
+  return notices;
+}
+
+/** URLs that stand in the configuration itself. */
+function urlsOf(policy: Policy, { host, domain }: RelayAction): readonly string[] {
+  return [host, domain].flatMap((name) => {
+    const table = name === null ? undefined : policy.tables[name];
+    return table?.kind === "static" ? table.entries.map(([key, value]) => value ?? key) : [];
+  });
+}
+
+function ruleNotices({ tls, auth }: Rule): readonly string[] {
+  const notices: string[] = [];
+  if (tls === true) notices.push("this rule matches no mail yet: TLS is not active");
+  if (auth !== null && !(auth.kind === "table" ? auth.criterion : auth).negated) {
+    notices.push("`auth` holds for mail from `sendmail` only: authentication is not active yet");
+  }
+  return notices;
+}
+
+function settingNotices({ queue, mda, mta, scheduler, admd, serverName }: Policy): readonly string[] {
+  const notices: string[] = [];
+  if (queue.compression) notices.push("`queue compression` is not active yet: messages are stored as they are");
+  if (queue.encryption !== null) {
+    notices.push("`queue encryption` is not active yet: messages are stored in clear text");
+  }
+  const mtaKeys = [mta.limits, ...Object.values(mta.domainLimits)].flatMap((limits) =>
+    changedKeys(limits, defaultMtaLimits, mtaLimitKeys).filter((key) => !activeLimits.includes(key))
+  );
+  const limits: readonly (readonly [line: string, keys: readonly string[]])[] = [
+    ["mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys).filter((key) => !activeLimits.includes(key))],
+    ["mta limit", [...new Set(mtaKeys)]],
+    ["mta max-deferred", mta.maxDeferred === 100 ? [] : [String(mta.maxDeferred)]],
+    ["scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys)],
+  ];
+  for (const [line, keys] of limits) {
+    if (keys.length > 0) notices.push(`\`${line}\` of ${keys.join(", ")} is not active yet: our own limits hold`);
+  }
+  if (admd !== serverName) notices.push("`admd` is not active yet: no filter is told of it");
+  return notices;
+}
+
+/** The keys of a `limit` line whose members are not what they are without it. */
+function changedKeys<T>(
+  limits: T,
+  defaults: T,
+  keys: Readonly<Record<string, { readonly member: keyof T }>>,
+): readonly string[] {
+  return Object.entries(keys).filter(([, { member }]) => limits[member] !== defaults[member]).map(([key]) => key);
+}
+
+function quoted(words: readonly string[]): string {
+  const names = words.map((word) => `\`${word}\``);
+  const last = names.pop() ?? "";
+  return names.length === 0 ? `${last} is` : `${names.join(", ")} and ${last} are`;
+}
+
+function samePlace(a: Place | null, b: Place | null): boolean {
+  return a === b || (a !== null && b !== null && a.file === b.file && a.line === b.line);
+}
+
+/** By line; files in the order of their names. */
+function order(a: Place | null, b: Place | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+}

@@ -1,0 +1,92 @@
+/** Parsers of the lines that set limits: `smtp`, `mda`, `mta`, `scheduler`. */
+
+import type { Directive, LimitExpr, MtaDirective, SmtpDirective, Word } from "./ast.ts";
+import type { Token } from "./lexer.ts";
+import {
+  acceptKeyword,
+  failExpected,
+  isKeyword,
+  isLineEnd,
+  type Reader,
+  readLimit,
+  readLimits,
+  readNumber,
+  readQuantity,
+  readWord,
+  take,
+} from "./reader.ts";
+
+/** Parses what follows `smtp`. */
+export function parseSmtp(reader: Reader, { span }: Token): SmtpDirective | null {
+  if (acceptKeyword(reader, "ciphers")) {
+    const ciphers = readWord(reader, "a list of ciphers");
+    return ciphers === null ? null : { kind: "smtp-ciphers", span, ciphers };
+  }
+  if (acceptKeyword(reader, "max-message-size")) {
+    const size = readQuantity(reader, "a size such as 35M");
+    return size === null ? null : { kind: "smtp-size", span, size };
+  }
+  if (acceptKeyword(reader, "sub-addr-delim")) {
+    const delimiter = readWord(reader, 'a character in quotes, such as "+"');
+    return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
+  }
+  if (acceptKeyword(reader, "limit")) {
+    const limits = readLimits(reader, "`max-mails` or `max-rcpt`");
+    return limits === null ? null : { kind: "smtp-limit", span, limits };
+  }
+  const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];
+  return failExpected(reader, "`limit`, `max-message-size`, `sub-addr-delim` or `ciphers`", known);
+}
+
+/** Parses what follows `mda`. */
+export function parseMda(reader: Reader, { span }: Token): Directive | null {
+  if (acceptKeyword(reader, "wrapper")) {
+    const name = readWord(reader, "the name of the wrapper");
+    const command = name === null ? null : readWord(reader, "a command in quotes");
+    if (name === null || command === null) return { kind: "broken", span, declares: "mda-wrapper", name };
+    return { kind: "mda-wrapper", span, name, command };
+  }
+  if (acceptKeyword(reader, "limit")) {
+    const limits = readLimits(reader, "a limit such as `max-session`");
+    return limits === null ? null : { kind: "mda-limit", span, limits };
+  }
+  return failExpected(reader, "`wrapper` or `limit`", ["limit", "wrapper"]);
+}
+
+/** Parses what follows `mta`. */
+export function parseMta(reader: Reader, { span }: Token): MtaDirective | null {
+  if (acceptKeyword(reader, "max-deferred")) {
+    const value = readNumber(reader, "a number");
+    return value === null ? null : { kind: "mta-max-deferred", span, value };
+  }
+  if (!acceptKeyword(reader, "limit")) {
+    return failExpected(reader, "`limit` or `max-deferred`", ["limit", "max-deferred"]);
+  }
+  let domain: Word | null = null;
+  if (acceptKeyword(reader, "for")) {
+    if (!acceptKeyword(reader, "domain")) return failExpected(reader, "`domain`", ["domain"]);
+    domain = readWord(reader, "a domain");
+    if (domain === null) return null;
+  }
+  const families: { family: 4 | 6; span: Token["span"] }[] = [];
+  const limits: LimitExpr[] = [];
+  while (!isLineEnd(reader)) {
+    if (isKeyword(reader, "inet4") || isKeyword(reader, "inet6")) {
+      const token = take(reader);
+      families.push({ family: token.text === "inet4" ? 4 : 6, span: token.span });
+      continue;
+    }
+    const limit = readLimit(reader, "`inet4`, `inet6` or a limit such as `max-conn-per-host`");
+    if (limit === null) return null;
+    limits.push(limit);
+  }
+  return { kind: "mta-limit", span, domain, families, limits };
+}
+
+/** Parses what follows `scheduler`. */
+export function parseScheduler(reader: Reader, first: Token): Directive | null {
+  if (!acceptKeyword(reader, "limit")) return failExpected(reader, "`limit`", ["limit"]);
+  const limits = readLimits(reader, "a limit such as `max-inflight`");
+  if (limits === null) return null;
+  return { kind: "scheduler-limit", span: first.span, limits };
+}

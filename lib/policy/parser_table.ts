@@ -1,0 +1,41 @@
+/** Parser of `table NAME …`. */
+
+import type { Directive, TableDirective, Word } from "./ast.ts";
+import type { Token } from "./lexer.ts";
+import { fail, peek, type Reader, readItems, readWord } from "./reader.ts";
+
+/** Parses what follows `table`. */
+export function parseTable(reader: Reader, first: Token): Directive | null {
+  const name = readWord(reader, "the name of the table");
+  if (name === null) return null;
+  const content = parseContent(reader);
+  if (content !== null) return { kind: "table", span: first.span, name, content };
+  return { kind: "broken", span: first.span, declares: "table", name };
+}
+
+function parseContent(reader: Reader): TableDirective["content"] | null {
+  const token = peek(reader);
+  if (token.kind === "punct" && token.text === "{") {
+    const items = readItems(reader);
+    return items === null ? null : { kind: "items", items };
+  }
+  if (token.kind === "punct" && token.text === "/") {
+    return fail(reader, token.span, "syntax error: expected the place of the table, found `/`", "quote the path");
+  }
+  const word = readWord(reader, "`{` or the place of the table, such as file:/etc/mail/aliases");
+  return word === null ? null : unquoteCommand(reader, word);
+}
+
+/** `proc:"COMMAND"`: quotes inside a word are part of it, so blanks of the command would end it. */
+function unquoteCommand(reader: Reader, word: Word): TableDirective["content"] | null {
+  const found = /^proc:(["'])(.*)$/.exec(word.text);
+  if (found === null) return { kind: "config", word };
+  const [, quote = "", rest = ""] = found;
+  if (rest.endsWith(quote)) return { kind: "config", word: { ...word, text: `proc:${rest.slice(0, -1)}` } };
+  return fail(
+    reader,
+    word.span,
+    "syntax error: a quote in the middle of a word does not begin a string",
+    'put all of it in quotes: "proc:COMMAND ARGUMENT"',
+  );
+}

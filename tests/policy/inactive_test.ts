@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { inactiveNotices, isServed, noticeError, relayBar } from "../../lib/policy/inactive.ts";
+import { policyOfLines } from "./load_text.ts";
+
+const pki = 'pki p cert "/c" key "/k"\n';
+
+/** What is told of lines behind a `pki` line, as `line message`. */
+function told(lines: string): readonly string[] {
+  return inactiveNotices(policyOfLines(pki + lines)).map(({ place, message }) => `${place?.line ?? "-"} ${message}`)
+    .filter((one) => !one.startsWith("1 "));
+}
+
+function listenersOf(options: string) {
+  return policyOfLines(`${pki}listen on eth0 ${options}`).listeners.filter((one) => one.kind === "inet");
+}
+
+Deno.test("isServed() keeps shut what demands protection, and opens the rest", () => {
+  const shut = [
+    "smtps pki p",
+    "smtps verify pki p",
+    "tls-require pki p",
+    "tls-require verify pki p",
+    "tls pki p auth",
+    "proxy-v2",
+  ];
+  const open = ["", "tls pki p", "tls pki p auth-optional", "mask-src", "no-dsn", "received-auth", "tag x"];
+  for (const options of shut) assert.ok(listenersOf(options).every((one) => !isServed(one)), options);
+  for (const options of open) assert.ok(listenersOf(options).every(isServed), options);
+  assert.ok(policyOfLines("listen on socket mask-src").listeners.every(isServed));
+});
+
+Deno.test("relayBar() lets nothing go with less than it demands", () => {
+  const barOf = (options: string, url: string | null): string | null => {
+    const action = policyOfLines(`table s file:/s\naction a relay ${options}`).actions["a"];
+    return action?.kind === "relay" ? relayBar(action, url) : assert.fail();
+  };
+  const waits: readonly (readonly [string, string | null])[] = [
+    ["tls", null],
+    ["tls no-verify", null],
+    ["host h auth <s>", "smtp://h"],
+    ["host h", "smtps://h"],
+    ["host h", "smtp+tls://h"],
+    ["host h", "SMTPS://h"],
+    ["host h", "lmtp://h:24"],
+    ["domain <s>", "smtps://label@h"],
+  ];
+  for (const [options, url] of waits) {
+    assert.match(barOf(options, url) ?? "goes", /not active yet/, `${options} ${url}`);
+  }
+  const goes: readonly (readonly [string, string | null])[] = [
+    ["", null],
+    ["host h", "smtp://h"],
+    ["host h", "h:26"],
+    ["host h", "smtp+notls://h"],
+    // Its error is told elsewhere.
+    ["host h", "nonsense://h"],
+  ];
+  for (const [options, url] of goes) assert.equal(barOf(options, url), null, `${options} ${url}`);
+});
+
+Deno.test("inactiveNotices() names each line that has no effect, or another one", () => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ["listen on eth0", []],
+    ["listen on eth0 smtps pki p auth", ["2 `smtps` and `auth` are not active yet: this listener is not opened"]],
+    ["listen on eth0 tls-require verify pki p auth proxy-v2", [
+      "2 `tls-require`, `verify`, `auth` and `proxy-v2` are not active yet: this listener is not opened",
+    ]],
+    ["listen on eth0 tls pki p auth-optional", [
+      "2 `tls` is not active yet: this listener serves in clear text only",
+      "2 `auth-optional` is not active yet: nobody can log in here",
+    ]],
+    ['listen on eth0 hostnames { "192.0.2.10" = a.test } senders { a = b } received-auth', [
+      "2 `senders` is not active yet: nobody can log in here",
+      "2 `received-auth` is not active yet: nobody can log in here",
+      "2 `hostnames` is not active yet: `hostname` counts on all addresses",
+    ]],
+    ["filter f proc-exec x\nlisten on socket filter f", [
+      "2 the process `f` is not started: filters are not active yet",
+      "2 the filter `f` is not active yet: it lets all mail pass",
+      "3 `filter` is not active yet: this listener takes all mail unfiltered",
+    ]],
+    ['ca c cert "/c"\naction a relay pki p ca c protocols tlsv1.3', [
+      "2 `ca c` is not active yet: there is no TLS",
+      "3 `pki` is not active yet: there is no TLS",
+      "3 `ca` is not active yet: there is no TLS",
+      "3 `protocols` is not active yet: there is no TLS",
+    ]],
+    ["action a relay host { smtps://h, smtp://h }", [
+      "2 TLS required by `smtps://`, and TLS is not active yet: mail for smtps://h waits in the queue",
+    ]],
+    ["action a relay domain { a.test = smtp+tls://h }", [
+      "2 TLS required by `smtp+tls://`, and TLS is not active yet: mail for smtp+tls://h waits in the queue",
+    ]],
+    ["action a relay tls", [
+      "2 TLS required for relaying, and TLS is not active yet: mail of this action waits in the queue",
+    ]],
+    ["match tls reject\nmatch !tls reject", ["2 this rule matches no mail yet: TLS is not active"]],
+    ["match auth reject\nmatch !auth reject\nmatch from auth a reject\nmatch !auth a reject", [
+      "2 `auth` holds for mail from `sendmail` only: authentication is not active yet",
+      "4 `auth` holds for mail from `sendmail` only: authentication is not active yet",
+    ]],
+    ["queue compression", ["- `queue compression` is not active yet: messages are stored as they are"]],
+    ["queue encryption", ["- `queue encryption` is not active yet: messages are stored in clear text"]],
+    ["admd a.test", ["- `admd` is not active yet: no filter is told of it"]],
+    ["admd mx.example.org", []],
+    ["mda limit max-session 5 max-session-per-user 1 task-lowat 7", [
+      "- `mda limit` of task-lowat is not active yet: our own limits hold",
+    ]],
+    ["mta limit inet6 max-conn-per-host 1 max-conn-per-relay 1 conn-delay-route 1 reconn-delay-route 1", []],
+    ["mta limit session-keepalive 1 session-mail-max 1 max-failures-per-session 1", []],
+    [
+      "mta limit inet6 conn-delay-host 1\nmta limit for domain a.test task-hiwat 9\nmta max-deferred 5\n" +
+      "scheduler limit max-inflight 5",
+      [
+        "- `mta limit` of conn-delay-host, task-hiwat is not active yet: our own limits hold",
+        "- `mta max-deferred` of 5 is not active yet: our own limits hold",
+        "- `scheduler limit` of max-inflight is not active yet: our own limits hold",
+      ],
+    ],
+    ["srs key k\naction a mbox\nsmtp limit max-rcpt 5\nqueue ttl 1d", []],
+  ];
+  for (const [lines, want] of cases) assert.deepEqual(told(lines), want, lines);
+});
+
+Deno.test("inactiveNotices() tells once of a line that makes several listeners", () => {
+  assert.equal(told("listen on eth0 proxy-v2").length, 1);
+});
+
+Deno.test("noticeError() is a warning at the line, or at the file when the policy keeps no line", () => {
+  const [first] = inactiveNotices(policyOfLines("queue compression"));
+  assert.ok(first !== undefined);
+  const { file, line, severity } = noticeError(first, "/etc/mail/smtpd.conf");
+  assert.deepEqual([file, line, severity], ["/etc/mail/smtpd.conf", 0, "warning"]);
+});
