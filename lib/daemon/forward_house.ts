@@ -16,7 +16,7 @@ export const forwardReadersMax = 8;
 export const forwardWaitingMax = 256;
 
 /** How long a reader may take, ms. */
-export const forwardReadMs = 10_000;
+export const forwardReadMs = 30_000;
 
 /** What the house needs. */
 export interface ForwardHousePorts {
