@@ -8,7 +8,9 @@ import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/polic
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
 import { openTable } from "../lib/table/open.ts";
-import type { TableSpec } from "../lib/table/table.ts";
+import { isRemembered } from "../lib/table/spec.ts";
+import type { Table, TableSpec } from "../lib/table/table.ts";
+import { tableBackends } from "./table_backends.ts";
 
 /** How long a table may take until it counts as one that cannot be reached, ms. */
 export const probeMs = 5000;
@@ -132,6 +134,11 @@ function judgeKey(text: string, leaf: X509Certificate | null): KeyFact {
   }
 }
 
+function giveUp(table: Table, error: unknown): never {
+  table.close();
+  throw error;
+}
+
 /** Opens a table and closes it again. Null when that works. */
 async function probeTable(
   spec: TableSpec,
@@ -145,9 +152,14 @@ async function probeTable(
     );
   });
   const opened = openTable(spec, hostDisk, {
+    ...tableBackends({ [spec.name]: spec }, () => {}),
     subAddressDelimiter,
     monotonic: () => performance.now(),
     report: () => {},
+  }).then(async (table) => {
+    // What is asked over a connection or of a program is there only when that answers.
+    if (isRemembered(spec)) await table.update().catch((error) => giveUp(table, error));
+    return table;
   });
   // One that opens late is closed when it does.
   void opened.then((table) => table.close(), () => {});

@@ -2,13 +2,14 @@
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
  * at start that it holds its row and nothing more. */
 
-import type { Right } from "../port.ts";
+import type { Address, Right } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
+import type { AgentWork } from "./agent_work.ts";
 import { excludeFromRange, isInRange } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
@@ -141,20 +142,46 @@ export function tableHostGrants(policy: Policy, premises: Premises): readonly Ho
   );
 }
 
-/** The row of an agent: one account, one directory to write mail under. */
-export function agentGrant(account: Account | null, directory: string): Grant<"agent"> {
+/** The row of an agent: one account and what its work needs. */
+export function agentGrant(account: Account | null, work: AgentWork): Grant<"agent"> {
+  const base = { role: "agent", account, net: { kind: "none" }, sys: [], npm: false } as const;
+  if (work.kind === "forward") {
+    // The home itself is looked at: who may write there could put any .forward in it.
+    return { ...base, read: [work.user.home], write: [], run: [], handed: "nothing" };
+  }
+  const { target, wrapper } = work;
+  if (target.kind === "lmtp") return lmtpGrant(account, target.to);
+  const paths = target.kind === "maildir"
+    ? [target.directory]
+    : target.kind === "file"
+    ? [target.path, ...(target.dotLock ? [`${target.path}.lock`] : [])]
+    : [];
+  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
+  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
+  return { ...base, read: paths, write: paths, run, handed: "peer socket, its command" };
+}
+
+function lmtpGrant(account: Account | null, to: Address): Grant<"agent"> {
+  // A unix socket takes all three rights.
+  const paths = to.kind === "unix" ? [to.path] : [];
+  const net = to.kind === "unix"
+    ? { kind: "paths", paths } as const
+    : { kind: "servers", hosts: [`${bracket(to.ip)}:${to.port}`], paths: [] } as const;
   return {
     role: "agent",
     account,
-    read: [directory],
-    write: [directory],
-    net: { kind: "none" },
+    read: paths,
+    write: paths,
+    net,
     run: [],
     sys: [],
     npm: false,
     handed: "peer socket",
   };
 }
+
+/** The one program that a role may run: commands go through it. */
+export const shellProgram = "/bin/sh";
 
 /** The row of the program that submits one message left in the offline directory. */
 export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant<"offline"> {
@@ -321,7 +348,8 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
     if (!covers(grant.read, path)) want(false, { name: "read", path });
     if (!covers(grant.write, path)) want(false, { name: "write", path });
   }
-  if (!grant.run.includes("/bin/sh")) want(false, { name: "run", command: "/bin/sh" });
+  if (!grant.run.includes(shellProgram)) want(false, { name: "run", command: shellProgram });
+  want(false, { name: "run", command: "/bin/true" });
   if (grant.net.kind === "out") {
     want(true, { name: "net", host: "192.0.2.1:25" });
     for (const range of splitRanges(grant.net.deny)) {
@@ -331,9 +359,9 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
       want(true, { name: "net", host: `${bracket(ip)}:25` });
     }
   } else {
-    want(false, { name: "net" });
     const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
     for (const host of hosts) want(true, { name: "net", host });
+    want(false, { name: "net" });
     // Each host with a port that is not its own, and two that are nobody's.
     const others = hosts.map((host) => host.replace(/[0-9]+$/, "25"));
     for (const host of [...others, "127.0.0.1:25", "192.0.2.1:25"]) {

@@ -8,8 +8,10 @@ import { listenOnFd, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
 import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
+import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
+import type { AgentWork } from "./agent_work.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
 import {
@@ -20,7 +22,7 @@ import {
   parseTableHostToLookup,
 } from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
-import { controlListener, type Init, type ToRole } from "./supervision.ts";
+import { controlListener, type Init, type NamedAccount, type ToRole } from "./supervision.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
@@ -31,6 +33,8 @@ const trimDelayMs = 1000;
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
   peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
+  /** For lookup: what reading a ~/.forward came to. */
+  forward(request: number, file: ForwardFile): void;
   serve(): void;
   stop(graceMs: number): Promise<void>;
 }
@@ -75,6 +79,9 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
       if (stream !== null) running.peer(told.role, told.name, told.key, new StreamChannel(stream, hostClock.soon));
       return;
     }
+    case "forward":
+      running.forward(told.request, told.file);
+      return;
     case "serve":
       running.serve();
       hostClock.after(trimDelayMs, trimMemory);
@@ -125,6 +132,7 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { SmtpIn } = await import("./smtp_in.ts");
   const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
   return {
+    forward() {},
     peer(role, _name, _key, channel) {
       if (role === "queue") smtpIn.setQueue(channel);
       if (role === "lookup") smtpIn.setLookup(channel);
@@ -146,16 +154,22 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { openSqlReader } = await import("../host/sqlite.ts");
   const { hostDatabases } = await import("../host/databases.ts");
   const { TableLinks } = await import("./table_links.ts");
+  const { ForwardClient } = await import("./forward_client.ts");
   const links = new TableLinks(hostClock);
-  const tables = await openTables(init.policy, hostDisk, hostClock, ports.log, {
+  const opened = await openTables(init.policy, hostDisk, hostClock, ports.log, {
     openSql: openSqlReader,
     connectProc: (table) => links.link(table),
     servers: { drivers: hostDatabases, clock: hostClock },
   });
-  const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
-    parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });
+  const forwards = new ForwardClient(
+    hostClock,
+    (request, user) => parent?.send({ kind: "needForward", request, ...user }),
+  );
+  const tables = { ...opened, readForward: (user: ForwardUser) => forwards.read(user) };
+  const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
   const lookup = new Lookup({ ...ports, tables, allow });
   return {
+    forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
@@ -180,11 +194,13 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     store,
     paused: init.paused,
     keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
+    allowExec: (named) => parent?.send({ kind: "mayRun", ...named }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
     room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });
   await queue.recover();
   return {
+    forward() {},
     peer(role, name, _key, channel) {
       if (role === "lookup") queue.setLookup(channel);
       const broken = tellsOf(ports.log, "queue", name);
@@ -215,6 +231,7 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
     },
   });
   return {
+    forward() {},
     peer(role, _name, key, channel) {
       if (role === "queue") delivery.setQueue(channel);
       if (role === "lookup") delivery.setLookup(channel);
@@ -226,14 +243,35 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
 }
 
 async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { work } = init;
+  if (work === null) throw new Error("an agent has to be told what it is for");
+  return work.kind === "forward" ? await readOneForward(work) : await makeDeliverer(init, work, ports);
+}
+
+async function readOneForward(work: Extract<AgentWork, { kind: "forward" }>): Promise<RunningRole> {
+  const { readForward } = await import("./forward_reader.ts");
+  const { hostDisk } = await import("../host/disk.ts");
+  parent?.send({ kind: "forwardRead", file: await readForward(hostDisk, work.user.home, work.uid) });
+  return { peer() {}, forward() {}, serve() {}, stop: () => Promise.resolve() };
+}
+
+async function makeDeliverer(
+  init: Init,
+  work: Extract<AgentWork, { kind: "deliver" }>,
+  ports: CommonPorts,
+): Promise<RunningRole> {
   const { Agent } = await import("./agent.ts");
   const { agentStartMs } = await import("./agent_pool.ts");
   const { hostDisk } = await import("../host/disk.ts");
-  const agent = new Agent({ ...ports, disk: hostDisk, hostname: init.policy.serverName });
+  const { hostShell } = await import("../host/shell.ts");
+  const { hostDialer: dialer } = await import("../host/net.ts");
+  const { serverName: hostname } = init.policy;
+  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, dialer, hostname, work });
   const gone = Promise.withResolvers<void>();
   // The delivery that wanted it died meanwhile, or has given up: nobody will call.
   const lonely = hostClock.after(agentStartMs, () => endProcess(0));
   return {
+    forward() {},
     peer(role, _name, _key, channel) {
       if (role !== "delivery") return;
       lonely.cancel();
@@ -264,6 +302,7 @@ async function makeTableHost(init: Init, ports: CommonPorts): Promise<RunningRol
     peer(role, _name, _key, channel) {
       if (role === "lookup") host.setLookup(channel);
     },
+    forward() {},
     serve() {},
     stop() {
       host.stop();

@@ -1,25 +1,41 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { Agent } from "../../lib/daemon/agent.ts";
+import { Agent, type AgentWorld } from "../../lib/daemon/agent.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import type { Domain } from "../../lib/mail/address.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
+import { FakeNet } from "../sim/net.ts";
 import { SeededRandom } from "../sim/random.ts";
+import { FakeShell } from "../sim/shell.ts";
+import { mailboxOf } from "../support/envelope.ts";
 import { bytesOf } from "./rig.ts";
 
 const box = "/home/ann/Maildir";
+const owner = { user: "ann", home: "/home/ann", account: "ann", accountHome: "/home/ann" };
+const facts = {
+  sender: mailboxOf("carl@b.test"),
+  rcpt: mailboxOf("Ann+news@a.test"),
+  dest: mailboxOf("ann@a.test"),
+  subAddress: "news",
+};
 
 class Rig {
   readonly clock = new FakeClock();
   readonly disk = new FakeDisk();
+  readonly shell = new FakeShell();
   readonly heard: AgentToDelivery[] = [];
   readonly delivery: FakeChannel<DeliveryToAgent, AgentToDelivery>;
   done = 0;
 
-  constructor() {
+  constructor(change: Partial<AgentWorld["work"]> = {}) {
     this.disk.plantDir("/home/ann");
     const { clock, disk } = this;
-    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname: "mx.test" });
+    const hostname = "mx.test" as Domain;
+    const dialer = new FakeNet(clock);
+    const base = { kind: "deliver", wrapper: null, owner, subAddressDelimiter: "+" } as const;
+    const work = { ...base, target: { kind: "maildir", directory: box }, ...change } as const;
+    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname, dialer, shell: this.shell, work });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(clock);
     this.delivery = near;
     near.onMessage((message) => void this.heard.push(message));
@@ -28,7 +44,11 @@ class Rig {
 
   async store(request: number, text: string, last: boolean, maildir = box): Promise<void> {
     const prefix = "Delivered-To: ann@a.test\r\n";
-    this.delivery.send({ kind: "store", request, maildir, subAddress: "", prefix, last }, bytesOf(text));
+    const into = { path: maildir, subAddress: "", junk: false };
+    this.delivery.send(
+      { kind: "store", request, maildir: into, size: text.length, facts, prefix, last },
+      bytesOf(text),
+    );
     await this.settle();
   }
 
@@ -161,7 +181,15 @@ Deno.test("Agent is done when delivery lets go, and leaves nothing half written"
 Deno.test("Agent ends the commit that has begun before it is done", async () => {
   const rig = new Rig();
   rig.delivery.send(
-    { kind: "store", request: 1, maildir: box, subAddress: "", prefix: "", last: true },
+    {
+      kind: "store",
+      request: 1,
+      maildir: { path: box, subAddress: "", junk: false },
+      size: 6,
+      facts,
+      prefix: "",
+      last: true,
+    },
     bytesOf("A: b\r\n"),
   );
   for (let n = 0; n < 8; n++) await Promise.resolve();
@@ -171,4 +199,67 @@ Deno.test("Agent ends the commit that has begun before it is done", async () => 
   equal(rig.done, 1);
   equal(rig.delivered.length, 1, "what was begun has ended");
   deepEqual(rig.unfinished, []);
+});
+
+const facing = { kind: "command", template: "deliver '%{rcpt.user}' ~/x" } as const;
+
+Deno.test("Agent runs its command, with what delivery says of the mail as values", async () => {
+  const rig = new Rig({ target: facing });
+  rig.shell.onInputEnd = (run) => {
+    run.print("thanks\n");
+    run.exit(0);
+  };
+  await rig.store(1, "Subject: x\r\n\r\nHello.\r\n", true);
+  const end = { status: 0, signal: null, timedOut: false, premature: false, text: "thanks" };
+  deepEqual(rig.heard, [{ kind: "ended", request: 1, end }]);
+  const [run] = rig.shell.runs;
+  equal(run?.input, "Delivered-To: ann@a.test\nSubject: x\n\nHello.\n");
+  deepEqual(run?.command.args, ["Ann+news"]);
+  match(run?.command.script ?? "", /^mda_1=\$\{1\}; shift 1\ndeliver ''"\$\{mda_1\}"'' ~\/x$/);
+  deepEqual([run?.command.env["USER"], run?.command.env["HOME"], run?.command.env["EXTENSION"]], [
+    "ann",
+    "/home/ann",
+    "news",
+  ]);
+});
+
+Deno.test("Agent tells what is wrong with a command for this mail, and runs nothing", async () => {
+  const rig = new Rig({ target: { kind: "command", template: "x %{rcpt.user[99]}" } });
+  await rig.store(1, "A: b\r\n", false);
+  await rig.more(1, "late", true);
+  deepEqual(rig.heard, [{ kind: "badCommand", request: 1, text: 'range of "%{rcpt.user[99]}" is outside the value' }]);
+  equal(rig.shell.runs.length, 0);
+});
+
+Deno.test("Agent kills the command of a message that is abandoned, and when delivery lets go", async () => {
+  for (const how of ["abandon", "close"] as const) {
+    const rig = new Rig({ target: facing });
+    await rig.store(1, "A: b\r\n", false);
+    if (how === "abandon") rig.delivery.send({ kind: "abandon", request: 1 });
+    else rig.delivery.close();
+    await rig.settle();
+    equal(rig.shell.runs[0]?.kills, 1, how);
+    equal(rig.done, how === "close" ? 1 : 0);
+  }
+});
+
+Deno.test("Agent appends to its file whatever Maildir delivery names", async () => {
+  const rig = new Rig({ target: { kind: "file", path: "/home/ann/log", dotLock: false } });
+  await rig.store(1, "Subject: x\r\n\r\nFrom here\r\n", true);
+  deepEqual(rig.heard, [{ kind: "stored", request: 1 }]);
+  match(
+    rig.disk.textOf("/home/ann/log") ?? "",
+    /^From carl@b\.test \w{3} .*\nDelivered-To: ann@a\.test\nSubject: x\n\n>From here\n\n$/,
+  );
+  equal(rig.disk.namesIn(box), null);
+});
+
+Deno.test("Agent puts into the Maildir what comes out of the wrapper", async () => {
+  const rig = new Rig({ wrapper: "filter %{sender} | %{mda}" });
+  rig.shell.onInputEnd = (run) => void run.side(".Subject: seen\n\nx\n").then(() => run.exit(0));
+  await rig.store(1, "Subject: x\r\n\r\nx\r\n", true);
+  await rig.settle();
+  deepEqual(rig.delivered, ["Subject: seen\n\nx\n"]);
+  equal(rig.heard[0]?.kind, "ended");
+  match(rig.shell.runs[0]?.command.script ?? "", /filter "\$\{mda_1\}" \| \/bin\/sh -c 'printf \.; cat' >&3$/);
 });

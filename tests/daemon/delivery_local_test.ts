@@ -20,8 +20,10 @@ Deno.test("LocalDelivery has the user's agent write the message, and reports it 
     uid: 1001,
     gid: 1002,
     home: "/home/ann",
+    accountHome: "/home/ann",
+    exec: null,
   });
-  deepEqual(agent?.stores.map(({ maildir, prefix, last }) => [maildir, prefix, last]), [[
+  deepEqual(agent?.stores.map(({ maildir, prefix, last }) => [maildir?.path, prefix, last]), [[
     "/mail/ann",
     "Return-Path: <ann@alpha.test>\r\nDelivered-To: ann@example.org\r\n",
     true,
@@ -158,7 +160,8 @@ for (const [what, answer, outcome] of users) {
     deepEqual(rig.reports, [`00000001 ${outcome}`]);
     equal(rig.needs, 0);
     // Not remembered: somebody may have put it right.
-    rig.findUser = () => Promise.resolve({ kind: "found", uid: 1001, gid: 1, home: "/home/ann" });
+    rig.findUser = () =>
+      Promise.resolve({ kind: "found", uid: 1001, gid: 1, home: "/home/ann", accountHome: "/home/ann" });
     rig.submit(envelopeTo("ann", 2));
     await rig.settle();
     equal(rig.reports[1], "00000002 delivered 2.0.0");
@@ -167,7 +170,7 @@ for (const [what, answer, outcome] of users) {
 
 Deno.test("LocalDelivery never writes as root", async () => {
   const rig = new Rig();
-  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root" });
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root", accountHome: "/root" });
   rig.submit(envelopeTo("ann"));
   await rig.settle();
   deepEqual([rig.reports, rig.needs], [["00000001 failed 5.3.0"], 0]);
@@ -193,7 +196,7 @@ Deno.test("LocalDelivery delays when no agent comes up", async () => {
     findUser: (_table, user) => rig.findUser(user),
   });
   const reports: string[] = [];
-  alone.submit(envelopeTo("ann"), contentOf("x"), (_id, { kind }) => void reports.push(kind));
+  alone.submit(envelopeTo("ann"), contentOf("x"), 1, (_id, { kind }) => void reports.push(kind));
   await rig.clock.advance(14_999);
   deepEqual(reports, []);
   await rig.clock.advance(1);
@@ -260,7 +263,7 @@ Deno.test("LocalDelivery gives back what waits when the daemon stops, and ends w
 
 Deno.test("LocalDelivery applies no uids when every role keeps the caller's", async () => {
   const rig = new Rig({ sameUser: true });
-  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/home/ann" });
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/home/ann", accountHome: "/home/ann" });
   rig.submit(envelopeTo("ann"));
   await rig.settle();
   deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
@@ -276,15 +279,81 @@ match from any for domain "example.org" action "box"
 `;
   const rig = new Rig({ text });
   rig.findUser = (user) =>
-    Promise.resolve({ kind: "found", uid: 5000, gid: 5000, home: `/var/vmail/example.org/${user}` });
+    Promise.resolve({
+      kind: "found",
+      uid: 5000,
+      gid: 5000,
+      home: `/var/vmail/example.org/${user}`,
+      accountHome: "/var/vmail",
+    });
   rig.submit(envelopeTo("ann", 1));
   rig.submit(envelopeTo("bob", 2));
   await rig.settle();
   deepEqual(rig.asked, ["users ann as vmail", "users bob as vmail"]);
   deepEqual(rig.reports, ["00000001 delivered 2.0.0", "00000002 delivered 2.0.0"]);
   deepEqual(rig.agents.map(({ request }) => request.key), ["5000:5000:/var/vmail/example.org"]);
-  deepEqual(rig.agents[0]?.stores.map(({ maildir }) => maildir), [
+  deepEqual(rig.agents[0]?.stores.map(({ maildir }) => maildir?.path), [
     "/var/vmail/example.org/ann/Maildir",
     "/var/vmail/example.org/bob/Maildir",
+  ]);
+});
+
+Deno.test("LocalDelivery has a command of a .forward run as its user, and one of an alias without asking for a user", async () => {
+  const rig = new Rig();
+  rig.answerOf = (message) =>
+    message.kind === "abandon" ? null : {
+      kind: "ended",
+      request: message.request,
+      end: { status: 75, signal: null, timedOut: false, premature: false, text: "busy" },
+    };
+  const command = { kind: "command", text: "log", from: "forward" } as const;
+  const alias = { ...command, from: "table" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "ann", subAddress: "x", exec: command } }));
+  await rig.settle();
+  rig.submit(envelopeTo("ann", 2, { local: { user: "_smtpd", subAddress: "", exec: alias } }));
+  rig.submit(envelopeTo("ann", 3, { local: { user: "ann", subAddress: "", exec: { ...command, text: "other" } } }));
+  await rig.settle();
+  deepEqual(rig.asked, ["users ann"]);
+  deepEqual(rig.outcomes.map(({ kind, text }) => [kind, text]), [
+    ["delayed", 'Error (temporary failure: "busy")'],
+    ["delayed", 'Error (temporary failure: "busy")'],
+    ["delayed", 'Error (temporary failure: "busy")'],
+  ]);
+  deepEqual(rig.agents.map(({ request }) => [request.key, request.user, request.exec]), [
+    ["1001:1002:work1", "ann", command],
+    ["1:1:work2", "_smtpd", alias],
+    ["1001:1002:work3", "ann", { ...command, text: "other" }],
+  ]);
+  deepEqual(rig.agents[0]?.stores[0]?.maildir, null);
+  equal(rig.agents[0]?.stores[0]?.facts.subAddress, "x");
+});
+
+Deno.test("LocalDelivery writes the Maildir that an alias names, and refuses one that leads astray", async () => {
+  const rig = new Rig();
+  const exec = { kind: "maildir", text: "/srv//box/", from: "table" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "_smtpd", subAddress: "", exec } }));
+  rig.submit(envelopeTo("ann", 2, { local: { user: "_smtpd", subAddress: "", exec: { ...exec, text: "/srv/../x" } } }));
+  await rig.settle();
+  deepEqual(rig.reports.toSorted(), ["00000001 delivered 2.0.0", "00000002 delayed 4.3.5"]);
+  deepEqual(rig.agents[0]?.stores[0]?.maildir, { path: "/srv/box", subAddress: "", junk: false });
+});
+
+Deno.test("LocalDelivery runs nothing as root", async () => {
+  const rig = new Rig();
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root", accountHome: "/root" });
+  const exec = { kind: "command", text: "log", from: "forward" } as const;
+  rig.submit(envelopeTo("root", 1, { local: { user: "root", subAddress: "", exec } }));
+  await rig.settle();
+  deepEqual([rig.reports, rig.needs], [["00000001 failed 5.3.0"], 0]);
+});
+
+Deno.test("LocalDelivery bounces mail whose command cannot be made for it", async () => {
+  const rig = new Rig();
+  rig.answerOf = ({ request }) => ({ kind: "badCommand", request, text: "range is outside the value" });
+  const exec = { kind: "command", text: "log %{sender[99]}", from: "forward" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "ann", subAddress: "", exec } }));
+  await rig.settle();
+  deepEqual(rig.outcomes.map(({ kind, text }) => [kind, text]), [
+    ["failed", 'Command of action "box": range is outside the value'],
   ]);
 });

@@ -8,7 +8,7 @@ import { FakeDisk } from "../sim/disk.ts";
 import { SeededRandom } from "../sim/random.ts";
 
 const box = "/home/ann/Maildir";
-const request: MaildirRequest = { maildir: box, subAddress: "", prefix: "Return-Path: <>\r\n" };
+const request: MaildirRequest = { maildir: box, subAddress: "", junk: false, prefix: "Return-Path: <>\r\n" };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function world(random: Random = new SeededRandom(7)) {
@@ -123,6 +123,19 @@ Deno.test("a name that is taken is never overwritten", async () => {
   for (const text of ["a\r\n", "b\r\n", "c\r\n"]) await deliver(writer, text, { prefix: "" });
   deepEqual(messages(disk).sort(), ["a\n", "b\n", "c\n"]);
   equal(disk.textOf(`${box}/tmp/1780000000.00000002.mx.test`), "somebody else's");
+});
+
+Deno.test("mail that is marked as spam goes to the folder Junk, whatever the sub-address, if that is wanted", async () => {
+  const { disk, writer } = world();
+  disk.plantDir(box + "/.news");
+  await deliver(writer, "X-Spam: Yes\r\n\r\n", { subAddress: "news" });
+  await deliver(writer, "X-Spam: Yes\r\n\r\n", { subAddress: "news", junk: true });
+  await deliver(writer, "Subject: x\r\n\r\nX-Spam: Yes\r\n", { junk: true });
+  equal(messages(disk, box + "/.news").length, 1);
+  equal(messages(disk, box + "/.Junk").length, 1);
+  equal(messages(disk).length, 1);
+  disk.crash();
+  equal(messages(disk, box + "/.Junk").length, 1);
 });
 
 Deno.test("the folder of a sub-address is used only if it exists", async () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { makeSource, printError } from "../../lib/policy/error.ts";
-import { expandRecipient, expansionNodesMax } from "../../lib/policy/expand.ts";
+import { expandRecipient } from "../../lib/policy/expand.ts";
+import { expansionNodesMax } from "../../lib/policy/expand_run.ts";
 import { inactiveNotices, isServed } from "../../lib/policy/inactive.ts";
 import { Lexer, reservedWords } from "../../lib/policy/lexer.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
