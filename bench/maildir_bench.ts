@@ -24,7 +24,7 @@ async function measure(maildir: string, content: Uint8Array, total: number): Pro
   const start = performance.now();
   await Promise.all(Array.from({ length: concurrency }, async () => {
     while (left-- > 0) {
-      const sink = await writer.open({ maildir, subAddress: "", prefix });
+      const sink = await writer.open({ maildir, subAddress: "", junk: false, prefix });
       await sink.write(content);
       await sink.commit();
     }

@@ -3,6 +3,7 @@
 
 import { formatSpan, scrub } from "../lib/event_log.ts";
 import { formatMailbox, type ReversePath } from "../lib/mail/address.ts";
+import type { LocalExec } from "../lib/policy/expand.ts";
 import type { ControlItem, RunState } from "../lib/daemon/control.ts";
 import type { Envelope } from "../lib/spool/envelope.ts";
 import {
@@ -153,11 +154,17 @@ export function formatEnvelopeRecord(envelope: Envelope): string {
     ["dsn-orcpt", dsn.originalRecipient ?? ""],
     ["esc-class", escClass],
     ["esc-code", escCode.replace(".", "")],
+    ["mda-exec", local === null || local.exec === null ? "" : mdaExec(local.exec)],
     ["mda-subaddress", local?.subAddress ?? ""],
     ["mda-user", local?.user ?? ""],
   ];
   return fields.filter(([, value]) => value !== "" && value !== null)
     .map(([name, value]) => `${name}: ${vis(String(value))}\n`).join("");
+}
+
+/** As it would stand in an alias. */
+function mdaExec({ kind, text }: LocalExec): string {
+  return { file: "", command: "|", maildir: "maildir:" }[kind] + text;
 }
 
 /** An envelope as JSON has it: times in ISO 8601, UTC; what there is none of is null. */
@@ -176,6 +183,7 @@ export function queueJson({ envelope, state }: QueueEntry, now: number): Readonl
     dest: formatMailbox(envelope.dest),
     user: local?.user ?? null,
     subAddress: local?.subAddress || null,
+    exec: local?.exec ?? null,
     created: isoTime(envelope.createdAt),
     expires: isoTime(envelope.expiresAt),
     attempts,

@@ -1,6 +1,6 @@
 /** The privilege table for people: `smtpd -n -v`. */
 
-import { agentDirectory } from "../lib/daemon/agent_directory.ts";
+import { planAgent } from "../lib/daemon/agent_work.ts";
 import {
   agentGrant,
   type Denied,
@@ -36,11 +36,16 @@ function agentExamples(policy: Policy, premises: Premises): readonly Grant[] {
   for (const action of Object.values(policy.actions)) {
     if (action.kind !== "local") continue;
     const name = action.user ?? "USER";
-    const directory = agentDirectory(action, { user: "USER", home: "~USER" }) ??
-      agentDirectory(action, { user: "USER", home: "/~USER" })?.replace(/^\/~/, "~");
-    if (directory === null || directory === undefined) continue;
+    const plan = (home: string) =>
+      planAgent(policy, action, null, { user: "USER", home, account: name, accountHome: home });
+    const first = plan("~USER");
+    const work = typeof first === "string" ? plan("/~USER") : first;
+    if (typeof work === "string") continue;
     const account = premises.accounts === null ? null : { name, uid: -1, gid: -1 };
-    grants.set(`${name} ${directory}`, agentGrant(account, directory));
+    const grant = agentGrant(account, work);
+    const shown = (paths: readonly string[]) => paths.map((path) => path.replace(/^\/~/, "~"));
+    const [read, write] = [shown(grant.read), shown(grant.write)];
+    grants.set([name, ...read, ...grant.run].join(" "), { ...grant, read, write });
   }
   return [...grants.values()];
 }

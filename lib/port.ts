@@ -159,6 +159,25 @@ export interface DiskFile {
   close(): void;
 }
 
+/** A file that is added to. */
+export interface AppendFile {
+  /** Locks the file (flock(2)) until `close`; false while somebody else has it. Rejects with `denied` when the name
+   * has come to stand for another file. */
+  tryLock(): Promise<boolean>;
+  /** The last octet; null when the file is empty. */
+  lastOctet(): Promise<number | null>;
+  /** Where the file ends now, octets. */
+  size(): Promise<number>;
+  /** Writes all of it at the end. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Cuts off what lies behind `size` octets. */
+  truncate(size: number): Promise<void>;
+  /** Content and size are on the disk when it resolves. */
+  sync(): Promise<void>;
+  /** Gives descriptor and lock back. */
+  close(): void;
+}
+
 /** Files. Faults: `notFound`, `exists`, `denied`, `noSpace`, `io`. Paths are absolute. */
 export interface Disk {
   /** Opens a file; symlinks are followed. */
@@ -171,6 +190,9 @@ export interface Disk {
   makeDir(path: string, options: { readonly parents: boolean; readonly mode: number }): Promise<void>;
   /** Gives a file another name, in one step; a file of that name is replaced. */
   rename(from: string, to: string): Promise<void>;
+  /** Opens a file for reading and writing at its end, and makes it when there is none. A symlink, or anything but a
+   * regular file of one name, is `denied`. */
+  openAppend(path: string, options: { readonly mode: number }): Promise<AppendFile>;
   /** Takes a file's name away. Directories stay. */
   remove(path: string): Promise<void>;
   /** The names in the directory are on the disk when it resolves. */
@@ -263,4 +285,36 @@ export interface SqlDatabase {
   prepare(sql: string): SqlStatement;
   /** No statement may be run afterwards. */
   close(): void;
+}
+
+/** A command for the shell. */
+export interface ShellCommandLine {
+  /** What /bin/sh reads. */
+  readonly script: string;
+  /** `$1` and so on. */
+  readonly args: readonly string[];
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Takes what it prints, standard error included. */
+  readonly output: (bytes: Uint8Array) => void;
+  /** Takes what it writes to descriptor 3, which is closed to it when this is null. More is read when it has resolved. */
+  readonly side: ((bytes: Uint8Array) => Promise<void>) | null;
+}
+
+/** A command under way, in a session and process group of its own. */
+export interface ShellRun {
+  /** Writes to its standard input. False: it reads no more. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** Ends its standard input. */
+  end(): Promise<void>;
+  /** How it ended, when all that it printed has been taken; `signal` is set when one ended it. Never rejects. */
+  readonly ended: Promise<{ readonly code: number; readonly signal: string | null }>;
+  /** Kills it with all its children that are still in its process group. */
+  kill(): void;
+}
+
+/** Runs commands, through /bin/sh. */
+export interface Shell {
+  /** Faults: `denied`, `notFound`, `io`. */
+  run(command: ShellCommandLine): ShellRun;
 }

@@ -1,19 +1,25 @@
-/** Agents: processes that write mail as the mailbox's owner. Started when delivery needs one, for owners that
- * lookup has named, and gone when delivery lets go of them. */
+/** Agents: processes that deliver mail as the mailbox's owner. Started when delivery needs one, for owners that
+ * lookup has named, and gone when delivery lets go of them. What an alias or a .forward has run or written to is
+ * started only when queue has named it too: delivery, which speaks with strangers, chooses nothing of it. */
 
 import type { Log } from "../event_log.ts";
 import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
-import { agentDirectory } from "./agent_directory.ts";
+import { aliasUser } from "../policy/expand.ts";
+import type { LocalAction } from "../policy/policy.ts";
+import { type AgentWork, planAgent } from "./agent_work.ts";
 import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
-import type { AgentRequest, FromRole } from "./supervision.ts";
+import type { AgentRequest, FromRole, NamedAccount, NamedExec } from "./supervision.ts";
 
 /** Agents that run at once; delivery keeps within it by letting idle ones go. */
 export const agentsMax = 32;
 
 /** Accounts remembered from lookup. The oldest are forgotten first; lookup names them again with the next mail. */
 const allowedMax = 100_000;
+
+/** What queue has named; the oldest are forgotten first, queue names it again with the next attempt. */
+const execsMax = 10_000;
 
 /** What the house needs. */
 export interface AgentHousePorts {
@@ -26,10 +32,14 @@ export interface AgentHousePorts {
   /** Starts an agent with this row. `ended` is called once, when it has ended for good. */
   readonly start: (
     grant: Grant<"agent">,
+    work: AgentWork,
     key: string,
     received: (message: FromRole) => void,
     ended: () => void,
   ) => Pick<RoleProcess, "stop">;
+  /** Makes the file of an `mbox` action, owned by the account, when it is missing: the account may not write the
+   * directory. Only with accounts. */
+  readonly prepareFile: (path: string, account: Account) => void;
 }
 
 /** Keeps the agents. */
@@ -40,7 +50,8 @@ export class AgentHouse {
   readonly #waiting = new Map<string, AgentRequest>();
   /** Requests for accounts that lookup has not named: its word to us may come later than the one to delivery. */
   readonly #unnamed = new Map<string, AgentRequest>();
-  readonly #allowed = new Set<string>();
+  readonly #allowed = new NameSet(allowedMax);
+  readonly #execs = new NameSet(execsMax);
 
   /** No agent runs at first. */
   constructor(ports: AgentHousePorts) {
@@ -48,44 +59,73 @@ export class AgentHouse {
   }
 
   /** lookup found this account in a userbase. */
-  allow(owner: { readonly uid: number; readonly gid: number; readonly home: string }): void {
-    const key = accountKey(owner);
-    this.#allowed.delete(key);
-    this.#allowed.add(key);
-    for (const oldest of this.#allowed) {
-      if (this.#allowed.size <= allowedMax) break;
-      this.#allowed.delete(oldest);
-    }
-    for (const request of [...this.#unnamed.values()].filter((one) => accountKey(one) === key)) {
-      this.#unnamed.delete(request.key);
-      this.need(request);
-    }
+  allow(named: NamedAccount): void {
+    this.#allowed.add(accountKey(named));
+    this.#retry();
   }
 
-  /** Starts an agent for delivery, if lookup has named the account, or when it does. A refusal is logged; delivery times
-   * out. */
+  /** queue gives delivery an envelope with this exec. */
+  allowExec(named: NamedExec): void {
+    this.#execs.add(execKey(named));
+    this.#retry();
+  }
+
+  /** Starts an agent for delivery, if it has been named, or when it is. A refusal is logged; delivery times out. */
   need(request: AgentRequest): void {
-    const action = this.#ports.policy.actions[request.action];
+    const { policy } = this.#ports;
+    const action = policy.actions[request.action];
     if (action === undefined || action.kind !== "local") return this.#refuse(request, "no such local action");
-    if (!this.#allowed.has(accountKey(request))) return this.#keep(request);
-    if (this.#ports.premises.accounts !== null && request.uid === 0) {
-      return this.#refuse(request, "mail is not delivered as root");
+    const missing = this.#missingName(request, action);
+    if (missing !== null) return this.#keep(request, missing);
+    const account = this.#accountOf(request, action);
+    const owner = {
+      user: request.user,
+      home: request.home,
+      account: account?.name ?? request.user,
+      accountHome: request.accountHome,
+    };
+    const work = planAgent(policy, action, request.exec, isOfAlias(request) ? { ...owner, ...aliasOwner } : owner);
+    if (typeof work === "string") return this.#refuse(request, work);
+    const { target, wrapper } = work;
+    const isPlainMbox = target.kind === "file" && target.dotLock && wrapper === null;
+    if (account?.uid === 0 && !isPlainMbox) return this.#refuse(request, "mail is not delivered as root");
+    const grant = agentGrant(account, work);
+    if (unnameablePaths(grant).length > 0) {
+      return this.#refuse(request, "the name of its file or directory has a comma");
     }
-    const directory = agentDirectory(action, { user: request.user, home: request.home });
-    if (directory === null) return this.#refuse(request, "the action's path has no fixed directory");
-    const grant = agentGrant(this.#accountOf(request), directory);
-    if (unnameablePaths(grant).length > 0) return this.#refuse(request, "the directory's name has a comma");
     if (this.#agents.size >= agentsMax || this.#agents.has(request.key)) {
       if (this.#waiting.size >= agentsMax) return this.#refuse(request, "too many agents");
       this.#waiting.set(request.key, request);
       return;
     }
+    if (isPlainMbox && account !== null) this.#ports.prepareFile(target.path, account);
     let isOver = false;
-    const agent = this.#ports.start(grant, request.key, () => {}, () => {
+    const agent = this.#ports.start(grant, work, request.key, () => {}, () => {
       isOver = true;
       this.#ended(request.key);
     });
     if (!isOver) this.#agents.set(request.key, agent);
+  }
+
+  /** Who has not named what it is for; null when all is named. The account of aliases is ours to know. */
+  #missingName(request: AgentRequest, action: LocalAction): string | null {
+    const { accounts } = this.#ports.premises;
+    const { action: name, user, exec } = request;
+    if (exec !== null && !this.#execs.has(execKey({ action: name, user, exec }))) return notNamedExec;
+    if (isOfAlias(request)) return null;
+    const account = accounts === null ? null : action.user;
+    const named = { ...request, table: action.userbase, account };
+    return this.#allowed.has(accountKey(named)) ? null : notNamed;
+  }
+
+  #retry(): void {
+    const { actions } = this.#ports.policy;
+    for (const request of [...this.#unnamed.values()]) {
+      const action = actions[request.action];
+      if (action?.kind !== "local" || this.#missingName(request, action) !== null) continue;
+      this.#unnamed.delete(request.key);
+      this.need(request);
+    }
   }
 
   #ended(key: string): void {
@@ -102,20 +142,22 @@ export class AgentHouse {
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop(graceMs)));
   }
 
-  /** Waits for lookup's word. The oldest gives way. */
-  #keep(request: AgentRequest): void {
+  /** Waits for the other's word. The oldest gives way. */
+  #keep(request: AgentRequest, reason: string): void {
     this.#unnamed.delete(request.key);
     this.#unnamed.set(request.key, request);
-    this.#tell("info", "agent-waits", request, notNamed);
+    this.#tell("debug", "agent-waits", request, reason);
     const [oldest] = this.#unnamed.values();
     if (this.#unnamed.size <= agentsMax || oldest === undefined) return;
     this.#unnamed.delete(oldest.key);
-    this.#refuse(oldest, notNamed);
+    this.#refuse(oldest, reason);
   }
 
-  #accountOf(request: AgentRequest): Account | null {
-    if (this.#ports.premises.accounts === null) return null;
-    return { name: request.user, uid: request.uid, gid: request.gid };
+  #accountOf(request: AgentRequest, action: LocalAction): Account | null {
+    const { accounts } = this.#ports.premises;
+    if (accounts === null) return null;
+    if (isOfAlias(request)) return { ...accounts.smtpd, name: aliasUser };
+    return { name: action.user ?? request.user, uid: request.uid, gid: request.gid };
   }
 
   #refuse(request: AgentRequest, reason: string): void {
@@ -128,7 +170,42 @@ export class AgentHouse {
 }
 
 const notNamed = "lookup has not named this account";
+const notNamedExec = "queue has not named this file or command";
 
-function accountKey(owner: { readonly uid: number; readonly gid: number; readonly home: string }): string {
-  return `${owner.uid}:${owner.gid}:${owner.home}`;
+/** Commands and files of aliases belong to nobody who has a home. */
+const aliasOwner = { user: aliasUser, home: "/", account: aliasUser, accountHome: "/" } as const;
+
+function isOfAlias({ exec }: Pick<AgentRequest, "exec">): boolean {
+  return exec?.from === "table";
+}
+
+function accountKey({ table, user, account, uid, gid, home, accountHome }: NamedAccount): string {
+  return [table, user, account ?? "", uid, gid, home, accountHome].join("\0");
+}
+
+function execKey({ action, user, exec }: NamedExec): string {
+  return [action, user, exec.kind, exec.from, exec.text].join("\0");
+}
+
+/** Names, the oldest of which are forgotten when there are too many. */
+class NameSet {
+  readonly #max: number;
+  readonly #names = new Set<string>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(name: string): void {
+    this.#names.delete(name);
+    this.#names.add(name);
+    for (const oldest of this.#names) {
+      if (this.#names.size <= this.#max) break;
+      this.#names.delete(oldest);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
 }

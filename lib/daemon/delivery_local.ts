@@ -8,29 +8,40 @@ import { HeaderScanner } from "../mail/message.ts";
 import type { LocalAction, Policy } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId } from "../spool/id.ts";
-import { MdaLimits, planMaildir } from "../delivery/mda.ts";
-import type { MaildirRequest } from "../delivery/maildir.ts";
+import type { LocalExec } from "../policy/expand.ts";
+import { deliveryFields, type MailUser, MdaLimits, planMaildir } from "../delivery/mda.ts";
 import {
+  badCommand,
+  classifyCommandEnd,
   classifyStoreFailure,
   loopDetected,
   misconfigured,
   notNow,
   type Outcome,
   resultOf,
+  rootRefused,
   storedLocally,
   unknownUser,
 } from "../delivery/outcome.ts";
 import type { ContentSource } from "../delivery/task.ts";
-import { agentDirectory } from "./agent_directory.ts";
 import type { AgentLink, AgentPool } from "./agent_pool.ts";
-import type { LookupToDelivery } from "./imsg.ts";
+import { type AgentWork, isShared, planAgent } from "./agent_work.ts";
+import type { LookupToDelivery, MaildirBox } from "./imsg.ts";
 
 /** Longest that an answer about a user is believed, ms: a burst for one mailbox asks once. */
 const userCacheMs = 2_000;
 const userCacheMax = 10_000;
+/** Commands and files that have a number. */
+const worksMax = 10_000;
 
 /** What lookup says of a user. */
 export type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
+
+type FoundUser = Extract<UserAnswer, { kind: "found" }>;
+type DeliverWork = Extract<AgentWork, { kind: "deliver" }>;
+
+/** Stands for the account of aliases; its ids count for nothing. */
+const aliasAnswer: FoundUser = { kind: "found", uid: 1, gid: 1, home: "/", accountHome: "/" };
 
 /** What local delivery is given. */
 export interface LocalPorts {
@@ -62,6 +73,8 @@ export class LocalDelivery {
   readonly #ports: LocalPorts;
   readonly #limits: MdaLimits;
   readonly #waiting = new Map<string, Job[]>();
+  readonly #works = new Map<string, number>();
+  #workCount = 0;
   readonly #users = new Map<string, { readonly answer: Promise<UserAnswer>; readonly until: number }>();
 
   /** Nothing is under way at first. */
@@ -123,28 +136,76 @@ export class LocalDelivery {
     if (action === undefined || action.kind !== "local") {
       return misconfigured(`action "${envelope.action}" is not a local one in the configuration any more`);
     }
-    const name = envelope.local?.user ?? "";
-    const user = await this.#user(action, name);
+    const exec = envelope.local?.exec ?? null;
+    // The account of aliases is the supervisor's to know; it is in no userbase.
+    const user = exec?.from === "table" ? aliasAnswer : await this.#user(action, envelope.local?.user ?? "");
     if (user.kind === "absent") return unknownUser();
     if (user.kind === "failed") return notNow("Temporary failure in user lookup");
-    const uid = this.#ports.sameUser ? null : user.uid;
+    const name = envelope.local?.user ?? "";
+    const account = exec === null || exec.from === "forward" ? action.user ?? name : name;
+    const box = this.#boxOf(envelope, action, { ...user, name }, exec);
+    if (box !== null && "kind" in box) return box;
+    const work = planAgent(this.#ports.policy, action, exec, {
+      user: name,
+      home: user.home,
+      account,
+      accountHome: user.accountHome,
+    });
+    if (typeof work === "string") return misconfigured(`action "${action.name}": ${work}`);
+    const isPlainMbox = work.target.kind === "file" && work.target.dotLock && work.wrapper === null;
+    // What strangers send is never run or written with root's rights, but for root's own mail.
+    if (user.uid === 0 && !this.#ports.sameUser && !isPlainMbox) return rootRefused(name);
+    const { uid, gid, home, accountHome } = user;
+    const request = { key: this.#keyOf(user, work, action), action: action.name, user: name, uid, gid, home };
+    return await this.#ports.agents.use(
+      { ...request, accountHome, exec },
+      (agent) => this.#write(agent, envelope, box, content),
+    );
+  }
+
+  /** The Maildir that the message goes to, or why it cannot; null when it goes elsewhere. */
+  #boxOf(
+    envelope: Envelope,
+    action: LocalAction,
+    user: MailUser,
+    exec: LocalExec | null,
+  ): MaildirBox | Outcome | null {
+    if ((exec?.kind ?? action.method.kind) !== "maildir") return null;
+    if (exec !== null) {
+      const path = exec.text.replace(/\/+/g, "/").replace(/(?<=.)\/$/, "");
+      return { path, subAddress: "", junk: false };
+    }
     const delimiter = this.#ports.policy.smtp.subAddressDelimiter;
-    const plan = planMaildir(envelope, action, { ...user, name }, { uid, subAddressDelimiter: delimiter });
+    const plan = planMaildir(envelope, action, user, delimiter);
     if (plan.kind === "refuse") return plan.outcome;
-    const directory = agentDirectory(action, { user: name, home: user.home });
-    if (directory === null) return misconfigured(`the path of action "${action.name}" has no fixed directory`);
-    const key = this.#ports.sameUser ? directory : `${user.uid}:${user.gid}:${directory}`;
-    const { home, gid } = user;
-    const request = { key, action: action.name, user: name, uid: user.uid, gid, home };
-    return await this.#ports.agents.use(request, (agent) => this.#write(agent, envelope, plan.request, content));
+    const { maildir: path, subAddress, junk } = plan.request;
+    return { path, subAddress, junk };
+  }
+
+  /** Agents that may be shared are named by what they may write, all others by a number. */
+  #keyOf(user: FoundUser, work: DeliverWork, action: LocalAction): string {
+    const account = this.#ports.sameUser ? "" : `${user.uid}:${user.gid}:`;
+    if (isShared(work) && work.target.kind === "maildir") return account + work.target.directory;
+    const identity = JSON.stringify([account, action.name, work]);
+    let number = this.#works.get(identity);
+    if (number === undefined) {
+      number = ++this.#workCount;
+      // A work that comes again under another number has two agents for a moment; that harms nobody.
+      if (this.#works.size >= worksMax) this.#works.clear();
+      this.#works.set(identity, number);
+    }
+    return `${account}work${number}`;
   }
 
   async #write(
     agent: AgentLink,
     envelope: Envelope,
-    maildir: MaildirRequest,
+    maildir: MaildirBox | null,
     content: ContentSource,
   ): Promise<Outcome> {
+    const { sender, rcpt, dest, local } = envelope;
+    const facts = { sender, rcpt, dest, subAddress: local?.subAddress ?? "" };
+    const prefix = deliveryFields(envelope);
     const scanner = new HeaderScanner(envelope.rcpt);
     const request = agent.nextRequest();
     let piece = await content.read(0);
@@ -157,9 +218,11 @@ export class LocalDelivery {
         return loopDetected();
       }
       const answer = seq === 0
-        ? await agent.send({ kind: "store", request, ...maildir, last }, piece)
+        ? await agent.send({ kind: "store", request, maildir, facts, prefix, last }, piece)
         : await agent.send({ kind: "more", request, last }, piece);
       if (answer.kind === "notStored") return classifyStoreFailure(answer.cause, answer.text);
+      if (answer.kind === "ended") return classifyCommandEnd(answer.end);
+      if (answer.kind === "badCommand") return badCommand(envelope.action, answer.text);
       if (answer.kind === "stored") return storedLocally("");
       piece = next;
     }

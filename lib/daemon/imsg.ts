@@ -11,15 +11,16 @@
  *   delivery -> queue     outcome needChunk           what became of it
  *   delivery -> lookup    user relay source helo      home of a user, next smart host, our address and our name for it;
  *                                                     answered by the same words
- *   delivery -> agent     store more abandon          write this to that Maildir
- *   agent    -> delivery  stored more notStored
+ *   delivery -> agent     store more abandon          write this to that Maildir, or do what you are for with it
+ *   agent    -> delivery  stored more notStored ended badCommand
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
  *   lookup   -> queue     offer refused tableUpdated
  *
  * Bodies travel as the binary part of a frame (channel.ts). */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
-import type { Outcome } from "../delivery/outcome.ts";
+import type { CommandEnd, Outcome } from "../delivery/outcome.ts";
+import type { CommandFacts } from "../delivery/pipe.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
@@ -170,7 +171,14 @@ export type LookupToDelivery =
     readonly kind: "user";
     readonly request: number;
     readonly answer:
-      | { readonly kind: "found"; readonly uid: number; readonly gid: number; readonly home: string }
+      /** `uid`, `gid` and `accountHome` are the account's, `home` is the user's. */
+      | {
+        readonly kind: "found";
+        readonly uid: number;
+        readonly gid: number;
+        readonly home: string;
+        readonly accountHome: string;
+      }
       | { readonly kind: "absent" }
       | { readonly kind: "failed" };
   }
@@ -192,15 +200,25 @@ export type LookupToDelivery =
       | { readonly kind: "failed" };
   };
 
+/** A Maildir for one message. */
+export interface MaildirBox {
+  /** Absolute path. */
+  readonly path: string;
+  /** Folder named by the sub-address, used only if it exists; empty for none. */
+  readonly subAddress: string;
+  /** Mail marked as spam goes to the folder Junk. */
+  readonly junk: boolean;
+}
+
 /** What delivery has an agent do. `request` names one message for one mailbox. */
 export type DeliveryToAgent =
   | {
     readonly kind: "store";
     readonly request: number;
-    /** Absolute path of the Maildir. */
-    readonly maildir: string;
-    /** Folder named by the sub-address, used only if it exists; empty for none. */
-    readonly subAddress: string;
+    /** The Maildir; null for agents of files and commands, which know where messages go. */
+    readonly maildir: MaildirBox | null;
+    /** What a command finds in its environment, and format specifiers stand for. */
+    readonly facts: CommandFacts;
     /** Fields to put before the content, CRLF line ends. */
     readonly prefix: string;
     /** The binary part is a piece of content; more follow in messages of kind `more` unless `last`. */
@@ -222,4 +240,7 @@ export type AgentToDelivery =
     readonly request: number;
     readonly cause: "noSpace" | "io" | "denied" | "malformed";
     readonly text: string;
-  };
+  }
+  /** The command has ended, or could not be begun for what the template says. */
+  | { readonly kind: "ended"; readonly request: number; readonly end: CommandEnd }
+  | { readonly kind: "badCommand"; readonly request: number; readonly text: string };

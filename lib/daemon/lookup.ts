@@ -9,6 +9,7 @@ import { expandRecipient, type TableSource, type Target } from "../policy/expand
 import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
+import type { NamedAccount } from "./supervision.ts";
 import type {
   DeliveryToLookup,
   EnvelopeDraft,
@@ -29,7 +30,7 @@ export interface LookupPorts {
   /** For refusals, with their reasons. */
   readonly log: Log;
   /** Tells the supervisor which account may get an agent. */
-  readonly allow: (owner: Userinfo) => void;
+  readonly allow: (named: NamedAccount) => void;
 }
 
 /** Lookup's end of its channel to queue. */
@@ -123,7 +124,9 @@ export class Lookup {
     const { policy } = this.#ports;
     const { sender, rcpt, origin, dsn } = ask;
     const { action, dest } = target;
-    const local = target.kind === "local" ? { user: target.user, subAddress: target.subAddress } : null;
+    const local = target.kind === "local"
+      ? { user: target.user, subAddress: target.subAddress, exec: target.exec }
+      : null;
     const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
     return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, ttlMs };
   }
@@ -142,11 +145,15 @@ export class Lookup {
     const account = name === null ? owner : await this.#userinfo(builtinTable.getpwnam, name);
     if (account.kind !== "found") return account;
     const { uid, gid } = account;
-    this.#ports.allow({ uid, gid, home: owner.home });
-    return { kind: "found", uid, gid, home: owner.home };
+    const found = { uid, gid, home: owner.home, accountHome: account.home };
+    this.#ports.allow({ table, user: ask.user, account: name, ...found });
+    return { kind: "found", ...found };
   }
 
-  async #userinfo(table: string, user: string): Promise<UserAnswer> {
+  async #userinfo(
+    table: string,
+    user: string,
+  ): Promise<({ readonly kind: "found" } & Userinfo) | Exclude<UserAnswer, { kind: "found" }>> {
     try {
       const value = await this.#ports.tables.table(table).lookup("userinfo", user);
       if (value === null) return { kind: "absent" };

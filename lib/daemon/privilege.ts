@@ -6,6 +6,7 @@ import type { Right } from "../port.ts";
 import { builtinTable, type Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
+import type { AgentWork } from "./agent_work.ts";
 import { excludeFromRange, isInRange } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
@@ -108,20 +109,26 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
   ];
 }
 
-/** The row of an agent: one account, one directory to write mail under. */
-export function agentGrant(account: Account | null, directory: string): Grant<"agent"> {
-  return {
-    role: "agent",
-    account,
-    read: [directory],
-    write: [directory],
-    net: { kind: "none" },
-    run: [],
-    sys: [],
-    npm: false,
-    handed: "peer socket",
-  };
+/** The row of an agent: one account and what its work needs. */
+export function agentGrant(account: Account | null, work: AgentWork): Grant<"agent"> {
+  const base = { role: "agent", account, net: { kind: "none" }, sys: [], npm: false } as const;
+  if (work.kind === "forward") {
+    // The home itself is looked at: who may write there could put any .forward in it.
+    return { ...base, read: [work.user.home], write: [], run: [], handed: "nothing" };
+  }
+  const { target, wrapper } = work;
+  const paths = target.kind === "maildir"
+    ? [target.directory]
+    : target.kind === "file"
+    ? [target.path, ...(target.dotLock ? [`${target.path}.lock`] : [])]
+    : [];
+  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
+  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
+  return { ...base, read: paths, write: paths, run, handed: "peer socket, its command" };
 }
+
+/** The one program that a role may run: commands go through it. */
+export const shellProgram = "/bin/sh";
 
 /** The row of the program that submits one message left in the offline directory. */
 export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant<"offline"> {
@@ -259,7 +266,8 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
     if (!covers(grant.read, path)) want(false, { name: "read", path });
     if (!covers(grant.write, path)) want(false, { name: "write", path });
   }
-  want(false, { name: "run", command: "/bin/sh" });
+  if (!grant.run.includes(shellProgram)) want(false, { name: "run", command: shellProgram });
+  want(false, { name: "run", command: "/bin/true" });
   if (grant.net.kind === "out") {
     want(true, { name: "net", host: "192.0.2.1:25" });
     for (const range of splitRanges(grant.net.deny)) {

@@ -22,6 +22,7 @@ import { Control } from "./queue_control.ts";
 import { Intake } from "./queue_intake.ts";
 import { Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
+import type { NamedExec } from "./supervision.ts";
 
 /** What queue is given. */
 export interface QueuePorts {
@@ -39,6 +40,8 @@ export interface QueuePorts {
   readonly paused: readonly Subsystem[];
   /** Told of all that is paused, when that has changed: this life may end and the pause is to outlive it. */
   readonly keepPaused: (paused: readonly Subsystem[]) => void;
+  /** Told of each file or command that delivery is about to be given mail for: nothing else is run or written. */
+  readonly allowExec: (named: NamedExec) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
   /** A Fault while no mail is to be taken for want of room. */

@@ -10,6 +10,7 @@ import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Batch, Schedule, Settlement } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
 import type { DeliveryToQueue, QueueToDelivery } from "./imsg.ts";
+import type { NamedExec } from "./supervision.ts";
 
 /** Content up to this length goes along with its envelopes, octets. */
 export const inlineMax = 64 * 1024;
@@ -41,6 +42,8 @@ export interface OutgoingPorts {
   readonly group: GroupCommit;
   /** What is due. */
   readonly schedule: Schedule;
+  /** Tells the supervisor what a file or command envelope, which is about to go to delivery, is to be given to. */
+  readonly allowExec: (named: NamedExec) => void;
   /** Tells senders about these envelopes, of one message. */
   readonly notify: (envelopes: readonly Envelope[]) => void;
 }
@@ -199,6 +202,10 @@ export class Outgoing {
     const isGone = () => this.#delivery !== delivery;
     if (isGone()) return;
     const { message, envelopes } = batch;
+    for (const { action, local, kind } of envelopes) {
+      const exec = kind === "mda" ? local?.exec ?? null : null;
+      if (local !== null && exec !== null) this.#ports.allowExec({ action, user: local.user, exec });
+    }
     const fresh = this.#fresh.get(message);
     if (fresh !== undefined) {
       this.#drop(message, fresh);

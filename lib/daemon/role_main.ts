@@ -8,13 +8,15 @@ import { listenOnFd, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
 import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
+import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Channel, Clock, Random } from "../port.ts";
+import type { AgentWork } from "./agent_work.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
 import { parseDeliveryToLookup, parseDeliveryToQueue, parseSmtpInToLookup, parseSmtpInToQueue } from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
-import { controlListener, type Init, type ToRole } from "./supervision.ts";
+import { controlListener, type Init, type NamedAccount, type ToRole } from "./supervision.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
@@ -25,6 +27,8 @@ const trimDelayMs = 1000;
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
   peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
+  /** For lookup: what reading a ~/.forward came to. */
+  forward(request: number, file: ForwardFile): void;
   serve(): void;
   stop(graceMs: number): Promise<void>;
 }
@@ -69,6 +73,9 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
       if (stream !== null) running.peer(told.role, told.name, told.key, new StreamChannel(stream, hostClock.soon));
       return;
     }
+    case "forward":
+      running.forward(told.request, told.file);
+      return;
     case "serve":
       running.serve();
       hostClock.after(trimDelayMs, trimMemory);
@@ -117,6 +124,7 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { SmtpIn } = await import("./smtp_in.ts");
   const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
   return {
+    forward() {},
     peer(role, _name, _key, channel) {
       if (role === "queue") smtpIn.setQueue(channel);
       if (role === "lookup") smtpIn.setLookup(channel);
@@ -135,11 +143,17 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { Lookup } = await import("./lookup.ts");
   const { openTables } = await import("./tables.ts");
   const { hostDisk } = await import("../host/disk.ts");
-  const tables = await openTables(init.policy, hostDisk, hostClock, ports.log);
-  const allow = (owner: { readonly uid: number; readonly gid: number; readonly home: string }) =>
-    parent?.send({ kind: "mayDeliver", uid: owner.uid, gid: owner.gid, home: owner.home });
+  const { ForwardClient } = await import("./forward_client.ts");
+  const opened = await openTables(init.policy, hostDisk, hostClock, ports.log);
+  const forwards = new ForwardClient(
+    hostClock,
+    (request, user) => parent?.send({ kind: "needForward", request, ...user }),
+  );
+  const tables = { ...opened, readForward: (user: ForwardUser) => forwards.read(user) };
+  const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
   const lookup = new Lookup({ ...ports, tables, allow });
   return {
+    forward: (request, file) => forwards.answered(request, file),
     peer(role, name, _key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
@@ -163,11 +177,13 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     store,
     paused: init.paused,
     keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
+    allowExec: (named) => parent?.send({ kind: "mayRun", ...named }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
     room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });
   await queue.recover();
   return {
+    forward() {},
     peer(role, name, _key, channel) {
       if (role === "lookup") queue.setLookup(channel);
       const broken = tellsOf(ports.log, "queue", name);
@@ -198,6 +214,7 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
     },
   });
   return {
+    forward() {},
     peer(role, _name, key, channel) {
       if (role === "queue") delivery.setQueue(channel);
       if (role === "lookup") delivery.setLookup(channel);
@@ -209,14 +226,34 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
 }
 
 async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
+  const { work } = init;
+  if (work === null) throw new Error("an agent has to be told what it is for");
+  return work.kind === "forward" ? await readOneForward(work) : await makeDeliverer(init, work, ports);
+}
+
+async function readOneForward(work: Extract<AgentWork, { kind: "forward" }>): Promise<RunningRole> {
+  const { readForward } = await import("./forward_reader.ts");
+  const { hostDisk } = await import("../host/disk.ts");
+  parent?.send({ kind: "forwardRead", file: await readForward(hostDisk, work.user.home, work.uid) });
+  return { peer() {}, forward() {}, serve() {}, stop: () => Promise.resolve() };
+}
+
+async function makeDeliverer(
+  init: Init,
+  work: Extract<AgentWork, { kind: "deliver" }>,
+  ports: CommonPorts,
+): Promise<RunningRole> {
   const { Agent } = await import("./agent.ts");
   const { agentStartMs } = await import("./agent_pool.ts");
   const { hostDisk } = await import("../host/disk.ts");
-  const agent = new Agent({ ...ports, disk: hostDisk, hostname: init.policy.serverName });
+  const { hostShell } = await import("../host/shell.ts");
+  const { serverName: hostname } = init.policy;
+  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, hostname, work });
   const gone = Promise.withResolvers<void>();
   // The delivery that wanted it died meanwhile, or has given up: nobody will call.
   const lonely = hostClock.after(agentStartMs, () => endProcess(0));
   return {
+    forward() {},
     peer(role, _name, _key, channel) {
       if (role !== "delivery") return;
       lonely.cancel();

@@ -1,7 +1,10 @@
 /** What the supervisor and a role say to each other, over the IPC channel that every role is born with. */
 
 import type { LogPriority } from "../port.ts";
+import type { LocalExec } from "../policy/expand.ts";
+import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import type { Grant, Role } from "./privilege.ts";
 
@@ -44,6 +47,8 @@ export interface Init {
   readonly spool: string;
   /** Name of this instance, such as `smtp-in#1`: what peers call it. */
   readonly name: string;
+  /** For an agent: what it is for. Null for other roles. */
+  readonly work: AgentWork | null;
 }
 
 /** supervisor to role. */
@@ -53,6 +58,8 @@ export type ToRole =
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }
+  /** To lookup: what reading a ~/.forward came to. */
+  | { readonly kind: "forward"; readonly request: number; readonly file: ForwardFile }
   /** Finish what is in hand within `graceMs`, then exit. */
   | { readonly kind: "stop"; readonly graceMs: number };
 
@@ -70,6 +77,39 @@ export interface AgentRequest {
   readonly gid: number;
   /** The user's, an absolute path. */
   readonly home: string;
+  /** Home of the account that writes the mail, an absolute path; the user's own if that is him. */
+  readonly accountHome: string;
+  /** A file, command or Maildir that an alias or a .forward names, which queue has named too; null for what the action
+   * says. */
+  readonly exec: LocalExec | null;
+}
+
+/** An account that lookup has found in a userbase: it may get agents. */
+export interface NamedAccount {
+  /** The table. */
+  readonly table: string;
+  /** Its key. */
+  readonly user: string;
+  /** The system account of `action … user`, whose ids these are; null for the user's own. */
+  readonly account: string | null;
+  /** User id. */
+  readonly uid: number;
+  /** Group id. */
+  readonly gid: number;
+  /** The user's home. */
+  readonly home: string;
+  /** The account's home. */
+  readonly accountHome: string;
+}
+
+/** What an envelope in the queue is to be run or written with: such agents may be started. */
+export interface NamedExec {
+  /** Name of the action. */
+  readonly action: string;
+  /** As in the envelope. */
+  readonly user: string;
+  /** As in the envelope. */
+  readonly exec: LocalExec;
 }
 
 /** role to supervisor. */
@@ -81,7 +121,13 @@ export type FromRole =
   /** delivery has mail for this account and no agent. */
   | ({ readonly kind: "needAgent" } & AgentRequest)
   /** lookup has found this account in a userbase: only such accounts get agents. */
-  | { readonly kind: "mayDeliver"; readonly uid: number; readonly gid: number; readonly home: string }
+  | ({ readonly kind: "mayDeliver" } & NamedAccount)
+  /** queue gives delivery an envelope with this exec: only such are run. */
+  | ({ readonly kind: "mayRun" } & NamedExec)
+  /** lookup wants to know what this user's ~/.forward says. */
+  | ({ readonly kind: "needForward"; readonly request: number } & ForwardUser)
+  /** An agent that was started to read a ~/.forward: this is what it came to. */
+  | { readonly kind: "forwardRead"; readonly file: ForwardFile }
   /** queue or lookup has cut off the role of this name: it was told what no such role says. */
   | { readonly kind: "distrust"; readonly name: string }
   /** smtpctl has paused or resumed something: all that is paused now, for queue's next life. */

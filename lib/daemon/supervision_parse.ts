@@ -1,6 +1,8 @@
 /** What roles say to the supervisor, checked. A role that strangers talk to may have been taken over: whatever it sends,
  * the supervisor must neither fall over it nor take a number that is text for an account. Pure. */
 
+import type { LocalExec } from "../policy/expand.ts";
+import { type ForwardFile, forwardLengthMax, isForwardProblem } from "../policy/forward.ts";
 import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
@@ -22,8 +24,24 @@ export function parseFromRole(value: unknown): FromRole | null {
     case "stopDaemon":
       return { kind };
     case "mayDeliver": {
-      const owner = ownerOf(fields);
-      return owner === null ? null : { kind, ...owner };
+      const [owner, table, user] = [ownerOf(fields), textOf(fields["table"]), textOf(fields["user"])];
+      const account = fields["account"] === null ? null : textOf(fields["account"]);
+      if (owner === null || table === null || user === null) return null;
+      return account === null && fields["account"] !== null ? null : { kind, table, user, account, ...owner };
+    }
+    case "mayRun": {
+      const [action, user, exec] = [textOf(fields["action"]), textOf(fields["user"]), execOf(fields["exec"])];
+      return action === null || user === null || exec === null ? null : { kind, action, user, exec };
+    }
+    case "needForward": {
+      const [request, name] = [idOf(fields["request"]), textOf(fields["name"])];
+      const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
+      if (request === null || name === null || uid === null || gid === null || home === null) return null;
+      return { kind, request, name, uid, gid, home };
+    }
+    case "forwardRead": {
+      const file = forwardOf(fields["file"]);
+      return file === null ? null : { kind, file };
     }
     case "distrust": {
       const name = textOf(fields["name"]);
@@ -47,12 +65,47 @@ type Fields = Readonly<Record<string, unknown>>;
 function requestOf(fields: Fields): AgentRequest | null {
   const owner = ownerOf(fields);
   const [key, action, user] = [textOf(fields["key"]), textOf(fields["action"]), textOf(fields["user"])];
-  return owner === null || key === null || action === null || user === null ? null : { key, action, user, ...owner };
+  const exec = fields["exec"] === null ? null : execOf(fields["exec"]);
+  if (exec === null && fields["exec"] !== null) return null;
+  if (owner === null || key === null || action === null || user === null) return null;
+  return { key, action, user, ...owner, exec };
 }
 
-function ownerOf(fields: Fields): Pick<AgentRequest, "uid" | "gid" | "home"> | null {
-  const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
-  return uid === null || gid === null || home === null ? null : { uid, gid, home };
+function ownerOf(fields: Fields): Pick<AgentRequest, "uid" | "gid" | "home" | "accountHome"> | null {
+  const [uid, gid] = [idOf(fields["uid"]), idOf(fields["gid"])];
+  const [home, accountHome] = [textOf(fields["home"]), textOf(fields["accountHome"])];
+  return uid === null || gid === null || home === null || accountHome === null ? null : { uid, gid, home, accountHome };
+}
+
+/** A file, command or Maildir of an alias or .forward; null when it is none. */
+export function execOf(value: unknown): LocalExec | null {
+  if (typeof value !== "object" || value === null) return null;
+  const fields: Fields = { ...value };
+  const { kind, from } = fields;
+  const text = textOf(fields["text"]);
+  if (kind !== "file" && kind !== "command" && kind !== "maildir") return null;
+  if (from !== "table" && from !== "forward") return null;
+  return text === null || text === "" ? null : { kind, text, from };
+}
+
+function forwardOf(value: unknown): ForwardFile | null {
+  if (typeof value !== "object" || value === null) return null;
+  const fields: Fields = { ...value };
+  switch (fields["kind"]) {
+    case "absent":
+      return { kind: "absent" };
+    case "text": {
+      const { text } = fields;
+      return typeof text === "string" && text.length < forwardLengthMax ? { kind: "text", text } : null;
+    }
+    case "refused": {
+      const { problem } = fields;
+      const detail = textOf(fields["detail"]);
+      return isForwardProblem(problem) && detail !== null ? { kind: "refused", problem, detail } : null;
+    }
+    default:
+      return null;
+  }
 }
 
 /** Each at most once. */

@@ -7,14 +7,17 @@ import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
-import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
+import { emptyDirectory, makeFileFor, ownUid, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
 import { isServed } from "../policy/inactive.ts";
 import type { Policy } from "../policy/policy.ts";
+import { hostDisk } from "../host/disk.ts";
 import { AgentHouse } from "./agent_house.ts";
+import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import {
+  type Account,
   denoFlags,
   type Grant,
   type Premises,
@@ -23,6 +26,7 @@ import {
   type StandingRole,
   unnameablePaths,
 } from "./privilege.ts";
+import { ForwardHouse } from "./forward_house.ts";
 import { policyPart } from "./policy_part.ts";
 import { RoleProcess } from "./role_process.ts";
 import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
@@ -69,6 +73,7 @@ export class Supervisor {
   readonly #roles: { readonly role: StandingRole; readonly process: RoleProcess }[] = [];
   readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
   readonly #agents: AgentHouse;
+  readonly #forwards: ForwardHouse;
   #control: HeldSocket | null = null;
   readonly #serving = new Set<string>();
   #isReady = false;
@@ -85,7 +90,16 @@ export class Supervisor {
       policy: options.policy,
       premises: options.premises,
       log: options.log,
-      start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
+      prepareFile: (path, account) => this.#prepareFile(path, account),
+      start: (grant, work, key, received, ended) => this.#startAgent(grant, work, key, received, ended),
+    });
+    this.#forwards = new ForwardHouse({
+      clock: hostClock,
+      disk: hostDisk,
+      premises: options.premises,
+      uid: ownUid() ?? -1,
+      start: (grant, work, key, received, ended) => this.#startAgent(grant, work, key, received, ended),
+      answer: (request, file) => this.#processOf("lookup")?.send({ kind: "forward", request, file }),
     });
   }
 
@@ -124,6 +138,7 @@ export class Supervisor {
       const these = this.#roles.filter((one) => one.role === role);
       await Promise.all(these.map((one) => one.process.stop(stopGraceMs)));
       if (role === "delivery") await this.#agents.stop(stopGraceMs);
+      if (role === "lookup") await this.#forwards.stop();
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
@@ -175,6 +190,7 @@ export class Supervisor {
     grant: Grant<Role>,
     name: string,
     sockets: readonly { readonly fd: number; readonly listener: number }[],
+    work: AgentWork | null = null,
   ): Init {
     const { policy, premises, logStyle, logLeast } = this.#options;
     return {
@@ -190,6 +206,7 @@ export class Supervisor {
       selfAddresses: this.#options.selfAddresses,
       spool: premises.spool,
       name,
+      work,
     };
   }
 
@@ -245,6 +262,12 @@ export class Supervisor {
       case "mayDeliver":
         if (role === "lookup") this.#agents.allow(message);
         return;
+      case "mayRun":
+        if (role === "queue") this.#agents.allowExec(message);
+        return;
+      case "needForward":
+        if (role === "lookup") void this.#forwards.need(message.request, message);
+        return;
       case "distrust":
         if (role === "queue" || role === "lookup") this.#distrust(message.name);
         return;
@@ -274,8 +297,23 @@ export class Supervisor {
     this.#options.ready();
   }
 
+  #processOf(role: StandingRole): RoleProcess | undefined {
+    return this.#roles.find((one) => one.role === role)?.process;
+  }
+
+  /** A file that cannot be made shows when the agent opens it. */
+  #prepareFile(path: string, account: Account): void {
+    try {
+      makeFileFor(path, account);
+    } catch (error) {
+      const reason = describeError(error);
+      this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
+    }
+  }
+
   #startAgent(
     grant: Grant<"agent">,
+    work: AgentWork,
     key: string,
     received: (message: FromRole) => void,
     ended: () => void,
@@ -286,10 +324,10 @@ export class Supervisor {
       spawn: () => this.#launch(`agent-${key}`, grant, []),
       restart: false,
       discard: discardSocket,
-      init: () => this.#initOf(grant, `agent#${key}`, []),
+      init: () => this.#initOf(grant, `agent#${key}`, [], work),
       started: () => {
-        const delivery = this.#roles.find((one) => one.role === "delivery")?.process;
-        if (delivery === undefined) return;
+        const delivery = this.#processOf("delivery");
+        if (delivery === undefined || work.kind !== "deliver") return;
         this.#pair(
           process,
           { kind: "peer", role: "delivery", name: "delivery", key: "" },

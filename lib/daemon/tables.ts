@@ -15,7 +15,12 @@ import type { Table } from "../table/table.ts";
 export const includeLengthMax = 1024 * 1024;
 
 /** Opens every table. Rejects with the Fault of the first that cannot be read. */
-export async function openTables(policy: Policy, disk: Disk, clock: Clock, log: Log): Promise<TableSource> {
+export async function openTables(
+  policy: Policy,
+  disk: Disk,
+  clock: Clock,
+  log: Log,
+): Promise<Omit<TableSource, "readForward">> {
   const tables = new Map<string, Table>();
   for (const spec of Object.values(policy.tables)) {
     // Nobody asks for system users, and lookup has no right to read them.

@@ -7,7 +7,9 @@ import { assert, Fault } from "../fault.ts";
 import { defuse } from "../policy/format.ts";
 import type { Clock, Disk, DiskFile, Random } from "../port.ts";
 import { DirSync } from "./dir_sync.ts";
+import { JunkScanner } from "./junk.ts";
 import type { StoreFailure } from "./outcome.ts";
+import type { MessageSink } from "./sink.ts";
 
 /** Where one message goes. */
 export interface MaildirRequest {
@@ -15,20 +17,10 @@ export interface MaildirRequest {
   readonly maildir: string;
   /** Names a folder that is used only if it exists; empty for none. */
   readonly subAddress: string;
+  /** Mail that its header marks as spam goes to the folder Junk, whatever the sub-address. */
+  readonly junk: boolean;
   /** Fields to put before the content, CRLF line ends. */
   readonly prefix: string;
-}
-
-/** One message being written. Calls may overlap; they take effect in order. Once a call has rejected the
- * message is dropped, and `commit` rejects with the same fault. */
-export interface MaildirSink {
-  /** Adds content: CRLF line ends, cut anywhere; stored with LF. `bytes` are copied before it returns.
-   * Resolves when more may come. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** The message is in `new/`, and on the disk, when it resolves. When it rejects nothing of it is left there. */
-  commit(): Promise<void>;
-  /** Forgets the message. Never rejects; no effect after `commit`. */
-  abandon(): Promise<void>;
 }
 
 /** Why a message could not be stored, in the words of the agent's answer. */
@@ -38,6 +30,9 @@ export interface NotStored {
   /** One line for the log. */
   readonly text: string;
 }
+
+/** Where `junk` puts what is marked as spam. */
+const junkFolder = ".Junk";
 
 /** Octets gathered before they are written to the file: most messages need one write. */
 const flushLength = 256 * 1024;
@@ -61,7 +56,7 @@ export class MaildirWriter {
   }
 
   /** Begins a message. Makes the Maildir when it is missing, with its parents, all with mode 0700. */
-  async open(request: MaildirRequest): Promise<MaildirSink> {
+  async open(request: MaildirRequest): Promise<MessageSink> {
     return new Sink(this.#boxes, request, await this.#boxes.prepare(request));
   }
 }
@@ -153,18 +148,22 @@ class Boxes {
     }
   }
 
-  /** Makes a complete, synced file in tmp a message in new. On failure neither is left. */
-  async deliver(box: string, name: string): Promise<void> {
-    const target = `${box}/new/${name}`;
+  /** Makes a complete, synced file in tmp a message in the folder's new. On failure neither is left. */
+  async deliver(box: string, name: string, folder: string): Promise<void> {
+    const target = `${folder}/new/${name}`;
     try {
+      if (folder !== box) await this.#ensure(folder);
       await this.#disk.rename(`${box}/tmp/${name}`, target);
     } catch (error) {
-      if (error instanceof Fault && error.kind === "notFound") this.#forget(box);
+      if (error instanceof Fault && error.kind === "notFound") {
+        this.#forget(box);
+        this.#forget(folder);
+      }
       await this.remove(`${box}/tmp/${name}`);
       throw error;
     }
     try {
-      await this.#dirs.sync(`${box}/new`);
+      await this.#dirs.sync(`${folder}/new`);
     } catch (error) {
       // It would be delivered again: better that this copy goes than that there are two.
       await this.remove(target);
@@ -261,7 +260,7 @@ async function unlessDenied<T, U>(work: Promise<T>, otherwise: U): Promise<T | U
 }
 
 /** One message on its way into one Maildir. */
-class Sink implements MaildirSink {
+class Sink implements MessageSink {
   readonly #boxes: Boxes;
   readonly #request: MaildirRequest;
   #box: string;
@@ -271,6 +270,7 @@ class Sink implements MaildirSink {
   #text: string;
   /** A CR ended the last piece: the next one says whether it belongs to a line end. */
   #heldCr = false;
+  readonly #junk: JunkScanner | null;
   #done = false;
   /** All that was asked so far. It stays rejected once something failed. */
   #tail: Promise<void> = Promise.resolve();
@@ -280,6 +280,7 @@ class Sink implements MaildirSink {
     this.#request = request;
     this.#box = box;
     this.#text = withLf(Buffer.from(request.prefix).toString("latin1"));
+    this.#junk = request.junk ? new JunkScanner() : null;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -288,7 +289,9 @@ class Sink implements MaildirSink {
     const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
     const text = this.#heldCr ? "\r" + piece : piece;
     this.#heldCr = text.endsWith("\r");
-    this.#text += withLf(this.#heldCr ? text.slice(0, -1) : text);
+    const added = withLf(this.#heldCr ? text.slice(0, -1) : text);
+    this.#junk?.push(added);
+    this.#text += added;
     return this.#text.length < flushLength ? this.#tail : this.#then(() => this.#flush());
   }
 
@@ -301,7 +304,8 @@ class Sink implements MaildirSink {
       await file.sync();
       file.close();
       this.#file = null;
-      await this.#boxes.deliver(this.#box, this.#name);
+      const folder = this.#junk?.isJunk === true ? `${this.#request.maildir}/${junkFolder}` : this.#box;
+      await this.#boxes.deliver(this.#box, this.#name, folder);
     });
   }
 

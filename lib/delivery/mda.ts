@@ -21,33 +21,20 @@ export interface MailUser {
   readonly home: string;
 }
 
-/** What planning needs to know besides the envelope. */
-export interface MdaConditions {
-  /** The uid that the agent runs with: the user's, or that of the action's `user`. Null when every role keeps the
-   * caller's uid, and uids do not count. */
-  readonly uid: number | null;
-  /** One character, from the configuration. */
-  readonly subAddressDelimiter: string;
-}
-
 /** What to write, or why nothing can be. */
 export type MaildirPlan =
   | { readonly kind: "write"; readonly request: MaildirRequest }
   | { readonly kind: "refuse"; readonly outcome: Outcome };
 
-/** Plans one delivery. Refused for good are uid 0, and envelopes whose addresses make a path with a `.` or `..`, with a
+/** Plans one delivery into a Maildir. Refused for good are envelopes whose addresses make a path with a `.` or `..`, with a
  * segment that came out empty, or a range outside its value. A template or a home that is wrong for all envelopes
  * delays: somebody can put it right. */
 export function planMaildir(
   envelope: Envelope,
   action: LocalAction,
   user: MailUser,
-  conditions: MdaConditions,
+  subAddressDelimiter: string,
 ): MaildirPlan {
-  if (conditions.uid === 0) {
-    // What strangers send is never written with root's rights.
-    return refuse("5.3.0", `delivery as root is not allowed: ${user.name}`);
-  }
   const template = (action.method.kind === "maildir" ? action.method.path : null) ?? maildirDefault;
   if (staticPrefix(template, { username: user.name, directory: user.home }) === null) {
     return { kind: "refuse", outcome: misconfigured(whyNoPrefix(template, action, user)) };
@@ -58,7 +45,7 @@ export function planMaildir(
     dest: withoutSlash(envelope.dest),
     username: user.name,
     directory: user.home,
-    subAddressDelimiter: conditions.subAddressDelimiter,
+    subAddressDelimiter,
   });
   if (path.kind === "error") return refuse("5.2.0", `Maildir path of action "${action.name}": ${path.message}`);
   return {
@@ -66,6 +53,7 @@ export function planMaildir(
     request: {
       maildir: path.text,
       subAddress: folderOf(envelope.local?.subAddress ?? "")?.slice(1) ?? "",
+      junk: action.method.kind === "maildir" && action.method.junk,
       prefix: deliveryFields(envelope),
     },
   };

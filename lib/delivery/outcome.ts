@@ -124,6 +124,58 @@ export function classifyStoreFailure(cause: StoreFailure, text: string): Outcome
   }
 }
 
+/** How a command that took a message ended. */
+export interface CommandEnd {
+  /** Its exit status; meaningless with `signal`. */
+  readonly status: number;
+  /** Set when one ended it. */
+  readonly signal: string | null;
+  /** We ended it, because it took too long. */
+  readonly timedOut: boolean;
+  /** It ended before it had read the message. */
+  readonly premature: boolean;
+  /** Last line of what it printed. */
+  readonly text: string;
+}
+
+/** Longest line of a command's output that is kept, characters. */
+export const commandTextMax = 255;
+
+/** What a command's end means: 0 is delivered, 71 and 75 (sysexits(3)) are for now, any other status is for good. What
+ * killed it, or kept it from reading, can be put right. */
+export function classifyCommandEnd(end: CommandEnd): Outcome {
+  if (end.timedOut) return delayed("4.3.0", "Error (terminated; timeout)", "");
+  if (end.signal !== null) return delayed("4.3.0", `Error (terminated; signal ${end.signal})`, "");
+  if (end.status === 0) {
+    return end.premature ? delayed("4.3.0", "Error (mda exited prematurely)", "") : storedLocally("");
+  }
+  const words = sysexits[end.status];
+  const said = end.text === "" ? "exited abnormally" : `"${end.text.slice(0, commandTextMax)}"`;
+  const text = `Error (${words === undefined ? "" : `${words}: `}${said})`;
+  if (end.status === 71 || end.status === 75) return delayed("4.3.0", text, "");
+  // RFC 3463 §3.2: bad mailbox address, bad system address.
+  return failed({ 67: "5.1.1", 68: "5.1.2" }[end.status] ?? "5.3.0", text, "");
+}
+
+/** Words for exit statuses. */
+const sysexits: Readonly<Record<number, string>> = {
+  64: "command line usage error",
+  65: "data format error",
+  66: "cannot open input",
+  67: "user unknown",
+  68: "host name unknown",
+  69: "service unavailable",
+  70: "internal software error",
+  71: "system resource problem",
+  72: "critical OS file missing",
+  73: "can't create user output file",
+  74: "input/output error",
+  75: "temporary failure",
+  76: "remote error in protocol",
+  77: "permission denied",
+  78: "local configuration error",
+};
+
 /** The message has been here before, or has come too far. RFC 5321 §6.3, RFC 3463 §3.5. */
 export function loopDetected(): Outcome {
   return failed("5.4.6", "Loop detected", "");
@@ -147,6 +199,16 @@ export function selfRoute(): Outcome {
 /** There is nowhere to send to now. RFC 3463 §3.5: unable to route. */
 export function noRoute(text: string): Outcome {
   return delayed("4.4.4", text, "");
+}
+
+/** A command whose format specifiers cannot be expanded for this envelope. */
+export function badCommand(action: string, text: string): Outcome {
+  return failed("5.3.5", `Command of action "${action}": ${text}`, "");
+}
+
+/** Nothing is delivered with root's rights. */
+export function rootRefused(user: string): Outcome {
+  return failed("5.3.0", `delivery as root is not allowed: ${user}`, "");
 }
 
 /** Our configuration or a backend of it is at fault: mail waits until somebody has looked. RFC 3463 §3.4. */

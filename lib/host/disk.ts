@@ -2,7 +2,7 @@
  * fsyncs. New files and directories get their mode less the umask. */
 
 import { Fault, type FaultKind } from "../fault.ts";
-import type { Disk, DiskFile, DiskOpen, DiskStat } from "../port.ts";
+import type { AppendFile, Disk, DiskFile, DiskOpen, DiskStat } from "../port.ts";
 
 /** The disk of this machine. It holds no state; every role shares this value. */
 export const hostDisk: Disk = {
@@ -35,6 +35,23 @@ export const hostDisk: Disk = {
 
   rename(from: string, to: string): Promise<void> {
     return attempt("rename", `${from} to ${to}`, () => Deno.rename(from, to));
+  },
+
+  async openAppend(path: string, options: { readonly mode: number }): Promise<AppendFile> {
+    const before = await hostDisk.stat(path);
+    if (before !== null && before.kind !== "file") throw notPlain(path, `it is a ${before.kind}`);
+    const file = await attempt(
+      "open",
+      path,
+      () => Deno.open(path, { read: true, append: true, create: true, mode: options.mode }),
+    );
+    try {
+      await assertPlain(path, file);
+      return new HostAppendFile(path, file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   },
 
   remove(path: string): Promise<void> {
@@ -118,6 +135,70 @@ class HostFile implements DiskFile {
       count += got;
     }
     return count;
+  }
+}
+
+/** Deno follows links before it opens (architecture, facts about Deno), so what was opened is compared with its name. */
+async function assertPlain(path: string, file: Deno.FsFile): Promise<void> {
+  const [named, opened] = await attempt("stat", path, () => Promise.all([Deno.lstat(path), file.stat()]));
+  if (!named.isFile || named.ino !== opened.ino || named.dev !== opened.dev) throw notPlain(path, "it is a link");
+  if (opened.nlink !== 1) throw notPlain(path, "it has a second name");
+}
+
+function notPlain(path: string, why: string): Fault {
+  return new Fault("denied", `Cannot append to ${path}: ${why}; a regular file of one name is needed`);
+}
+
+class HostAppendFile implements AppendFile {
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+
+  constructor(path: string, file: Deno.FsFile) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  async tryLock(): Promise<boolean> {
+    const isLocked = await attempt("lock", this.#path, () => this.#file.tryLock(true));
+    // Whoever had it may have put another file in its place meanwhile, as programs that expunge mail do.
+    if (isLocked) await assertPlain(this.#path, this.#file);
+    return isLocked;
+  }
+
+  lastOctet(): Promise<number | null> {
+    return attempt("read", this.#path, async () => {
+      if ((await this.#file.stat()).size === 0) return null;
+      const into = new Uint8Array(1);
+      await this.#file.seek(-1, Deno.SeekMode.End);
+      return await this.#file.read(into) === 1 ? into[0]! : null;
+    });
+  }
+
+  size(): Promise<number> {
+    return attempt("stat", this.#path, async () => (await this.#file.stat()).size);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await attempt("write", this.#path, async () => {
+      let rest = bytes;
+      while (rest.length > 0) rest = rest.subarray(await this.#file.write(rest));
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return attempt("truncate", this.#path, () => this.#file.truncate(size));
+  }
+
+  async sync(): Promise<void> {
+    await attempt("sync", this.#path, () => this.#file.sync());
+  }
+
+  close(): void {
+    try {
+      this.#file.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw diskFault("close", this.#path, error);
+    }
   }
 }
 

@@ -1,6 +1,18 @@
 /** The daemon's directories and sockets on disk, and what the system says of accounts and interfaces. */
 
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fchownSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+} from "node:fs";
 import { networkInterfaces } from "node:os";
 import { Fault } from "../fault.ts";
 
@@ -43,6 +55,27 @@ export function removeIfPresent(path: string): void {
     if (codeOf(error) !== "ENOENT") {
       throw new Fault("denied", `Cannot remove ${path}: ${codeOf(error)}`, { cause: error });
     }
+  }
+}
+
+/** The uid that this process runs with; null where the system has none. */
+export function ownUid(): number | null {
+  return Deno.uid();
+}
+
+/** Makes a file for its owner alone, unless the name is taken, whatever it stands for. Fault `denied` or `io`. */
+export function makeFileFor(path: string, owner: { readonly uid: number; readonly gid: number }): void {
+  try {
+    const fd = openSync(path, "wx", 0o600);
+    try {
+      fchownSync(fd, owner.uid, owner.gid);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    throw new Fault("denied", `Cannot make ${path}: ${codeOf(error)}`, { cause: error });
   }
 }
 

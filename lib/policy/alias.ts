@@ -13,6 +13,8 @@ export type ExpansionNode =
   | { readonly kind: "address"; readonly localPart: string; readonly domain: string }
   /** Appends to a file. `path` is absolute. */
   | { readonly kind: "file"; readonly path: string }
+  /** Delivers into a Maildir. `path` is absolute. An extension of ours: `maildir:/path`. */
+  | { readonly kind: "maildir"; readonly path: string }
   /** Pipes into a command for the shell. */
   | { readonly kind: "command"; readonly command: string }
   /** More values, one per line of a file. `path` is absolute. */
@@ -30,8 +32,8 @@ export const expansionElementMax = 2047;
 /** Longest command, characters. */
 export const expansionCommandMax = 1023;
 
-/** Parses the value of an alias: elements between commas, each a user, address, `/file`, `|command`, `:include:/file`
- * or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole value an error,
+/** Parses the value of an alias: elements between commas, each a user, address, `/file`, `|command`, `maildir:/path`,
+ * `:include:/file` or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole value an error,
  * so that a typing mistake never delivers to somebody else. */
 export function parseExpansionValue(text: string): ExpansionValue {
   const quick = parseSimple(text);
@@ -163,7 +165,7 @@ function readElement(text: string, from: number): Element | ExpansionValue & { k
 
 /** Classifies one element: the first form that fits. Returns the message of an error. */
 function parseElement(text: string): ExpansionNode | string {
-  return parseErrorForm(text) ?? parseInclude(text) ?? parseCommand(text) ?? parseFile(text) ??
+  return parseErrorForm(text) ?? parseInclude(text) ?? parseMaildir(text) ?? parseCommand(text) ?? parseFile(text) ??
     parseAddressOrUser(text);
 }
 
@@ -181,6 +183,12 @@ function parseErrorForm(text: string): ExpansionNode | null {
 function parseInclude(text: string): ExpansionNode | null {
   const rest = afterPrefix(text, "include:");
   return rest !== null && rest.startsWith("/") ? { kind: "include", path: rest } : null;
+}
+
+/** A user's name has no colon, so nothing that OpenSMTPD takes changes its meaning. */
+function parseMaildir(text: string): ExpansionNode | null {
+  const rest = afterPrefix(text, "maildir:");
+  return rest !== null && /^\/+[^/]/.test(rest) ? { kind: "maildir", path: rest } : null;
 }
 
 function parseCommand(text: string): ExpansionNode | string | null {

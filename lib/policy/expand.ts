@@ -3,11 +3,40 @@
 
 import { assert, assertNever, describeError, Fault } from "../fault.ts";
 import { formatMailbox, type ForwardPath, type Mailbox, type ReversePath } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
-import { replies, type Reply } from "../smtp/reply.ts";
-import { type ExpansionNode, parseExpansionLines, parseExpansionValue } from "./alias.ts";
+import type { Reply } from "../smtp/reply.ts";
+import { parseUserinfo } from "../table/service.ts";
+import { type ExpansionNode, parseExpansionLines } from "./alias.ts";
+import { aliasKeys, faultText, lookUp, virtualKeys } from "./expand_lookup.ts";
+import {
+  type AddressNode,
+  type ElementSource,
+  type ExpandedUser,
+  identityOf,
+  type LeafNode,
+  type Node,
+  textOfLeaf,
+  userAbove,
+} from "./expand_node.ts";
+import {
+  addChildren,
+  addTarget,
+  type Refusal,
+  refuseExpansion,
+  refuseExpansionForNow,
+  refuseForNow,
+  refuseRecipient,
+  refuseRelay,
+  type Run,
+  tablesFor,
+  tell,
+  tellNode,
+  tellRefusal,
+  warn,
+} from "./expand_run.ts";
+import { forwardElementsMax, type ForwardFile, forwardProblems, type ForwardUser } from "./forward.ts";
 import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
+import type { Tracer } from "./trace.ts";
 
 /** A recipient that a client asks for. */
 export interface Candidate {
@@ -23,7 +52,22 @@ export interface Candidate {
 export interface TableSource extends TableLookup {
   /** Text of a file that an alias includes; null when there is none. Rejects with a `Fault` when it cannot be read. */
   readInclude(path: string): Promise<string | null>;
+  /** What the user's ~/.forward says, read with the user's own rights. Never rejects. */
+  readForward(user: ForwardUser): Promise<ForwardFile>;
 }
+
+/** A file, command or Maildir that an alias or a .forward names as a target. */
+export interface LocalExec {
+  /** `file` gets the message appended, `command` on its standard input. */
+  readonly kind: "file" | "command" | "maildir";
+  /** Absolute path, or the command as written: it may hold format specifiers. */
+  readonly text: string;
+  /** `table`: it runs as `aliasUser`; `forward`: as the user whose .forward names it. */
+  readonly from: ElementSource;
+}
+
+/** The account that files and commands named by tables are delivered with. */
+export const aliasUser = "_smtpd";
 
 /** One envelope to be. */
 export type Target =
@@ -33,10 +77,12 @@ export type Target =
     readonly action: string;
     /** The nearest address that led here. */
     readonly dest: Mailbox;
-    /** Key of the action's userbase, in lower case. */
+    /** Key of the action's userbase, in lower case; `aliasUser` for an `exec` from a table. */
     readonly user: string;
     /** The tag without its delimiter, empty for none. */
     readonly subAddress: string;
+    /** Null: delivered as the action says. */
+    readonly exec: LocalExec | null;
   }
   | { readonly kind: "relay"; readonly action: string; readonly dest: Mailbox };
 
@@ -58,101 +104,73 @@ export type Expansion =
 
 /** Nodes at this depth are not expanded any more. The recipient itself is at depth 0. */
 export const expansionDepthMax = 10;
-/** Most nodes of one expansion. */
-export const expansionNodesMax = 1000;
-
-/** Expands one recipient, breadth first. The first node that fails refuses the whole recipient, so that a list never
- * goes out in part. Never rejects for what a table says or fails to say. */
+/** Expands one recipient, breadth first. The first element that fails refuses the whole recipient, so that a list never
+ * goes out in part. Never rejects for what a table says or fails to say. `trace` is told of every step. */
 export async function expandRecipient(
   candidate: Candidate,
   policy: Policy,
   tables: TableSource,
+  trace: Tracer = null,
 ): Promise<Expansion> {
   const run: Run = {
     candidate,
     policy,
     tables,
+    trace,
     delimiter: policy.smtp.subAddressDelimiter,
     queue: [],
     seen: new Set(),
     count: 0,
     targets: new Map(),
-    warnings: [],
+    warnings: new Set(),
   };
-  run.queue.push(makeAddressNode(run, candidate.rcpt, null));
+  const recipient: AddressNode = {
+    kind: "address",
+    id: run.count++,
+    mailbox: candidate.rcpt,
+    depth: 0,
+    parent: null,
+    action: null,
+  };
+  run.seen.add(identityOf(recipient));
+  run.queue.push(recipient);
   for (let i = 0; i < run.queue.length; i++) {
-    const refusal = await visit(run, run.queue[i]!);
-    if (refusal !== null) return refusal;
+    const node = run.queue[i]!;
+    tellNode(run, node);
+    const refusal = await visit(run, node);
+    if (refusal !== null) return tellRefusal(run, node, refusal);
   }
-  if (run.targets.size === 0) return refuseExpansion(run, "the expansion came to nothing");
-  return { kind: "targets", targets: [...run.targets.values()], warnings: run.warnings };
-}
-
-type Refusal = Expansion & { readonly kind: "refused" };
-
-/** State of one expansion. */
-interface Run {
-  readonly candidate: Candidate;
-  readonly policy: Policy;
-  readonly tables: TableSource;
-  readonly delimiter: string;
-  readonly queue: Node[];
-  /** Identities of nodes queued so far: with the depth limit the guard against loops. */
-  readonly seen: Set<string>;
-  count: number;
-  readonly targets: Map<string, Target>;
-  readonly warnings: string[];
-}
-
-/** An element of a value once files are included. */
-type PlainNode = Exclude<ExpansionNode, { kind: "include" }>;
-
-/** A node on its way through the queue. */
-type Node = AddressNode | LeafNode;
-
-interface AddressNode {
-  readonly kind: "address";
-  /** Tells apart the addresses of one expansion. */
-  readonly id: number;
-  readonly mailbox: Mailbox;
-  readonly depth: number;
-  readonly parent: Node | null;
-  /** Set when a rule has decided: nodes below live under this action. */
-  action: LocalAction | null;
-}
-
-/** Everything that is not an address, below one. */
-interface LeafNode {
-  readonly kind: "leaf";
-  readonly value: Exclude<PlainNode, { kind: "address" }>;
-  readonly depth: number;
-  readonly parent: Node;
-  /** The nearest address above. */
-  readonly anchor: AddressNode;
-  /** A user whose own entry names him again: his mail goes to him. */
-  readonly isSameUser: boolean;
+  if (run.targets.size === 0) {
+    return tellRefusal(run, recipient, refuseExpansion(run, "the expansion came to nothing"));
+  }
+  return { kind: "targets", targets: [...run.targets.values()], warnings: [...run.warnings] };
 }
 
 async function visit(run: Run, node: Node): Promise<Refusal | null> {
   if (node.depth >= expansionDepthMax) return refuseExpansion(run, `more than ${expansionDepthMax} steps deep`);
   if (node.kind === "address") return await visitAddress(run, node);
-  switch (node.value.kind) {
+  const { value } = node;
+  switch (value.kind) {
     case "username":
-      return await visitUser(run, node, node.value.name);
+      return await visitUser(run, node, value.name);
     case "error":
-      return { kind: "refused", reply: replyOf(node.value), reason: "the table says so" };
+      if (isForwardOnly(node)) return refuseExpansionForNow(run, "an error: entry under forward-only");
+      return { kind: "refused", reply: replyOf(value), reason: "the table says so" };
     case "file":
     case "command":
-      return refuseForNow(run, "file and command deliveries are not supported yet");
+    case "maildir":
+      return visitExec(run, node, { kind: value.kind, text: textOfLeaf(value), from: node.source });
     default:
-      return assertNever(node.value);
+      return assertNever(value);
   }
 }
 
 async function visitAddress(run: Run, node: AddressNode): Promise<Refusal | null> {
+  // An address that SRS has rewritten is decoded here, before any rule sees it.
   const { origin, sender, rcpt } = run.candidate;
   const subject = { origin, sender, dest: node.mailbox, isInternal: node.parent !== null };
-  const match = await matchRule(subject, run.policy, run.tables);
+  const trace = run.trace === null ? null : { node: node.id, tell: run.trace };
+  const match = await matchRule(subject, run.policy, tablesFor(run, node), trace);
   if (match.kind === "failed") return refuseForNow(run, describeError(match.fault));
   if (match.kind === "none") return refuseRelay(rcpt, `no rule matches ${formatMailbox(node.mailbox)}`);
   if (match.rule.outcome.kind === "reject") {
@@ -161,174 +179,149 @@ async function visitAddress(run: Run, node: AddressNode): Promise<Refusal | null
   const action = run.policy.actions[match.rule.outcome.name];
   assert(action !== undefined, `action ${match.rule.outcome.name} exists`);
   if (action.kind === "relay") {
-    addTarget(run, { kind: "relay", action: action.name, dest: node.mailbox });
+    addTarget(run, node, { kind: "relay", action: action.name, dest: node.mailbox });
     return null;
   }
   node.action = action;
   const localPart = node.mailbox.localPart.toLowerCase();
-  if (action.virtual === null) return addChildren(run, node, [{ kind: "username", name: localPart }]);
+  if (action.virtual === null) return addChildren(run, node, [{ kind: "username", name: localPart }], "table");
   const keys = virtualKeys(localPart, node.mailbox.domain, run.delimiter);
-  const found = await lookUp(run, action.virtual, keys);
-  if (found.kind === "failed") return refuse(replies.temporaryExpansionProblem(formatMailbox(rcpt)), found.reason);
-  if (found.nodes.length > 0) return addChildren(run, node, found.nodes);
+  const found = await lookUp(run, node, action.virtual, keys);
+  if (found.kind === "failed") return refuseExpansionForNow(run, found.reason);
+  if (found.nodes.length > 0) return addChildren(run, node, found.nodes, "table");
   const reason = `${formatMailbox(node.mailbox)} is not in table ${action.virtual}`;
   // OpenSMTPD answers 524 here as well. A mailbox that does not exist is 550 5.1.1 (RFC 3463 §3.2).
   return node.depth === 0 ? refuseRecipient(rcpt, reason) : refuseExpansion(run, reason);
 }
 
 async function visitUser(run: Run, node: LeafNode, name: string): Promise<Refusal | null> {
-  const { rcpt } = run.candidate;
-  const action = node.anchor.action;
-  assert(action !== null, "a user lives under a local action");
+  const action = actionOf(node);
   const table = action.alias ?? action.virtual;
   if (!node.isSameUser && table !== null) {
     const keys = action.alias !== null ? aliasKeys(name, run.delimiter) : virtualKeys(name, "", run.delimiter);
-    const found = await lookUp(run, table, keys);
+    const found = await lookUp(run, node, table, keys);
     if (found.kind === "failed") return refuseForNow(run, found.reason);
-    if (found.nodes.length > 0) return addChildren(run, node, found.nodes);
+    if (found.nodes.length > 0) return addChildren(run, node, found.nodes, "table");
   }
-  const cut = name.indexOf(run.delimiter);
-  const user = cut === -1 ? name : name.slice(0, cut);
-  const subAddress = cut === -1 ? "" : name.slice(cut + 1);
+  const { user, subAddress } = splitTag(name, run.delimiter);
+  let info: ForwardUser | null;
   try {
-    const info = await run.tables.table(action.userbase).lookup("userinfo", user);
-    if (info === null) return refuseRecipient(rcpt, `no user ${user} in table ${action.userbase}`);
+    info = await findUser(run, node, action.userbase, user);
   } catch (error) {
     return refuseForNow(run, faultText(error));
   }
-  addTarget(run, { kind: "local", action: action.name, dest: node.anchor.mailbox, user, subAddress });
+  if (info === null) return refuseRecipient(run.candidate.rcpt, `no user ${user} in table ${action.userbase}`);
+  const above = node.isSameUser && node.source === "forward" ? userAbove(node)?.user ?? null : null;
+  // `bob+news` whose .forward keeps a copy for bob keeps it under news.
+  node.user = { name: user, subAddress: subAddress || (above?.subAddress ?? ""), uid: info.uid };
+  const isForwarded = node.isSameUser && node.source === "forward";
+  if (isForwarded || action.method.kind === "expand-only" || (action.user !== null && action.user !== user)) {
+    return deliverToUser(run, node, node.user);
+  }
+  return await visitForward(run, node, info, node.user);
+}
+
+/** Goes on with what the user's .forward says, or delivers when there is none. */
+async function visitForward(
+  run: Run,
+  node: LeafNode,
+  info: ForwardUser,
+  user: ExpandedUser,
+): Promise<Refusal | null> {
+  const path = `${info.home}/.forward`;
+  const told = (text: string) => tell(run, { kind: "forward", node: node.id, path, text });
+  const file = await run.tables.readForward(info);
+  if (file.kind === "absent") {
+    told("there is none");
+    return deliverToUser(run, node, user);
+  }
+  if (file.kind === "refused") {
+    const { permanent, text } = forwardProblems[file.problem];
+    told(text);
+    const reason = `.forward of ${user.name}: ${text} (${file.detail})`;
+    return permanent ? refuseExpansion(run, reason) : refuseExpansionForNow(run, reason);
+  }
+  const lines = parseExpansionLines(file.text);
+  if (lines.kind === "error") {
+    told(`line ${lines.line}: ${lines.message}`);
+    return refuseExpansionForNow(run, `${path}:${lines.line}: ${lines.message}`);
+  }
+  const nodes = lines.nodes.flatMap((one) => {
+    if (one.kind !== "include") return [one];
+    warn(run, node, `${path} includes ${one.path}: a .forward includes nothing`);
+    return [];
+  });
+  told(`${nodes.length} ${nodes.length === 1 ? "element" : "elements"}`);
+  if (nodes.length === 0) return deliverToUser(run, node, user);
+  if (nodes.length > forwardElementsMax) {
+    return refuseExpansionForNow(run, `${path} has more than ${forwardElementsMax} elements`);
+  }
+  return addChildren(run, node, nodes, "forward");
+}
+
+/** Nothing stands between the user and his mail. */
+function deliverToUser(run: Run, node: LeafNode, user: ExpandedUser): Refusal | null {
+  const action = actionOf(node);
+  switch (action.method.kind) {
+    case "forward-only":
+      return refuseExpansionForNow(run, `${user.name} does not forward, and action ${action.name} is forward-only`);
+    case "expand-only":
+      return refuseExpansion(run, `action ${action.name} is expand-only, and ${user.name} is a user`);
+  }
+  const { name, subAddress } = user;
+  addTarget(run, node, {
+    kind: "local",
+    action: action.name,
+    dest: node.anchor.mailbox,
+    user: name,
+    subAddress,
+    exec: null,
+  });
   return null;
 }
 
-/** Keys of an alias table for a user, most exact first. The name is in lower case. */
-export function aliasKeys(name: string, delimiter: string): readonly string[] {
+function visitExec(run: Run, node: LeafNode, exec: LocalExec): Refusal | null {
+  const action = actionOf(node);
+  if (isForwardOnly(node)) return refuseExpansionForNow(run, `a ${exec.kind} under forward-only`);
+  const above = userAbove(node)?.user ?? null;
+  if (exec.from === "forward" && above?.uid === 0) {
+    return refuseForNow(run, `the .forward of ${above.name} names a ${exec.kind}: nothing is delivered as root`);
+  }
+  if (exec.from === "table" && exec.kind === "command") {
+    warn(run, node, `commands executed from aliases run with ${aliasUser} privileges`);
+  }
+  addTarget(run, node, {
+    kind: "local",
+    action: action.name,
+    dest: node.anchor.mailbox,
+    user: exec.from === "forward" && above !== null ? above.name : aliasUser,
+    subAddress: above?.subAddress ?? "",
+    exec,
+  });
+  return null;
+}
+
+function actionOf(node: LeafNode): LocalAction {
+  const { action } = node.anchor;
+  assert(action !== null, "what stands below an address lives under its local action");
+  return action;
+}
+
+function isForwardOnly(node: LeafNode): boolean {
+  return actionOf(node).method.kind === "forward-only";
+}
+
+async function findUser(run: Run, node: Node, table: TableName, name: string): Promise<ForwardUser | null> {
+  const value = await tablesFor(run, node).table(table).lookup("userinfo", name);
+  if (value === null) return null;
+  const info = parseUserinfo(value);
+  if (info === null) throw new Fault("malformed", `table ${table}: the entry of ${name} is not uid:gid:home`);
+  return { name, ...info };
+}
+
+function splitTag(name: string, delimiter: string): { readonly user: string; readonly subAddress: string } {
   const cut = name.indexOf(delimiter);
-  return cut === -1 ? [name] : [name, name.slice(0, cut)];
-}
-
-/** Keys of a virtual table for an address, most exact first; the domain is empty for a user. All in lower case. */
-export function virtualKeys(localPart: string, domain: string, delimiter: string): readonly string[] {
-  const cut = localPart.indexOf(delimiter);
-  const user = cut === -1 ? localPart : localPart.slice(0, cut);
-  const isTagged = cut !== -1 && cut + delimiter.length < localPart.length;
-  const keys = isTagged
-    ? [`${localPart}@${domain}`, `${user}@${domain}`, localPart, user]
-    : [`${user}@${domain}`, user];
-  // Without a domain there is nothing that a catch-all could catch.
-  if (domain !== "") keys.push(`@${domain}`, "@");
-  return keys;
-}
-
-type Found =
-  | { readonly kind: "nodes"; readonly nodes: readonly PlainNode[] }
-  | { readonly kind: "failed"; readonly reason: string };
-
-/** The value of the first key that the table has; no nodes when it has none. */
-async function lookUp(run: Run, name: TableName, keys: readonly string[]): Promise<Found> {
-  const table = run.tables.table(name);
-  try {
-    for (const key of keys) {
-      const text = await table.lookup("alias", key);
-      if (text === null) continue;
-      const value = parseExpansionValue(text);
-      if (value.kind === "ok") return await includeFiles(run, value.nodes);
-      return { kind: "failed", reason: `entry ${key} of table ${name}: ${value.message}` };
-    }
-  } catch (error) {
-    return { kind: "failed", reason: faultText(error) };
-  }
-  return { kind: "nodes", nodes: [] };
-}
-
-/** Puts the elements of included files in the place of the words that include them. */
-async function includeFiles(run: Run, nodes: readonly ExpansionNode[]): Promise<Found> {
-  const all: PlainNode[] = [];
-  for (const node of nodes) {
-    if (node.kind !== "include") {
-      all.push(node);
-      continue;
-    }
-    const text = await run.tables.readInclude(node.path);
-    if (text === null) {
-      run.warnings.push(`included file ${node.path} does not exist`);
-      continue;
-    }
-    const lines = parseExpansionLines(text);
-    if (lines.kind === "error") return { kind: "failed", reason: `${node.path}:${lines.line}: ${lines.message}` };
-    for (const one of lines.nodes) {
-      if (one.kind !== "include") all.push(one);
-      else run.warnings.push(`${node.path} includes ${one.path}: an included file includes nothing more`);
-    }
-  }
-  return { kind: "nodes", nodes: all };
-}
-
-function addChildren(run: Run, parent: Node, values: readonly PlainNode[]): Refusal | null {
-  for (const value of values) {
-    if (++run.count > expansionNodesMax) {
-      const reply = replies.temporaryExpansionProblem(formatMailbox(run.candidate.rcpt));
-      return refuse(reply, `more than ${expansionNodesMax} elements`);
-    }
-    const node = makeChild(run, parent, value);
-    if (node === null) return refuseForNow(run, "an address of the expansion has a bad domain");
-    const identity = identityOf(node);
-    if (run.seen.has(identity)) continue;
-    run.seen.add(identity);
-    run.queue.push(node);
-  }
-  return null;
-}
-
-function makeAddressNode(run: Run, mailbox: Mailbox, parent: Node | null): AddressNode {
-  const depth = parent === null ? 0 : parent.depth + 1;
-  return { kind: "address", id: run.queue.length, mailbox, parent, depth, action: null };
-}
-
-function makeChild(run: Run, parent: Node, value: PlainNode): Node | null {
-  if (value.kind === "address") {
-    const domain = parseDomain(value.domain);
-    return domain === null ? null : makeAddressNode(run, { localPart: value.localPart, domain }, parent);
-  }
-  const anchor = anchorOf(parent);
-  const depth = parent.depth + 1;
-  if (value.kind !== "username") return { kind: "leaf", value, depth, parent, anchor, isSameUser: false };
-  // Tables fold the case of their keys, so the case of a user's name says nothing.
-  const name = value.name.toLowerCase();
-  const isSameUser = parent.kind === "leaf" && parent.value.kind === "username" && parent.value.name === name;
-  return { kind: "leaf", value: { kind: "username", name }, depth, parent, anchor, isSameUser };
-}
-
-/** Nodes with one identity lead to the same targets: same kind and value below the same address. */
-function identityOf(node: Node): string {
-  if (node.kind === "address") {
-    const above = node.parent === null ? -1 : anchorOf(node.parent).id;
-    return `address ${above} ${node.mailbox.localPart}@${node.mailbox.domain}`;
-  }
-  return `${node.value.kind} ${node.anchor.id} ${node.isSameUser} ${textOf(node.value)}`;
-}
-
-function textOf(value: LeafNode["value"]): string {
-  switch (value.kind) {
-    case "username":
-      return value.name;
-    case "command":
-      return value.command;
-    case "file":
-      return value.path;
-    case "error":
-      return `${value.code} ${value.text}`;
-  }
-}
-
-function anchorOf(node: Node): AddressNode {
-  return node.kind === "address" ? node : node.anchor;
-}
-
-function addTarget(run: Run, target: Target): void {
-  const { action, dest } = target;
-  const who = target.kind === "local" ? `${target.user}\0${target.subAddress}` : "";
-  const identity = `${target.kind}\0${action}\0${dest.localPart}\0${dest.domain}\0${who}`;
-  if (!run.targets.has(identity)) run.targets.set(identity, target);
+  return cut === -1 ? { user: name, subAddress: "" } : { user: name.slice(0, cut), subAddress: name.slice(cut + 1) };
 }
 
 /** The reply of an `error:` entry. An enhanced status at the front of the text is taken as such. */
@@ -340,29 +333,4 @@ function replyOf(value: ExpansionNode & { kind: "error" }): Reply {
   }
   // RFC 2034 §4 wants a status with every reply: "mailbox disabled, not accepting messages".
   return { code: value.code, enhanced: `${kind}.2.1`, lines: [value.text] };
-}
-
-function faultText(error: unknown): string {
-  if (error instanceof Fault) return describeError(error);
-  throw error;
-}
-
-function refuse(reply: Reply, reason: string): Refusal {
-  return { kind: "refused", reply, reason };
-}
-
-function refuseForNow(run: Run, reason: string): Refusal {
-  return refuse(replies.temporaryFailure(formatMailbox(run.candidate.rcpt)), reason);
-}
-
-function refuseExpansion(run: Run, reason: string): Refusal {
-  return refuse(replies.expansionProblem(formatMailbox(run.candidate.rcpt)), reason);
-}
-
-function refuseRecipient(rcpt: Mailbox, reason: string): Refusal {
-  return refuse(replies.invalidRecipient(formatMailbox(rcpt)), reason);
-}
-
-function refuseRelay(rcpt: Mailbox, reason: string): Refusal {
-  return refuse(replies.relayDenied(formatMailbox(rcpt)), reason);
 }

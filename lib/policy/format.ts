@@ -32,7 +32,12 @@ export interface FormatPiece {
   readonly literal: boolean;
   /** May be empty. */
   readonly text: string;
+  /** It is `%{mda}`, whose text the caller fills in. */
+  readonly mda: boolean;
 }
+
+/** Where a template is used. `wrapper` has one token more: `%{mda}`. */
+export type FormatUse = "plain" | "wrapper";
 
 /** Longest result, characters. */
 export const formatLengthMax = 1023;
@@ -53,7 +58,8 @@ export type FormatToken =
   | "dest.domain"
   | "user.username"
   | "user.directory"
-  | "mbox.from";
+  | "mbox.from"
+  | "mda";
 
 /** Expands `template`. An unknown token or modifier, an index outside the value, an unterminated `%{` and a result
  * of more than `formatLengthMax` characters are errors. */
@@ -66,15 +72,17 @@ export function expandFormat(template: string, values: FormatValues): FormatResu
 export function expandPieces(
   template: string,
   values: FormatValues,
+  use: FormatUse = "plain",
 ): { readonly kind: "ok"; readonly pieces: readonly FormatPiece[] } | { readonly kind: "error"; message: string } {
-  const parsed = parseFormat(template);
+  const parsed = parseFormat(template, use);
   if (typeof parsed === "string") return { kind: "error", message: parsed };
   const pieces: FormatPiece[] = [];
   let length = 0;
   for (const part of parsed) {
     const piece = part.kind === "literal" ? { kind: "ok" as const, text: part.text } : expandSpecifier(part, values);
     if (piece.kind === "error") return piece;
-    pieces.push({ literal: part.kind === "literal", text: piece.text });
+    const mda = part.kind === "specifier" && part.token === "mda";
+    pieces.push({ literal: part.kind === "literal", text: piece.text, mda });
     length += piece.text.length;
     if (length > formatLengthMax) {
       return { kind: "error", message: `the result is longer than ${formatLengthMax} characters` };
@@ -84,8 +92,8 @@ export function expandPieces(
 }
 
 /** Is the template well formed? Null, or what is wrong with it whatever the values are. */
-export function checkFormat(template: string): string | null {
-  const parsed = parseFormat(template);
+export function checkFormat(template: string, use: FormatUse = "plain"): string | null {
+  const parsed = parseFormat(template, use);
   return typeof parsed === "string" ? parsed : null;
 }
 
@@ -96,7 +104,7 @@ export function staticPrefix(
   template: string,
   known: { readonly username?: string; readonly directory?: string },
 ): string | null {
-  const parsed = parseFormat(template);
+  const parsed = parseFormat(template, "plain");
   if (typeof parsed === "string") return null;
   let text = "";
   let whole = true;
@@ -155,11 +163,12 @@ const tokens: ReadonlySet<string> = new Set<FormatToken>([
   "user.username",
   "user.directory",
   "mbox.from",
+  "mda",
 ]);
 const modifierNames: ReadonlySet<string> = new Set<Modifier>(["lowercase", "uppercase", "strip", "raw"]);
 
 /** The parts of a template, or what is wrong with it. */
-function parseFormat(template: string): readonly Part[] | string {
+function parseFormat(template: string, use: FormatUse): readonly Part[] | string {
   const parts: Part[] = [];
   let rest = template;
   let literal = "";
@@ -185,6 +194,10 @@ function parseFormat(template: string): readonly Part[] | string {
     if (close < 0) return `"%{" without a closing brace`;
     const specifier = parseSpecifier(rest.slice(2, close));
     if (typeof specifier === "string") return specifier;
+    if (specifier.token === "mda") {
+      if (use !== "wrapper") return `"%{mda}" is for wrappers only`;
+      if (specifier.cut !== null || specifier.modifiers.length > 0) return `"%{mda}" takes no range and no modifier`;
+    }
     endLiteral();
     parts.push(specifier);
     rest = rest.slice(close + 1);
@@ -288,6 +301,8 @@ function tokenValue(token: FormatToken, values: FormatValues): string {
       return values.directory.replace(/(?<=.)\/+$/, "");
     case "mbox.from":
       return addressText(values.sender) || "MAILER-DAEMON";
+    case "mda":
+      return "";
   }
 }
 

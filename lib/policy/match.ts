@@ -3,6 +3,7 @@
 import { assertNever, Fault } from "../fault.ts";
 import type { Mailbox, ReversePath } from "../mail/address.ts";
 import type { Service, Table } from "../table/table.ts";
+import type { Tracer } from "./trace.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
 
 /** Where a message came from: facts of the session that rules can test. Kept with its envelopes, for `match` at bounce
@@ -51,7 +52,12 @@ export type MatchResult =
 /** Finds the first rule that matches. Options of a rule are tried in the order tag, from, for, mail-from, rcpt-to;
  * each distinct look-up is made once. Negation turns a definite answer around and leaves a failure a failure.
  * A rule `from socket` never matches an expanded address, negated or not. */
-export async function matchRule(subject: Subject, policy: Policy, tables: TableLookup): Promise<MatchResult> {
+export async function matchRule(
+  subject: Subject,
+  policy: Policy,
+  tables: TableLookup,
+  _trace: { readonly node: number; readonly tell: NonNullable<Tracer> } | null = null,
+): Promise<MatchResult> {
   const { rules, questions } = compilePolicy(policy);
   const answers = new Array<boolean | undefined>(questions.length);
   try {

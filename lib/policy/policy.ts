@@ -143,6 +143,9 @@ export interface LocalAction {
   readonly place: Place;
 }
 
+/** Where an `mbox` action has users' files: the system's mail spool. */
+export const mboxDirectory = "/var/mail";
+
 /** Path of a `maildir` action that gives none. */
 export const maildirDefault = "~/Maildir";
 

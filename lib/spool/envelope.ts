@@ -1,16 +1,19 @@
 /** An envelope: one message on its way to one recipient, with its retry state. */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { LocalExec } from "../policy/expand.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "./id.ts";
 
 /** How a local envelope is to be delivered. */
 export interface LocalTarget {
-  /** Key of the action's userbase. */
+  /** Key of the action's userbase; `aliasUser` for an `exec` that comes from a table. */
   readonly user: string;
   /** The tag of the address without its delimiter, empty for none. */
   readonly subAddress: string;
+  /** The file, command or Maildir that an alias or a .forward names; null for what the action says. */
+  readonly exec: LocalExec | null;
 }
 
 /** What became of the last attempt; for kind `bounce`, what the sender is to be told. Every `Outcome` fits. */

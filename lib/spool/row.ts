@@ -2,6 +2,7 @@
 
 import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
 import type { SqlValue } from "../port.ts";
+import type { LocalExec } from "../policy/expand.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope, LastStatus, LocalTarget } from "./envelope.ts";
@@ -33,7 +34,8 @@ const kinds = ["mda", "mta", "bounce"] as const;
 
 /** What the `detail` column holds, as JSON. */
 interface Detail {
-  readonly local: LocalTarget | null;
+  /** Rows of the first version have no `exec`. */
+  readonly local: (Omit<LocalTarget, "exec"> & { readonly exec?: LocalExec | null }) | null;
   readonly origin: Origin;
   readonly dsn: DsnRequest;
   readonly lastWarnAt: number;
@@ -90,7 +92,7 @@ export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
     sender: senderPath,
     rcpt: rcptPath,
     dest: destPath,
-    local: detail.local,
+    local: detail.local === null ? null : { ...detail.local, exec: detail.local.exec ?? null },
     origin: detail.origin,
     dsn: detail.dsn,
     createdAt: Number(createdAt),
@@ -127,8 +129,16 @@ function parseDetail(text: string): Detail | null {
     const whole = typeof detail === "object" && detail !== null && typeof detail.lastWarnAt === "number" &&
       typeof detail.origin?.address === "string" && Array.isArray(detail.dsn?.notify) &&
       detail.local !== undefined && detail.last !== undefined;
-    return whole ? detail : null;
+    return whole && isExec(detail.local?.exec ?? null) ? detail : null;
   } catch {
     return null;
   }
+}
+
+/** What is run or written to is not taken from a row that has it half. */
+function isExec(exec: LocalExec | null): boolean {
+  if (exec === null) return true;
+  const { kind, text, from } = exec;
+  return ["file", "command", "maildir"].includes(kind) && typeof text === "string" &&
+    ["table", "forward"].includes(from);
 }

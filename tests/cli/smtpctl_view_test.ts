@@ -187,7 +187,7 @@ esc-code: 20
       sender: null,
       last: null,
       suspended: true,
-      local: { user: "bob", subAddress: "news" },
+      local: { user: "bob", subAddress: "news", exec: { kind: "command", text: "log -x", from: "forward" } },
       origin: { ...exampleEnvelope.origin, tag: "t\nx: y" },
       dsn: { notify: ["success", "delay"], ret: "hdrs", envId: "e1", originalRecipient: "rfc822;b@c.test" },
     }),
@@ -214,6 +214,7 @@ dsn-notify: 5
 dsn-ret: HDRS
 dsn-envid: e1
 dsn-orcpt: rfc822;b@c.test
+mda-exec: |log -x
 mda-subaddress: news
 mda-user: bob
 `.slice(1),
@@ -247,7 +248,7 @@ Last answer   450 4.2.0 try later (mx.beta.test [192.0.2.1]:25)
     sender: null,
     last: null,
     lastTryAt: 0,
-    local: { user: "bob", subAddress: "news" },
+    local: { user: "bob", subAddress: "news", exec: null },
     origin: { ...exampleEnvelope.origin, address: "local", username: "", tls: true, tag: "x\x1b[0m" },
     dsn: { notify: ["failure"], ret: "full", envId: "e1", originalRecipient: "rfc822;b@c.test" },
   }, { kind: "inflight", sinceMs: 61_000 });
@@ -288,6 +289,7 @@ Deno.test("queueJson() gives ISO times and null for what there is none of", () =
     dest: "bob@beta.test",
     user: null,
     subAddress: null,
+    exec: null,
     created: "2026-05-28T20:26:40Z",
     expires: "2026-06-01T20:26:40Z",
     attempts: 2,

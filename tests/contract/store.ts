@@ -92,7 +92,7 @@ const everyMember: Envelope = sampleEnvelope(0xfffffffe, 0xffffffff, {
   kind: "mda",
   sender: null,
   rcpt: mailbox('odd "@" name\u00e9'),
-  local: { user: "ann", subAddress: "lists" },
+  local: { user: "ann", subAddress: "lists", exec: null },
   dsn: { notify: ["failure", "delay"], ret: "full", envId: "QQ314159", originalRecipient: "rfc822;x@example.org" },
   attempts: 7,
   lastTryAt: 1_900_000_000_001,

@@ -3,18 +3,34 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
 import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
-import type { AgentRequest } from "../../lib/daemon/supervision.ts";
+import type { AgentWork } from "../../lib/daemon/agent_work.ts";
+import type { AgentRequest, NamedAccount, NamedExec } from "../../lib/daemon/supervision.ts";
 import { KeptLog, policyOf } from "./rig.ts";
 
 const text = `
 action "box" maildir "/mail/%{user.username}"
 action "bare" maildir "/%{rcpt.user}"
 action "out" relay
+action "other" maildir userbase { ann = "1001:100:/home/ann" }
+action "shared" maildir user vmail
 match from any for local action "box"
+match from any for domain "other.test" action "other"
+match from any for domain "shared.test" action "shared"
 match from any for domain "bare.test" action "bare"
 match from any for any action "out"
 `;
-const ann: AgentRequest = { key: "ann", action: "box", user: "ann", uid: 1001, gid: 100, home: "/home/ann" };
+const ann = {
+  key: "ann",
+  action: "box",
+  table: "<getpwnam>",
+  account: null,
+  user: "ann",
+  uid: 1001,
+  gid: 100,
+  home: "/home/ann",
+  accountHome: "/home/ann",
+  exec: null,
+} satisfies AgentRequest & NamedAccount;
 const accounts: Premises["accounts"] = {
   smtpd: { name: "_smtpd", uid: 990, gid: 990 },
   smtpq: { name: "_smtpq", uid: 991, gid: 991 },
@@ -26,14 +42,18 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
   const started: Grant[] = [];
   const ended = new Map<string, () => void>();
   const stopped: string[] = [];
+  const works: AgentWork[] = [];
+  const prepared: string[] = [];
   const policy = policyOf(text);
   const premises: Premises = { spool: "/q", state: "/s", accounts, includes: [], resolvers: [], ...change };
   const agents = new AgentHouse({
     policy,
     premises,
     log: log.log,
-    start(grant, key, _received, gone) {
+    prepareFile: (path, account) => void prepared.push(`${path} ${account.uid}`),
+    start(grant, work, key, _received, gone) {
       started.push(grant);
+      works.push(work);
       ended.set(key, gone);
       if (change.startFails === true) gone();
       return {
@@ -46,12 +66,13 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
   });
   const refusals = () => log.of("agent-refused").map(({ fields }) => fields["reason"]);
   const waits = () => log.of("agent-waits").map(({ fields }) => fields["user"]);
-  return { agents, started, ended, stopped, refusals, waits };
+  return { agents, started, works, prepared, ended, stopped, refusals, waits };
 }
 
 /** The n-th account, and the request for its agent. */
-function request(n: number): AgentRequest {
-  return { ...ann, key: `u${n}`, user: `u${n}`, uid: 2000 + n, home: `/home/u${n}` };
+function request(n: number): AgentRequest & NamedAccount {
+  const home = `/home/u${n}`;
+  return { ...ann, key: `u${n}`, user: `u${n}`, uid: 2000 + n, home, accountHome: home };
 }
 
 Deno.test("an account that lookup has named gets an agent, with its ids and its directory", () => {
@@ -73,13 +94,24 @@ Deno.test("without accounts of its own the daemon's agents keep the caller's", (
 
 Deno.test("an account that lookup has not named in each particular gets none", () => {
   for (
-    const change of [{ uid: 1002 }, { gid: 0 }, { home: "/home/bob" }, { home: "/home/ann/" }, { uid: 100, gid: 1001 }]
+    const change of [
+      { uid: 1002 },
+      { gid: 0 },
+      { home: "/home/bob" },
+      { home: "/home/ann/" },
+      { uid: 100, gid: 1001 },
+      { user: "bob" },
+      { accountHome: "/" },
+      // Its userbase is another table, or it has an account of its own.
+      { action: "other" },
+      { action: "shared" },
+    ]
   ) {
     const { agents, started, waits } = house();
     agents.allow(ann);
     agents.need({ ...ann, ...change });
     agents.allow(ann);
-    deepEqual([started, waits()], [[], ["ann"]], JSON.stringify(change));
+    deepEqual([started, waits().length], [[], 1], JSON.stringify(change));
   }
 });
 
@@ -121,11 +153,11 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
       [{ action: "bare" }, "the action's path has no fixed directory"],
       [{ user: "../../etc" }, "the action's path has no fixed directory"],
       // Deno would read two paths.
-      [{ user: "ann,/etc" }, "the directory's name has a comma"],
+      [{ user: "ann,/etc" }, "the name of its file or directory has a comma"],
     ] as const
   ) {
     const { agents, started, refusals } = house();
-    agents.allow(ann);
+    agents.allow({ ...ann, ...change });
     agents.need({ ...ann, ...change });
     deepEqual([started, refusals()], [[], [reason]], JSON.stringify(change));
   }
@@ -184,11 +216,78 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   agents.allow(first);
   // Named again, it counts as new.
   agents.allow(ann);
-  for (let n = 1; n < 100_000; n++) agents.allow({ uid: 10_000 + n, gid: 1, home: "/h" });
+  for (let n = 1; n < 100_000; n++) agents.allow({ ...ann, uid: 10_000 + n, gid: 1, home: "/h" });
   agents.need(first);
   deepEqual(waits(), ["u0"]);
   agents.need(ann);
   equal(started.length, 1);
   agents.allow(first);
   equal(started.length, 2);
+});
+
+const command = { kind: "command", text: "vacation ann", from: "forward" } as const;
+const named: NamedExec = { action: "box", user: "ann", exec: command };
+
+Deno.test("a command of a user runs as the user, when lookup has named him and queue the command", () => {
+  for (const order of ["lookup first", "queue first"] as const) {
+    const { agents, started, works } = house();
+    if (order === "lookup first") agents.allow(ann);
+    else agents.allowExec(named);
+    agents.need({ ...ann, exec: command });
+    equal(started.length, 0, order);
+    if (order === "lookup first") agents.allowExec(named);
+    else agents.allow(ann);
+    deepEqual(started.map(({ account, read, write, run }) => ({ account, read, write, run })), [
+      { account: { name: "ann", uid: 1001, gid: 100 }, read: [], write: [], run: ["/bin/sh"] },
+    ], order);
+    const [work] = works;
+    deepEqual(work?.kind === "deliver" && work.target, { kind: "command", template: "vacation ann" });
+  }
+});
+
+Deno.test("delivery chooses no command, file or Maildir, and none of another user or of an alias", () => {
+  const changes: readonly Partial<AgentRequest>[] = [
+    { exec: { ...command, text: "vacation bob" } },
+    { exec: { ...command, text: "vacation ann; id" } },
+    { exec: { ...command, kind: "file" } },
+    { exec: { ...command, kind: "maildir" } },
+    { exec: { ...command, from: "table" } },
+    { exec: command, user: "bob" },
+    { exec: command, action: "other" },
+  ];
+  for (const change of changes) {
+    const { agents, started } = house();
+    agents.allow(ann);
+    agents.allow({ ...ann, user: "bob" });
+    agents.allowExec(named);
+    agents.need({ ...ann, ...change });
+    deepEqual(started, [], JSON.stringify(change));
+  }
+});
+
+Deno.test("what an alias names runs as the account of aliases, whatever ids delivery gives", () => {
+  const { agents, started, works } = house();
+  const exec = { kind: "file", text: "/var//log/mail", from: "table" } as const;
+  agents.allowExec({ action: "box", user: "_smtpd", exec });
+  agents.need({ ...ann, user: "_smtpd", uid: 0, gid: 0, home: "/root", exec });
+  deepEqual(started.map(({ account, read, write, run }) => ({ account, read, write, run })), [
+    { account: accounts?.smtpd, read: ["/var/log/mail"], write: ["/var/log/mail"], run: [] },
+  ]);
+  const [work] = works;
+  deepEqual(work?.kind === "deliver" && [work.owner.accountHome, work.target], [
+    "/",
+    { kind: "file", path: "/var/log/mail", dotLock: false },
+  ]);
+});
+
+Deno.test("a path that leads astray gives no agent", () => {
+  for (const text of ["/var/../etc/passwd", "/", "/./x", "relative", "/a\0b"]) {
+    for (const kind of ["file", "maildir"] as const) {
+      const { agents, started, refusals } = house();
+      const exec = { kind, text, from: "table" } as const;
+      agents.allowExec({ action: "box", user: "_smtpd", exec });
+      agents.need({ ...ann, user: "_smtpd", exec });
+      deepEqual([started, refusals()], [[], ["the path is not absolute and plain"]], text);
+    }
+  }
 });

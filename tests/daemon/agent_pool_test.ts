@@ -50,7 +50,16 @@ class Rig {
 }
 
 function requestFor(key: string): AgentRequest {
-  return { key, action: "box", user: key, uid: 1001, gid: 1001, home: `/home/${key}` };
+  return {
+    key,
+    action: "box",
+    user: key,
+    uid: 1001,
+    gid: 1001,
+    home: `/home/${key}`,
+    accountHome: `/home/${key}`,
+    exec: null,
+  };
 }
 
 function isUnavailable(error: unknown): boolean {

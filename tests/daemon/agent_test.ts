@@ -1,25 +1,37 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { Agent } from "../../lib/daemon/agent.ts";
+import { Agent, type AgentWorld } from "../../lib/daemon/agent.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
 import { SeededRandom } from "../sim/random.ts";
+import { FakeShell } from "../sim/shell.ts";
+import { mailboxOf } from "../support/envelope.ts";
 import { bytesOf } from "./rig.ts";
 
 const box = "/home/ann/Maildir";
+const owner = { user: "ann", home: "/home/ann", account: "ann", accountHome: "/home/ann" };
+const facts = {
+  sender: mailboxOf("carl@b.test"),
+  rcpt: mailboxOf("Ann+news@a.test"),
+  dest: mailboxOf("ann@a.test"),
+  subAddress: "news",
+};
 
 class Rig {
   readonly clock = new FakeClock();
   readonly disk = new FakeDisk();
+  readonly shell = new FakeShell();
   readonly heard: AgentToDelivery[] = [];
   readonly delivery: FakeChannel<DeliveryToAgent, AgentToDelivery>;
   done = 0;
 
-  constructor() {
+  constructor(change: Partial<AgentWorld["work"]> = {}) {
     this.disk.plantDir("/home/ann");
     const { clock, disk } = this;
-    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname: "mx.test" });
+    const base = { kind: "deliver", wrapper: null, owner, subAddressDelimiter: "+" } as const;
+    const work = { ...base, target: { kind: "maildir", directory: box }, ...change } as const;
+    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname: "mx.test", shell: this.shell, work });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(clock);
     this.delivery = near;
     near.onMessage((message) => void this.heard.push(message));
@@ -28,7 +40,8 @@ class Rig {
 
   async store(request: number, text: string, last: boolean, maildir = box): Promise<void> {
     const prefix = "Delivered-To: ann@a.test\r\n";
-    this.delivery.send({ kind: "store", request, maildir, subAddress: "", prefix, last }, bytesOf(text));
+    const into = { path: maildir, subAddress: "", junk: false };
+    this.delivery.send({ kind: "store", request, maildir: into, facts, prefix, last }, bytesOf(text));
     await this.settle();
   }
 
@@ -161,7 +174,14 @@ Deno.test("Agent is done when delivery lets go, and leaves nothing half written"
 Deno.test("Agent ends the commit that has begun before it is done", async () => {
   const rig = new Rig();
   rig.delivery.send(
-    { kind: "store", request: 1, maildir: box, subAddress: "", prefix: "", last: true },
+    {
+      kind: "store",
+      request: 1,
+      maildir: { path: box, subAddress: "", junk: false },
+      facts,
+      prefix: "",
+      last: true,
+    },
     bytesOf("A: b\r\n"),
   );
   for (let n = 0; n < 8; n++) await Promise.resolve();

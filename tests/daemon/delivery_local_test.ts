@@ -20,8 +20,10 @@ Deno.test("LocalDelivery has the user's agent write the message, and reports it 
     uid: 1001,
     gid: 1002,
     home: "/home/ann",
+    accountHome: "/home/ann",
+    exec: null,
   });
-  deepEqual(agent?.stores.map(({ maildir, prefix, last }) => [maildir, prefix, last]), [[
+  deepEqual(agent?.stores.map(({ maildir, prefix, last }) => [maildir?.path, prefix, last]), [[
     "/mail/ann",
     "Return-Path: <ann@alpha.test>\r\nDelivered-To: ann@example.org\r\n",
     true,
@@ -158,7 +160,8 @@ for (const [what, answer, outcome] of users) {
     deepEqual(rig.reports, [`00000001 ${outcome}`]);
     equal(rig.needs, 0);
     // Not remembered: somebody may have put it right.
-    rig.findUser = () => Promise.resolve({ kind: "found", uid: 1001, gid: 1, home: "/home/ann" });
+    rig.findUser = () =>
+      Promise.resolve({ kind: "found", uid: 1001, gid: 1, home: "/home/ann", accountHome: "/home/ann" });
     rig.submit(envelopeTo("ann", 2));
     await rig.settle();
     equal(rig.reports[1], "00000002 delivered 2.0.0");
@@ -167,7 +170,7 @@ for (const [what, answer, outcome] of users) {
 
 Deno.test("LocalDelivery never writes as root", async () => {
   const rig = new Rig();
-  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root" });
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root", accountHome: "/root" });
   rig.submit(envelopeTo("ann"));
   await rig.settle();
   deepEqual([rig.reports, rig.needs], [["00000001 failed 5.3.0"], 0]);
@@ -260,7 +263,7 @@ Deno.test("LocalDelivery gives back what waits when the daemon stops, and ends w
 
 Deno.test("LocalDelivery applies no uids when every role keeps the caller's", async () => {
   const rig = new Rig({ sameUser: true });
-  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/home/ann" });
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/home/ann", accountHome: "/home/ann" });
   rig.submit(envelopeTo("ann"));
   await rig.settle();
   deepEqual(rig.reports, ["00000001 delivered 2.0.0"]);
@@ -276,14 +279,20 @@ match from any for domain "example.org" action "box"
 `;
   const rig = new Rig({ text });
   rig.findUser = (user) =>
-    Promise.resolve({ kind: "found", uid: 5000, gid: 5000, home: `/var/vmail/example.org/${user}` });
+    Promise.resolve({
+      kind: "found",
+      uid: 5000,
+      gid: 5000,
+      home: `/var/vmail/example.org/${user}`,
+      accountHome: "/var/vmail",
+    });
   rig.submit(envelopeTo("ann", 1));
   rig.submit(envelopeTo("bob", 2));
   await rig.settle();
   deepEqual(rig.asked, ["users ann as vmail", "users bob as vmail"]);
   deepEqual(rig.reports, ["00000001 delivered 2.0.0", "00000002 delivered 2.0.0"]);
   deepEqual(rig.agents.map(({ request }) => request.key), ["5000:5000:/var/vmail/example.org"]);
-  deepEqual(rig.agents[0]?.stores.map(({ maildir }) => maildir), [
+  deepEqual(rig.agents[0]?.stores.map(({ maildir }) => maildir?.path), [
     "/var/vmail/example.org/ann/Maildir",
     "/var/vmail/example.org/bob/Maildir",
   ]);

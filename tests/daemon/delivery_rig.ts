@@ -108,7 +108,11 @@ export class Rig {
   answerOf: (ask: DeliveryToLookup) => LookupToDelivery | null = (ask) => {
     const { request } = ask;
     if (ask.kind === "user") {
-      return { kind: "user", request, answer: { kind: "found", uid: 1001, gid: 1001, home: "/home/ann" } };
+      return {
+        kind: "user",
+        request,
+        answer: { kind: "found", uid: 1001, gid: 1001, home: "/home/ann", accountHome: "/home/ann" },
+      };
     }
     if (ask.kind !== "relay") return { kind: ask.kind, request, answer: this.own[ask.kind] };
     const answer = this.relayUrl === null

@@ -54,7 +54,7 @@ export class Rig {
   readonly local: LocalDelivery;
   answerOf: (message: DeliveryToAgent) => AgentToDelivery | null = obliging;
   findUser: (user: string) => Promise<UserAnswer> = (user) =>
-    Promise.resolve({ kind: "found", uid: 1001, gid: 1002, home: `/home/${user}` });
+    Promise.resolve({ kind: "found", uid: 1001, gid: 1002, home: `/home/${user}`, accountHome: `/home/${user}` });
   needs = 0;
 
   constructor({ sameUser = false, text }: { readonly sameUser?: boolean; readonly text?: string } = {}) {

@@ -57,7 +57,7 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
     policy,
     tables: change(tables),
     log: log.log,
-    allow: ({ uid, gid, home }) => void allowed.push({ uid, gid, home }),
+    allow: (named) => void allowed.push(named),
   });
   const end = <A, B>(): [FakeChannel<A, B>, FakeChannel<B, A>, A[]] => {
     const [near, far] = channelPair<A, B>(clock);
@@ -112,7 +112,7 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
         kind: "mda",
         action: "box",
         dest: mailboxOf("ann@example.org"),
-        local: { user: "ann", subAddress: "" },
+        local: { user: "ann", subAddress: "", exec: null },
         ttlMs,
       },
     ],
@@ -151,6 +151,7 @@ Deno.test("a tag goes along with its user", async () => {
   deepEqual(offer?.kind === "offer" && offer.drafts.map((draft) => draft.local), [{
     user: "ann",
     subAddress: "lists",
+    exec: null,
   }]);
 });
 
@@ -224,6 +225,7 @@ Deno.test("without queue nothing can be promised: 451, until the next queue is t
 Deno.test("queue's own reports are expanded in its own name, and refused to it", async () => {
   const { clock, queue, toQueue } = await world();
   queue.send(expand("ann@example.org", { sender: null, origin: local }));
+  await pass(clock);
   queue.send(expand("nobody@example.org", { sender: null, request: 6 }));
   await pass(clock);
   deepEqual(toQueue.map((one) => [one.kind, one.kind === "offer" ? one.asker : "", one.kind === "tableUpdated"]), [
@@ -236,9 +238,9 @@ Deno.test("delivery learns whose mailbox it is, and the supervisor learns it fir
   const { clock, allowed, delivery, toDelivery } = await world({});
   delivery.send({ kind: "user", request: 1, table: "users", user: "ann", account: null });
   await pass(clock);
-  const ann = { uid: 1001, gid: 100, home: "/home/ann" };
+  const ann = { uid: 1001, gid: 100, home: "/home/ann", accountHome: "/home/ann" };
   deepEqual(toDelivery, [{ kind: "user", request: 1, answer: { kind: "found", ...ann } }]);
-  deepEqual(allowed, [ann]);
+  deepEqual(allowed, [{ table: "users", user: "ann", account: null, ...ann }]);
 });
 
 Deno.test("mayDeliver is told before the answer goes out", async () => {
@@ -267,9 +269,9 @@ Deno.test("with an account the mailbox is written with its ids, below the user's
   const { clock, allowed, delivery, toDelivery } = await world();
   delivery.send({ kind: "user", request: 1, table: "users", user: "ann", account: "vmail" });
   await pass(clock);
-  const shared = { uid: 1000, gid: 1000, home: "/home/ann" };
+  const shared = { uid: 1000, gid: 1000, home: "/home/ann", accountHome: "/home/vmail" };
   deepEqual(toDelivery, [{ kind: "user", request: 1, answer: { kind: "found", ...shared } }]);
-  deepEqual(allowed, [shared]);
+  deepEqual(allowed, [{ table: "users", user: "ann", account: "vmail", ...shared }]);
 });
 
 Deno.test("delivery chooses no tables and accounts of its own, and nobody without a good entry gets an agent", async () => {

@@ -11,6 +11,7 @@ import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeStore } from "../sim/store.ts";
+import type { NamedExec } from "../../lib/daemon/supervision.ts";
 import { bytesOf, draftTo, KeptLog, msg, plant } from "./rig.ts";
 
 export type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
@@ -53,6 +54,7 @@ export class Rig {
   readonly clock = new FakeClock();
   readonly store = new FakeStore(this.clock);
   readonly kept = new KeptLog();
+  readonly named: NamedExec[] = [];
   readonly notified: (readonly Envelope[])[] = [];
   readonly schedule: Schedule;
   readonly outgoing: Outgoing;
@@ -67,6 +69,7 @@ export class Rig {
       store: this.store,
       group: new GroupCommit(this.store, (run) => this.clock.soon(run)),
       schedule: this.schedule,
+      allowExec: (named) => void this.named.push(named),
       notify: (envelopes) => void this.notified.push(envelopes),
     });
   }

@@ -42,7 +42,7 @@ class Rig {
     const random = new SeededRandom(1);
     const ports = { clock, random, log: this.kept.log, store, group: new GroupCommit(store, (run) => clock.soon(run)) };
     this.schedule = new Schedule(judgeBy({ ttlMs: 86_400_000, warnAfterMs: [], number: () => random.u32() || 1 }));
-    const outgoing = new Outgoing({ ...ports, schedule: this.schedule, notify: () => {} });
+    const outgoing = new Outgoing({ ...ports, schedule: this.schedule, allowExec: () => {}, notify: () => {} });
     const intake = new Intake({
       ...ports,
       room: () => null,

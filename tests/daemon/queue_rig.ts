@@ -113,6 +113,7 @@ export class QueueRig {
       policy: this.#policy,
       store: this.store,
       paused,
+      allowExec: () => {},
       keepPaused: () => {},
       stopDaemon: () => this.stops++,
       room: () => null,

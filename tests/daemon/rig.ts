@@ -51,7 +51,7 @@ export function draftTo(rcpt: string, change: Partial<EnvelopeDraft> = {}): Enve
     sender,
     rcpt: to,
     dest: to,
-    local: isLocal ? { user: to.localPart, subAddress: "" } : null,
+    local: isLocal ? { user: to.localPart, subAddress: "", exec: null } : null,
     origin,
     dsn,
     ttlMs: 4 * 86_400_000,

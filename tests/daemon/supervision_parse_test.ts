@@ -3,8 +3,19 @@ import fc from "fast-check";
 import { parseFromRole, roleTextMax } from "../../lib/daemon/supervision_parse.ts";
 import type { FromRole } from "../../lib/daemon/supervision.ts";
 
-const request = { key: "k", action: "box", user: "ann", uid: 1001, gid: 100, home: "/home/ann" };
-const owner = { uid: 1001, gid: 100, home: "/home/ann" };
+const owner = {
+  table: "users",
+  user: "ann",
+  account: null,
+  uid: 1001,
+  gid: 100,
+  home: "/home/ann",
+  accountHome: "/var/vmail",
+};
+const { table: _table, account: _account, ...account } = owner;
+const request = { key: "k", action: "box", ...account, exec: null };
+const exec = { kind: "command", text: "|x", from: "forward" } as const;
+const forward = { request: 1, name: "ann", uid: 1001, gid: 100, home: "/home/ann" };
 
 Deno.test("parseFromRole() takes each message of a role as it is", () => {
   const messages: readonly FromRole[] = [
@@ -17,13 +28,21 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
     { kind: "paused", paused: ["mda", "mta", "smtp"] },
     { kind: "mayDeliver", ...owner },
     { kind: "mayDeliver", ...owner, uid: 0, gid: 0xfffffffe },
+    { kind: "mayDeliver", ...owner, account: "vmail" },
     { kind: "needAgent", ...request },
+    { kind: "needAgent", ...request, exec },
+    { kind: "mayRun", action: "box", user: "ann", exec },
+    { kind: "mayRun", action: "box", user: "ann", exec: { ...exec, kind: "maildir", from: "table" } },
+    { kind: "needForward", ...forward },
+    { kind: "forwardRead", file: { kind: "absent" } },
+    { kind: "forwardRead", file: { kind: "text", text: "bob\n" } },
+    { kind: "forwardRead", file: { kind: "refused", problem: "tooLong", detail: "/home/ann" } },
   ];
   for (const message of messages) deepEqual(parseFromRole(message), message);
 });
 
 Deno.test("parseFromRole() leaves out what does not belong", () => {
-  deepEqual(parseFromRole({ kind: "mayDeliver", ...owner, user: "root", more: {} }), { kind: "mayDeliver", ...owner });
+  deepEqual(parseFromRole({ kind: "mayDeliver", ...owner, key: "root", more: {} }), { kind: "mayDeliver", ...owner });
 });
 
 Deno.test("parseFromRole() refuses whatever is no message", () => {

@@ -72,7 +72,7 @@ Deno.test("judgeBy() decides by outcome, NOTIFY, sender and kind", () => {
 });
 
 Deno.test("judgeBy() turns a failure into a notice that keeps who failed and why", () => {
-  const given = envelope({ attempts: 3, kind: "mda", local: { user: "ann", subAddress: "" } });
+  const given = envelope({ attempts: 3, kind: "mda", local: { user: "ann", subAddress: "", exec: null } });
   const { next } = judge(given, status("failed"), created + 500);
   assert.deepEqual(next, {
     ...given,
@@ -220,7 +220,10 @@ Deno.test("piecesWanted() wants the whole message only for RET=FULL, a failure a
 Deno.test("composeBounce() stores the report and deletes its notices in one go", async () => {
   const full = { dsn: { notify: [], ret: "full", envId: "id 7", originalRecipient: "rfc822;x@y.test" } } as const;
   const store = new MemoryStore();
-  const notices = [noticeOf(1, "failed", full), noticeOf(2, "failed", { local: { user: "u", subAddress: "" } })];
+  const notices = [
+    noticeOf(1, "failed", full),
+    noticeOf(2, "failed", { local: { user: "u", subAddress: "", exec: null } }),
+  ];
   const content = new TextEncoder().encode(`Subject: big\r\n\r\n${("y".repeat(78) + "\r\n").repeat(4000)}`);
   const message = { id: msgIdOf(1), size: content.length, chunks: 2, createdAt: created };
   const pieces = [content.subarray(0, chunkLengthMax), content.subarray(chunkLengthMax)];

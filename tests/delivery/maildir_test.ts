@@ -8,7 +8,7 @@ import { FakeDisk } from "../sim/disk.ts";
 import { SeededRandom } from "../sim/random.ts";
 
 const box = "/home/ann/Maildir";
-const request: MaildirRequest = { maildir: box, subAddress: "", prefix: "Return-Path: <>\r\n" };
+const request: MaildirRequest = { maildir: box, subAddress: "", junk: false, prefix: "Return-Path: <>\r\n" };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function world(random: Random = new SeededRandom(7)) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { makeSource, printError } from "../../lib/policy/error.ts";
-import { expandRecipient, expansionNodesMax } from "../../lib/policy/expand.ts";
+import { expandRecipient } from "../../lib/policy/expand.ts";
+import { expansionNodesMax } from "../../lib/policy/expand_run.ts";
 import { Lexer, reservedWords } from "../../lib/policy/lexer.ts";
 import type { LoadResult } from "../../lib/policy/resolve.ts";
 import { fixtureNames, fixtureUrl, loadText } from "../policy/config_fixture.ts";

@@ -7,6 +7,7 @@ import { spawnChild } from "../../lib/host/process.ts";
 import type { Address, Child, Stream } from "../../lib/port.ts";
 import { within } from "../support/wait.ts";
 import type { FromChild, ToChild } from "./child.ts";
+import { maildirWork } from "../support/agent_work.ts";
 
 /** The child of child.ts, started as roles are. */
 function startChild(grant: Grant, fds: readonly number[] = []): Child {
@@ -42,7 +43,7 @@ async function echoed(stream: Stream): Promise<string> {
   return text;
 }
 
-const nothing: Grant = { ...agentGrant(null, "/"), read: [], write: [] };
+const nothing: Grant = { ...agentGrant(null, maildirWork("/")), read: [], write: [] };
 
 Deno.test("spawnChild() refuses a command that names Deno itself", () => {
   throws(() => spawnChild([Deno.execPath(), "run"], {}, []), /would hold every permission/);
@@ -137,6 +138,6 @@ Deno.test("a child holds its row and nothing more, as Deno sees it, denied range
 
 Deno.test("a child whose row has a path with a comma does not start", async () => {
   const folder = await Deno.makeTempDir();
-  const child = startChild(agentGrant(null, `${folder},/etc`));
+  const child = startChild(agentGrant(null, maildirWork(`${folder},/etc`)));
   deepEqual(await ended(child), { code: 1, signal: null });
 });

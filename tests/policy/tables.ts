@@ -3,6 +3,7 @@
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
+import type { ForwardFile } from "../../lib/policy/forward.ts";
 import type { Origin } from "../../lib/policy/match.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { StaticTable } from "../../lib/table/static.ts";
@@ -22,6 +23,8 @@ export function tablesOf(
     readonly users?: readonly string[];
     readonly broken?: readonly string[];
     readonly files?: Readonly<Record<string, string>>;
+    /** By user: the text of a .forward, or what its reading came to. */
+    readonly forwards?: Readonly<Record<string, string | ForwardFile>>;
   } = {},
 ): TestTables {
   const asked: string[] = [];
@@ -57,6 +60,11 @@ export function tablesOf(
         update: () => table.update(),
         close: () => table.close(),
       };
+    },
+    readForward({ name, home }) {
+      asked.push(`forward ${home}`);
+      const forward = options.forwards?.[name] ?? { kind: "absent" };
+      return Promise.resolve(typeof forward === "string" ? { kind: "text", text: forward } : forward);
     },
     readInclude(path) {
       if (path === "/broken") return Promise.reject(new Fault("denied", "Cannot read /broken: permission denied"));

@@ -2,11 +2,22 @@
  * loss of power. Content becomes durable by `DiskFile.sync`, names by `syncDir` of the directory that holds them. */
 
 import { Fault, type FaultKind } from "../../lib/fault.ts";
-import type { Disk, DiskFile, DiskOpen, DiskStat } from "../../lib/port.ts";
+import type { AppendFile, Disk, DiskFile, DiskOpen, DiskStat } from "../../lib/port.ts";
 
 /** What a disk is asked to do; `path` is the file or directory concerned, for `rename` the old name. */
 export interface DiskOperation {
-  readonly op: "open" | "read" | "write" | "sync" | "stat" | "makeDir" | "rename" | "remove" | "syncDir";
+  readonly op:
+    | "open"
+    | "read"
+    | "write"
+    | "truncate"
+    | "lock"
+    | "sync"
+    | "stat"
+    | "makeDir"
+    | "rename"
+    | "remove"
+    | "syncDir";
   readonly path: string;
 }
 
@@ -38,6 +49,8 @@ export class FakeDisk implements Disk {
   faults: DiskFaults = () => null;
   /** Octets that all files together may hold. */
   capacity = Infinity;
+  /** Files that are locked. */
+  readonly #locks = new Set<FileNode>();
   #inodes = 1;
   readonly #root: DirNode = this.#newDir(0o755);
   /** Counts crashes: a file opened before one is dead after it. */
@@ -135,6 +148,18 @@ export class FakeDisk implements Disk {
     });
   }
 
+  openAppend(path: string, options: { readonly mode: number }): Promise<AppendFile> {
+    return this.#run("open", path, () => {
+      const { dir, name } = this.#place("open", path);
+      const empty = new Uint8Array(0);
+      const node = dir.names.get(name) ??
+        { kind: "file", inode: this.#inodes++, mode: options.mode, bytes: empty, durable: empty };
+      if (node.kind !== "file") throw this.#fault("denied", "append to", path);
+      dir.names.set(name, node);
+      return this.#appendHandle(path, node);
+    });
+  }
+
   remove(path: string): Promise<void> {
     return this.#run("remove", path, () => {
       const { dir, name } = this.#place("remove", path);
@@ -200,6 +225,42 @@ export class FakeDisk implements Disk {
       stat: () => this.#run("stat", path, () => statOf(node)),
       close: () => {
         closed = true;
+      },
+    };
+  }
+
+  #appendHandle(path: string, node: FileNode): AppendFile {
+    let holds = false;
+    return {
+      tryLock: () =>
+        this.#run("lock", path, () => {
+          if (this.#locks.has(node) && !holds) return false;
+          this.#locks.add(node);
+          holds = true;
+          return true;
+        }),
+      lastOctet: () => this.#run("read", path, () => node.bytes.at(-1) ?? null),
+      size: () => this.#run("stat", path, () => node.bytes.length),
+      write: (bytes) => {
+        const copy = bytes.slice();
+        return this.#run("write", path, () => {
+          const room = Math.max(0, this.capacity - this.#used(this.#root));
+          const taken = copy.subarray(0, room);
+          node.bytes = overwrite(node.bytes, node.bytes.length, taken);
+          if (taken.length < copy.length) throw this.#fault("noSpace", "write", path);
+        });
+      },
+      truncate: (size) =>
+        this.#run("truncate", path, () => {
+          node.bytes = node.bytes.slice(0, size);
+        }),
+      sync: () =>
+        this.#run("sync", path, () => {
+          node.durable = node.bytes;
+        }),
+      close: () => {
+        if (holds) this.#locks.delete(node);
+        holds = false;
       },
     };
   }

@@ -2,7 +2,7 @@
  * moment and comes back as a new one, as the supervisor would have it. */
 
 import { deepEqual, ok } from "node:assert/strict";
-import { Agent } from "../../lib/daemon/agent.ts";
+import { Agent, type AgentWorld } from "../../lib/daemon/agent.ts";
 import { AgentHouse } from "../../lib/daemon/agent_house.ts";
 import type { ControlAnswer, ControlRequest, Subsystem } from "../../lib/daemon/control.ts";
 import {
@@ -45,6 +45,8 @@ import { MortalClock, MortalDialer, MortalDisk } from "./mortal.ts";
 import { FakeNet, type FakeStream, streamPair } from "./net.ts";
 import { SeededRandom } from "./random.ts";
 import { FakeStore, type StoreFaults } from "./store.ts";
+import { FakeShell } from "./shell.ts";
+import type { NamedAccount } from "../../lib/daemon/supervision.ts";
 
 /** Roles that come back when they die. */
 export const standing = ["queue", "lookup", "delivery", "smtp-in"] as const;
@@ -140,8 +142,9 @@ export class House {
       policy,
       premises: { spool: "/spool", state: "/state", accounts: null, includes: [], resolvers: [] },
       log: (event) => void this.log.push(event),
-      start: (_grant, key, _received, ended) => {
-        this.#startAgent(key, ended);
+      prepareFile: () => {},
+      start: (_grant, work, key, _received, ended) => {
+        if (work.kind === "deliver") this.#startAgent(work, key, ended);
         return { stop: () => Promise.resolve() };
       },
     });
@@ -149,7 +152,8 @@ export class House {
 
   /** Starts every role. */
   async start(): Promise<this> {
-    this.#tables = await openTables(this.#policy, this.disk, this.world, (event) => void this.log.push(event));
+    const opened = await openTables(this.#policy, this.disk, this.world, (event) => void this.log.push(event));
+    this.#tables = { ...opened, readForward: () => Promise.resolve({ kind: "absent" }) };
     for (const role of standing) await this.#start(role);
     await this.settle();
     return this;
@@ -251,6 +255,7 @@ export class House {
           store,
           paused: this.#paused,
           keepPaused: (paused) => this.#paused = paused,
+          allowExec: (named) => this.#house.allowExec(named),
           stopDaemon: () => {},
           room: () => null,
         });
@@ -261,7 +266,7 @@ export class House {
       }
       case "lookup": {
         ok(this.#tables);
-        const allow = (owner: { uid: number; gid: number; home: string }) => this.#house.allow(owner);
+        const allow = (named: NamedAccount) => this.#house.allow(named);
         this.#roles.lookup = new Lookup({ ...common, tables: this.#tables, allow });
         break;
       }
@@ -347,11 +352,13 @@ export class House {
     return [near, far];
   }
 
-  #startAgent(key: string, ended: () => void): void {
+  #startAgent(work: AgentWorld["work"], key: string, ended: () => void): void {
     const life = new Life(this.world);
     this.#agents.set(key, { life, ended });
     const disk = new MortalDisk(life.clock, this.disk);
-    const agent = new Agent({ clock: life.clock, random: this.random, disk, hostname: this.#policy.serverName });
+    const { serverName: hostname } = this.#policy;
+    const shell = new FakeShell();
+    const agent = new Agent({ clock: life.clock, random: this.random, disk, shell, hostname, work });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(this.world);
     life.ends.push(far);
     agent.serve(far, () => {

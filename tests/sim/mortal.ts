@@ -1,7 +1,18 @@
 /** The world as one process sees it: when the process is killed its clock stops, what it waits for never comes, and
  * its connections are cut. */
 
-import type { Address, Clock, Dialer, Disk, DiskFile, DiskOpen, DiskStat, Stream, Timer } from "../../lib/port.ts";
+import type {
+  Address,
+  AppendFile,
+  Clock,
+  Dialer,
+  Disk,
+  DiskFile,
+  DiskOpen,
+  DiskStat,
+  Stream,
+  Timer,
+} from "../../lib/port.ts";
 
 /** A clock that shows the time of another one for as long as it lives. */
 export class MortalClock implements Clock {
@@ -102,6 +113,10 @@ export class MortalDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return inTurns(this.#clock, () => this.#disk.rename(from, to));
+  }
+
+  openAppend(path: string, options: { readonly mode: number }): Promise<AppendFile> {
+    return inTurns(this.#clock, () => this.#disk.openAppend(path, options));
   }
 
   remove(path: string): Promise<void> {

@@ -14,7 +14,15 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record({
     kind: fc.constantFrom("mda", "mta", "bounce"),
     sender: fc.option(fc.string().map((local) => mailbox(local, "[IPv6:2001:db8::1]"))),
     rcpt: fc.string().map((local) => mailbox(local)),
-    local: fc.option(fc.record({ user: fc.string(), subAddress: fc.string() }, plain)),
+    local: fc.option(fc.record({
+      user: fc.string(),
+      subAddress: fc.string(),
+      exec: fc.option(fc.record({
+        kind: fc.constantFrom("file", "command", "maildir"),
+        text: fc.string(),
+        from: fc.constantFrom("table", "forward"),
+      }, plain)),
+    }, plain)),
     lastWarnAt: fc.nat(),
     nextAt: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
     suspended: fc.boolean(),
@@ -60,4 +68,18 @@ Deno.test("envelopeOf() is null for a row that somebody spoiled", () => {
     assert.equal(envelopeOf(row.with(index, value)), null, `${envelopeColumns[index]} = ${value}`);
   }
   assert.notEqual(envelopeOf(row), null);
+});
+
+Deno.test("envelopeOf() reads rows of the first version, which name no exec, and refuses half of one", () => {
+  const row = rowOf(sampleEnvelope(1, 2, { kind: "mda" }));
+  const withLocal = (local: unknown) => {
+    const detail = { ...JSON.parse(String(row.at(-1))), local };
+    return envelopeOf([...row.slice(0, -1), JSON.stringify(detail)])?.local;
+  };
+  assert.deepEqual(withLocal({ user: "ann", subAddress: "x" }), { user: "ann", subAddress: "x", exec: null });
+  const exec = { kind: "command", text: "log", from: "table" };
+  assert.deepEqual(withLocal({ user: "ann", subAddress: "", exec }), { user: "ann", subAddress: "", exec });
+  for (const broken of [{ ...exec, kind: "shell" }, { ...exec, from: "peer" }, { ...exec, text: 1 }]) {
+    assert.equal(withLocal({ user: "ann", subAddress: "", exec: broken }), undefined);
+  }
 });
