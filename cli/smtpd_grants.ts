@@ -62,6 +62,8 @@ function network(grant: Grant): string {
       return grant.net.deny.length === 0
         ? "connect to any address"
         : ["connect to any address but", ...grant.net.deny.map(denied)].join("\n             ");
+    case "hosts":
+      return `connect to ${words(grant.net.hosts)}`;
     case "paths":
       return `connect to ${words(grant.net.paths)}`;
   }

@@ -59,10 +59,12 @@ export interface Grant<Whose extends Holder = Holder> {
   readonly read: readonly string[];
   /** The same for writing. */
   readonly write: readonly string[];
-  /** `out` may open connections to any address outside `deny`; `paths` names unix sockets. */
+  /** `out` may open connections to any address outside `deny`; `hosts` to these, and bind where port is 0, each in the
+   * form `192.0.2.1:53` or `[2001:db8::1]:53`; `paths` names unix sockets. */
   readonly net:
     | { readonly kind: "none" }
     | { readonly kind: "out"; readonly deny: readonly Denied[] }
+    | { readonly kind: "hosts"; readonly hosts: readonly string[] }
     | { readonly kind: "paths"; readonly paths: readonly string[] };
   /** Programs that may be run. */
   readonly run: readonly string[];
@@ -97,7 +99,14 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       sys: ["statfs"],
       handed: "control socket, queue settings, peer sockets",
     },
-    { ...base, role: "lookup", read: tableFiles(policy, premises.includes), handed: "whole policy, peer sockets" },
+    {
+      ...base,
+      role: "lookup",
+      read: tableFiles(policy, premises.includes),
+      net: hostsOrNone(usesReverseNames(policy) ? resolverHosts(premises.resolvers) : []),
+      npm: usesReverseNames(policy),
+      handed: "whole policy, peer sockets",
+    },
     {
       ...base,
       role: "delivery",
@@ -164,6 +173,27 @@ export function usesSystemUsers(policy: Policy): boolean {
   );
 }
 
+/** Does any rule ask for the names of peers? */
+export function usesReverseNames(policy: Policy): boolean {
+  return policy.rules.some((rule) => rule.from.kind === "rdns");
+}
+
+/** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */
+function resolverHosts(resolvers: readonly string[]): readonly string[] {
+  const hosts = resolvers.flatMap((ip) => {
+    const isHere = ip.startsWith("127.") || ip === "::1";
+    const own = isHere ? ip : ip.includes(":") ? "::" : "0.0.0.0";
+    return [`${bracket(ip)}:${dnsPort}`, `${bracket(own)}:0`];
+  });
+  return [...new Set(hosts)];
+}
+
+const dnsPort = 53;
+
+function hostsOrNone(hosts: readonly string[]): Grant["net"] {
+  return hosts.length === 0 ? { kind: "none" } : { kind: "hosts", hosts };
+}
+
 /** The closed ranges, less what a relay or a resolver of this configuration needs. */
 function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly Denied[] {
   const named = relayHosts(policy);
@@ -227,6 +257,7 @@ export function denoFlags(grant: Grant): readonly string[] {
     const deny = splitRanges(grant.net.deny);
     if (deny.length > 0) flags.push(`--deny-net=${deny.map(denyText).join(",")}`);
   }
+  if (grant.net.kind === "hosts") flags.push(`--allow-net=${list(grant.net.hosts)}`);
   if (grant.net.kind === "paths") flags.push(`--allow-net=${list(grant.net.paths.map((path) => `unix:${path}`))}`);
   if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
   if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
@@ -277,6 +308,7 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
       want(true, { name: "net", host: `${bracket(ip)}:25` });
     }
   } else {
+    if (grant.net.kind === "hosts") { for (const host of grant.net.hosts) want(true, { name: "net", host }); }
     want(false, { name: "net" });
     want(false, { name: "net", host: "127.0.0.1:25" });
     want(false, { name: "net", host: "192.0.2.1:25" });

@@ -153,7 +153,12 @@ export class House {
   /** Starts every role. */
   async start(): Promise<this> {
     const opened = await openTables(this.#policy, this.disk, this.world, (event) => void this.log.push(event));
-    this.#tables = { ...opened, readForward: () => Promise.resolve({ kind: "absent" }) };
+    this.#tables = {
+      ...opened,
+      reverseName: () => Promise.resolve(null),
+      rewriting: null,
+      readForward: () => Promise.resolve({ kind: "absent" }),
+    };
     for (const role of standing) await this.#start(role);
     await this.settle();
     return this;
@@ -253,6 +258,7 @@ export class House {
         const queue = new Queue({
           ...common,
           store,
+          traced: [],
           paused: this.#paused,
           keepPaused: (paused) => this.#paused = paused,
           allowExec: (named) => this.#house.allowExec(named),
@@ -286,6 +292,7 @@ export class House {
     const dialer = new MortalDialer(life.clock, this.net);
     life.mortals.push(dialer);
     return new Delivery({
+      rewriting: null,
       ...common,
       dialer,
       sameUser: true,
