@@ -211,7 +211,14 @@ function pathOf(command: AnyCommand): string {
 function syntaxesOf(command: AnyCommand): readonly string[] {
   if (command.commands.length > 0) return command.commands.flatMap((child) => syntaxesOf(child));
   const args = command.registeredArguments.map((one) => one.required ? `<${one.name()}>` : `[${one.name()}]`);
-  return [[pathOf(command), ...args].join(" ")];
+  const [needed, free] = [command.options.filter(isNeeded), command.options.filter((one) => !isNeeded(one))];
+  const options = [...needed.map(({ flags }) => flags), ...(free.length > 0 ? ["[options]"] : [])];
+  return [[pathOf(command), ...args, ...options].join(" ")];
+}
+
+/** A question names the sender and the recipient. */
+function isNeeded({ long }: { readonly long: string | undefined }): boolean {
+  return long === "--from" || long === "--rcpt";
 }
 
 function wrong(

@@ -223,6 +223,6 @@ Deno.test("lookup explains a recipient to queue in parts, and names its listener
   deepEqual(told.flatMap((one) => one.events), events);
   queue.send({ kind: "explain", request: 9, question: { ...bare, address: "192.0.2.1", listener: "smtps" } });
   await settle();
-  const answer = { kind: "unknownListener", known: ["192.0.2.10:25", "socket"] } as const;
+  const answer = { kind: "unknownListener", known: ["socket", "192.0.2.10:25"] } as const;
   deepEqual(told.at(-1), { kind: "explained", request: 9, events: [], answer });
 });

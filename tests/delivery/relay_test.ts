@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import type { Domain } from "../../lib/mail/address.ts";
 import { plainManner, type Relay, relayKey, relayName, relayOfUrl, relayTransport } from "../../lib/delivery/relay.ts";
 
