@@ -1,8 +1,11 @@
-/** Finds out by trying which words of smtpd.conf(5) work, and which are still to come. */
+/** Finds out by trying which words smtpd.conf(5) has here, and which of them are not active yet. */
 
+import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
+import { backends } from "../lib/policy/resolve_backend.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "../lib/policy/resolve_limit.ts";
 import { loadText } from "./policy/config_fixture.ts";
 import { table } from "./readme_blocks.ts";
 
@@ -17,69 +20,137 @@ interface Place {
   readonly words?: readonly string[];
 }
 
-const backends = ["file", "static", "db", "cdb", "getpwnam", "ldap", "mysql", "passwd", "postgres", "proc", "redis"];
+const mtaKeys = [...Object.keys(mtaLimitKeys), "inet4", "inet6"];
 
 /** All places, in the order of README. */
 export const places: readonly Place[] = [
   { name: "line", before: "" },
-  { name: "table", before: `table t "`, after: `:/x"`, words: [...backends, "socketmap", "sqlite"] },
+  { name: "table", before: `table t "`, after: `:/x"`, words: backends },
   { name: "listen", before: "listen on lo " },
+  { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
+  { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
   { name: "listen on socket", before: "listen on socket " },
   { name: "action", before: `action "a" ` },
   { name: "action maildir", before: `action "a" maildir ` },
+  { name: "action lmtp", before: `action "a" lmtp "/x" `, words: ["rcpt-to"] },
   { name: "action relay", before: `action "a" relay ` },
+  { name: "action relay tls", before: `action "a" relay tls `, words: ["no-verify"] },
+  { name: "action relay backup", before: `action "a" relay backup `, words: ["mx"] },
   { name: "relay URL", before: `action "a" relay host "`, after: `://h.test:25"`, words: relaySchemes },
   { name: "match", before: "match " },
   { name: "match from", before: "match from " },
   { name: "match for", before: "match for " },
   { name: "match pattern", before: "match from src " },
+  { name: "mda", before: "mda " },
+  { name: "mda limit", before: "mda limit ", after: " 5", words: Object.keys(mdaLimitKeys) },
+  { name: "mta", before: "mta " },
+  { name: "mta limit", before: "mta limit ", words: [...mtaKeys, "for"] },
+  { name: "scheduler", before: "scheduler " },
+  { name: "scheduler limit", before: "scheduler limit ", after: " 5", words: Object.keys(schedulerLimitKeys) },
+  { name: "srs", before: "srs " },
+  { name: "srs key", before: "srs key ", words: ["backup"] },
+  { name: "pki", before: "pki a " },
+  { name: "ca", before: "ca a " },
+  { name: "proc", before: "proc p x " },
+  { name: "filter", before: "filter f " },
+  { name: "filter phase", before: "filter f phase " },
+  { name: "filter condition", before: "filter f phase data match " },
+  { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
   { name: "smtp", before: "smtp " },
   { name: "smtp limit", before: "smtp limit ", after: " 5", words: ["max-mails", "max-rcpt", "max-sessions"] },
   { name: "bounce", before: "bounce " },
 ];
 
-/** What becomes of a word. */
-export type Standing = "works" | "later" | "none";
-
-/** Tries a word. */
-export function standingOf({ before, after = "", words }: Place, word: string): Standing {
+/** Is there such a word? */
+export function isWordOf({ before, after = "", words }: Place, word: string): boolean {
   const loaded = loadText(`${before}${word}${after}\n`);
   const messages = loaded.kind === "errors" ? loaded.errors.map((one) => one.message) : [];
   const says = (pattern: string): boolean =>
     messages.some((message) => new RegExp(pattern.replaceAll("WORD", word.replaceAll("+", "\\+"))).test(message));
-  if (says("`(?:\\w+ )?WORD(?:://)?` is not supported yet") || says("of kind `WORD` are not supported yet")) {
-    return "later";
-  }
   const isUnknown = says("found (?:the reserved word )?`WORD`") || says("unknown directive `WORD`") ||
-    says("`WORD` has no meaning") || says("keyword: WORD") || says("no such kind of table: `WORD`");
-  return isUnknown && words !== undefined && before.endsWith(`"`) && !says("kind")
-    ? "works"
-    : isUnknown
-    ? "none"
-    : "works";
+    says("`WORD` (?:has no meaning|cannot name)") || says("keyword: WORD") || says("no such kind of table: `WORD`");
+  return !isUnknown || (words !== undefined && before.endsWith(`"`) && !says("kind"));
 }
 
-/** The words of a place that stand so. */
-export function wordsOf(place: Place, standing: Standing): readonly string[] {
-  return [...place.words ?? reservedWords].filter((word) => standingOf(place, word) === standing);
+/** The words of a place. */
+export function wordsOf(place: Place): readonly string[] {
+  return [...place.words ?? reservedWords].filter((word) => isWordOf(place, word));
 }
 
-/** The table of all words that work. Throws when one has no meaning, or a meaning has no word. */
+/** Lines with what is not active, one thing each. */
+export const inactiveLines: readonly string[] = [
+  "listen on eth0 tls pki p",
+  "listen on eth0 tls-require pki p",
+  "listen on eth0 smtps pki p",
+  "listen on eth0 smtps verify pki p",
+  "listen on eth0 tls pki p auth",
+  "listen on eth0 tls pki p auth-optional",
+  "listen on eth0 senders <t>",
+  "listen on eth0 received-auth",
+  "listen on eth0 hostnames <t>",
+  "listen on eth0 filter f",
+  "listen on eth0 proxy-v2",
+  "action a relay tls",
+  "action a relay host smtp+tls://h",
+  "action a relay host smtps://h",
+  "action a relay host lmtp://h:24",
+  "action a relay host smtps://l@h auth <t>",
+  "action a relay pki p",
+  "action a relay ca c",
+  "action a relay protocols tlsv1.3",
+  "action a relay filter f",
+  "match tls reject",
+  "match auth reject",
+  'pki p cert "/c" key "/k"',
+  'ca c cert "/c"',
+  "proc q x",
+  "filter f phase connect match rdns junk",
+  "admd h",
+  "queue compression",
+  "queue encryption",
+  "mda limit task-hiwat 5",
+  "mta limit max-conn-per-source 5",
+  "mta max-deferred 5",
+  "scheduler limit max-inflight 5",
+];
+
+/** What is told of a line of `inactiveLines`; null when nothing is. */
+export function noticeOf(line: string): string | null {
+  const head = [
+    'pki p cert "/c" key "/k"',
+    'ca c cert "/c"',
+    "filter f phase connect match rdns junk",
+    "table t file:/t",
+  ];
+  const text = [...head.filter((one) => one !== line), line, "match reject", ""].join("\n");
+  const loaded = loadText(text);
+  if (loaded.kind === "errors") throw new Error(`${line}: ${loaded.errors[0]?.message}`);
+  const notices = inactiveNotices(loaded.policy).filter(({ place }) => place === null || place.line > head.length - 1);
+  return notices.findLast(({ place }) => place === null || excerptOf(text, place.line) === line)?.message ?? null;
+}
+
+function excerptOf(text: string, line: number): string {
+  return text.split("\n")[line - 1] ?? "";
+}
+
+/** The table of all words. Throws when one has no meaning, or a meaning has no word. */
 export function keywordTable(): string {
-  const working = new Set(places.flatMap((place) => wordsOf(place, "works").map((word) => `${place.name} ${word}`)));
-  const unsaid = [...working].filter((key) => !Object.hasOwn(meanings, key));
-  const idle = Object.keys(meanings).filter((key) => !working.has(key));
+  const known = new Set(places.flatMap((place) => wordsOf(place).map((word) => `${place.name} ${word}`)));
+  const unsaid = [...known].filter((key) => !Object.hasOwn(meanings, key));
+  const idle = Object.keys(meanings).filter((key) => !known.has(key));
   if (unsaid.length > 0) throw new Error(`tests/readme_keywords.ts says nothing of: ${unsaid.join(", ")}`);
-  if (idle.length > 0) throw new Error(`tests/readme_keywords.ts speaks of what does not work: ${idle.join(", ")}`);
+  if (idle.length > 0) throw new Error(`tests/readme_keywords.ts speaks of what is no word: ${idle.join(", ")}`);
   const rows = Object.values(meanings).filter((meaning) => meaning !== null);
   return table(["Line", "Meaning"], rows.map(([syntax, meaning]) => [`\`${syntax}\``, meaning]));
 }
 
-/** The table of words that are still to come. */
+/** The table of what is not active yet, in the words of the daemon. Throws for a line that is. */
 export function laterTable(): string {
-  const rows = places.map((place) =>
-    [place.name, wordsOf(place, "later").map((word) => `\`${word}\``).join(" ")] as const
-  );
-  return table(["Where", "Not supported yet"], rows.filter(([, words]) => words !== ""));
+  const rows = inactiveLines.map((line) => {
+    const notice = noticeOf(line);
+    if (notice === null) throw new Error(`tests/readme_keywords.ts: nothing is told of ${line}`);
+    return [`\`${line}\``, notice];
+  });
+  return table(["Such a line", "What smtpd says of it"], rows);
 }

@@ -7,7 +7,7 @@ import { readSource, type SourceFacts } from "./support/source.ts";
 
 /** Rooms from left to right; imports point left. */
 const rooms = ["base", "mail", "smtp", "table", "trust", "policy", "spool", "delivery", "daemon", "cli"];
-const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts", "deno.json"];
+const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts", "lib/nearest.ts", "deno.json"];
 /** Who may touch the world directly. */
 const hostUsers = ["lib/daemon/role_main.ts", "lib/daemon/supervisor.ts"];
 
@@ -55,7 +55,7 @@ const allowedBuiltins = ["node:buffer"];
 const testFolders = ["contract", "e2e", "fault", "fuzz", "interop", "sim", "support"];
 
 /** Tests of the tree as a whole. */
-const wholeTests = ["tests/tidy_test.ts", "tests/transcript_test.ts", "tests/readme_test.ts"];
+const wholeTests = ["tests/tidy_test.ts", "tests/transcript_test.ts", "tests/readme_test.ts", "tests/keyword_test.ts"];
 
 const root = join(import.meta.dirname ?? "", "..");
 const textOf = (path: string): string => Deno.readTextFileSync(join(root, path));

@@ -3,6 +3,7 @@
 import type { Domain } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
+import { relayBar } from "../policy/inactive.ts";
 import type { RelayAction, TableName } from "../policy/policy.ts";
 import { misconfigured, notNow, type Outcome } from "./outcome.ts";
 import { type Relay, type RelayManner, relayOfUrl } from "./relay.ts";
@@ -45,9 +46,14 @@ export async function findHop(
 
 async function findRelay(action: RelayAction, domain: Domain, tables: HopTables): Promise<Relay | Outcome> {
   const table = action.host ?? action.domain;
+  const bar = relayBar(action, null);
+  if (bar !== null) return notNow(bar);
   if (table === null) return { kind: "domain", domain };
   const answer = await tables.relay(table, domain);
   if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
+  // Mail whose relay demands what cannot be given waits: it never goes with less.
+  const demand = relayBar(action, answer.url);
+  if (demand !== null) return notNow(demand);
   const parsed = relayOfUrl(answer.url);
   return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
 }

@@ -82,6 +82,19 @@ export function relayBar(action: RelayAction, url: string | null): string | null
   }
 }
 
+/** Keys of `mda limit` and `mta limit` that delivery keeps to: those of `mtaLimitsOf` and of `LocalDelivery`. */
+const activeLimits: readonly string[] = [
+  "max-session",
+  "max-session-per-user",
+  "max-conn-per-host",
+  "max-conn-per-relay",
+  "conn-delay-route",
+  "reconn-delay-route",
+  "session-keepalive",
+  "session-mail-max",
+  "max-failures-per-session",
+];
+
 /** The words of a listener that cannot be obeyed and must not be ignored. */
 function demandsOf(listener: Listener): readonly string[] {
   if (listener.kind === "socket") return [];
@@ -100,7 +113,6 @@ function listenerNotices(listener: Listener): readonly string[] {
   if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
   const notices: string[] = [];
   if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
-  if (listener.maskSource) notices.push("`mask-src` is not active yet: Received fields name the client");
   if (listener.kind === "socket") return notices;
   const { tls, auth } = listener;
   if (tls.mode === "offered") notices.push("`tls` is not active yet: this listener serves in clear text only");
@@ -123,12 +135,6 @@ function relayNotices(policy: Policy, action: RelayAction): readonly string[] {
   if (action.ca !== null) notices.push("`ca` is not active yet: there is no TLS");
   if (action.protocols !== null) notices.push("`protocols` is not active yet: there is no TLS");
   if (action.filter !== null) notices.push("`filter` is not active yet: no filter is told of this mail");
-  if (action.helo !== null) notices.push("`helo` is not active yet: EHLO has the server's name");
-  if (action.heloSource !== null) notices.push("`helo-src` is not active yet: EHLO has the server's name");
-  if (action.source !== null) notices.push("`src` is not active yet: the system chooses the source address");
-  if (action.backup !== null && action.backup.mx !== null) {
-    notices.push("`backup mx` is not active yet: our own names and addresses are looked for among the MX hosts");
-  }
   return notices;
 }
 
@@ -155,11 +161,12 @@ function settingNotices({ queue, mda, mta, scheduler, admd, serverName }: Policy
   if (queue.encryption !== null) {
     notices.push("`queue encryption` is not active yet: messages are stored in clear text");
   }
-  const family = mta.limits.family === null ? [] : [`inet${mta.limits.family}`];
+  const mtaKeys = [mta.limits, ...Object.values(mta.domainLimits)].flatMap((limits) =>
+    changedKeys(limits, defaultMtaLimits, mtaLimitKeys).filter((key) => !activeLimits.includes(key))
+  );
   const limits: readonly (readonly [line: string, keys: readonly string[]])[] = [
-    ["mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys)],
-    ["mta limit", [...family, ...changedKeys(mta.limits, defaultMtaLimits, mtaLimitKeys)]],
-    ["mta limit for domain", Object.keys(mta.domainLimits)],
+    ["mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys).filter((key) => !activeLimits.includes(key))],
+    ["mta limit", [...new Set(mtaKeys)]],
     ["mta max-deferred", mta.maxDeferred === 100 ? [] : [String(mta.maxDeferred)]],
     ["scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys)],
   ];

@@ -1,9 +1,13 @@
 /** The manual of smtpd.conf: what each word is for. README's table and the help of editors come from it. */
 
+import { filterPhases } from "./filter.ts";
+import { filterConditions, filterDecisions } from "./parser_filter.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
+
 /** How a word is written, and what it does. */
 export type Meaning = readonly [syntax: string, meaning: string];
 
-/** What each word is for, by the keywords that lead to it: `listen port`. Null: the words behind it have rows. */
+/** What each word is for, by the keywords that lead to it: `listen port`. Null: another row speaks of it. */
 export const meanings: Readonly<Record<string, Meaning | null>> = {
   "line include": [`include "PATH"`, "Reads another file here. A relative path starts at the file that says it."],
   "line table": [
@@ -14,6 +18,18 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "table static": ["table NAME static:PATH", "The same. So is a path alone."],
   "table db": ["table NAME db:PATH", "A cdb file made by `makemap`. One that was replaced is used within a second."],
   "table cdb": ["table NAME cdb:PATH", "The same."],
+  "table getpwnam": ["table NAME getpwnam", "The system's users, for `userbase`."],
+  "table passwd": ["table NAME passwd:PATH", "Users and their passwords, in the format of passwd(5)."],
+  "table sqlite": ["table NAME sqlite:PATH", "PATH is a map made by `makemap`, or says which database to ask what."],
+  "table postgres": ["table NAME postgres:PATH", "PATH says which PostgreSQL database to ask what."],
+  "table postgresql": null,
+  "table mysql": ["table NAME mysql:PATH", "The same for MySQL and MariaDB."],
+  "table redis": ["table NAME redis:PATH", "The same for Redis."],
+  "table ldap": ["table NAME ldap:PATH", "The same for an LDAP directory."],
+  "table proc": [
+    `table NAME "proc:COMMAND"`,
+    "A program that speaks smtpd-tables(7). `NAME2:PATH` of any other kind runs OpenSMTPD's program `table-NAME2`.",
+  ],
   "line listen": [
     "listen on WHERE",
     "Takes mail on an interface, an address, or the addresses of a host name; port 25 unless said otherwise.",
@@ -29,17 +45,60 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "listen … hostname NAME",
     "The name in the greeting and in Received fields. Default: /etc/mailname, else the system's.",
   ],
+  "listen tls": ["listen … tls", "Offers STARTTLS. Needs a `pki`, as the next two do."],
+  "listen tls-require": ["listen … tls-require [verify]", "Refuses MAIL before STARTTLS."],
+  "listen smtps": ["listen … smtps [verify]", "Begins with TLS; port 465."],
+  "listen tls-require verify": null,
+  "listen pki": ["listen … pki NAME", "Certificate; further ones are chosen by the name that the client asks for."],
+  "listen ca": ["listen … ca NAME", "Who may have signed certificates of clients."],
+  "listen ciphers": ["listen … ciphers LIST", "No effect: the TLS library chooses among safe ones."],
+  "listen protocols": ["listen … protocols LIST", "`tlsv1.2`, `tlsv1.3` or both, with commas. Default both."],
+  "listen auth": ["listen … auth [<T>]", "Refuses MAIL before AUTH; passwords in T, else the system's. Needs TLS."],
+  "listen auth-optional": ["listen … auth-optional [<T>]", "Offers AUTH."],
+  "listen senders": ["listen … senders <T> [masquerade]", "Map of users to the addresses that they may send as."],
+  "listen senders masquerade": null,
+  "listen hostnames": ["listen … hostnames <T>", "Map of our own addresses to names for the greeting."],
+  "listen filter": ["listen … filter NAME or { a, b }", "Asks a filter, or several in turn."],
+  "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],
+  "listen received-auth": ["listen … received-auth", "Says in the Received field who logged in."],
+  "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
+  "listen proxy-v2": ["listen … proxy-v2", "A PROXY header of version 2 stands before each session."],
   "listen on socket tag": [
     "listen on socket tag NAME",
     "Marks mail from `sendmail`. The socket is there without this line.",
   ],
+  "listen on socket filter": [
+    "listen on socket filter NAME",
+    "As for other listeners; so are `mask-src` and `no-dsn`.",
+  ],
+  "listen on socket mask-src": null,
+  "listen on socket no-dsn": null,
   "line action": null,
   "action maildir": [
-    `action NAME maildir ["PATH"]`,
+    `action NAME maildir ["PATH"] [junk]`,
     "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers (below).",
   ],
-  "action maildir user": ["maildir … user NAME", "All mail is written as this account, as for virtual users."],
-  "action maildir alias": ["maildir … alias <T>", "A map of users to what they stand for."],
+  "action maildir junk": ["maildir … junk", "Mail with `X-Spam: yes` goes to its folder Junk."],
+  "action mbox": ["action NAME mbox", "Delivers to the user's file in the mail spool."],
+  "action mda": [`action NAME mda "COMMAND"`, "Hands each message to a command, which may hold format specifiers."],
+  "action lmtp": [
+    `action NAME lmtp "SOCKET" or HOST:PORT [rcpt-to]`,
+    "Hands mail to another server of this machine, for the user or, with `rcpt-to`, the address.",
+  ],
+  "action lmtp rcpt-to": null,
+  "action forward-only": [
+    "action NAME forward-only",
+    "Delivers nothing itself: aliases and `.forward` files say where to.",
+  ],
+  "action expand-only": ["action NAME expand-only", "The same, without `.forward` files."],
+  "action maildir user": [
+    "maildir … user NAME",
+    "All mail is written as this account, as for virtual users. Also with `mda` and `lmtp`.",
+  ],
+  "action maildir alias": [
+    "maildir … alias <T>",
+    "A map of users to what they stand for. This and the next with all local actions.",
+  ],
   "action maildir virtual": [
     "maildir … virtual <T>",
     "A map of addresses (`user@domain`, `user`, `@domain`, `@`) to what they stand for.",
@@ -48,12 +107,38 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "maildir … userbase <T>",
     "Who is a user: a map of names to `uid:gid:home`. Default: /etc/passwd.",
   ],
+  "action maildir wrapper": ["maildir … wrapper NAME", "Runs the delivery through a command of `mda wrapper`."],
   "action maildir ttl": ["maildir … ttl 4d", "How long delivery is tried. Stands last."],
   "action relay": ["action NAME relay", "Sends to the servers that the domain's MX records name."],
   "action relay host": ["relay … host URL or <T>", "Sends to this server, or to those of a table in turn."],
+  "action relay domain": ["relay … domain <T>", "A map of domains to URLs. Mail for others waits."],
+  "action relay backup": [
+    "relay … backup [mx NAME]",
+    "Sends to servers with a better preference than ours, or NAME's, only.",
+  ],
+  "action relay backup mx": null,
+  "action relay tls": ["relay … tls [no-verify]", "Insists on TLS, and on a certificate that fits the name."],
+  "action relay tls no-verify": null,
+  "action relay auth": [
+    "relay … auth <T>",
+    "Map of the labels of URLs to `user:password`. Stands behind `host` or `domain`.",
+  ],
+  "action relay helo": ["relay … helo NAME", "The name in EHLO."],
+  "action relay helo-src": ["relay … helo-src <T>", "Map of source addresses to names in EHLO."],
+  "action relay src": ["relay … src <T>", "Our addresses to connect from, in turn."],
+  "action relay mail-from": ["relay … mail-from ADDRESS", "Replaces the sender, or its `@domain`, or its user."],
+  "action relay srs": ["relay … srs", "Rewrites the senders of forwarded mail. Needs an `srs key`."],
+  "action relay pki": ["relay … pki NAME", "Certificate to show to the server."],
+  "action relay ca": ["relay … ca NAME", "Who may have signed the server's certificate."],
+  "action relay ciphers": ["relay … ciphers LIST", "No effect, as above."],
+  "action relay protocols": ["relay … protocols LIST", "As above."],
+  "action relay filter": ["relay … filter NAME", "A filter is told of these sessions."],
   "action relay ttl": ["relay … ttl 4d", "As above."],
   "relay URL smtp": ["smtp://HOST[:PORT]", "SMTP in clear text; `HOST` alone means the same."],
   "relay URL smtp+notls": ["smtp+notls://HOST[:PORT]", "SMTP in clear text, also when there will be TLS."],
+  "relay URL smtp+tls": ["smtp+tls://[LABEL@]HOST[:PORT]", "SMTP that insists on STARTTLS."],
+  "relay URL smtps": ["smtps://[LABEL@]HOST[:PORT]", "SMTP that begins with TLS; port 465."],
+  "relay URL lmtp": ["lmtp://HOST:PORT", "LMTP in clear text."],
   "line match": null,
   "match action": [
     "match … action NAME",
@@ -66,6 +151,8 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "match from socket": ["match … from socket", "From `sendmail` only."],
   "match from src": ["match … from src <T>", "From these addresses and networks."],
   "match from mail-from": ["match … from mail-from <T>", "From wherever, with these senders."],
+  "match from rdns": ["match … from rdns [<T>]", "From clients whose address has a name, or such a name."],
+  "match from auth": ["match … from auth [<T>]", "From wherever, if somebody logged in, or such a user."],
   "match for": null,
   "match for any": ["match … for any", "For whomever."],
   "match for local": ["match … for local", "For this machine's names. The default."],
@@ -76,12 +163,58 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "match for rcpt-to": ["match … for rcpt-to <T>", "For these addresses, of any domain."],
   "match mail-from": ["match … mail-from <T>", "With these senders: `user@domain`, `@domain`, `user@`, `@` for all."],
   "match rcpt-to": ["match … rcpt-to <T>", "With these recipients, beside a `for`."],
+  "match auth": ["match … auth [<T>]", "If somebody logged in, or such a user. `sendmail` counts."],
+  "match helo": ["match … helo <T>", "From clients that call themselves so."],
+  "match tls": ["match … tls", "That came over TLS."],
   "match tag": ["match … tag NAME", "That came through such a listener."],
   "match pattern regex": ["match … regex <T>", "Before a table: its entries are POSIX extended regular expressions."],
+  "line mda": null,
+  "mda wrapper": [`mda wrapper NAME "COMMAND"`, "A command that deliveries run through; `%{mda}` stands for theirs."],
+  "mda limit": ["mda limit KEY N …", `Keys: ${list(Object.keys(mdaLimitKeys))}.`],
+  ...nulls("mda limit", Object.keys(mdaLimitKeys)),
+  "line mta": null,
+  "mta limit": [
+    "mta limit [for domain D] KEY N …",
+    `Keys: ${list(Object.keys(mtaLimitKeys))}; \`inet4\` and \`inet6\` have no N.`,
+  ],
+  "mta limit for": null,
+  ...nulls("mta limit", [...Object.keys(mtaLimitKeys), "inet4", "inet6"]),
+  "mta max-deferred": ["mta max-deferred N", "Envelopes remembered for each domain that failed."],
+  "line scheduler": null,
+  "scheduler limit": ["scheduler limit KEY N …", `Keys: ${list(Object.keys(schedulerLimitKeys))}.`],
+  ...nulls("scheduler limit", Object.keys(schedulerLimitKeys)),
+  "line srs": null,
+  "srs key": ["srs key SECRET", "Signs rewritten senders. Stands above actions with `srs`."],
+  "srs key backup": ["srs key backup SECRET", "Is accepted as well, while keys change."],
+  "srs ttl": ["srs ttl 4d", "How long such addresses are good for."],
+  "line pki": null,
+  "pki cert": [`pki NAME cert "PATH" key "PATH"`, "A certificate and its key, PEM. May stand on several lines."],
+  "pki key": null,
+  "pki dhe": ["pki NAME dhe none", "No effect: the TLS library has no such ciphers."],
+  "line ca": null,
+  "ca cert": [`ca NAME cert "PATH"`, "Certificates of authorities, PEM."],
+  "line admd": ["admd NAME", "The name of this site for filters. Default: the server's."],
+  "line proc": [`proc NAME "COMMAND" [user U] [group G] [chroot "PATH"]`, "A program that filters may share."],
+  ...nulls("proc", ["user", "group", "chroot"]),
+  "line filter": null,
+  "filter proc": ["filter NAME proc NAME2", "A filter that is such a program."],
+  "filter proc-exec": [`filter NAME proc-exec "COMMAND" …`, "The same in one line."],
+  "filter chain": ["filter NAME chain { a, b }", "Filters in turn."],
+  "filter phase": [
+    "filter NAME phase PHASE match [!] CONDITION DECISION",
+    `Phases: ${list(filterPhases)}. Conditions: ${list(filterConditions)}, most with a table. ` +
+    `Decisions: ${list(filterDecisions)}; \`reject\` and \`disconnect\` have a whole reply such as "550 no".`,
+  ],
+  ...nulls("filter phase", filterPhases),
+  ...nulls("filter condition", filterConditions),
+  ...nulls("filter decision", filterDecisions),
   "line queue": null,
   "queue ttl": ["queue ttl 4d", "How long delivery is tried before the sender is told that it failed."],
   "queue directory": [`queue directory "PATH"`, "Where the queue is, instead of `spool` in the state directory."],
+  "queue compression": ["queue compression", "Messages are compressed on disk."],
+  "queue encryption": ["queue encryption [KEY]", "Messages are encrypted on disk, with a key of 32 characters."],
   "line smtp": null,
+  "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
   "smtp limit": null,
@@ -103,5 +236,15 @@ export function meaningOf(keywords: readonly string[], word: string): Meaning | 
       if (found !== undefined && found !== null) return found;
     }
   }
-  return meanings[`${directive} pattern ${word}`] ?? null;
+  // Options of all local methods are told with the first of them.
+  const method = directive === "action" ? "maildir" : "pattern";
+  return meanings[`${directive} ${method} ${word}`] ?? null;
+}
+
+function list(words: readonly string[]): string {
+  return words.map((word) => `\`${word}\``).join(" ");
+}
+
+function nulls(place: string, words: readonly string[]): Readonly<Record<string, null>> {
+  return Object.fromEntries(words.map((word) => [`${place} ${word}`, null]));
 }

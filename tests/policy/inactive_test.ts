@@ -103,14 +103,16 @@ Deno.test("inactiveNotices() names each line that has no effect, or another one"
     ["queue encryption", ["- `queue encryption` is not active yet: messages are stored in clear text"]],
     ["admd a.test", ["- `admd` is not active yet: no filter is told of it"]],
     ["admd mx.example.org", []],
-    ["mda limit max-session 5 max-session-per-user 7", [
-      "- `mda limit` of max-session is not active yet: our own limits hold",
+    ["mda limit max-session 5 max-session-per-user 1 task-lowat 7", [
+      "- `mda limit` of task-lowat is not active yet: our own limits hold",
     ]],
+    ["mta limit inet6 max-conn-per-host 1 max-conn-per-relay 1 conn-delay-route 1 reconn-delay-route 1", []],
+    ["mta limit session-keepalive 1 session-mail-max 1 max-failures-per-session 1", []],
     [
-      "mta limit inet6 conn-delay-host 1\nmta limit for domain a.test\nmta max-deferred 5\nscheduler limit max-inflight 5",
+      "mta limit inet6 conn-delay-host 1\nmta limit for domain a.test task-hiwat 9\nmta max-deferred 5\n" +
+      "scheduler limit max-inflight 5",
       [
-        "- `mta limit` of inet6, conn-delay-host is not active yet: our own limits hold",
-        "- `mta limit for domain` of a.test is not active yet: our own limits hold",
+        "- `mta limit` of conn-delay-host, task-hiwat is not active yet: our own limits hold",
         "- `mta max-deferred` of 5 is not active yet: our own limits hold",
         "- `scheduler limit` of max-inflight is not active yet: our own limits hold",
       ],

@@ -12,6 +12,12 @@ Deno.test("meaningOf() finds the entry that fits the line best", () => {
     ["listen on socket", "tag", "listen on socket tag NAME"],
     ["listen on port smtp", "tag", "listen … tag NAME"],
     ["match from src", "regex", "match … regex <T>"],
+    ["action mbox", "alias", "maildir … alias <T>"],
+    ["action mda", "wrapper", "maildir … wrapper NAME"],
+    ["action relay backup mx", "tls", "relay … tls [no-verify]"],
+    ["listen on tls-require pki", "auth", "listen … auth [<T>]"],
+    ["filter", "phase", "filter NAME phase PHASE match [!] CONDITION DECISION"],
+    ["srs key", "backup", "srs key backup SECRET"],
     ["match", "nonsense", null],
     ["nonsense", "any", null],
   ];
