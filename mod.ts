@@ -169,6 +169,15 @@ export * from "./lib/policy/trace.ts";
 export * from "./lib/policy/resolve.ts";
 export { type ConfigError, printError, type PrintOptions } from "./lib/policy/error.ts";
 export { type MatchResult, matchRule, type Origin, type Subject, type TableLookup } from "./lib/policy/match.ts";
-export { type Candidate, expandRecipient, type Expansion, type TableSource, type Target } from "./lib/policy/expand.ts";
+export {
+  type Candidate,
+  expandRecipient,
+  type Expansion,
+  type LocalExec,
+  type TableSource,
+  type Target,
+} from "./lib/policy/expand.ts";
+export type { ForwardFile, ForwardUser } from "./lib/policy/forward.ts";
+export type { TraceEvent, Tracer } from "./lib/policy/trace.ts";
 export { expandFormat, type FormatResult, type FormatValues } from "./lib/policy/format.ts";
 export { checkAliasValue } from "./lib/policy/alias_check.ts";

@@ -13,7 +13,7 @@ export const forwardCacheMax = 10_000;
 export const forwardAskedMax = 1_000;
 
 /** How long an answer may take, ms. */
-export const forwardWaitMs = 30_000;
+export const forwardWaitMs = 60_000;
 
 /** Asks on behalf of lookup. */
 export class ForwardClient {

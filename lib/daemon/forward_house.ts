@@ -16,7 +16,7 @@ export const forwardReadersMax = 8;
 export const forwardWaitingMax = 256;
 
 /** How long a reader may take, ms. */
-export const forwardReadMs = 10_000;
+export const forwardReadMs = 30_000;
 
 /** What the house needs. */
 export interface ForwardHousePorts {
@@ -24,6 +24,8 @@ export interface ForwardHousePorts {
   readonly clock: Clock;
   /** To see whether there is a file at all. */
   readonly disk: Disk;
+  /** The path without links; null when it leads nowhere. A right to a link is no right to what it leads to. */
+  readonly realPath: (path: string) => Promise<string | null>;
   /** Whether readers get accounts of their own. */
   readonly premises: Premises;
   /** Our own uid: without accounts everything is its. */
@@ -61,12 +63,13 @@ export class ForwardHouse {
 
   /** Answers once, whatever happens. */
   async need(request: number, user: ForwardUser): Promise<void> {
-    const known = await this.#lookAt(user.home);
+    const home = (await this.#ports.realPath(user.home)) ?? user.home;
+    const known = await this.#lookAt(home);
     if (known !== null) return this.#ports.answer(request, known);
     if (this.#isStopped || this.#waiting.length >= forwardWaitingMax) {
       return this.#ports.answer(request, { kind: "refused", problem: "busy", detail: user.home });
     }
-    this.#waiting.push({ request, user });
+    this.#waiting.push({ request, user: { ...user, home } });
     this.#next();
   }
 
@@ -82,8 +85,6 @@ export class ForwardHouse {
     const { disk } = this.#ports;
     try {
       const directory = await disk.stat(home);
-      // Where a link leads to is not looked at with our rights.
-      if (directory?.kind === "symlink") return null;
       const problem = judgeHome(directory);
       if (problem !== null) return { kind: "refused", problem, detail: home };
       return (await disk.stat(`${home}/.forward`)) === null ? { kind: "absent" } : null;

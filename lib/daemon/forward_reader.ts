@@ -16,7 +16,7 @@ import type { Disk, DiskFile, DiskStat } from "../port.ts";
 export async function readForward(disk: Disk, home: string, uid: number): Promise<ForwardFile> {
   const path = `${home.replace(/\/+$/, "")}/.forward`;
   try {
-    const directory = await statFollowed(disk, home);
+    const directory = await disk.stat(home);
     const ofHome = judgeHome(directory);
     if (ofHome !== null || directory === null) return refused(ofHome ?? "homeMissing", home);
     const named = await disk.stat(path);
@@ -56,18 +56,6 @@ async function readOpen(file: DiskFile, { path, named, directory, uid }: Place):
   const text = Buffer.from(into.subarray(0, length)).toString("utf8");
   const isText = !text.includes("\ufffd") && !text.includes("\0");
   return isText ? { kind: "text", text } : refused("notText", path);
-}
-
-/** A home may be a link; what it leads to is what counts. */
-async function statFollowed(disk: Disk, path: string): Promise<DiskStat | null> {
-  const stat = await disk.stat(path);
-  if (stat === null || stat.kind !== "symlink") return stat;
-  const directory = await disk.open(path, { read: true });
-  try {
-    return await directory.stat();
-  } finally {
-    directory.close();
-  }
 }
 
 function refused(problem: ForwardProblem, detail: string): ForwardFile {

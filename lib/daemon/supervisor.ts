@@ -7,7 +7,15 @@ import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
-import { emptyDirectory, makeFileFor, ownUid, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
+import {
+  emptyDirectory,
+  makeFileFor,
+  ownUid,
+  prepareDirectory,
+  realPath,
+  removeIfPresent,
+  setMode,
+} from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
 import { isServed } from "../policy/inactive.ts";
@@ -99,6 +107,7 @@ export class Supervisor {
     this.#forwards = new ForwardHouse({
       clock: hostClock,
       disk: hostDisk,
+      realPath,
       premises: options.premises,
       uid: ownUid() ?? -1,
       start: (grant, work, key, received, ended) => this.#startAgent(grant, work, key, received, ended),

@@ -19,11 +19,13 @@ export class JunkScanner {
     for (let at = 0; at < text.length && !this.#isDone;) {
       const lf = text.indexOf("\n", at);
       const end = lf < 0 ? text.length : lf;
-      // What is cut off here makes the line too long to be one of the two.
-      this.#line = (this.#line + text.slice(at, Math.min(end, at + lineMax))).slice(0, lineMax);
+      // One more than may be: a line that was cut is not one of the two.
+      this.#line = (this.#line + text.slice(at, Math.min(end, at + lineMax + 1))).slice(0, lineMax + 1);
       if (lf < 0) return;
       this.#isDone = this.#line === "";
-      if (/^x-spam(-flag)?:[ \t]*yes[ \t]*$/i.test(this.#line)) this.#isJunk = this.#isDone = true;
+      if (this.#line.length <= lineMax && /^x-spam(-flag)?:[ \t]*yes[ \t]*$/i.test(this.#line)) {
+        this.#isJunk = this.#isDone = true;
+      }
       this.#line = "";
       at = lf + 1;
     }

@@ -12,6 +12,10 @@ import type { MessageSink } from "./sink.ts";
 /** How long a command may take, ms. */
 export const commandTimeoutMs = 300_000;
 
+/** What a pipe holds, octets. A command that ends well without having read a message of this length has had it all in
+ * its pipe, or could have: that does not depend on which of us was faster. */
+export const pipeLength = 65_536;
+
 /** What is remembered of a command's output: the end of it, octets. */
 const outputKept = 4096;
 
@@ -70,6 +74,8 @@ export class CommandSink implements MessageSink {
   #output = "";
   #tail: Promise<void>;
   #reads = true;
+  /** Octets handed over, or that would have been. */
+  #length = 0;
   #isTimedOut = false;
   #isDone = false;
   #end: CommandEnd | null = null;
@@ -117,14 +123,15 @@ export class CommandSink implements MessageSink {
     await this.#run.end();
     const { code, signal } = await this.#run.ended;
     this.#timer.cancel();
+    const premature = !this.#reads && this.#length > pipeLength;
     const end = {
       status: code,
       signal,
       timedOut: this.#isTimedOut,
-      premature: !this.#reads,
+      premature,
       text: lastLine(this.#output),
     };
-    const isGood = code === 0 && signal === null && this.#reads;
+    const isGood = code === 0 && signal === null && !premature;
     if (this.#mailbox !== null) await this.#mailbox.finish(isGood);
     this.#end = end;
   }
@@ -139,6 +146,7 @@ export class CommandSink implements MessageSink {
   }
 
   async #give(text: string, encoding: "latin1" | "utf8"): Promise<void> {
+    this.#length += text.length;
     if (text === "" || !this.#reads) return;
     this.#reads = await this.#run.write(Buffer.from(text, encoding));
   }

@@ -58,6 +58,15 @@ export function removeIfPresent(path: string): void {
   }
 }
 
+/** The path without links; null when it leads nowhere, or not for us. */
+export async function realPath(path: string): Promise<string | null> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    return null;
+  }
+}
+
 /** The uid that this process runs with; null where the system has none. */
 export function ownUid(): number | null {
   return Deno.uid();

@@ -27,6 +27,9 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
   for (const action of Object.values(policy.actions)) {
     if (action.kind === "relay") { for (const one of relayNotices(policy, action)) tell(action.place, one); }
+    else if (action.method.kind === "lmtp") {
+      tell(action.place, "delivery by `lmtp` is not active yet: mail of this action waits in the queue");
+    }
   }
   for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
   for (const { name, place } of Object.values(policy.pki)) {

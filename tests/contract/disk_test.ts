@@ -105,6 +105,38 @@ contract("opens files for what it is asked", async (disk, dir) => {
   equal(await disk.stat(`${dir}/none`), null);
 });
 
+contract("appends at the end of a file, and cuts it off again", async (disk, dir) => {
+  await put(disk, `${dir}/old`, "one\n");
+  const file = await disk.openAppend(`${dir}/old`, { mode: 0o600 });
+  deepEqual([await file.size(), await file.lastOctet()], [4, 0x0a]);
+  await file.write(bytes("two"));
+  await file.sync();
+  deepEqual([await file.size(), await file.lastOctet()], [7, 0x6f]);
+  await file.truncate(4);
+  await file.write(bytes("three"));
+  file.close();
+  deepEqual(await disk.readFile(`${dir}/old`), bytes("one\nthree"));
+  const fresh = await disk.openAppend(`${dir}/new`, { mode: 0o600 });
+  deepEqual([await fresh.size(), await fresh.lastOctet()], [0, null]);
+  fresh.close();
+  equal((await disk.stat(`${dir}/new`))?.mode, 0o600);
+});
+
+contract("appends to regular files only", async (disk, dir) => {
+  await disk.makeDir(`${dir}/d`, { parents: false, mode: 0o700 });
+  await rejects(disk.openAppend(`${dir}/d`, { mode: 0o600 }), fault("denied"));
+  await rejects(disk.openAppend(`${dir}/none/x`, { mode: 0o600 }), fault("notFound"));
+});
+
+contract("locks a file for one who appends at a time", async (disk, dir) => {
+  const one = await disk.openAppend(`${dir}/a`, { mode: 0o600 });
+  const two = await disk.openAppend(`${dir}/a`, { mode: 0o600 });
+  deepEqual([await one.tryLock(), await two.tryLock()], [true, false]);
+  one.close();
+  equal(await two.tryLock(), true);
+  two.close();
+});
+
 Deno.test("a fake disk loses at a crash what was not synced, and keeps the rest", async () => {
   const disk = new FakeDisk();
   disk.plantDir("/d");

@@ -192,3 +192,66 @@ Deno.test("Agent ends the commit that has begun before it is done", async () => 
   equal(rig.delivered.length, 1, "what was begun has ended");
   deepEqual(rig.unfinished, []);
 });
+
+const facing = { kind: "command", template: "deliver '%{rcpt.user}' ~/x" } as const;
+
+Deno.test("Agent runs its command, with what delivery says of the mail as values", async () => {
+  const rig = new Rig({ target: facing });
+  rig.shell.onInputEnd = (run) => {
+    run.print("thanks\n");
+    run.exit(0);
+  };
+  await rig.store(1, "Subject: x\r\n\r\nHello.\r\n", true);
+  const end = { status: 0, signal: null, timedOut: false, premature: false, text: "thanks" };
+  deepEqual(rig.heard, [{ kind: "ended", request: 1, end }]);
+  const [run] = rig.shell.runs;
+  equal(run?.input, "Delivered-To: ann@a.test\nSubject: x\n\nHello.\n");
+  deepEqual(run?.command.args, ["Ann+news"]);
+  match(run?.command.script ?? "", /^mda_1=\$\{1\}; shift 1\ndeliver ''"\$\{mda_1\}"'' ~\/x$/);
+  deepEqual([run?.command.env["USER"], run?.command.env["HOME"], run?.command.env["EXTENSION"]], [
+    "ann",
+    "/home/ann",
+    "news",
+  ]);
+});
+
+Deno.test("Agent tells what is wrong with a command for this mail, and runs nothing", async () => {
+  const rig = new Rig({ target: { kind: "command", template: "x %{rcpt.user[99]}" } });
+  await rig.store(1, "A: b\r\n", false);
+  await rig.more(1, "late", true);
+  deepEqual(rig.heard, [{ kind: "badCommand", request: 1, text: 'range of "%{rcpt.user[99]}" is outside the value' }]);
+  equal(rig.shell.runs.length, 0);
+});
+
+Deno.test("Agent kills the command of a message that is abandoned, and when delivery lets go", async () => {
+  for (const how of ["abandon", "close"] as const) {
+    const rig = new Rig({ target: facing });
+    await rig.store(1, "A: b\r\n", false);
+    if (how === "abandon") rig.delivery.send({ kind: "abandon", request: 1 });
+    else rig.delivery.close();
+    await rig.settle();
+    equal(rig.shell.runs[0]?.kills, 1, how);
+    equal(rig.done, how === "close" ? 1 : 0);
+  }
+});
+
+Deno.test("Agent appends to its file whatever Maildir delivery names", async () => {
+  const rig = new Rig({ target: { kind: "file", path: "/home/ann/log", dotLock: false } });
+  await rig.store(1, "Subject: x\r\n\r\nFrom here\r\n", true);
+  deepEqual(rig.heard, [{ kind: "stored", request: 1 }]);
+  match(
+    rig.disk.textOf("/home/ann/log") ?? "",
+    /^From carl@b\.test \w{3} .*\nDelivered-To: ann@a\.test\nSubject: x\n\n>From here\n\n$/,
+  );
+  equal(rig.disk.namesIn(box), null);
+});
+
+Deno.test("Agent puts into the Maildir what comes out of the wrapper", async () => {
+  const rig = new Rig({ wrapper: "filter %{sender} | %{mda}" });
+  rig.shell.onInputEnd = (run) => void run.side(".Subject: seen\n\nx\n").then(() => run.exit(0));
+  await rig.store(1, "Subject: x\r\n\r\nx\r\n", true);
+  await rig.settle();
+  deepEqual(rig.delivered, ["Subject: seen\n\nx\n"]);
+  equal(rig.heard[0]?.kind, "ended");
+  match(rig.shell.runs[0]?.command.script ?? "", /filter "\$\{mda_1\}" \| \/bin\/sh -c 'printf \.; cat' >&3$/);
+});

@@ -297,3 +297,63 @@ match from any for domain "example.org" action "box"
     "/var/vmail/example.org/bob/Maildir",
   ]);
 });
+
+Deno.test("LocalDelivery has a command of a .forward run as its user, and one of an alias without asking for a user", async () => {
+  const rig = new Rig();
+  rig.answerOf = (message) =>
+    message.kind === "abandon" ? null : {
+      kind: "ended",
+      request: message.request,
+      end: { status: 75, signal: null, timedOut: false, premature: false, text: "busy" },
+    };
+  const command = { kind: "command", text: "log", from: "forward" } as const;
+  const alias = { ...command, from: "table" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "ann", subAddress: "x", exec: command } }));
+  await rig.settle();
+  rig.submit(envelopeTo("ann", 2, { local: { user: "_smtpd", subAddress: "", exec: alias } }));
+  rig.submit(envelopeTo("ann", 3, { local: { user: "ann", subAddress: "", exec: { ...command, text: "other" } } }));
+  await rig.settle();
+  deepEqual(rig.asked, ["users ann"]);
+  deepEqual(rig.outcomes.map(({ kind, text }) => [kind, text]), [
+    ["delayed", 'Error (temporary failure: "busy")'],
+    ["delayed", 'Error (temporary failure: "busy")'],
+    ["delayed", 'Error (temporary failure: "busy")'],
+  ]);
+  deepEqual(rig.agents.map(({ request }) => [request.key, request.user, request.exec]), [
+    ["1001:1002:work1", "ann", command],
+    ["1:1:work2", "_smtpd", alias],
+    ["1001:1002:work3", "ann", { ...command, text: "other" }],
+  ]);
+  deepEqual(rig.agents[0]?.stores[0]?.maildir, null);
+  equal(rig.agents[0]?.stores[0]?.facts.subAddress, "x");
+});
+
+Deno.test("LocalDelivery writes the Maildir that an alias names, and refuses one that leads astray", async () => {
+  const rig = new Rig();
+  const exec = { kind: "maildir", text: "/srv//box/", from: "table" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "_smtpd", subAddress: "", exec } }));
+  rig.submit(envelopeTo("ann", 2, { local: { user: "_smtpd", subAddress: "", exec: { ...exec, text: "/srv/../x" } } }));
+  await rig.settle();
+  deepEqual(rig.reports.toSorted(), ["00000001 delivered 2.0.0", "00000002 delayed 4.3.5"]);
+  deepEqual(rig.agents[0]?.stores[0]?.maildir, { path: "/srv/box", subAddress: "", junk: false });
+});
+
+Deno.test("LocalDelivery runs nothing as root", async () => {
+  const rig = new Rig();
+  rig.findUser = () => Promise.resolve({ kind: "found", uid: 0, gid: 0, home: "/root", accountHome: "/root" });
+  const exec = { kind: "command", text: "log", from: "forward" } as const;
+  rig.submit(envelopeTo("root", 1, { local: { user: "root", subAddress: "", exec } }));
+  await rig.settle();
+  deepEqual([rig.reports, rig.needs], [["00000001 failed 5.3.0"], 0]);
+});
+
+Deno.test("LocalDelivery bounces mail whose command cannot be made for it", async () => {
+  const rig = new Rig();
+  rig.answerOf = ({ request }) => ({ kind: "badCommand", request, text: "range is outside the value" });
+  const exec = { kind: "command", text: "log %{sender[99]}", from: "forward" } as const;
+  rig.submit(envelopeTo("ann", 1, { local: { user: "ann", subAddress: "", exec } }));
+  await rig.settle();
+  deepEqual(rig.outcomes.map(({ kind, text }) => [kind, text]), [
+    ["failed", 'Command of action "box": range is outside the value'],
+  ]);
+});

@@ -4,7 +4,7 @@ import type { DeliveryToQueue, QueueToDelivery } from "../../lib/daemon/imsg.ts"
 import { Outgoing } from "../../lib/daemon/queue_outgoing.ts";
 import { judgeBy } from "../../lib/delivery/bounce.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
-import { chunkLengthMax, type Envelope } from "../../lib/spool/envelope.ts";
+import { chunkLengthMax, type Envelope, type LocalTarget } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
 import { Schedule } from "../../lib/spool/schedule.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
@@ -12,6 +12,7 @@ import { FakeClock } from "../sim/clock.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeStore } from "../sim/store.ts";
 import type { NamedExec } from "../../lib/daemon/supervision.ts";
+import type { EnvelopeDraft } from "../../lib/daemon/imsg.ts";
 import { bytesOf, draftTo, KeptLog, msg, plant } from "./rig.ts";
 
 export type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
@@ -88,7 +89,21 @@ export class Rig {
   async committed(n: number, rcpts: readonly string[], content: Uint8Array, keep = true): Promise<void> {
     const pieces: Uint8Array[] = [];
     for (let at = 0; at < content.length; at += chunkLengthMax) pieces.push(content.subarray(at, at + chunkLengthMax));
-    const drafts = rcpts.map((rcpt) => draftTo(rcpt));
+    await this.#plant(n, rcpts.map((rcpt) => draftTo(rcpt)), content, pieces, keep);
+  }
+
+  /** One envelope for something on this machine. */
+  async committedLocal(n: number, local: LocalTarget): Promise<void> {
+    await this.#plant(n, [{ ...draftTo("ann@example.org"), local }], short, [short], true);
+  }
+
+  async #plant(
+    n: number,
+    drafts: readonly EnvelopeDraft[],
+    content: Uint8Array,
+    pieces: readonly Uint8Array[],
+    keep: boolean,
+  ): Promise<void> {
     const planting = plant(this.store.inner, msg(n), this.clock.now(), drafts, pieces);
     this.outgoing.committed(await planting, keep ? content : null);
     await this.clock.settle();

@@ -354,3 +354,13 @@ Deno.test("Outgoing has servers pardoned for content that is not sent along, too
   await rig.committed(2, ["z@b.test"], new Uint8Array(inlineMax + 1));
   deepEqual(delivery.given.map(({ message }) => [message.inline, message.pardon]), [[true, false], [false, true]]);
 });
+
+Deno.test("Outgoing names each file or command to the supervisor when it gives delivery the envelope", async () => {
+  const rig = new Rig();
+  const exec = { kind: "command", text: "log", from: "table" } as const;
+  const delivery = await rig.delivery();
+  await rig.committedLocal(1, { user: "_smtpd", subAddress: "", exec });
+  await rig.committedLocal(2, { user: "ann", subAddress: "", exec: null });
+  deepEqual(rig.named, [{ action: "box", user: "_smtpd", exec }]);
+  equal(delivery.given.length, 2);
+});

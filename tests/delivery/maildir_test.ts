@@ -125,6 +125,19 @@ Deno.test("a name that is taken is never overwritten", async () => {
   equal(disk.textOf(`${box}/tmp/1780000000.00000002.mx.test`), "somebody else's");
 });
 
+Deno.test("mail that is marked as spam goes to the folder Junk, whatever the sub-address, if that is wanted", async () => {
+  const { disk, writer } = world();
+  disk.plantDir(box + "/.news");
+  await deliver(writer, "X-Spam: Yes\r\n\r\n", { subAddress: "news" });
+  await deliver(writer, "X-Spam: Yes\r\n\r\n", { subAddress: "news", junk: true });
+  await deliver(writer, "Subject: x\r\n\r\nX-Spam: Yes\r\n", { junk: true });
+  equal(messages(disk, box + "/.news").length, 1);
+  equal(messages(disk, box + "/.Junk").length, 1);
+  equal(messages(disk).length, 1);
+  disk.crash();
+  equal(messages(disk, box + "/.Junk").length, 1);
+});
+
 Deno.test("the folder of a sub-address is used only if it exists", async () => {
   const { disk, writer } = world();
   await deliver(writer, "1\r\n", { subAddress: "news" });

@@ -1,11 +1,13 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import {
+  classifyCommandEnd,
   classifyDns,
   classifyFault,
   classifyReply,
   classifyStoreFailure,
   classifyVerdict,
+  type CommandEnd,
   loopDetected,
   misconfigured,
   noRoute,
@@ -240,4 +242,27 @@ function check(outcome: Outcome): void {
 Deno.test("resultOf() has a word for each outcome", () => {
   const words = { delivered: "Ok", relayed: "Ok", delayed: "TempFail", failed: "PermFail" } as const;
   for (const kind of ["delivered", "relayed", "delayed", "failed"] as const) equal(resultOf({ kind }), words[kind]);
+});
+
+Deno.test("classifyCommandEnd() follows sysexits(3): 71 and 75 for now, others for good", () => {
+  const end = { status: 0, signal: null, timedOut: false, premature: false, text: "words" };
+  const cases: readonly (readonly [Partial<CommandEnd>, string])[] = [
+    [{}, "delivered 2.0.0 Delivered"],
+    [{ premature: true }, "delayed 4.3.0 Error (mda exited prematurely)"],
+    [{ status: 75 }, 'delayed 4.3.0 Error (temporary failure: "words")'],
+    [{ status: 71, text: "" }, "delayed 4.3.0 Error (system resource problem: exited abnormally)"],
+    [{ status: 75, premature: true }, 'delayed 4.3.0 Error (temporary failure: "words")'],
+    [{ status: 67 }, 'failed 5.1.1 Error (user unknown: "words")'],
+    [{ status: 77 }, 'failed 5.3.0 Error (permission denied: "words")'],
+    [{ status: 1 }, 'failed 5.3.0 Error ("words")'],
+    [{ status: 127, text: "" }, "failed 5.3.0 Error (exited abnormally)"],
+    [{ status: 137, signal: "SIGKILL" }, "delayed 4.3.0 Error (terminated; signal SIGKILL)"],
+    [{ status: 137, signal: "SIGKILL", timedOut: true }, "delayed 4.3.0 Error (terminated; timeout)"],
+    [{ status: 1, text: "x".repeat(300) }, `failed 5.3.0 Error ("${"x".repeat(255)}")`],
+    [{ status: 1, text: "\x1b[2J" }, 'failed 5.3.0 Error ("?[2J")'],
+  ];
+  for (const [change, want] of cases) {
+    const { kind, enhanced, text } = classifyCommandEnd({ ...end, ...change });
+    equal(`${kind} ${enhanced} ${text}`, want);
+  }
 });

@@ -98,3 +98,46 @@ Deno.test({
     match(String(daemon), new RegExp(`${hidden}|${site.dir}`));
   },
 });
+
+Deno.test({
+  name: "as root a .forward is read and its command run as its owner, and an alias's command as _smtpd",
+  ...options,
+  fn: async () => {
+    await using site = await Site.make((site) => [
+      `table users { bob = "${bob}:${bob}:${site.home("bob")}", eve = "${bob + 1}:${bob + 1}:${site.home("eve")}" }`,
+      `table aliases { who = "\\"|id -un > ${site.dir}/open/alias\\"" }`,
+      `listen on 127.0.0.1 port ${site.port}`,
+      `action "local" maildir userbase <users> alias <aliases>`,
+      ...site.matchLocal(),
+    ], ["bob", "eve"]);
+    await Deno.chmod(site.dir, 0o755);
+    for (const [user, uid] of [["bob", bob], ["eve", bob + 1]] as const) {
+      // Nobody but the owner, and root, sees what is in it.
+      await Deno.chmod(site.home(user), 0o700);
+      await Deno.writeTextFile(join(site.home(user), ".forward"), `${user}\n"|id -u > ran; id -G > groups"\n`);
+      await Deno.chmod(join(site.home(user), ".forward"), 0o600);
+      await Deno.chown(site.home(user), uid, uid);
+      await Deno.chown(join(site.home(user), ".forward"), user === "bob" ? bob : 0, bob);
+    }
+    await Deno.mkdir(join(site.dir, "open"));
+    await Deno.chmod(join(site.dir, "open"), 0o777);
+    const daemon = await site.start([], await publicPlace(site.dir));
+    const client = await Client.open(site.port);
+    for (const rcpt of ["bob", "who"]) {
+      await client.send("ann@client.test", [`${rcpt}@example.org`], "Subject: x\r\n\r\nHello\r\n");
+    }
+    // Eve's is not hers: root wrote it.
+    await client.command("MAIL FROM:<a@client.test>", 250);
+    await client.command("RCPT TO:<eve@example.org>", 550);
+    await client.quit();
+    await daemon.logs(/to=<bob@example\.org>.*result=Ok(.*\n)+.*to=<bob@example\.org>.*result=Ok/);
+    await daemon.logs(/to=<who@example\.org>.*result=Ok/);
+    equal(Deno.readTextFileSync(join(site.home("bob"), "ran")), `${bob}\n`);
+    equal(Deno.readTextFileSync(join(site.home("bob"), "groups")), `${bob}\n`);
+    equal((await Deno.stat(join(site.home("bob"), "ran"))).uid, bob);
+    equal(Deno.readTextFileSync(join(site.dir, "open/alias")), "_smtpd\n");
+    equal(site.mailCount("bob"), 1);
+    match(daemon.log, /\.forward of eve: /);
+    await daemon.stop();
+  },
+});

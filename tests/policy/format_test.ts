@@ -177,11 +177,11 @@ Deno.test("expandPieces() tells written from filled in", () => {
   const result = expandPieces("~/a%%%{sender}b%{dest.user}", { ...values, sender: null });
   ok(result.kind === "ok");
   deepEqual(result.pieces, [
-    { literal: false, text: "/home/ann" },
-    { literal: true, text: "/a%" },
-    { literal: false, text: "" },
-    { literal: true, text: "b" },
-    { literal: false, text: "ann" },
+    { literal: false, text: "/home/ann", mda: false },
+    { literal: true, text: "/a%", mda: false },
+    { literal: false, text: "", mda: false },
+    { literal: true, text: "b", mda: false },
+    { literal: false, text: "ann", mda: false },
   ]);
 });
 
@@ -261,4 +261,17 @@ Deno.test("stripSubAddress() keeps what stands first, and the domain", () => {
       ["a+b", "", "a+b"],
     ] as const
   ) equal(stripSubAddress(text, delimiter), want, text);
+});
+
+Deno.test("%{mda} is for wrappers, and stands alone", () => {
+  equal(checkFormat("x %{mda}"), '"%{mda}" is for wrappers only');
+  equal(checkFormat("x %{mda}", "wrapper"), null);
+  equal(checkFormat("x %{mda:raw}", "wrapper"), '"%{mda}" takes no range and no modifier');
+  const result = expandPieces("a %{MDA} %{dest.user}", values, "wrapper");
+  deepEqual(result.kind === "ok" && result.pieces.map(({ literal, mda }) => [literal, mda]), [
+    [true, false],
+    [false, true],
+    [true, false],
+    [false, false],
+  ]);
 });
