@@ -217,7 +217,7 @@ function syntaxesOf(command: AnyCommand): readonly string[] {
 }
 
 /** A question names the sender and the recipient. */
-function isNeeded({ long }: { readonly long: string | undefined }): boolean {
+function isNeeded({ long }: { readonly long?: string | undefined }): boolean {
   return long === "--from" || long === "--rcpt";
 }
 
