@@ -15,8 +15,10 @@ export const routeDeadlineMs = 20_000;
 /** Ways that are looked for in one explanation; a list may lead to a thousand domains. */
 export const explainedRoutesMax = 50;
 
-type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
-type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
+/** The channel to lookup. */
+export type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
+/** The channel to delivery. */
+export type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
 
 /** An explanation that lookup works on. */
 interface Asked {

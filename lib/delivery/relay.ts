@@ -1,9 +1,7 @@
 /** Where mail goes next: the domain's own servers, or a smart host given as a relay URL. */
 
 import type { Domain } from "../mail/address.ts";
-import type { RelayAction, TableName } from "../policy/policy.ts";
 import { laterRelayUrl, parseRelayUrl } from "../policy/relay_url.ts";
-import { misconfigured, notNow, type Outcome } from "./outcome.ts";
 
 /** A next hop. Tasks for equal relays share connections. */
 export type Relay =
