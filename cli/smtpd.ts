@@ -23,7 +23,8 @@
  *   -f file          Configuration file; default /etc/mail/smtpd.conf, else
  *                    /etc/smtpd.conf.
  *   -h, --help       Print this page.
- *   -n               Check the configuration, then exit.
+ *   -n               Check the configuration, warn of what is not active yet,
+ *                    then exit.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
  *   -T subsystem     Log decisions: rules that are tried, expand for the steps
  *                    of expansions, lookup for look-ups in tables, or all.
