@@ -45,7 +45,7 @@ function agentExamples(policy: Policy, premises: Premises): readonly Grant[] {
     const grant = agentGrant(account, work);
     const shown = (paths: readonly string[]) => paths.map((path) => path.replace(/^\/~/, "~"));
     const [read, write] = [shown(grant.read), shown(grant.write)];
-    grants.set([name, ...read, ...grant.run].join(" "), { ...grant, read, write });
+    grants.set([name, ...read, ...grant.run, network(grant)].join(" "), { ...grant, read, write });
   }
   return [...grants.values()];
 }

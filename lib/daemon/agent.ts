@@ -3,6 +3,8 @@
 
 import type { Channel, Shell } from "../port.ts";
 import { type MaildirWorld, MaildirWriter, storeFailure } from "../delivery/maildir.ts";
+import { LmtpSink, type LmtpWorld, openLmtp } from "../delivery/lmtp.ts";
+import type { Domain } from "../mail/address.ts";
 import { openMbox } from "../delivery/mbox.ts";
 import { commandEnvironment, CommandSink, mailboxCommand } from "../delivery/pipe.ts";
 import type { MessageSink } from "../delivery/sink.ts";
@@ -15,7 +17,9 @@ import type { AgentToDelivery, DeliveryToAgent } from "./imsg.ts";
 export type DeliveryChannel = Channel<AgentToDelivery, DeliveryToAgent>;
 
 /** What an agent works with. */
-export interface AgentWorld extends MaildirWorld {
+export interface AgentWorld extends MaildirWorld, LmtpWorld {
+  /** Our name, in names of files and to mail stores. */
+  readonly hostname: Domain;
   /** Runs its command. */
   readonly shell: Shell;
   /** What it is for. */
@@ -88,12 +92,14 @@ export class Agent {
     if (body !== null) await sink.write(body);
     if (!last) return { kind: "more", request };
     await sink.commit();
+    if (sink instanceof LmtpSink && sink.verdict !== null) return { kind: "answered", request, verdict: sink.verdict };
     const end = sink instanceof CommandSink ? sink.end : null;
     return end === null ? { kind: "stored", request } : { kind: "ended", request, end };
   }
 
   async #begin(message: Store): Promise<Opened> {
     const { target, wrapper } = this.#world.work;
+    if (target.kind === "lmtp") return await this.#openLmtp(target, message);
     if (target.kind !== "command" && wrapper === null) return await this.#openMailbox(target, message, message.prefix);
     const values = this.#valuesOf(message);
     const command = commandOf(target, wrapper, values);
@@ -105,8 +111,14 @@ export class Agent {
     return new CommandSink(this.#world, command.command, env, message.prefix, mailbox);
   }
 
+  #openLmtp({ to, rcptTo }: Extract<AgentTarget, { kind: "lmtp" }>, message: Store): Promise<MessageSink> {
+    const { facts: { sender, dest }, size, prefix } = message;
+    const rcpt = rcptTo ? dest : { localPart: this.#world.work.owner.user, domain: "" as Domain };
+    return openLmtp(this.#world, { to, sender, rcpt, size, prefix });
+  }
+
   #openMailbox(
-    target: Exclude<AgentTarget, { kind: "command" }>,
+    target: Exclude<AgentTarget, { kind: "command" | "lmtp" }>,
     message: Store,
     prefix: string,
   ): Promise<MessageSink> {

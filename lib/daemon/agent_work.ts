@@ -1,6 +1,8 @@
 /** What an agent is made for, computed from the configuration alone: the supervisor fixes it at the agent's start, so
  * that delivery, which speaks with strangers, chooses no command and no file. */
 
+import { parseLmtpDestination } from "../delivery/lmtp.ts";
+import type { Address } from "../port.ts";
 import { checkCommand } from "../policy/command.ts";
 import type { LocalExec } from "../policy/expand.ts";
 import type { ForwardUser } from "../policy/forward.ts";
@@ -26,7 +28,9 @@ export type AgentTarget =
   /** One file in mbox form; with `dotLock` `path.lock` is taken too. */
   | { readonly kind: "file"; readonly path: string; readonly dotLock: boolean }
   /** A command with format specifiers. */
-  | { readonly kind: "command"; readonly template: string };
+  | { readonly kind: "command"; readonly template: string }
+  /** A mail store; `rcptTo` names the address to it instead of the user. */
+  | { readonly kind: "lmtp"; readonly to: Address; readonly rcptTo: boolean };
 
 /** What an agent is to do. Plain data. */
 export type AgentWork =
@@ -55,6 +59,8 @@ export function planAgent(
   if (typeof target === "string") return target;
   const wrapper = action.wrapper === null ? null : policy.mda.wrappers[action.wrapper];
   if (wrapper === undefined) return `there is no mda wrapper ${action.wrapper}`;
+  // What a wrapper makes of a message has another length, and LMTP is told the length first.
+  if (wrapper !== null && target.kind === "lmtp") return "a wrapper does not go with lmtp";
   // What a user's own command says wrong is his to learn; what the configuration says wrong keeps mail waiting.
   const wrong = exec === null && target.kind === "command" ? checkCommand(target.template) : null;
   const wrongWrapper = wrapper === null ? null : checkCommand(wrapper, "wrapper");
@@ -79,8 +85,10 @@ function targetOf(action: LocalAction, owner: AgentOwner): AgentTarget | string 
       return { kind: "file", path: `${mboxDirectory}/${owner.user}`, dotLock: true };
     case "mda":
       return { kind: "command", template: method.command };
-    case "lmtp":
-      return "delivery by lmtp is not active yet";
+    case "lmtp": {
+      const to = parseLmtpDestination(method.destination);
+      return typeof to === "string" ? to : { kind: "lmtp", to, rcptTo: method.rcptTo };
+    }
     case "forward-only":
     case "expand-only":
       return `${method.kind} delivers nothing`;

@@ -106,7 +106,7 @@ export class Delivery {
       if (this.#isStopping || first === undefined) return;
       const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
       if (first.kind === "mda") {
-        for (const envelope of message.envelopes) this.#local.submit(envelope, content, report);
+        for (const envelope of message.envelopes) this.#local.submit(envelope, content, message.size, report);
       } else void this.#relay(first, message, content, report);
     });
     channel.onClose(() => reader.closed());

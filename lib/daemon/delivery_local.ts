@@ -14,6 +14,7 @@ import {
   badCommand,
   classifyCommandEnd,
   classifyStoreFailure,
+  classifyVerdict,
   loopDetected,
   misconfigured,
   notNow,
@@ -65,6 +66,8 @@ export type Report = (envelope: EvpId, outcome: Outcome) => void;
 interface Job {
   readonly envelope: Envelope;
   readonly content: ContentSource;
+  /** Octets of the content. */
+  readonly size: number;
   readonly report: Report;
 }
 
@@ -90,9 +93,9 @@ export class LocalDelivery {
   }
 
   /** Delivers, or waits for its turn; `report` is called once. */
-  submit(envelope: Envelope, content: ContentSource, report: Report): void {
+  submit(envelope: Envelope, content: ContentSource, size: number, report: Report): void {
     const user = envelope.local?.user ?? "";
-    const job = { envelope, content, report };
+    const job = { envelope, content, size, report };
     if (this.#limits.enter(user)) return void this.#run(user, job);
     const queue = this.#waiting.get(user);
     if (queue === undefined) this.#waiting.set(user, [job]);
@@ -108,7 +111,7 @@ export class LocalDelivery {
   }
 
   async #run(user: string, job: Job): Promise<void> {
-    const outcome = await this.#deliver(job.envelope, job.content).catch((error: unknown): Outcome => {
+    const outcome = await this.#deliver(job).catch((error: unknown): Outcome => {
       if (error instanceof Fault) return notNow(describeError(error));
       throw error;
     });
@@ -131,7 +134,7 @@ export class LocalDelivery {
     }
   }
 
-  async #deliver(envelope: Envelope, content: ContentSource): Promise<Outcome> {
+  async #deliver({ envelope, content, size }: Job): Promise<Outcome> {
     const action = this.#ports.policy.actions[envelope.action];
     if (action === undefined || action.kind !== "local") {
       return misconfigured(`action "${envelope.action}" is not a local one in the configuration any more`);
@@ -159,7 +162,7 @@ export class LocalDelivery {
     const request = { key: this.#keyOf(user, work, action), action: action.name, user: name, uid, gid, home };
     return await this.#ports.agents.use(
       { ...request, accountHome, exec },
-      (agent) => this.#write(agent, envelope, box, content),
+      (agent) => this.#write(agent, envelope, box, content, size),
     );
   }
 
@@ -202,6 +205,7 @@ export class LocalDelivery {
     envelope: Envelope,
     maildir: MaildirBox | null,
     content: ContentSource,
+    size: number,
   ): Promise<Outcome> {
     const { sender, rcpt, dest, local } = envelope;
     const facts = { sender, rcpt, dest, subAddress: local?.subAddress ?? "" };
@@ -218,10 +222,11 @@ export class LocalDelivery {
         return loopDetected();
       }
       const answer = seq === 0
-        ? await agent.send({ kind: "store", request, maildir, facts, prefix, last }, piece)
+        ? await agent.send({ kind: "store", request, maildir, size, facts, prefix, last }, piece)
         : await agent.send({ kind: "more", request, last }, piece);
       if (answer.kind === "notStored") return classifyStoreFailure(answer.cause, answer.text);
       if (answer.kind === "ended") return classifyCommandEnd(answer.end);
+      if (answer.kind === "answered") return classifyVerdict(answer.verdict, "lmtp");
       if (answer.kind === "badCommand") return badCommand(envelope.action, answer.text);
       if (answer.kind === "stored") return storedLocally("");
       piece = next;

@@ -12,7 +12,7 @@
  *   delivery -> lookup    user relay source helo      home of a user, next smart host, our address and our name for it;
  *                                                     answered by the same words
  *   delivery -> agent     store more abandon          write this to that Maildir, or do what you are for with it
- *   agent    -> delivery  stored more notStored ended badCommand
+ *   agent    -> delivery  stored more notStored ended badCommand answered
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
  *   lookup   -> queue     offer refused tableUpdated
  *   queue    -> lookup    explain trace               smtpctl asks why; have decisions logged
@@ -27,6 +27,7 @@ import type { CommandEnd, Outcome } from "../delivery/outcome.ts";
 import type { CommandFacts } from "../delivery/pipe.ts";
 import type { ExplainQuestion } from "../policy/explain.ts";
 import type { Origin } from "../policy/match.ts";
+import type { ClientVerdict } from "../smtp/client_face.ts";
 import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
@@ -239,6 +240,8 @@ export type DeliveryToAgent =
     readonly request: number;
     /** The Maildir; null for agents of files and commands, which know where messages go. */
     readonly maildir: MaildirBox | null;
+    /** Octets of the content, all pieces together. */
+    readonly size: number;
     /** What a command finds in its environment, and format specifiers stand for. */
     readonly facts: CommandFacts;
     /** Fields to put before the content, CRLF line ends. */
@@ -265,4 +268,6 @@ export type AgentToDelivery =
   }
   /** The command has ended, or could not be begun for what the template says. */
   | { readonly kind: "ended"; readonly request: number; readonly end: CommandEnd }
-  | { readonly kind: "badCommand"; readonly request: number; readonly text: string };
+  | { readonly kind: "badCommand"; readonly request: number; readonly text: string }
+  /** The mail store has answered, or is gone. */
+  | { readonly kind: "answered"; readonly request: number; readonly verdict: ClientVerdict };

@@ -2,7 +2,7 @@
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
  * at start that it holds its row and nothing more. */
 
-import type { Right } from "../port.ts";
+import type { Address, Right } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
@@ -126,6 +126,7 @@ export function agentGrant(account: Account | null, work: AgentWork): Grant<"age
     return { ...base, read: [work.user.home], write: [], run: [], handed: "nothing" };
   }
   const { target, wrapper } = work;
+  if (target.kind === "lmtp") return lmtpGrant(account, target.to);
   const paths = target.kind === "maildir"
     ? [target.directory]
     : target.kind === "file"
@@ -134,6 +135,25 @@ export function agentGrant(account: Account | null, work: AgentWork): Grant<"age
   // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
   const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
   return { ...base, read: paths, write: paths, run, handed: "peer socket, its command" };
+}
+
+function lmtpGrant(account: Account | null, to: Address): Grant<"agent"> {
+  // A unix socket takes all three rights.
+  const paths = to.kind === "unix" ? [to.path] : [];
+  const net = to.kind === "unix"
+    ? { kind: "paths", paths } as const
+    : { kind: "hosts", hosts: [`${bracket(to.ip)}:${to.port}`] } as const;
+  return {
+    role: "agent",
+    account,
+    read: paths,
+    write: paths,
+    net,
+    run: [],
+    sys: [],
+    npm: false,
+    handed: "peer socket",
+  };
 }
 
 /** The one program that a role may run: commands go through it. */
@@ -308,10 +328,10 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
       want(true, { name: "net", host: `${bracket(ip)}:25` });
     }
   } else {
-    if (grant.net.kind === "hosts") { for (const host of grant.net.hosts) want(true, { name: "net", host }); }
+    const hosts = grant.net.kind === "hosts" ? grant.net.hosts : [];
+    for (const host of hosts) want(true, { name: "net", host });
     want(false, { name: "net" });
-    want(false, { name: "net", host: "127.0.0.1:25" });
-    want(false, { name: "net", host: "192.0.2.1:25" });
+    for (const host of ["127.0.0.1:25", "192.0.2.1:25"]) if (!hosts.includes(host)) want(false, { name: "net", host });
   }
   return faults;
 }

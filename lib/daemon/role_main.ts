@@ -263,8 +263,9 @@ async function makeDeliverer(
   const { agentStartMs } = await import("./agent_pool.ts");
   const { hostDisk } = await import("../host/disk.ts");
   const { hostShell } = await import("../host/shell.ts");
+  const { hostDialer: dialer } = await import("../host/net.ts");
   const { serverName: hostname } = init.policy;
-  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, hostname, work });
+  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, dialer, hostname, work });
   const gone = Promise.withResolvers<void>();
   // The delivery that wanted it died meanwhile, or has given up: nobody will call.
   const lonely = hostClock.after(agentStartMs, () => endProcess(0));

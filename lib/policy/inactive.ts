@@ -27,9 +27,6 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
   for (const action of Object.values(policy.actions)) {
     if (action.kind === "relay") { for (const one of relayNotices(policy, action)) tell(action.place, one); }
-    else if (action.method.kind === "lmtp") {
-      tell(action.place, "delivery by `lmtp` is not active yet: mail of this action waits in the queue");
-    }
   }
   for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
   for (const { name, place } of Object.values(policy.pki)) {
@@ -149,14 +146,8 @@ function urlsOf(policy: Policy, { host, domain }: RelayAction): readonly string[
   });
 }
 
-function ruleNotices({ from, tls, auth }: Rule): readonly string[] {
+function ruleNotices({ tls, auth }: Rule): readonly string[] {
   const notices: string[] = [];
-  if (from.kind === "rdns") {
-    const whom = from.criterion === null && from.negated ? "all" : "none";
-    notices.push(
-      `\`from rdns\` is not active yet: names of clients are not looked up, so this matches ${whom} of them`,
-    );
-  }
   if (tls === true) notices.push("this rule matches no mail yet: TLS is not active");
   if (auth !== null && !(auth.kind === "table" ? auth.criterion : auth).negated) {
     notices.push("`auth` holds for mail from `sendmail` only: authentication is not active yet");

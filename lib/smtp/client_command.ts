@@ -1,6 +1,6 @@
 /** What a client says to open a transaction, and what the server's answer to EHLO lets it say. */
 
-import { formatPath, type ForwardPath, type ReversePath } from "../mail/address.ts";
+import { formatLocalPart, formatPath, type ForwardPath, type ReversePath } from "../mail/address.ts";
 import { type DsnRequest, encodeXtext } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
 
@@ -85,7 +85,9 @@ export function formatMail(message: ClientMessage, offered: PeerExtensions): str
 
 /** The RCPT command with its line end. */
 export function formatRcpt(recipient: ClientRecipient, offered: PeerExtensions): string {
-  let line = `RCPT TO:${formatPath(recipient.path)}`;
+  // A mail store behind LMTP may know its users by their names alone.
+  const { path } = recipient;
+  let line = `RCPT TO:${path.domain === "" ? `<${formatLocalPart(path.localPart)}>` : formatPath(path)}`;
   if (offered.dsn) {
     if (recipient.notify.length > 0) line += ` NOTIFY=${recipient.notify.join(",").toUpperCase()}`;
     const original = recipient.originalRecipient;

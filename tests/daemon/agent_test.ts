@@ -2,8 +2,10 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { Agent, type AgentWorld } from "../../lib/daemon/agent.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
+import type { Domain } from "../../lib/mail/address.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
+import { FakeNet } from "../sim/net.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeShell } from "../sim/shell.ts";
 import { mailboxOf } from "../support/envelope.ts";
@@ -29,9 +31,11 @@ class Rig {
   constructor(change: Partial<AgentWorld["work"]> = {}) {
     this.disk.plantDir("/home/ann");
     const { clock, disk } = this;
+    const hostname = "mx.test" as Domain;
+    const dialer = new FakeNet(clock);
     const base = { kind: "deliver", wrapper: null, owner, subAddressDelimiter: "+" } as const;
     const work = { ...base, target: { kind: "maildir", directory: box }, ...change } as const;
-    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname: "mx.test", shell: this.shell, work });
+    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname, dialer, shell: this.shell, work });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(clock);
     this.delivery = near;
     near.onMessage((message) => void this.heard.push(message));
@@ -41,7 +45,10 @@ class Rig {
   async store(request: number, text: string, last: boolean, maildir = box): Promise<void> {
     const prefix = "Delivered-To: ann@a.test\r\n";
     const into = { path: maildir, subAddress: "", junk: false };
-    this.delivery.send({ kind: "store", request, maildir: into, facts, prefix, last }, bytesOf(text));
+    this.delivery.send(
+      { kind: "store", request, maildir: into, size: text.length, facts, prefix, last },
+      bytesOf(text),
+    );
     await this.settle();
   }
 
@@ -178,6 +185,7 @@ Deno.test("Agent ends the commit that has begun before it is done", async () => 
       kind: "store",
       request: 1,
       maildir: { path: box, subAddress: "", junk: false },
+      size: 6,
       facts,
       prefix: "",
       last: true,

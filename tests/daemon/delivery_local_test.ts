@@ -196,7 +196,7 @@ Deno.test("LocalDelivery delays when no agent comes up", async () => {
     findUser: (_table, user) => rig.findUser(user),
   });
   const reports: string[] = [];
-  alone.submit(envelopeTo("ann"), contentOf("x"), (_id, { kind }) => void reports.push(kind));
+  alone.submit(envelopeTo("ann"), contentOf("x"), 1, (_id, { kind }) => void reports.push(kind));
   await rig.clock.advance(14_999);
   deepEqual(reports, []);
   await rig.clock.advance(1);

@@ -76,7 +76,8 @@ export class Rig {
   }
 
   submit(envelope: Envelope, content: ContentSource | string = "Subject: x\r\n\r\nHello.\r\n"): void {
-    this.local.submit(envelope, typeof content === "string" ? contentOf(content) : content, (id, outcome) => {
+    const source = typeof content === "string" ? contentOf(content) : content;
+    this.local.submit(envelope, source, source.inline?.length ?? 0, (id, outcome) => {
       this.reports.push(`${id.slice(8)} ${outcome.kind} ${outcome.enhanced}`);
       this.outcomes.push(outcome);
     });
