@@ -87,6 +87,9 @@
  *       return new StaticTable(name, spec.shape, spec.entries, policy.smtp.subAddressDelimiter);
  *     },
  *     readInclude: () => Promise.resolve(null),
+ *     readForward: () => Promise.resolve({ kind: "absent" }),
+ *     reverseName: () => Promise.resolve(null),
+ *     rewriting: null,
  *   },
  * );
  * if (expansion.kind === "refused") throw new Error(expansion.reason);
@@ -105,6 +108,7 @@ export type {
   LogPriority,
   LogSink,
   Random,
+  Sha1,
   SqlDatabase,
   SqlStatement,
   SqlValue,
@@ -173,7 +177,14 @@ export * from "./lib/policy/defaults.ts";
 export * from "./lib/policy/trace.ts";
 export * from "./lib/policy/resolve.ts";
 export { type ConfigError, printError, type PrintOptions } from "./lib/policy/error.ts";
-export { type MatchResult, matchRule, type Origin, type Subject, type TableLookup } from "./lib/policy/match.ts";
+export {
+  type MatchResult,
+  matchRule,
+  type MatchTrace,
+  type Origin,
+  type Subject,
+  type TableLookup,
+} from "./lib/policy/match.ts";
 export {
   type Candidate,
   expandRecipient,
@@ -183,6 +194,16 @@ export {
   type Target,
 } from "./lib/policy/expand.ts";
 export type { ForwardFile, ForwardUser } from "./lib/policy/forward.ts";
-export type { TraceEvent, Tracer } from "./lib/policy/trace.ts";
+export {
+  candidateOf,
+  describeTest,
+  type ExplainedElement,
+  type ExplainQuestion,
+  hintsOf,
+  parseClientAddress,
+  treeOf,
+} from "./lib/policy/explain.ts";
+export { groupBySender, type Outgoing, outgoingSender, type Rewriting, rewritingOf } from "./lib/policy/rewrite.ts";
+export { decodeSrs, encodeSrs, type SrsDecoding, type SrsOptions } from "./lib/trust/srs.ts";
 export { expandFormat, type FormatResult, type FormatValues } from "./lib/policy/format.ts";
 export { checkAliasValue } from "./lib/policy/alias_check.ts";

@@ -48,6 +48,23 @@
  *       Hold envelopes back, and let them go.
  *   update table name
  *       Read a table anew that smtpd.conf names.
+ *   explain --from address --rcpt address [--src IP] [--rdns name]
+ *           [--helo name] [--auth user] [--tls] [--tag tag]
+ *           [--listener listener]
+ *       Say what would become of such mail, and why: every rule that is
+ *       tried, with the test that it fails; the look-ups in tables; what each
+ *       alias and .forward leads to; the envelopes, with the servers that
+ *       those for other machines would be brought to. It is the running smtpd
+ *       that decides, as it does for mail; nothing is sent. Smart hosts of a
+ *       table are taken in turn, and this takes a turn.
+ *       Without --src the mail is from this machine. A listener is named by
+ *       its address, with or without port, by its interface or its tag, or
+ *       it is socket. The exit status is 2 when the recipient is refused.
+ *   trace rules|expand|lookup|all
+ *   untrace rules|expand|lookup|all
+ *       Log the rules that are tried, the steps of expansions, the look-ups
+ *       in tables; and no more. It lasts until smtpd ends. Other words of
+ *       OpenSMTPD have no effect.
  *   stop
  *       Stop smtpd. It finishes what it has in hand.
  *
@@ -86,7 +103,8 @@
  *                          unless the configuration has `queue directory`.
  *
  * EXIT STATUS
- *   0 on success; 1 when the command failed, no smtpd is running or it may
+ *   0 on success; 2 when what explain asks for would be refused; 1 when the
+ *   command failed, no smtpd is running or it may
  *   not be talked to; 255 when there is no such command.
  *
  * SEE ALSO
@@ -114,6 +132,9 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
         return 0;
       case "help":
         await printer.write(line.text);
+        return 0;
+      case "noted":
+        printer.complain(`smtpctl: ${line.text}`);
         return 0;
       case "wrong":
         printer.complain(`smtpctl: ${line.text}`);

@@ -5,6 +5,10 @@ import { scrub } from "../lib/event_log.ts";
 import { assertNever } from "../lib/fault.ts";
 import type { ControlItem, ControlRequest, ControlTarget } from "../lib/daemon/control.ts";
 import type { MsgId } from "../lib/spool/id.ts";
+import type { ExplainedAnswer } from "../lib/daemon/explanation.ts";
+import type { ExplainQuestion } from "../lib/policy/explain.ts";
+import type { TraceEvent } from "../lib/policy/trace.ts";
+import { formatExplanation, statusRefused } from "./explain_view.ts";
 import {
   formatEnvelopeRecord,
   formatQueueRecord,
@@ -96,9 +100,13 @@ export function viewOf(request: ControlRequest, printer: Printer, options: RunOp
       return countView(request.target, "paused", printer, options);
     case "resumeEnvelope":
       return countView(request.target, "resumed", printer, options);
+    case "explain":
+      return explainView(request.question, printer, options);
     case "pause":
     case "resume":
     case "updateTable":
+    case "trace":
+    case "untrace":
     case "stop":
       return simpleView(printer, options);
     default:
@@ -275,6 +283,23 @@ function countView(target: ControlTarget, verb: string, printer: Printer, option
         );
       }
       return 1;
+    },
+  };
+}
+
+/** `explain`. */
+function explainView(question: ExplainQuestion, printer: Printer, options: RunOptions): View {
+  const events: TraceEvent[] = [];
+  let answer: ExplainedAnswer | null = null;
+  return {
+    item(item) {
+      if (item.kind === "trace") events.push(item.event);
+      if (item.kind === "explained") answer = item.answer;
+    },
+    async done() {
+      if (answer === null) return 1;
+      await printer.write(formatExplanation({ question, events, answer }, printer.screen, options.json));
+      return answer.kind === "refused" ? statusRefused : 0;
     },
   };
 }

@@ -2,6 +2,9 @@
 
 import { Command, CommanderError, InvalidArgumentError } from "@commander-js/extra-typings";
 import type { ControlRequest, ControlTarget } from "../lib/daemon/control.ts";
+import { readQuestion } from "./explain_question.ts";
+import { UsageError } from "./getopt.ts";
+import { readTraceWords } from "./trace_words.ts";
 import { type EvpId, type MsgId, msgIdOfEvp, parseEvpId, parseMsgId } from "../lib/spool/id.ts";
 
 /** What the command line asks for. */
@@ -19,6 +22,8 @@ export type SmtpctlLine =
   | { readonly kind: "manual" }
   /** `--help` of one command. */
   | { readonly kind: "help"; readonly text: string }
+  /** Accepted, and without effect: `text` says so. */
+  | { readonly kind: "noted"; readonly text: string }
   /** Nothing can be done. `text` is for standard error, without the name of the program. */
   | { readonly kind: "wrong"; readonly status: number; readonly text: string };
 
@@ -27,7 +32,7 @@ export const statusInvalid = 255;
 
 /** Commands of OpenSMTPD that are still to come, by the words before them. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "": ["discover", "encrypt", "log", "monitor", "profile", "spf", "trace", "unprofile", "untrace"],
+  "": ["discover", "encrypt", "log", "monitor", "profile", "spf", "unprofile"],
   "show": ["hosts", "hoststats", "mta", "relays", "routes"],
   "pause mta": ["from"],
   "resume mta": ["from"],
@@ -42,22 +47,28 @@ export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
   try {
     tree.program.parse(expanded.words, { from: "user" });
   } catch (error) {
+    if (error instanceof UsageError) return wrong(error.message, expanded.command, false);
     if (!(error instanceof CommanderError)) throw error;
     return explain(error, expanded.command, tree.helpText());
   }
   const { json, state, f: config } = tree.program.opts();
-  const request = tree.chosen();
+  const chosen = tree.chosen();
+  if (chosen !== null && "text" in chosen) return chosen;
+  const request = chosen;
   if (request === null) return wrong("", expanded.command, true);
   return { kind: "request", request, json: json === true, state: state ?? null, config: config ?? null };
 }
 
 type AnyCommand = Command<unknown[], Record<string, unknown>, Record<string, unknown>>;
 
+/** What a command line comes to. */
+type Choice = ControlRequest | Extract<SmtpctlLine, { readonly kind: "noted" | "wrong" }>;
+
 /** The tree of commands, and what parsing a line with it has left behind. */
 function buildTree() {
-  let request: ControlRequest | null = null;
+  let request: Choice | null = null;
   let helpText = "";
-  const choose = (wanted: ControlRequest) => {
+  const choose = (wanted: Choice) => {
     request = wanted;
   };
   const program = new Command("smtpctl")
@@ -105,6 +116,7 @@ function buildTree() {
   program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
   group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
     .action((table) => choose({ kind: "updateTable", table }));
+  addExplain(program, choose);
   return {
     // The tree is walked as a tree; what its leaves were declared with does not matter there.
     root: program as unknown as AnyCommand,
@@ -112,6 +124,34 @@ function buildTree() {
     chosen: () => request,
     helpText: () => helpText,
   };
+}
+
+/** The commands that ask for decisions. */
+function addExplain(program: Command<[], Record<string, unknown>>, choose: (wanted: Choice) => void): void {
+  program.command("explain").description("say what would become of mail, and why; nothing is sent")
+    .option("--from <address>", "the sender; '' for the null sender")
+    .option("--rcpt <address>", "the recipient")
+    .option("--src <address>", "IP address of the client; without it the mail comes from this machine")
+    .option("--rdns <name>", "the client's name in the DNS; without it the DNS is asked")
+    .option("--helo <name>", "what the client says with EHLO")
+    .option("--auth <user>", "the client has authenticated")
+    .option("--tls", "the session is encrypted")
+    .option("--tag <tag>", "tag of the listener")
+    .option("--listener <listener>", "the listener: its address, interface or tag, or socket")
+    .action((given) => {
+      const { from = null, rcpt = null, src = null, rdns = null, helo = null } = given;
+      const { auth = null, tag = null, listener = null, tls = false } = given;
+      choose({ kind: "explain", question: readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls }) });
+    });
+  for (const kind of ["trace", "untrace"] as const) {
+    const description = kind === "trace" ? "log decisions: rules, expand, lookup or all" : "log them no more";
+    program.command(kind).description(description).argument("<keyword>", "what").action((word) => {
+      const { subjects, warnings, unknown } = readTraceWords([word]);
+      if (unknown.length > 0) choose({ kind: "wrong", status: 1, text: `invalid trace keyword: ${word}` });
+      else if (subjects.length === 0) choose({ kind: "noted", text: warnings.join("\n") });
+      else choose({ kind, subjects });
+    });
+  }
 }
 
 type Expanded =
@@ -171,7 +211,14 @@ function pathOf(command: AnyCommand): string {
 function syntaxesOf(command: AnyCommand): readonly string[] {
   if (command.commands.length > 0) return command.commands.flatMap((child) => syntaxesOf(child));
   const args = command.registeredArguments.map((one) => one.required ? `<${one.name()}>` : `[${one.name()}]`);
-  return [[pathOf(command), ...args].join(" ")];
+  const [needed, free] = [command.options.filter(isNeeded), command.options.filter((one) => !isNeeded(one))];
+  const options = [...needed.map(({ flags }) => flags), ...(free.length > 0 ? ["[options]"] : [])];
+  return [[pathOf(command), ...args, ...options].join(" ")];
+}
+
+/** A question names the sender and the recipient. */
+function isNeeded({ long }: { readonly long?: string | undefined }): boolean {
+  return long === "--from" || long === "--rcpt";
 }
 
 function wrong(

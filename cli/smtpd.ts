@@ -4,8 +4,11 @@
  *
  * SYNOPSIS
  *   smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]
- *         [--same-user] [--json]
+ *         [-T subsystem] [--same-user] [--json]
  *   smtpd --print [--secrets] [-D macro=value] [-f file] [--json]
+ *   smtpd -n --explain --from address --rcpt address [--src IP] [--rdns name]
+ *         [--helo name] [--auth user] [--tls] [--tag tag]
+ *         [--listener listener] [--dns] [-f file] [--json]
  *   smtpd --lsp [-D macro=value]
  *
  * DESCRIPTION
@@ -29,8 +32,17 @@
  *                    certificates and keys: it opens all of them. A start
  *                    looks for the same, but leaves tables alone.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
- *   -T subsystem     Tracing: not supported yet, an error. -v logs more.
+ *   -T subsystem     Log decisions: rules that are tried, expand for the steps
+ *                    of expansions, lookup for look-ups in tables, or all.
+ *                    Repeatable, or with commas. Other subsystems of
+ *                    OpenSMTPD have no effect. smtpctl trace does the same
+ *                    while smtpd runs.
  *   -v               Log more. With -n, also print what each role may do.
+ *   --explain        With -n: say what would become of mail from --from to
+ *                    --rcpt, and why, without a daemon. The tables are opened
+ *                    by the caller, who may not be allowed to read all of
+ *                    them. smtpctl(8) describes the options; --dns looks up
+ *                    names and routes.
  *   --json           Log lines, errors and tables as JSON.
  *   --lsp            Serve an editor: speak the language server protocol on
  *                    standard input and output. It shows problems while
@@ -67,6 +79,7 @@
  *   0    Ended by SIGTERM, SIGINT or smtpctl stop; or -n found no error;
  *        warnings are none.
  *   1    The configuration has errors, or the daemon cannot start.
+ *   2    With --explain: the recipient would be refused.
  *
  * SEE ALSO
  *   smtpctl(8), sendmail(8), makemap(8), smtpd.conf(5)
@@ -88,7 +101,11 @@ import { readManual } from "./manual.ts";
 import { checkConfiguration, checkQuickly, type Loaded, logWarnings } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import { goToBackground, runDaemon } from "./smtpd_run.ts";
+import type { ExplainQuestion } from "../lib/policy/explain.ts";
+import { readQuestion } from "./explain_question.ts";
+import { hostPrinter } from "./smtpctl_host.ts";
 import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import { readTraceWords } from "./trace_words.ts";
 import { printGrants } from "./smtpd_grants.ts";
 import { serveEditor } from "./smtpd_lsp.ts";
 
@@ -97,13 +114,24 @@ const spec: OptionSpec = {
   valued: "DfPT",
   optional: "",
   long: {
+    auth: "valued",
+    dns: "flag",
+    explain: "flag",
+    from: "valued",
+    helo: "valued",
     help: "flag",
     json: "flag",
+    listener: "valued",
     lsp: "flag",
     print: "flag",
+    rcpt: "valued",
+    rdns: "valued",
     "same-user": "flag",
     secrets: "flag",
+    src: "valued",
     state: "valued",
+    tag: "valued",
+    tls: "flag",
     version: "flag",
   },
 };
@@ -114,7 +142,6 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     const { options, operands } = getopt(args, spec);
     if (has(options, "help") || has(options, "h")) return print(await readManual(import.meta.url));
     if (has(options, "version")) return print(`Postern ${manifest.version}`);
-    if (has(options, "T")) throw new UsageError("-T: tracing is not supported yet; -v shows more of what smtpd does");
     if (has(options, "lsp")) return await serveEditor(readOptions(options).macros);
     if (operands.length > 0) throw new UsageError(`Unexpected argument ${operands[0]}`);
     const show = !has(options, "print") ? "nothing" : has(options, "secrets") ? "secrets" : "policy";
@@ -143,6 +170,7 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
     reportProblems(loaded.warnings, options.json);
     return printConfiguration(loaded.policy, show, options.json);
   }
+  if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
   const problems = await checkQuickly(loaded);
   const errors = problems.filter((one) => one.severity === "error");
@@ -177,6 +205,12 @@ function isAbsent(path: string): boolean {
   } catch (error) {
     return error instanceof Deno.errors.NotFound;
   }
+}
+
+async function explain(policy: Policy, question: ExplainQuestion, options: SmtpdOptions): Promise<number> {
+  const { explainOffline, hostPorts } = await import("./smtpd_explain.ts");
+  const { resolver } = premisesOf(policy, options, "check");
+  return await explainOffline(policy, question, hostPorts(resolver, options.dns), hostPrinter(), options.json);
 }
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
@@ -218,9 +252,31 @@ function readOptions(options: readonly Option[]): SmtpdOptions {
     macros,
     paused: options.filter((one) => one.name === "P").map(({ value }) => subsystem(value ?? "")),
     state: last(options, "state"),
+    traced: traced(options),
+    explain: has(options, "explain") ? explainQuestion(options) : null,
+    dns: has(options, "dns"),
     sameUser: has(options, "same-user"),
     json: has(options, "json"),
   };
+}
+
+/** `-T`: words without effect, and unknown ones as in OpenSMTPD, are only warned of. */
+function traced(options: readonly Option[]): SmtpdOptions["traced"] {
+  const words = options.filter((one) => one.name === "T").map(({ value }) => value ?? "");
+  const { subjects, warnings, unknown } = readTraceWords(words);
+  for (const warning of warnings) console.error(`smtpd: ${warning}`);
+  for (const word of unknown) console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand and lookup`);
+  return subjects;
+}
+
+function explainQuestion(options: readonly Option[]): ExplainQuestion {
+  if (!has(options, "n")) {
+    throw new UsageError("--explain goes with -n; of a running smtpd smtpctl explain asks the same");
+  }
+  const [from, rcpt, src] = [last(options, "from"), last(options, "rcpt"), last(options, "src")];
+  const [rdns, helo, auth] = [last(options, "rdns"), last(options, "helo"), last(options, "auth")];
+  const [tag, listener, tls] = [last(options, "tag"), last(options, "listener"), has(options, "tls")];
+  return readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls });
 }
 
 function subsystem(word: string): Subsystem {

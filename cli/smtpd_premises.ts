@@ -7,7 +7,9 @@ import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
 import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import { includedFiles } from "../lib/policy/includes.ts";
+import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import type { TraceSubject } from "../lib/policy/trace.ts";
 import { daemonState } from "./state.ts";
 
 /** What the command line asks for. */
@@ -20,6 +22,12 @@ export interface SmtpdOptions {
   readonly config: string;
   readonly macros: ReadonlyMap<string, string>;
   readonly paused: readonly Subsystem[];
+  /** `-T`. */
+  readonly traced: readonly TraceSubject[];
+  /** `--explain`; null without. */
+  readonly explain: ExplainQuestion | null;
+  /** `--dns`. */
+  readonly dns: boolean;
   /** Value of `--state`. */
   readonly state: string | null;
   readonly sameUser: boolean;

@@ -55,6 +55,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
     paused: options.paused,
+    traced: options.traced,
     resolver: start.resolver,
     selfAddresses: interfaceAddresses().map((one) => one.address),
     log,
@@ -147,6 +148,7 @@ function argumentsFor(options: SmtpdOptions): readonly string[] {
     ...["-f", options.config],
     ...[...options.macros].flatMap(([name, value]) => ["-D", `${name}=${value}`]),
     ...options.paused.flatMap((subsystem) => ["-P", subsystem]),
+    ...options.traced.flatMap((subject) => ["-T", subject]),
     ...(options.verbose ? ["-v"] : []),
     ...(options.sameUser ? ["--same-user"] : []),
     ...(options.json ? ["--json"] : []),

@@ -29,6 +29,10 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
+/** SHA-1 (FIPS 180-4): 20 octets, for formats that call for it. No good where somebody gains by two texts with the
+ * same digest. */
+export type Sha1 = (octets: Uint8Array) => Uint8Array;
+
 /** Where log lines go. */
 export interface LogSink {
   /** Writes one line; `line` has no line end. Never throws. */

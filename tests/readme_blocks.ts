@@ -2,13 +2,20 @@
  * `tests/readme_update.ts` writes them, `tests/readme_test.ts` holds README.md to them. */
 
 import { join } from "@std/path";
+import { readQuestion } from "../cli/explain_question.ts";
+import { viewExplanation } from "../cli/explain_view.ts";
 import { manualOf } from "../cli/manual.ts";
 import { printGrants } from "../cli/smtpd_grants.ts";
 import type { Premises } from "../lib/daemon/privilege.ts";
+import { explainRecipient } from "../lib/daemon/explanation.ts";
+import { hostSha1 } from "../lib/host/hash.ts";
+import { candidateOf } from "../lib/policy/explain.ts";
+import { rewritingOf } from "../lib/policy/rewrite.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { collectErrors } from "../lib/policy/error.ts";
 import { loadText, printAll } from "./policy/config_fixture.ts";
+import { tablesOf } from "./policy/tables.ts";
 import { keywordTable, laterTable } from "./readme_keywords.ts";
 import { limitTable } from "./readme_limits.ts";
 import { messageKinds } from "./readme_messages.ts";
@@ -108,6 +115,31 @@ match from socket for domain "*" action "out"
   return ["```text", `$ cat smtpd.conf\n${text}$ smtpd -n -f smtpd.conf\n${told.trimEnd()}`, "```"].join("\n");
 }
 
+/** The example of an explanation: what is asked of the configuration that begins with `Three domains`. */
+async function explanation(readme: string): Promise<string> {
+  const loaded = loadText(fences(readme, "conf").find((text) => text.startsWith("# Three domains")) ?? "");
+  if (loaded.kind === "errors") throw new Error(loaded.errors.map((one) => one.message).join("\n"));
+  const { policy } = loaded;
+  const question = readQuestion({
+    ...{ from: "eve@client.test", rcpt: "orders@shop.test", src: "203.0.113.9", tls: false },
+    ...{ rdns: null, helo: null, auth: null, tag: null, listener: null },
+  });
+  const asked = candidateOf(question, policy);
+  if (asked.kind === "unknown") throw new Error("no such listener");
+  const rewriting = rewritingOf(policy, { now: () => Date.UTC(2026, 10, 27) }, hostSha1);
+  const tables = tablesOf(policy, rewriting === null ? {} : { rewriting });
+  const explained = await explainRecipient(asked.candidate, policy, tables);
+  const host = { name: "mx.partner.test", preference: 10, addresses: ["198.51.100.25"] };
+  const route = { kind: "hosts", via: "MX of partner.test", port: 25, hosts: [host] } as const;
+  const { answer } = explained;
+  const routed = answer.kind === "refused" ? answer : {
+    ...answer,
+    envelopes: answer.envelopes.map((one) => one.kind === "mta" ? { ...one, route } : one),
+  };
+  const shown = viewExplanation({ question, ...explained, answer: routed }, { width: 100, color: false });
+  return ["```text", shown.trimEnd(), "```"].join("\n");
+}
+
 /** Every block by its name. */
 export const blocks: Readonly<Record<string, (readme: string) => string | Promise<string>>> = {
   tasks,
@@ -115,6 +147,7 @@ export const blocks: Readonly<Record<string, (readme: string) => string | Promis
   checks,
   keywords: keywordTable,
   later: laterTable,
+  explanation,
   layers,
   messages,
   privileges: (readme) => ["```text", printGrants(examplePolicy(readme), premises, false), "```"].join("\n"),

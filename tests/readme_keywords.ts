@@ -101,8 +101,6 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match from rdns reject",
-  "match !from rdns reject",
   "match tls reject",
   "match auth reject",
   'pki p cert "/c" key "/k"',

@@ -2,8 +2,11 @@
  * Both are JSON, one object per line, LF ended, UTF-8. A request is answered by zero or more `item` lines and
  * then one `done` or `error` line. Requests of a connection are answered in order. */
 
+import type { ExplainQuestion } from "../policy/explain.ts";
+import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
+import type { ExplainedAnswer } from "./explanation.ts";
 
 /** Version of this protocol; smtpctl and smtpd must agree. */
 export const controlVersion = 1;
@@ -50,6 +53,9 @@ export type ControlRequest =
   | { readonly kind: "pauseEnvelope"; readonly target: ControlTarget }
   | { readonly kind: "resumeEnvelope"; readonly target: ControlTarget }
   | { readonly kind: "updateTable"; readonly table: string }
+  | { readonly kind: "explain"; readonly question: ExplainQuestion }
+  | { readonly kind: "trace"; readonly subjects: readonly TraceSubject[] }
+  | { readonly kind: "untrace"; readonly subjects: readonly TraceSubject[] }
   | { readonly kind: "stop" };
 
 /** Where an envelope stands now. `inMs` is the time to the next attempt, negative when overdue. */
@@ -64,7 +70,11 @@ export type ControlItem =
   /** A piece of message content, base64, CRLF line ends inside. */
   | { readonly kind: "content"; readonly base64: string }
   | { readonly kind: "stat"; readonly key: string; readonly value: number }
-  | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean };
+  | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean }
+  /** A step of an explanation. */
+  | { readonly kind: "trace"; readonly event: TraceEvent }
+  /** What its steps came to; the last item. */
+  | { readonly kind: "explained"; readonly answer: ExplainedAnswer };
 
 /** What the daemon says: items, if any, then `done` or `error`, once. */
 export type ControlAnswer =

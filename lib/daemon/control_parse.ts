@@ -3,6 +3,8 @@
 import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
+import { isTraceSubject } from "../policy/trace.ts";
+import { questionOf } from "./explain_parse.ts";
 import {
   type ControlAnswer,
   type ControlHello,
@@ -142,6 +144,9 @@ const members: Readonly<Record<string, string | null>> = {
   pauseEnvelope: "target",
   resumeEnvelope: "target",
   updateTable: "table",
+  explain: "question",
+  trace: "subjects",
+  untrace: "subjects",
   stop: null,
 } satisfies Record<ControlRequest["kind"], string | null>;
 
@@ -164,6 +169,13 @@ function requestOf(kind: string, member: unknown): ControlRequest | null {
       return isSubsystem(member) ? { kind, what: member } : null;
     case "updateTable":
       return isTableName(member) ? { kind, table: member } : null;
+    case "explain": {
+      const question = questionOf(member);
+      return question && { kind, question };
+    }
+    case "trace":
+    case "untrace":
+      return Array.isArray(member) && member.every(isTraceSubject) ? { kind, subjects: member } : null;
     default: {
       const target = targetOf(member);
       return target && isTargetKind(kind) ? { kind, target } : null;
@@ -205,6 +217,11 @@ function itemOf(value: unknown): ControlItem | null {
       const { what, running } = value;
       return isSubsystem(what) && typeof running === "boolean" ? { kind: "status", what, running } : null;
     }
+    // Made by the daemon of the same version, like envelopes.
+    case "trace":
+      return isObject(value.event) ? value as ControlItem & { kind: "trace" } : null;
+    case "explained":
+      return isObject(value.answer) ? value as ControlItem & { kind: "explained" } : null;
     default:
       return null;
   }

@@ -5,15 +5,14 @@ import type { Channel, Clock, Dialer, Dns, Random } from "../port.ts";
 import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
-import { classifyFault, misconfigured, notNow, type Outcome } from "../delivery/outcome.ts";
+import { classifyFault, misconfigured, type Outcome } from "../delivery/outcome.ts";
+import { type ExplainedRoute, explainRoute } from "../delivery/explain_route.ts";
+import { findHop, type Hop } from "../delivery/hop.ts";
 import { mtaLimitsOf } from "../delivery/limits.ts";
-import { type Relay, type RelayManner, relayOfUrl } from "../delivery/relay.ts";
 import type { ContentSource } from "../delivery/task.ts";
-import type { Domain, ReversePath } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
-import { formatIp, parseIp } from "../mail/ip.ts";
-import { relayBar } from "../policy/inactive.ts";
+import type { Domain } from "../mail/address.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
+import { groupBySender, type Rewriting } from "../policy/rewrite.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
 import { ContentReader } from "./content.ts";
@@ -41,6 +40,8 @@ export interface DeliveryPorts {
   readonly log: Log;
   /** Its actions say how mail is delivered. */
   readonly policy: Policy;
+  /** Rewrites senders of forwarded mail; null without an `srs key`. */
+  readonly rewriting: Rewriting | null;
   /** Every role keeps the caller's uid. */
   readonly sameUser: boolean;
   /** Made when the first message is relayed: it costs memory that a local server never needs. */
@@ -97,6 +98,10 @@ export class Delivery {
     };
     channel.onMessage((message, body) => {
       if (message.kind === "chunk") return reader.received(message, body);
+      if (message.kind === "route") {
+        const { kind, request } = message;
+        return void this.#route(message).then((route) => channel.send({ kind, request, route }));
+      }
       const [first] = message.envelopes;
       if (this.#isStopping || first === undefined) return;
       const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
@@ -174,66 +179,54 @@ export class Delivery {
     content: ContentSource,
     report: Report,
   ): void {
-    const [first] = envelopes;
-    if (first === undefined) return;
-    dispatcher.submit({
-      ...hop,
-      message: first.message,
-      sender: senderOf(first.sender, action),
-      recipients: envelopes.map(({ id, dest, rcpt, dsn, createdAt }) => ({
-        envelope: id,
-        dest,
-        rcpt,
-        notify: dsn.notify,
-        originalRecipient: dsn.originalRecipient,
-        createdAt,
-      })),
-      size,
-      eightBit: null,
-      ret: first.dsn.ret,
-      envId: first.dsn.envId,
-      pardon,
-      content,
-      report,
-    });
+    for (const { sender, group } of groupBySender(envelopes, action, this.#ports.rewriting)) {
+      const [first] = group;
+      if (first === undefined) continue;
+      dispatcher.submit({
+        ...hop,
+        message: first.message,
+        sender,
+        recipients: group.map(({ id, dest, rcpt, dsn, createdAt }) => ({
+          envelope: id,
+          dest,
+          rcpt,
+          notify: dsn.notify,
+          originalRecipient: dsn.originalRecipient,
+          createdAt,
+        })),
+        size,
+        eightBit: null,
+        ret: first.dsn.ret,
+        envId: first.dsn.envId,
+        pardon,
+        content,
+        report,
+      });
+    }
+  }
+
+  /** `smtpctl explain`: the way that mail would take, found as for mail. */
+  async #route({ action: name, domain }: Extract<QueueToDelivery, { kind: "route" }>): Promise<ExplainedRoute> {
+    const none = (reason: string): ExplainedRoute => ({ kind: "none", via: `action ${name}`, reason });
+    try {
+      const action = this.#ports.policy.actions[name];
+      if (action?.kind !== "relay") return none("it is no relay in the configuration");
+      const hop = await this.#hopFor(action, domain);
+      if ("enhanced" in hop) return none(hop.text);
+      return explainRoute(hop, await (await (this.#dispatcher ??= this.#makeDispatcher())).routesOf(hop));
+    } catch (error) {
+      if (error instanceof Fault) return none(error.message);
+      throw error;
+    }
   }
 
   /** Where mail for a domain goes next and how, or why that is not known now. */
-  async #hopFor(action: RelayAction, domain: Domain): Promise<Hop | Outcome> {
-    const relay = await this.#relayFor(action, domain);
-    if ("enhanced" in relay) return relay;
-    const manner = await this.#mannerOf(action);
-    return "enhanced" in manner ? manner : { relay, manner };
-  }
-
-  async #relayFor(action: RelayAction, domain: Domain): Promise<Relay | Outcome> {
-    const table = action.host ?? action.domain;
-    const bar = relayBar(action, null);
-    if (bar !== null) return notNow(bar);
-    if (table === null) return { kind: "domain", domain };
-    const answer = await this.#findRelay(table, domain);
-    if (answer.kind !== "found") return notNow("Cannot retrieve smarthost");
-    // Mail whose relay demands what cannot be given waits: it never goes with less.
-    const demand = relayBar(action, answer.url);
-    if (demand !== null) return notNow(demand);
-    const parsed = relayOfUrl(answer.url);
-    return parsed.kind === "relay" ? parsed.relay : misconfigured(`Cannot parse smarthost: ${parsed.message}`);
-  }
-
-  async #mannerOf(action: RelayAction): Promise<RelayManner | Outcome> {
-    const { serverName } = this.#ports.policy;
-    const backupFor = action.backup === null ? null : parseDomain(action.backup.mx ?? serverName);
-    const helo = action.helo === null ? null : parseDomain(action.helo);
-    if (action.source === null) return { helo, source: null, backupFor };
-    const answer = await this.#askOwn((request) => ({ kind: "source", request, table: action.source ?? "" }));
-    const source = answer.kind === "found" ? parseSource(answer.text) : null;
-    if (source === null) return notNow("Could not retrieve source address");
-    const { heloSource } = action;
-    if (heloSource === null) return { helo, source, backupFor };
-    const address = source.includes(":") ? `[${source}]` : source;
-    const name = await this.#askOwn((request) => ({ kind: "helo", request, table: heloSource, address }));
-    const known = name.kind === "found" ? parseDomain(name.text) : null;
-    return known === null ? notNow(`Could not retrieve helo name for ${source}`) : { helo: known, source, backupFor };
+  #hopFor(action: RelayAction, domain: Domain): Promise<Hop | Outcome> {
+    return findHop(action, domain, this.#ports.policy.serverName, {
+      relay: (table, to) => this.#findRelay(table, to),
+      source: (table) => this.#askOwn((request) => ({ kind: "source", request, table })),
+      helo: (table, address) => this.#askOwn((request) => ({ kind: "helo", request, table, address })),
+    });
   }
 
   async #askOwn(question: (request: number) => DeliveryToLookup): Promise<OwnAnswer> {
@@ -294,30 +287,9 @@ function reportAll(envelopes: readonly Envelope[], outcome: Outcome, report: Rep
   for (const { id } of envelopes) report(id, outcome);
 }
 
-/** The sender that an action gives its mail: `mail-from` replaces the user, the domain or both. A null sender stays. */
-function senderOf(sender: ReversePath, { mailFrom }: RelayAction): ReversePath {
-  if (sender === null || mailFrom === null) return sender;
-  const at = mailFrom.lastIndexOf("@");
-  const [user, domain] = at === -1 ? [mailFrom, ""] : [mailFrom.slice(0, at), mailFrom.slice(at + 1)];
-  const parsed = domain === "" ? sender.domain : parseDomain(domain) ?? sender.domain;
-  return { localPart: user === "" ? sender.localPart : user, domain: parsed };
-}
-
-/** Reads an address of ours: `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]`, `IPv6:2001:db8::1`. */
-function parseSource(text: string): string | null {
-  const ip = parseIp(text.replace(/^\[|\]$/g, "").replace(/^IPv6:/i, ""));
-  return ip === null ? null : formatIp(ip);
-}
-
 /** Envelopes with the same answer go out together: through one smart host, or to one domain's servers. */
 function relayGroup(action: RelayAction, envelope: Envelope): string {
   return action.host === null ? envelope.dest.domain : "";
-}
-
-/** Where mail goes next, and how. */
-interface Hop {
-  readonly relay: Relay;
-  readonly manner: RelayManner;
 }
 
 /** A connection to lookup, and the questions that are open on it. */

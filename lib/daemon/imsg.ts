@@ -17,19 +17,26 @@
  *   lookup   -> queue     offer refused tableUpdated
  *   lookup   -> table-host  ask                       a question to the helper of one table
  *   table-host -> lookup    answer
+ *   queue    -> lookup    explain trace               smtpctl asks why; have decisions logged
+ *   lookup   -> queue     explained
+ *   queue    -> delivery  route                       which way would mail go? answered by the same word
  *
  * Bodies travel as the binary part of a frame (channel.ts). */
 
-import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
+import type { ExplainedRoute } from "../delivery/explain_route.ts";
 import type { CommandEnd, Outcome } from "../delivery/outcome.ts";
 import type { CommandFacts } from "../delivery/pipe.ts";
+import type { ExplainQuestion } from "../policy/explain.ts";
 import type { Origin } from "../policy/match.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
+import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Reply } from "../smtp/reply.ts";
 import type { ProcAnswer, ProcAsk } from "../table/proc.ts";
+import type { ExplainedAnswer } from "./explanation.ts";
 
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
@@ -127,12 +134,24 @@ export type LookupToQueue =
   | EnvelopesOffer
   | Refused
   /** `error` is null when the table was read anew. */
-  | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null };
+  | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null }
+  /** Some steps of an explanation, in order; the last ones come with the answer. `known` are the listeners that there
+   * are, where the question names another. */
+  | {
+    readonly kind: "explained";
+    readonly request: number;
+    readonly events: readonly TraceEvent[];
+    readonly answer: ExplainedAnswer | { readonly kind: "unknownListener"; readonly known: readonly string[] } | null;
+  };
 /** What queue asks of lookup. */
 export type QueueToLookup =
   | ExpandRequest
   /** `smtpctl update table`. */
-  | { readonly kind: "updateTable"; readonly request: number; readonly table: string };
+  | { readonly kind: "updateTable"; readonly request: number; readonly table: string }
+  /** `smtpctl explain`. */
+  | { readonly kind: "explain"; readonly request: number; readonly question: ExplainQuestion }
+  /** `smtpctl trace` and `untrace`: all that is to be logged from now on. */
+  | { readonly kind: "trace"; readonly subjects: readonly TraceSubject[] };
 
 /** What queue gives delivery to do. */
 export type QueueToDelivery =
@@ -146,12 +165,15 @@ export type QueueToDelivery =
     readonly pardon: boolean;
   }
   /** The binary part is the piece asked for, unless the message has ended before it. */
-  | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" };
+  | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" }
+  /** `smtpctl explain`: where would mail of this action for `domain` go now? Nothing is sent. */
+  | { readonly kind: "route"; readonly request: number; readonly action: string; readonly domain: Domain };
 
 /** What delivery tells queue of its work. */
 export type DeliveryToQueue =
   | { readonly kind: "outcome"; readonly envelope: EvpId; readonly outcome: Outcome; readonly at: number }
-  | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number };
+  | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number }
+  | { readonly kind: "route"; readonly request: number; readonly route: ExplainedRoute };
 
 /** What delivery asks of lookup. `table` is one of the policy's, `relay` is the smart host for `domain`. */
 export type DeliveryToLookup =

@@ -4,6 +4,8 @@
 import { scrub } from "../event_log.ts";
 import { type Domain, localPartLengthMax, type Mailbox, type ReversePath } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
+import { type ExplainedRoute, routeAddressesMax, routeHostsMax } from "../delivery/explain_route.ts";
+import type { RouteHost } from "../delivery/mx.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
@@ -71,6 +73,10 @@ export function parseDeliveryToQueue(value: unknown): DeliveryToQueue | null {
   if (fields !== null && kind === "needChunk") {
     const [request, seq, message] = [countOf(fields["request"]), countOf(fields["seq"]), msgIdOf(fields["message"])];
     return request === null || seq === null || message === null ? null : { kind, request, seq, message };
+  }
+  if (fields !== null && kind === "route") {
+    const [request, route] = [countOf(fields["request"]), routeOf(fields["route"])];
+    return request === null || route === null ? null : { kind, request, route };
   }
   return null;
 }
@@ -145,12 +151,13 @@ function originOf(value: unknown): Origin | null {
   };
 }
 
-/** Undefined when it is no path. */
-function pathOf(value: unknown): ReversePath | undefined {
+/** Reads a path; undefined when it is none. */
+export function pathOf(value: unknown): ReversePath | undefined {
   return value === null ? null : mailboxOf(value) ?? undefined;
 }
 
-function mailboxOf(value: unknown): Mailbox | null {
+/** Reads a mailbox; null when it is none. */
+export function mailboxOf(value: unknown): Mailbox | null {
   const fields = fieldsOf(value);
   if (fields === null) return null;
   const { localPart } = fields;
@@ -178,6 +185,38 @@ function dsnOf(value: unknown): DsnRequest | null {
 
 function isNotify(value: unknown): value is DsnRequest["notify"][number] {
   return value === "success" || value === "failure" || value === "delay" || value === "never";
+}
+
+function routeOf(value: unknown): ExplainedRoute | null {
+  const fields = fieldsOf(value);
+  const via = textOf(fields?.["via"]);
+  if (fields === null || via === null) return null;
+  switch (fields["kind"]) {
+    case "unasked":
+      return { kind: "unasked", via };
+    case "none": {
+      const { reason } = fields;
+      return typeof reason === "string" ? { kind: "none", via, reason: scrub(reason.slice(0, outcomeTextMax)) } : null;
+    }
+    case "hosts": {
+      const [port, hosts] = [countOf(fields["port"]), fields["hosts"]];
+      if (port === null || !Array.isArray(hosts) || hosts.length > routeHostsMax) return null;
+      const read = hosts.map(hostOf).filter((host) => host !== null);
+      return read.length === hosts.length ? { kind: "hosts", via, port, hosts: read } : null;
+    }
+    default:
+      return null;
+  }
+}
+
+function hostOf(value: unknown): RouteHost | null {
+  const fields = fieldsOf(value);
+  const [name, preference] = [textOf(fields?.["name"]), countOf(fields?.["preference"])];
+  const addresses = fields?.["addresses"];
+  if (name === null || preference === null || !Array.isArray(addresses) || addresses.length > routeAddressesMax) {
+    return null;
+  }
+  return addresses.every((one) => textOf(one) !== null) ? { name, preference, addresses } : null;
 }
 
 function outcomeOf(value: unknown): Outcome | null {
@@ -220,7 +259,8 @@ function evpIdOf(value: unknown): EvpId | null {
   return typeof value === "string" ? parseEvpId(value) : null;
 }
 
-function textOf(value: unknown): string | null {
+/** Reads a short text without control characters; null when it is none. */
+export function textOf(value: unknown): string | null {
   return typeof value === "string" && value.length <= imsgTextMax && scrub(value) === value ? value : null;
 }
 

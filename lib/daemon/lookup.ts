@@ -5,14 +5,18 @@ import type { Channel } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
-import { expandRecipient, type TableSource, type Target } from "../policy/expand.ts";
+import { expandRecipient, type TableSource } from "../policy/expand.ts";
+import { candidateOf } from "../policy/explain.ts";
 import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
+import type { TraceSubject } from "../policy/trace.ts";
+import { draftOf } from "./draft.ts";
+import { explainRecipient } from "./explanation.ts";
+import { logTracer } from "./trace_log.ts";
 import type { NamedAccount } from "./supervision.ts";
 import type {
   DeliveryToLookup,
-  EnvelopeDraft,
   ExpandRequest,
   LookupToDelivery,
   LookupToQueue,
@@ -33,6 +37,9 @@ export interface LookupPorts {
   readonly allow: (named: NamedAccount) => void;
 }
 
+/** Steps of an explanation that go in one message. */
+const eventsPerMessage = 100;
+
 /** Lookup's end of its channel to queue. */
 export type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
 type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
@@ -43,6 +50,8 @@ type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"
 export class Lookup {
   readonly #ports: LookupPorts;
   #queue: QueueChannel | null = null;
+  /** What is logged of decisions. */
+  #traced: ReadonlySet<TraceSubject> = new Set();
 
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
@@ -57,7 +66,9 @@ export class Lookup {
         void this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told));
         return;
       }
-      void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
+      if (message.kind === "trace") this.#traced = new Set(message.subjects);
+      else if (message.kind === "explain") void this.#explain(message, channel);
+      else void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
     });
     channel.onClose(() => {
       if (this.#queue === channel) this.#queue = null;
@@ -90,7 +101,9 @@ export class Lookup {
   async #expand(ask: ExpandRequest, asker: string, tell: (told: LookupToSmtpIn) => void): Promise<void> {
     const { request, message, origin, sender, rcpt } = ask;
     try {
-      const expansion = await expandRecipient({ origin, sender, rcpt }, this.#ports.policy, this.#ports.tables);
+      const { policy, tables, log } = this.#ports;
+      const candidate = { origin, sender, rcpt };
+      const expansion = await expandRecipient(candidate, policy, tables, logTracer(log, this.#traced, candidate));
       if (expansion.kind === "refused") {
         this.#ports.log({
           priority: "info",
@@ -103,7 +116,7 @@ export class Lookup {
       }
       for (const warning of expansion.warnings) this.#warn(warning);
       if (this.#queue === null) return tell(this.#unavailable(ask));
-      const drafts = expansion.targets.map((target) => this.#draft(ask, target));
+      const drafts = expansion.targets.map((target) => draftOf(this.#ports.policy, ask, target));
       this.#queue.send({ kind: "offer", asker, request, message, drafts });
       tell({ kind: "resolved", request, envelopes: drafts.length });
     } catch (error) {
@@ -112,23 +125,28 @@ export class Lookup {
     }
   }
 
+  /** `smtpctl explain`. Queue's frames have a limit, so the steps go in parts. */
+  async #explain(message: Extract<QueueToLookup, { kind: "explain" }>, channel: QueueChannel): Promise<void> {
+    const { request, question } = message;
+    const { policy, tables } = this.#ports;
+    const asked = candidateOf(question, policy);
+    if (asked.kind === "unknown") {
+      const answer = { kind: "unknownListener", known: asked.known } as const;
+      return void channel.send({ kind: "explained", request, events: [], answer });
+    }
+    const { events, answer } = await explainRecipient(asked.candidate, policy, tables);
+    for (let at = 0; at < events.length; at += eventsPerMessage) {
+      channel.send({ kind: "explained", request, events: events.slice(at, at + eventsPerMessage), answer: null });
+    }
+    channel.send({ kind: "explained", request, events: [], answer });
+  }
+
   /** Is there an action whose delivery asks this? delivery speaks with strangers: it does not choose tables and
    * accounts of its own. */
   #isAsked(what: string, asks: (action: Action) => boolean): boolean {
     if (Object.values(this.#ports.policy.actions).some(asks)) return true;
     this.#warn(`delivery asks for ${what}: no action does`);
     return false;
-  }
-
-  #draft(ask: ExpandRequest, target: Target): EnvelopeDraft {
-    const { policy } = this.#ports;
-    const { sender, rcpt, origin, dsn } = ask;
-    const { action, dest } = target;
-    const local = target.kind === "local"
-      ? { user: target.user, subAddress: target.subAddress, exec: target.exec }
-      : null;
-    const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
-    return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, ttlMs };
   }
 
   #unavailable(ask: ExpandRequest): LookupToSmtpIn {

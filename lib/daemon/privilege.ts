@@ -63,7 +63,8 @@ export interface Grant<Whose extends Holder = Holder> {
   /** The same for writing. */
   readonly write: readonly string[];
   /** `out` may open connections to any address outside `deny`; `paths` names unix sockets; `servers` names hosts with
-   * their ports (`host:port`, `[address]:port`) and unix sockets, which are in `read` and `write` as well. */
+   * their ports (`host:port`, `[address]:port`; port 0 is one to bind), and unix sockets, which are in `read` and
+   * `write` as well. */
   readonly net:
     | { readonly kind: "none" }
     | { readonly kind: "out"; readonly deny: readonly Denied[] }
@@ -206,12 +207,14 @@ function lookupRights(policy: Policy, premises: Premises): Pick<Grant, "read" | 
   const hosts = addresses.flatMap((one) => one.kind === "host" ? [`${bracket(one.host)}:${one.port}`] : []);
   const paths = addresses.flatMap((one) => one.kind === "unix" ? [one.path] : []);
   const authorities = servers.flatMap(({ tls }) => tls === null || tls.ca === null ? [] : [tls.ca]);
+  if (usesReverseNames(policy)) hosts.push(...resolverHosts(premises.resolvers));
   const sorted = (items: readonly string[]) => [...new Set(items)].sort();
+  const isAlone = hosts.length + paths.length === 0;
   return {
     read: sorted([...tableFiles(policy, premises.includes), ...paths, ...authorities]),
     write: sorted(paths),
-    net: addresses.length === 0 ? { kind: "none" } : { kind: "servers", hosts: sorted(hosts), paths: sorted(paths) },
-    npm: tables.some(isRemembered),
+    net: isAlone ? { kind: "none" } : { kind: "servers", hosts: sorted(hosts), paths: sorted(paths) },
+    npm: tables.some(isRemembered) || usesReverseNames(policy),
   };
 }
 
@@ -242,6 +245,23 @@ export function usesSystemUsers(policy: Policy): boolean {
     action.kind === "local" && (policy.tables[action.userbase]?.kind === "getpwnam" || action.user !== null)
   );
 }
+
+/** Does any rule ask for the names of peers? */
+export function usesReverseNames(policy: Policy): boolean {
+  return policy.rules.some((rule) => rule.from.kind === "rdns");
+}
+
+/** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */
+function resolverHosts(resolvers: readonly string[]): readonly string[] {
+  const hosts = resolvers.flatMap((ip) => {
+    const isHere = ip.startsWith("127.") || ip === "::1";
+    const own = isHere ? ip : ip.includes(":") ? "::" : "0.0.0.0";
+    return [`${bracket(ip)}:${dnsPort}`, `${bracket(own)}:0`];
+  });
+  return [...new Set(hosts)];
+}
+
+const dnsPort = 53;
 
 /** The closed ranges, less what a relay or a resolver of this configuration needs. */
 function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly Denied[] {

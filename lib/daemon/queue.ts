@@ -5,6 +5,7 @@ import type { Log } from "../event_log.ts";
 import type { Fault } from "../fault.ts";
 import { judgeBy } from "../delivery/bounce.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { TraceSubject } from "../policy/trace.ts";
 import { GroupCommit } from "../spool/group.ts";
 import { Schedule } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
@@ -19,6 +20,7 @@ import type {
   SmtpInToQueue,
 } from "./imsg.ts";
 import { Control } from "./queue_control.ts";
+import { Explainer } from "./queue_explain.ts";
 import { Intake } from "./queue_intake.ts";
 import { Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
@@ -38,6 +40,8 @@ export interface QueuePorts {
   readonly store: SpoolStore;
   /** Paused from the start. */
   readonly paused: readonly Subsystem[];
+  /** Decisions that are logged from the start. */
+  readonly traced: readonly TraceSubject[];
   /** Told of all that is paused, when that has changed: this life may end and the pause is to outlive it. */
   readonly keepPaused: (paused: readonly Subsystem[]) => void;
   /** Told of each file or command that delivery is about to be given mail for: nothing else is run or written. */
@@ -57,6 +61,7 @@ export class Queue {
   readonly #outgoing: Outgoing;
   readonly #notices: Notices;
   readonly #control: Control;
+  readonly #explainer: Explainer;
   readonly #server: ControlServer;
   #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
 
@@ -69,7 +74,14 @@ export class Queue {
     const { ttlMs, warnAfterMs } = policy.queue;
     this.#schedule = new Schedule(judgeBy({ ttlMs, warnAfterMs, number: () => random.u32() || 1 }));
     const schedule = this.#schedule;
-    this.#outgoing = new Outgoing({ ...ports, group, schedule, notify: (notices) => this.#notices.begin(notices) });
+    this.#explainer = new Explainer(clock, ports.traced);
+    this.#outgoing = new Outgoing({
+      ...ports,
+      group,
+      schedule,
+      notify: (notices) => this.#notices.begin(notices),
+      routed: (message) => this.#explainer.routed(message),
+    });
     const outgoing = this.#outgoing;
     this.#intake = new Intake({ ...ports, group, committed: (all, content) => outgoing.committed(all, content) });
     const intake = this.#intake;
@@ -82,7 +94,8 @@ export class Queue {
       committed: (envelopes) => outgoing.committed(envelopes, null),
       settle: (settlement) => outgoing.settle(settlement),
     });
-    this.#control = new Control({ ...ports, group, schedule, intake, outgoing, startedAt: clock.now() });
+    const explainer = this.#explainer;
+    this.#control = new Control({ ...ports, group, schedule, intake, outgoing, explainer, startedAt: clock.now() });
     for (const what of ports.paused) this.#control.pause(what, true);
     this.#server = new ControlServer((request, emit) => this.#control.answer(request, emit));
   }
@@ -106,6 +119,7 @@ export class Queue {
     this.#lookup = channel;
     this.#notices.setLookup(channel);
     this.#control.setLookup(channel);
+    this.#explainer.setLookup(channel);
     channel.onMessage((message) => {
       if (this.#lookup !== channel) return;
       switch (message.kind) {
@@ -117,6 +131,8 @@ export class Queue {
           return this.#notices.refused(message);
         case "tableUpdated":
           return this.#control.tableUpdated(message.request, message.error);
+        case "explained":
+          return this.#explainer.explained(message);
       }
     });
     channel.onClose(() => {
@@ -124,12 +140,14 @@ export class Queue {
       this.#lookup = null;
       this.#notices.setLookup(null);
       this.#control.setLookup(null);
+      this.#explainer.setLookup(null);
     });
   }
 
   /** Takes the channel to delivery. */
   setDelivery(channel: Channel<QueueToDelivery, DeliveryToQueue>): void {
     this.#outgoing.setDelivery(channel);
+    this.#explainer.setDelivery(channel);
   }
 
   /** Serves the control socket. */

@@ -18,6 +18,7 @@ import {
   subsystems,
 } from "./control.ts";
 import type { LookupToQueue, QueueToLookup } from "./imsg.ts";
+import type { Explainer } from "./queue_explain.ts";
 import type { Intake } from "./queue_intake.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
 
@@ -42,6 +43,8 @@ export interface ControlPorts {
   readonly intake: Intake;
   /** Counters of delivery, and who is to be woken. */
   readonly outgoing: Outgoing;
+  /** Answers what mail would come to. */
+  readonly explainer: Explainer;
   /** Ms since the epoch. */
   readonly startedAt: number;
   /** Told of all that is paused, when smtpctl has changed it. */
@@ -112,6 +115,11 @@ export class Control {
         return this.#order(request.what, false);
       case "updateTable":
         return this.#updateTable(request.table);
+      case "explain":
+        return this.#ports.explainer.explain(request.question, emit);
+      case "trace":
+      case "untrace":
+        return this.#ports.explainer.trace(request.subjects, request.kind === "trace");
       case "stop":
         this.#ports.stopDaemon();
         return done(0);

@@ -46,6 +46,8 @@ export interface OutgoingPorts {
   readonly allowExec: (named: NamedExec) => void;
   /** Tells senders about these envelopes, of one message. */
   readonly notify: (envelopes: readonly Envelope[]) => void;
+  /** delivery says where mail would go. */
+  readonly routed: (message: Extract<DeliveryToQueue, { kind: "route" }>) => void;
 }
 
 /** Queue's end of its channel to delivery. */
@@ -80,6 +82,7 @@ export class Outgoing {
     channel.onMessage((message) => {
       if (this.#delivery !== channel) return;
       if (message.kind === "outcome") this.#ended(message);
+      else if (message.kind === "route") this.#ports.routed(message);
       else void this.#sendChunk(channel, message);
     });
     channel.onClose(() => this.#delivery === channel && this.#lost());

@@ -10,7 +10,7 @@ import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Channel, Clock, Random } from "../port.ts";
+import type { Channel, Clock, Dns, Random } from "../port.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
@@ -155,6 +155,10 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { hostDatabases } = await import("../host/databases.ts");
   const { TableLinks } = await import("./table_links.ts");
   const { ForwardClient } = await import("./forward_client.ts");
+  const { ReverseNames } = await import("./reverse.ts");
+  const { rewritingOf } = await import("../policy/rewrite.ts");
+  const { hostSha1 } = await import("../host/hash.ts");
+  const names = new ReverseNames(() => makeResolver(init), hostClock);
   const links = new TableLinks(hostClock);
   const opened = await openTables(init.policy, hostDisk, hostClock, ports.log, {
     openSql: openSqlReader,
@@ -165,7 +169,12 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     hostClock,
     (request, user) => parent?.send({ kind: "needForward", request, ...user }),
   );
-  const tables = { ...opened, readForward: (user: ForwardUser) => forwards.read(user) };
+  const tables = {
+    ...opened,
+    reverseName: (address: string) => names.nameOf(address),
+    rewriting: rewritingOf(init.policy, hostClock, hostSha1),
+    readForward: (user: ForwardUser) => forwards.read(user),
+  };
   const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
   const lookup = new Lookup({ ...ports, tables, allow });
   return {
@@ -193,6 +202,7 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     ...ports,
     store,
     paused: init.paused,
+    traced: init.traced,
     keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
     allowExec: (named) => parent?.send({ kind: "mayRun", ...named }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
@@ -218,17 +228,16 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
 async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { Delivery } = await import("./delivery.ts");
   const { hostDialer } = await import("../host/net.ts");
+  const { hostSha1 } = await import("../host/hash.ts");
+  const { rewritingOf } = await import("../policy/rewrite.ts");
   const delivery = new Delivery({
     ...ports,
+    rewriting: rewritingOf(init.policy, hostClock, hostSha1),
     sameUser: init.sameUser,
     dialer: hostDialer,
     selfAddresses: new Set(init.selfAddresses),
     needAgent: (request) => parent?.send({ kind: "needAgent", ...request }),
-    async dns() {
-      const { StubResolver } = await import("../host/dns.ts");
-      const hosts = new Map(init.resolver.hosts);
-      return new StubResolver({ config: init.resolver, clock: hostClock, random: hostRandom, hosts });
-    },
+    dns: () => makeResolver(init),
   });
   return {
     forward() {},
@@ -240,6 +249,13 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
     serve() {},
     stop: (graceMs) => delivery.stop(graceMs),
   };
+}
+
+/** Loaded when the first question is asked: it costs memory that many a server never needs. */
+async function makeResolver({ resolver }: Init): Promise<Dns> {
+  const { StubResolver } = await import("../host/dns.ts");
+  const hosts = new Map(resolver.hosts);
+  return new StubResolver({ config: resolver, clock: hostClock, random: hostRandom, hosts });
 }
 
 async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {

@@ -4,6 +4,7 @@ import type { LogPriority } from "../port.ts";
 import type { LocalExec } from "../policy/expand.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import type { Grant, Role } from "./privilege.ts";
@@ -37,9 +38,11 @@ export interface Init {
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
   /** What is paused: by `-P` of the command line, or by smtpctl in an earlier life of queue. */
   readonly paused: readonly Subsystem[];
+  /** For queue: decisions that are logged from the start. */
+  readonly traced: readonly TraceSubject[];
   /** Every role keeps the caller's uid: those of user tables are not applied. */
   readonly sameUser: boolean;
-  /** For delivery: DNS servers and names that need none. */
+  /** For delivery and lookup: DNS servers and names that need none. */
   readonly resolver: ResolverSetup;
   /** Our own addresses, as `formatIp` writes them. */
   readonly selfAddresses: readonly string[];

@@ -21,6 +21,7 @@ import { spawnChild } from "../host/process.ts";
 import { isServed } from "../policy/inactive.ts";
 import type { Policy } from "../policy/policy.ts";
 import { hostDisk } from "../host/disk.ts";
+import type { TraceSubject } from "../policy/trace.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
@@ -58,6 +59,8 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  /** What `-T` of the command line has logged. */
+  readonly traced: readonly TraceSubject[];
   /** What `-P` of the command line starts paused. */
   readonly paused: readonly Subsystem[];
   /** How delivery finds hosts. */
@@ -221,6 +224,7 @@ export class Supervisor {
       sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
       paused: this.#paused,
+      traced: this.#options.traced,
       sameUser: premises.accounts === null,
       resolver: this.#options.resolver,
       selfAddresses: this.#options.selfAddresses,

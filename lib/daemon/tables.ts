@@ -21,7 +21,7 @@ export async function openTables(
   clock: Clock,
   log: Log,
   backends: TableBackends,
-): Promise<Omit<TableSource, "readForward">> {
+): Promise<Pick<TableSource, "table" | "readInclude">> {
   const tables = new Map<string, Table>();
   for (const spec of Object.values(policy.tables)) {
     // Nobody asks for system users, and lookup has no right to read them.

@@ -4,6 +4,8 @@ import type { Log } from "../event_log.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Clock, Dialer, Dns, Random, Timer } from "../port.ts";
 import type { MtaLimits } from "./limits.ts";
+import type { Hop } from "./hop.ts";
+import { resolveRoutes, routeOptionsFor, type Routes } from "./mx.ts";
 import { notNow } from "./outcome.ts";
 import { type Job, type PoolShared, RelayPool } from "./pool.ts";
 import { relayKey, relayName } from "./relay.ts";
@@ -113,6 +115,11 @@ export class Dispatcher {
     for (const job of jobs) target.add(job);
   }
 
+  /** The hosts that mail for a relay would be brought to now. Never rejects. */
+  routesOf(hop: Hop): Promise<Routes> {
+    return resolveRoutes(hop.relay, routeOptionsFor(this.#sharedFor(hop).routeOptions, hop.manner));
+  }
+
   /** Takes no more tasks, and forgets without a report those that were not begun: the queue still has them.
    * Transactions under way may end within `graceMs`; then they are cut, and reported as delayed. */
   async close(graceMs: number): Promise<void> {
@@ -131,7 +138,7 @@ export class Dispatcher {
   }
 
   /** What a pool shares with the others, under limits of its own where its destination has some. */
-  #sharedFor({ relay }: RelayTask): PoolShared {
+  #sharedFor({ relay }: Pick<RelayTask, "relay">): PoolShared {
     const limits = this.#limitsOf.get(relayName(relay));
     if (limits === undefined) return this.#shared;
     return { ...this.#shared, limits, routeOptions: { ...this.#shared.routeOptions, family: limits.family, limits } };

@@ -7,7 +7,7 @@ import { formatIp, type Ip, netContains, parseIp, parseNet } from "../mail/ip.ts
 import type { Dns, DnsAnswer, Random } from "../port.ts";
 import type { MtaLimits } from "./limits.ts";
 import { classifyDns, noRoute, nullMx, type Outcome, selfRoute } from "./outcome.ts";
-import type { Relay } from "./relay.ts";
+import type { Relay, RelayManner } from "./relay.ts";
 
 /** A host to try. Hosts of equal preference are alike; lower ones come first. */
 export interface RouteHost {
@@ -42,6 +42,14 @@ export interface RouteOptions {
   readonly family: 4 | 6 | null;
   /** How many hosts and addresses are considered. */
   readonly limits: Pick<MtaLimits, "hostsMax" | "addressesPerHostMax">;
+}
+
+/** The same, for mail that is brought in a manner of its own: from one of our addresses only hosts of its family can be
+ * reached, and a backup is one of ourselves. */
+export function routeOptionsFor(options: RouteOptions, { source, backupFor }: RelayManner): RouteOptions {
+  const selfNames = backupFor === null ? options.selfNames : new Set([...options.selfNames, backupFor]);
+  const family = source === null ? options.family : source.includes(":") ? 6 : 4;
+  return { ...options, selfNames, family };
 }
 
 interface Candidate {

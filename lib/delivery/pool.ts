@@ -11,7 +11,7 @@ import type { Domain } from "../mail/address.ts";
 import type { Clock, Dialer, Random, Timer } from "../port.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
 import { type MtaLimits, wantsConnection } from "./limits.ts";
-import { resolveRoutes, type RouteHost, type RouteOptions } from "./mx.ts";
+import { resolveRoutes, type RouteHost, type RouteOptions, routeOptionsFor } from "./mx.ts";
 import { classifyFault, classifyVerdict, noRoute, type Outcome } from "./outcome.ts";
 import { type Relay, type RelayManner, relayTransport } from "./relay.ts";
 import { type Attempt, deliveryEvent, noSession } from "./relay_log.ts";
@@ -157,7 +157,7 @@ export class RelayPool {
     if (this.#hosts !== null && clock.monotonic() - this.#hostsAt < limits.routesFreshMs) return this.#hosts;
     if (this.#resolving) return null;
     this.#resolving = true;
-    void resolveRoutes(this.relay, this.#routeOptions(routeOptions)).then((routes) => {
+    void resolveRoutes(this.relay, routeOptionsFor(routeOptions, this.manner)).then((routes) => {
       this.#resolving = false;
       this.#hostsAt = clock.monotonic();
       if (routes.kind === "hosts") {
@@ -170,14 +170,6 @@ export class RelayPool {
       this.pump();
     });
     return null;
-  }
-
-  /** From one of our addresses only hosts of its family can be reached. */
-  #routeOptions(options: RouteOptions): RouteOptions {
-    const { source, backupFor } = this.manner;
-    const selfNames = backupFor === null ? options.selfNames : new Set([...options.selfNames, backupFor]);
-    const family = source === null ? options.family : source.includes(":") ? 6 : 4;
-    return { ...options, selfNames, family };
   }
 
   #pardon(hosts: readonly RouteHost[]): void {

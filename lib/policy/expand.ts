@@ -36,6 +36,7 @@ import {
 import { forwardElementsMax, type ForwardFile, forwardProblems, type ForwardUser } from "./forward.ts";
 import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
+import type { Rewriting } from "./rewrite.ts";
 import type { Tracer } from "./trace.ts";
 
 /** A recipient that a client asks for. */
@@ -52,6 +53,8 @@ export interface Candidate {
 export interface TableSource extends TableLookup {
   /** Text of a file that an alias includes; null when there is none. Rejects with a `Fault` when it cannot be read. */
   readInclude(path: string): Promise<string | null>;
+  /** Reads back senders that we gave forwarded mail; null without an `srs key`. */
+  readonly rewriting: Rewriting | null;
   /** What the user's ~/.forward says, read with the user's own rights. Never rejects. */
   readForward(user: ForwardUser): Promise<ForwardFile>;
 }
@@ -128,6 +131,7 @@ export async function expandRecipient(
     kind: "address",
     id: run.count++,
     mailbox: candidate.rcpt,
+    isInternal: false,
     depth: 0,
     parent: null,
     action: null,
@@ -166,9 +170,9 @@ async function visit(run: Run, node: Node): Promise<Refusal | null> {
 }
 
 async function visitAddress(run: Run, node: AddressNode): Promise<Refusal | null> {
-  // An address that SRS has rewritten is decoded here, before any rule sees it.
   const { origin, sender, rcpt } = run.candidate;
-  const subject = { origin, sender, dest: node.mailbox, isInternal: node.parent !== null };
+  if (sender === null) readBack(run, node);
+  const subject = { origin, sender, dest: node.mailbox, isInternal: node.isInternal };
   const trace = run.trace === null ? null : { node: node.id, tell: run.trace };
   const match = await matchRule(subject, run.policy, tablesFor(run, node), trace);
   if (match.kind === "failed") return refuseForNow(run, describeError(match.fault));
@@ -192,6 +196,21 @@ async function visitAddress(run: Run, node: AddressNode): Promise<Refusal | null
   const reason = `${formatMailbox(node.mailbox)} is not in table ${action.virtual}`;
   // OpenSMTPD answers 524 here as well. A mailbox that does not exist is 550 5.1.1 (RFC 3463 §3.2).
   return node.depth === 0 ? refuseRecipient(rcpt, reason) : refuseExpansion(run, reason);
+}
+
+/** What is returned to a sender that we gave forwarded mail goes to the one it stands for. */
+function readBack(run: Run, node: AddressNode): void {
+  const decoded = run.tables.rewriting?.decode(node.mailbox) ?? { kind: "plain" };
+  if (decoded.kind === "plain") return;
+  const address = formatMailbox(node.mailbox);
+  if (decoded.kind === "bad") return warn(run, node, `${address} is no rewritten sender of ours: ${decoded.reason}`);
+  node.mailbox = decoded.mailbox;
+  node.isInternal = true;
+  tell(run, {
+    kind: "note",
+    node: node.id,
+    text: `stands for ${formatMailbox(node.mailbox)}, whose sender we rewrote`,
+  });
 }
 
 async function visitUser(run: Run, node: LeafNode, name: string): Promise<Refusal | null> {

@@ -17,8 +17,10 @@ export interface AddressNode {
   readonly kind: "address";
   /** Tells apart the elements of one expansion; counts from 0, the recipient. */
   readonly id: number;
-  /** The address. */
-  readonly mailbox: Mailbox;
+  /** The address. One that stands for another in a rewritten sender becomes that one. */
+  mailbox: Mailbox;
+  /** It is our own mail: it came out of an expansion, or out of a sender that we had rewritten. */
+  isInternal: boolean;
   /** Steps from the recipient. */
   readonly depth: number;
   /** Null for the recipient. */

@@ -77,7 +77,8 @@ function makeChild(run: Run, parent: Node, value: PlainNode, source: ElementSour
   if (value.kind === "address") {
     const domain = parseDomain(value.domain);
     if (domain === null) return null;
-    return { kind: "address", id, mailbox: { localPart: value.localPart, domain }, depth, parent, action: null };
+    const mailbox = { localPart: value.localPart, domain };
+    return { kind: "address", id, mailbox, isInternal: true, depth, parent, action: null };
   }
   const base = { kind: "leaf", id, depth, parent, anchor: anchorOf(parent), source, user: null } as const;
   if (value.kind !== "username") return { ...base, value, isSameUser: false };
@@ -122,7 +123,11 @@ function describeTarget(run: Run, target: Target): string {
 /** The tables; with a tracer each look-up is told as one of `node`. */
 export function tablesFor(run: Run, node: Node): TableLookup {
   const { tables, trace } = run;
-  return trace === null ? tables : { table: (name) => tellingTable(tables.table(name), node.id, trace) };
+  if (trace === null) return tables;
+  return {
+    table: (name) => tellingTable(tables.table(name), node.id, trace),
+    reverseName: (address) => tables.reverseName(address),
+  };
 }
 
 /** Tells the tracer, if there is one. */

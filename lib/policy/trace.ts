@@ -17,12 +17,13 @@ export type TraceEvent =
     readonly element: TracedElement;
     readonly text: string;
   }
-  /** A rule was tried. `index` counts in `Policy.rules`. */
+  /** A rule was tried. `index` counts in `Policy.rules`; `text` is the rule, as in smtpd.conf. */
   | {
     readonly kind: "rule";
     readonly node: number;
     readonly index: number;
     readonly place: Place;
+    readonly text: string;
     readonly verdict: "matched" | "no" | "failed";
     /** In the order in which they were tried; those behind the first that does not hold are left out. */
     readonly tests: readonly RuleTest[];
@@ -58,12 +59,28 @@ export type TraceEvent =
 /** What kind of thing is expanded. */
 export type TracedElement = "address" | "username" | "file" | "command" | "maildir" | "error";
 
+/** What `smtpctl trace` and `smtpd -T` can have logged. */
+export type TraceSubject = "rules" | "expand" | "lookup";
+
+/** All of them. */
+export const traceSubjects: readonly TraceSubject[] = ["rules", "expand", "lookup"];
+
+/** Is it one? */
+export function isTraceSubject(value: unknown): value is TraceSubject {
+  return traceSubjects.some((one) => one === value);
+}
+
+/** What an event is logged under. */
+export function traceSubjectOf(event: TraceEvent): TraceSubject {
+  return event.kind === "rule" ? "rules" : event.kind === "lookup" ? "lookup" : "expand";
+}
+
 /** One option of a rule. */
 export interface RuleTest {
-  /** As in smtpd.conf: `from src <trusted>`. */
+  /** As in smtpd.conf: `!from src <trusted>`. */
   readonly option: string;
   /** What it was tried on. */
   readonly subject: string;
-  /** Null when a look-up failed. */
+  /** The option as a whole, its `!` with it. Null when a look-up failed. */
   readonly holds: boolean | null;
 }

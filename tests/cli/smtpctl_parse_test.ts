@@ -3,12 +3,25 @@ import fc from "fast-check";
 import { parseSmtpctl, type SmtpctlLine, statusInvalid } from "../../cli/smtpctl_parse.ts";
 import type { ControlRequest } from "../../lib/daemon/control.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
+import { mailboxOf } from "../support/envelope.ts";
 
 const message = msgIdOf(0x5f3a9c01);
 const envelope = evpIdOf(message, 0xd2e4b677);
 const all = { kind: "all" } as const;
 
 const parse = (line: string): SmtpctlLine => parseSmtpctl(line.split(" ").filter((word) => word !== ""));
+
+const question = {
+  sender: mailboxOf("ann@a.test"),
+  rcpt: mailboxOf("bob@b.test"),
+  address: null,
+  hostname: null,
+  helo: null,
+  username: null,
+  tls: false,
+  tag: null,
+  listener: null,
+};
 
 const requests: readonly [line: string, request: ControlRequest][] = [
   ["show queue", { kind: "showQueue", target: all }],
@@ -33,6 +46,27 @@ const requests: readonly [line: string, request: ControlRequest][] = [
   ["update table aliases", { kind: "updateTable", table: "aliases" }],
   ["up t al", { kind: "updateTable", table: "al" }],
   ["st", { kind: "stop" }],
+  ["trace rules", { kind: "trace", subjects: ["rules"] }],
+  ["t all", { kind: "trace", subjects: ["rules", "expand", "lookup"] }],
+  ["unt lookup", { kind: "untrace", subjects: ["lookup"] }],
+  ["explain --from ann@a.test --rcpt bob@b.test", { kind: "explain", question }],
+  [
+    "ex --from <> --rcpt <bob@b.test> --src 2001:db8::7 --rdns p.test --helo h --auth ann --tls --tag in --listener lo",
+    {
+      kind: "explain",
+      question: {
+        ...question,
+        sender: null,
+        address: "[2001:db8::7]",
+        hostname: "p.test",
+        helo: "h",
+        username: "ann",
+        tls: true,
+        tag: "in",
+        listener: "lo",
+      },
+    },
+  ],
 ];
 
 Deno.test("parseSmtpctl() takes words and their unique beginnings", () => {
@@ -58,7 +92,7 @@ Deno.test("parseSmtpctl() takes the configuration of -f, wherever it stands", ()
 Deno.test("parseSmtpctl() names the possibilities where words are missing, unknown or not unique", () => {
   for (
     const [line, want, lacks] of [
-      ["", /^possibilities are:\n {2}smtpctl show queue \[msgid\]\n[^]* {2}smtpctl update table <name>$/, "trace"],
+      ["", /^possibilities are:\n {2}smtpctl show queue \[msgid\]\n[^]* {2}smtpctl untrace <keyword>$/, "monitor"],
       ["s", /^"s" fits more than one word\npossibilities are:\n {2}smtpctl show queue/, "smtpctl pause"],
       ["show", /^possibilities are:\n[^]*show status$/, "hosts"],
       [
@@ -104,7 +138,6 @@ Deno.test("parseSmtpctl() says how to write a command that it knows", () => {
 Deno.test("parseSmtpctl() knows what is still to come", () => {
   for (
     const [line, words] of [
-      ["trace imsg", "trace"],
       ["monitor", "monitor"],
       ["mon", "monitor"],
       ["encrypt secret", "encrypt"],
@@ -151,4 +184,21 @@ Deno.test("parseSmtpctl() is total", () => {
     }),
     { numRuns: 300, seed: 9 },
   );
+});
+
+Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace nothing", () => {
+  for (
+    const [line, want] of [
+      ["explain", /^--from is missing.*\nusage:\n {2}smtpctl explain --from <address> --rcpt <address> \[options\]$/],
+      ["explain --from a@a.test", /^--rcpt is missing/],
+      ["explain --from ann --rcpt b@b.test", /^--from takes user@domain, not ann\n/],
+      ["explain --from a@a.test --rcpt b@b.test --src nowhere", /^--src takes an IP address, not nowhere\n/],
+      ["trace everything", /^invalid trace keyword: everything$/],
+    ] as const
+  ) {
+    const told = parse(line);
+    ok(told.kind === "wrong");
+    match(told.text, want);
+  }
+  deepEqual(parse("trace mta"), { kind: "noted", text: "trace mta has no effect; rules, expand and lookup have" });
 });

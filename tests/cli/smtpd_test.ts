@@ -136,12 +136,40 @@ Deno.test("smtpd -h prints the manual, --version the version, and an operand is 
   match(operand.stderr, /^smtpd: Unexpected argument start\nusage: /);
 });
 
-Deno.test("smtpd -T is refused: there is no tracing that could be left out in silence", async () => {
-  for (const words of [["-n", "-T", "smtp"], ["-nTsmtp"]]) {
-    const { code, stdout, stderr } = await smtpd(good, ...words);
+Deno.test("smtpd -T takes what can be traced, and warns of what cannot", async () => {
+  const { code, stderr } = await smtpd(good, "-n", "-T", "rules,smtp", "-Tbogus");
+  equal(code, 0);
+  match(
+    stderr,
+    /^smtpd: trace smtp has no effect; .*\nsmtpd: unknown trace flag "bogus"; there are .*\nconfiguration OK\n$/,
+  );
+});
+
+Deno.test("smtpd -n --explain says what would become of mail, and its status says whether it is taken", async () => {
+  const text = 'listen on 127.0.0.1 port 2525\naction "out" relay\nmatch for any action "out"\n';
+  const ask = ["--explain", "--from", "ann@a.test", "--rcpt=bob@b.test"];
+  const local = await smtpd(text, "-n", ...ask);
+  equal(local.code, 0, local.stderr);
+  match(
+    local.stdout,
+    /^from +<ann@a\.test>\n[^]*✓ smtpd\.conf:3 {2}match from local for any action out\n[^]*accepted +1 envelope\n/,
+  );
+  const far = await smtpd(text, "-n", ...ask, "--src", "192.0.2.1", "--json");
+  equal(far.code, 2, far.stderr);
+  equal(JSON.parse(far.stdout).answer.kind, "refused");
+  for (
+    const [words, want] of [
+      [ask, /^smtpd: --explain goes with -n;/],
+      [["-n", "--explain"], /^smtpd: --from is missing/],
+      [
+        ["-n", ...ask, "--src", "192.0.2.1", "--listener", "x"],
+        /^smtpd: there is no such listener; there are .*127\.0\.0\.1:2525/,
+      ],
+    ] as const
+  ) {
+    const { code, stderr } = await smtpd(text, ...words);
     equal(code, 1);
-    equal(stdout, "");
-    match(stderr, /^smtpd: -T: tracing is not supported yet; -v shows .*\nusage: smtpd /);
+    match(stderr, want);
   }
 });
 

@@ -11,6 +11,7 @@ import {
   parseControlRequest,
 } from "../../lib/daemon/control_parse.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
+import { mailboxOf } from "../support/envelope.ts";
 
 const message = msgIdOf(0x5f3a9c01);
 const envelope = evpIdOf(message, 0xd2e4b677);
@@ -29,6 +30,22 @@ const requests: readonly ControlRequest[] = [
   { kind: "pauseEnvelope", target: { kind: "envelope", envelope } },
   { kind: "resumeEnvelope", target: { kind: "message", message } },
   { kind: "updateTable", table: "aliases" },
+  {
+    kind: "explain",
+    question: {
+      sender: null,
+      rcpt: mailboxOf("bob@b.test"),
+      address: "192.0.2.1",
+      hostname: null,
+      helo: "h.test",
+      username: null,
+      tls: true,
+      tag: null,
+      listener: null,
+    },
+  },
+  { kind: "trace", subjects: ["rules", "lookup"] },
+  { kind: "untrace", subjects: [] },
   { kind: "stop" },
 ];
 
@@ -71,6 +88,10 @@ Deno.test("parseControlRequest() refuses all else", () => {
       '{"kind":"updateTable","table":"a\\nb"}',
       `{"kind":"updateTable","table":"${"x".repeat(256)}"}`,
       '{"kind":"updateTable","table":["x"]}',
+      '{"kind":"explain","question":{}}',
+      '{"kind":"trace","subjects":"rules"}',
+      '{"kind":"trace","subjects":["mta"]}',
+      '{"kind":"untrace"}',
     ]
   ) {
     const answer = parseControlRequest(line);

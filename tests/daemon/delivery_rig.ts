@@ -11,6 +11,9 @@ import type {
   QueueToDelivery,
 } from "../../lib/daemon/imsg.ts";
 import type { AgentRequest } from "../../lib/daemon/supervision.ts";
+import type { ExplainedRoute } from "../../lib/delivery/explain_route.ts";
+import { hostSha1 } from "../../lib/host/hash.ts";
+import { rewritingOf } from "../../lib/policy/rewrite.ts";
 import type { RelayAction } from "../../lib/policy/policy.ts";
 import type { Dns } from "../../lib/port.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
@@ -44,6 +47,7 @@ type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"
 export class FakeQueue {
   readonly reports: string[] = [];
   readonly texts: string[] = [];
+  readonly routes: ExplainedRoute[] = [];
   readonly asked: Extract<DeliveryToQueue, { kind: "needChunk" }>[] = [];
   readonly channel: FakeChannel<QueueToDelivery, DeliveryToQueue>;
 
@@ -52,6 +56,7 @@ export class FakeQueue {
     this.channel = near;
     near.onMessage((message) => {
       if (message.kind === "needChunk") return void this.asked.push(message);
+      if (message.kind === "route") return void this.routes.push(message.route);
       const { envelope, outcome } = message;
       this.reports.push(`${parseInt(envelope.slice(8), 16)} ${outcome.kind} ${outcome.enhanced}`);
       this.texts.push(outcome.text);
@@ -134,6 +139,7 @@ export class Rig {
       random: new SeededRandom(1),
       log: this.kept.log,
       policy: { ...policy, actions },
+      rewriting: rewritingOf(policy, this.clock, hostSha1),
       sameUser: false,
       dns: () => {
         this.dnsMade++;

@@ -157,7 +157,7 @@ Deno.test("Delivery reads a long message from the queue as the server takes it",
   const line = "x".repeat(76) + "\r\n";
   const content = "Subject: long\r\n\r\n" + line.repeat(Math.ceil((chunkLengthMax + 1000) / line.length));
   queue.channel.onMessage((message) => {
-    if (message.kind === "outcome") return void queue.reports.push(message.outcome.kind);
+    if (message.kind !== "needChunk") return void queue.reports.push("outcome" in message ? message.outcome.kind : "");
     const piece = content.slice(message.seq * chunkLengthMax, (message.seq + 1) * chunkLengthMax);
     const state = piece === "" ? "end" : "piece";
     queue.asked.push(message);
@@ -321,3 +321,28 @@ for (
     deepEqual([queue.reports, rig.net.dialled], [["1 delayed 4.3.2"], []]);
   });
 }
+
+Deno.test("Delivery says which way mail would go, and sends nothing", async () => {
+  const { rig, queue } = await Rig.full();
+  rig.dns.mx("none.test", "0 .");
+  const ask = (action: string, domain: string) =>
+    queue.channel.send({ kind: "route", request: 1, action, domain: mailboxOf(`x@${domain}`).domain });
+  for (
+    const [action, domain] of [["out", "b.test"], ["smart", "b.test"], ["out", "none.test"], ["box", "b.test"]] as const
+  ) {
+    ask(action, domain);
+    await rig.settle();
+  }
+  rig.relayUrl = null;
+  ask("smart", "b.test");
+  await rig.settle();
+  const host = (name: string, address: string, preference: number) => [{ name, preference, addresses: [address] }];
+  deepEqual(queue.routes, [
+    { kind: "hosts", via: "MX of b.test", port: 25, hosts: host("mx.b.test", "203.0.113.1", 10) },
+    { kind: "hosts", via: "smart host smart.test:2525", port: 2525, hosts: host("smart.test", "203.0.113.3", 0) },
+    { kind: "none", via: "MX of none.test", reason: "Domain does not accept mail" },
+    { kind: "none", via: "action box", reason: "it is no relay in the configuration" },
+    { kind: "none", via: "action smart", reason: "Cannot retrieve smarthost" },
+  ]);
+  deepEqual(rig.net.dialled, []);
+});

@@ -12,6 +12,7 @@ import {
   statsMax,
 } from "../../lib/daemon/imsg_parse.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
+import { routeAddressesMax, routeHostsMax } from "../../lib/delivery/explain_route.ts";
 import { outcomeTextMax } from "../../lib/delivery/outcome.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
 import { msg } from "./rig.ts";
@@ -23,6 +24,13 @@ const expand = { kind: "expand", request: 7, message: msg(9), origin, sender, rc
 const outcome = { kind: "delivered", enhanced: "2.0.0", text: "250 2.0.0 Ok", by: "mx.b.test [192.0.2.1]:25" };
 const outcomeMessage = { kind: "outcome", envelope: id, at: 1_780_000_000_000, outcome };
 const user = { kind: "user", request: 1, table: "<getpwnam>", user: "ann", account: null };
+
+const host = { name: "mx.b.test", preference: 10, addresses: ["203.0.113.1", "2001:db8::1"] };
+const routes = [
+  { kind: "hosts", via: "MX of b.test", port: 25, hosts: [host] },
+  { kind: "none", via: "MX of b.test", reason: "Domain does not exist" },
+  { kind: "unasked", via: "MX of b.test" },
+] as const;
 
 type Parse = (value: unknown) => unknown;
 const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
@@ -40,6 +48,7 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
     [parseDeliveryToQueue, { ...outcomeMessage, outcome: { ...outcome, kind } }] as const
   ),
   [parseDeliveryToQueue, { kind: "needChunk", request: 0, message: msg(1), seq: 12 }],
+  ...routes.map((route) => [parseDeliveryToQueue, { kind: "route", request: 3, route }] as const),
   [parseDeliveryToLookup, user],
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
@@ -200,4 +209,31 @@ Deno.test("parseTableHostToLookup() takes no value with a line end, none too lon
   }
   for (const other of [null, [], { kind: "other" }, { kind: "failed" }]) equal(answer(other), null);
   deepEqual(answer({ kind: "failed", reason: "a\x1b[2J\n" })?.answer, { kind: "failed", reason: "a?[2J?" });
+});
+
+Deno.test("a route is what delivery may find, and no more of it than it may", () => {
+  const [hosts] = routes;
+  for (
+    const route of [
+      null,
+      {},
+      { ...hosts, via: "a\nb" },
+      { ...hosts, port: -1 },
+      { ...hosts, hosts: null },
+      { ...hosts, hosts: Array.from({ length: routeHostsMax + 1 }, () => host) },
+      { ...hosts, hosts: [{ ...host, name: 1 }] },
+      { ...hosts, hosts: [{ ...host, preference: "10" }] },
+      { ...hosts, hosts: [{ ...host, addresses: "203.0.113.1" }] },
+      { ...hosts, hosts: [{ ...host, addresses: Array.from({ length: routeAddressesMax + 1 }, () => "203.0.113.1") }] },
+      { ...hosts, hosts: [{ ...host, addresses: ["a\nb"] }] },
+      { kind: "none", via: "x" },
+      { kind: "other", via: "x" },
+    ]
+  ) equal(parseDeliveryToQueue({ kind: "route", request: 3, route }), null, JSON.stringify(route));
+  const scrubbed = parseDeliveryToQueue({
+    kind: "route",
+    request: 3,
+    route: { kind: "none", via: "x", reason: "a\r\nb" },
+  });
+  deepEqual(scrubbed, { kind: "route", request: 3, route: { kind: "none", via: "x", reason: "a??b" } });
 });

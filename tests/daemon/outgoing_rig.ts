@@ -33,7 +33,7 @@ export class FakeDelivery {
     this.channel = near;
     near.onMessage((message, body) => {
       if (message.kind === "chunk") this.pieces.push({ message, body });
-      else this.given.push({ message, body });
+      else if (message.kind === "deliver") this.given.push({ message, body });
     });
     rig.outgoing.setDelivery(far);
   }
@@ -60,6 +60,9 @@ export class Rig {
   readonly schedule: Schedule;
   readonly outgoing: Outgoing;
 
+  /** Requests for routes that were answered. */
+  readonly routed: number[] = [];
+
   constructor() {
     const random = new SeededRandom(1);
     const ttlMs = 4 * 86_400_000;
@@ -72,6 +75,7 @@ export class Rig {
       schedule: this.schedule,
       allowExec: (named) => void this.named.push(named),
       notify: (envelopes) => void this.notified.push(envelopes),
+      routed: (message) => void this.routed.push(message.request),
     });
   }
 

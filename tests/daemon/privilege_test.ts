@@ -59,6 +59,7 @@ function processWith(flags: readonly string[]): (query: Right) => boolean {
       const bare = range.replace(/^\[(.*)\]$/, "$1");
       return isInRange(bare.includes("/") ? bare : `${bare}/${bare.includes(":") ? 128 : 32}`, ip);
     };
+    if (allowed.includes(host)) return true;
     return allowed.includes("*") && !(listOf("--deny-net") ?? []).some(isDenied);
   };
 }
@@ -127,6 +128,24 @@ Deno.test("lookup reads /etc/passwd only for actions that look system users up",
     equal(usesSystemUsers(policyOf(text)), want, text);
     deepEqual(rowOf("lookup", text).read, want ? ["/etc/passwd"] : [], text);
   }
+});
+
+Deno.test("lookup reaches the resolvers only for rules that ask for names of peers", () => {
+  const resolvers = ["192.0.2.53", "2001:db8::53", "127.0.0.53", "::1"];
+  deepEqual(rowOf("lookup", "match from any for any reject\n", { resolvers }).net, { kind: "none" });
+  const row = rowOf("lookup", "match from rdns for any reject\n", { resolvers });
+  const hosts = [
+    ...["192.0.2.53:53", "0.0.0.0:0", "[2001:db8::53]:53", "[::]:0"],
+    ...["127.0.0.53:53", "127.0.0.53:0", "[::1]:53", "[::1]:0"],
+  ];
+  deepEqual([row.net, row.npm], [{ kind: "hosts", hosts }, true]);
+  ok(denoFlags(row).includes(`--allow-net=${hosts.join(",")}`));
+  const held = processWith(denoFlags(row));
+  deepEqual(checkGrant(row, held), []);
+  deepEqual([held({ name: "net", host: "192.0.2.53:25" }), held({ name: "net", host: "192.0.2.1:53" })], [
+    false,
+    false,
+  ]);
 });
 
 Deno.test("without accounts every role keeps the caller's", () => {

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { ControlAnswer, ControlItem, ControlRequest } from "../../lib/daemon/control.ts";
 import type { LookupToQueue, QueueToLookup, QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
+import { Explainer } from "../../lib/daemon/queue_explain.ts";
 import { Control } from "../../lib/daemon/queue_control.ts";
 import { Intake } from "../../lib/daemon/queue_intake.ts";
 import { Outgoing } from "../../lib/daemon/queue_outgoing.ts";
@@ -42,7 +43,8 @@ class Rig {
     const random = new SeededRandom(1);
     const ports = { clock, random, log: this.kept.log, store, group: new GroupCommit(store, (run) => clock.soon(run)) };
     this.schedule = new Schedule(judgeBy({ ttlMs: 86_400_000, warnAfterMs: [], number: () => random.u32() || 1 }));
-    const outgoing = new Outgoing({ ...ports, schedule: this.schedule, allowExec: () => {}, notify: () => {} });
+    const quiet = { allowExec: () => {}, notify: () => {}, routed: () => {} };
+    const outgoing = new Outgoing({ ...ports, ...quiet, schedule: this.schedule });
     const intake = new Intake({
       ...ports,
       room: () => null,
@@ -52,8 +54,7 @@ class Rig {
       ...ports,
       policy: policyOf(),
       schedule: this.schedule,
-      intake,
-      outgoing,
+      ...{ intake, outgoing, explainer: new Explainer(clock, []) },
       startedAt: clock.now(),
       keepPaused: (paused) => void this.pauses.push(paused.join(" ")),
       stopDaemon: () => this.stops++,

@@ -39,7 +39,7 @@ export class DeliveryDouble {
     const [near, far] = rig.join<DeliveryToQueue, QueueToDelivery>();
     this.channel = near;
     near.onMessage((message, body) => {
-      if (message.kind === "chunk") return;
+      if (message.kind !== "deliver") return;
       for (const envelope of message.envelopes) {
         this.given.push(envelope);
         if (body !== null) this.contents.set(envelope.message, body);
@@ -66,6 +66,7 @@ export class LookupDouble {
     this.channel = near;
     near.onMessage((message) => {
       if (message.kind === "updateTable") return void this.updates.push(message);
+      if (message.kind !== "expand") return;
       this.asked.push(message);
       const found = rig.resolve(message);
       if (found !== null) this.answer(message, found);
@@ -112,6 +113,7 @@ export class QueueRig {
       log: this.kept.log,
       policy: this.#policy,
       store: this.store,
+      traced: [],
       paused,
       allowExec: () => {},
       keepPaused: () => {},

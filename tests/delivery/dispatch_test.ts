@@ -2,6 +2,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { mtaLimits } from "../../lib/delivery/limits.ts";
 import { formatEvent } from "../../lib/event_log.ts";
 import type { Domain } from "../../lib/mail/address.ts";
+import { plainManner } from "../../lib/delivery/relay.ts";
 import type { PeerScript } from "../sim/peer.ts";
 import { text, World, type WorldChange } from "./dispatch_world.ts";
 
@@ -297,4 +298,17 @@ Deno.test("Dispatcher uses one address family where it is told to", async () => 
   it.serve("192.0.2.1");
   await it.send("b.test");
   deepEqual([it.net.dialled, it.reports], [["192.0.2.1:25"], ["1 relayed 2.0.0"]]);
+});
+
+Deno.test("Dispatcher says where mail would go, and connects to nobody", async () => {
+  const { dispatcher, dns, net } = new World();
+  dns.mx("b.test", "10 mx.b.test", "20 in.b.test").host("mx.b.test", "203.0.113.1").host("in.b.test", "10.0.0.1");
+  const to = (name: string, source: string | null = null) =>
+    dispatcher.routesOf({ relay: { kind: "domain", domain: name as Domain }, manner: { ...plainManner, source } });
+  deepEqual(await to("b.test"), {
+    kind: "hosts",
+    hosts: [{ name: "mx.b.test", preference: 10, addresses: ["203.0.113.1"] }],
+  });
+  deepEqual([(await to("none.test")).kind, (await to("b.test", "2001:db8::1")).kind], ["none", "none"]);
+  deepEqual(net.dialled, []);
 });

@@ -63,6 +63,26 @@ Deno.test("smtpctl removes what it is told to, and only that", async () => {
   await daemon.stop();
 });
 
+Deno.test("smtpctl explain says what becomes of mail, by the roles that decide it, and trace logs it", async () => {
+  await using site = await Site.local();
+  const daemon = await site.start();
+  const ask = ["--from", "ann@client.test", "--rcpt", "bob@example.org", "--src", "192.0.2.1"];
+  const { code, stdout, stderr } = await site.run("smtpctl", ["explain", ...ask, "--json"]);
+  equal(code, 0, stderr);
+  const { answer, recipient } = JSON.parse(stdout);
+  deepEqual(answer.envelopes.map((one: { kind: string; local: unknown }) => [one.kind, one.local]), [
+    ["mda", { user: "bob", subAddress: "", exec: null }],
+  ]);
+  equal(recipient.text, "bob@example.org");
+  const unknown = await site.run("smtpctl", ["explain", ...ask, "--listener", "nowhere"]);
+  deepEqual([unknown.code, /There is no such listener; there are socket/.test(unknown.stderr)], [1, true]);
+  equal((await site.run("smtpctl", ["trace", "rules"])).code, 0);
+  await sendOne(site);
+  await site.delivered(1);
+  match(daemon.log, /trace-rules from=<ann@client\.test> to=<bob@example\.org> .* verdict=matched /);
+  await daemon.stop();
+});
+
 Deno.test("smtpctl takes unique beginnings of words and names the choices otherwise", async () => {
   await using site = await Site.local();
   const daemon = await site.start();

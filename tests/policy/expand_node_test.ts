@@ -13,6 +13,7 @@ const address: AddressNode = {
   kind: "address",
   id: 0,
   mailbox: mailbox("ann@a.test"),
+  isInternal: false,
   depth: 0,
   parent: null,
   action: null,

@@ -6,6 +6,7 @@ import type { TableSource } from "../../lib/policy/expand.ts";
 import type { ForwardFile } from "../../lib/policy/forward.ts";
 import type { Origin } from "../../lib/policy/match.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
+import type { Rewriting } from "../../lib/policy/rewrite.ts";
 import { StaticTable } from "../../lib/table/static.ts";
 import type { Service, Table } from "../../lib/table/table.ts";
 import { loadText, printAll } from "./config_fixture.ts";
@@ -23,6 +24,10 @@ export function tablesOf(
     readonly users?: readonly string[];
     readonly broken?: readonly string[];
     readonly files?: Readonly<Record<string, string>>;
+    /** Senders of forwarded mail are rewritten. */
+    readonly rewriting?: Rewriting;
+    /** Names of peers, by address. */
+    readonly names?: Readonly<Record<string, string>>;
     /** By user: the text of a .forward, or what its reading came to. */
     readonly forwards?: Readonly<Record<string, string | ForwardFile>>;
   } = {},
@@ -38,6 +43,7 @@ export function tablesOf(
   }
   return {
     asked,
+    rewriting: options.rewriting ?? null,
     table(name) {
       const table = tables.get(name);
       if (table === undefined) throw new Error(`no table ${name}`);
@@ -60,6 +66,10 @@ export function tablesOf(
         update: () => table.update(),
         close: () => table.close(),
       };
+    },
+    reverseName(address) {
+      asked.push(`reverse ${address}`);
+      return Promise.resolve(options.names?.[address] ?? null);
     },
     readForward({ name, home }) {
       asked.push(`forward ${home}`);

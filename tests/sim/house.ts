@@ -160,7 +160,12 @@ export class House {
       (event) => void this.log.push(event),
       noBackends,
     );
-    this.#tables = { ...opened, readForward: () => Promise.resolve({ kind: "absent" }) };
+    this.#tables = {
+      ...opened,
+      reverseName: () => Promise.resolve(null),
+      rewriting: null,
+      readForward: () => Promise.resolve({ kind: "absent" }),
+    };
     for (const role of standing) await this.#start(role);
     await this.settle();
     return this;
@@ -260,6 +265,7 @@ export class House {
         const queue = new Queue({
           ...common,
           store,
+          traced: [],
           paused: this.#paused,
           keepPaused: (paused) => this.#paused = paused,
           allowExec: (named) => this.#house.allowExec(named),
@@ -293,6 +299,7 @@ export class House {
     const dialer = new MortalDialer(life.clock, this.net);
     life.mortals.push(dialer);
     return new Delivery({
+      rewriting: null,
       ...common,
       dialer,
       sameUser: true,

@@ -1,0 +1,20 @@
+/** The envelopes that a recipient comes to. */
+
+import type { Target } from "../policy/expand.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { EnvelopeDraft, ExpandRequest } from "./imsg.ts";
+
+/** The envelope of a target, as it is offered to queue and as `explain` shows it. */
+export function draftOf(
+  policy: Pick<Policy, "actions" | "queue">,
+  ask: Pick<ExpandRequest, "sender" | "rcpt" | "origin" | "dsn">,
+  target: Target,
+): EnvelopeDraft {
+  const { sender, rcpt, origin, dsn } = ask;
+  const { action, dest } = target;
+  const local = target.kind === "local"
+    ? { user: target.user, subAddress: target.subAddress, exec: target.exec }
+    : null;
+  const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
+  return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, ttlMs };
+}

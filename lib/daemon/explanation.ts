@@ -1,0 +1,63 @@
+/** The answer to "what would become of such mail?": lookup gives it to smtpctl, and `smtpd -n` to who has only the file.
+ * It is `expandRecipient` that answers, with a tracer. */
+
+import type { ExplainedRoute } from "../delivery/explain_route.ts";
+import { type Candidate, expandRecipient, type TableSource } from "../policy/expand.ts";
+import { traceKeeper } from "../policy/explain.ts";
+import type { Policy } from "../policy/policy.ts";
+import { outgoingSender } from "../policy/rewrite.ts";
+import type { TraceEvent } from "../policy/trace.ts";
+import type { DsnRequest } from "../smtp/parameter.ts";
+import { describeReply } from "../smtp/reply.ts";
+import { draftOf } from "./draft.ts";
+import type { EnvelopeDraft } from "./imsg.ts";
+
+/** An envelope that queue would be offered. Plain data. */
+export interface ExplainedEnvelope
+  extends Pick<EnvelopeDraft, "kind" | "action" | "rcpt" | "dest" | "local" | "ttlMs"> {
+  /** The argument of MAIL FROM that it is delivered with: rewritten, where the action says so. */
+  readonly sender: EnvelopeDraft["sender"];
+  /** What the action does: `maildir`, `relay`. */
+  readonly method: string;
+  /** Where it goes next; null for local delivery, and before anybody was asked. */
+  readonly route: ExplainedRoute | null;
+}
+
+/** What comes of the recipient. Plain data. */
+export type ExplainedAnswer =
+  | { readonly kind: "accepted"; readonly envelopes: readonly ExplainedEnvelope[] }
+  /** The client is told `reply`; `reason` is for the log. */
+  | { readonly kind: "refused"; readonly reply: string; readonly reason: string };
+
+/** Steps and answer. */
+export interface Explained {
+  /** In order. */
+  readonly events: readonly TraceEvent[];
+  /** What they come to. */
+  readonly answer: ExplainedAnswer;
+}
+
+/** Expands a recipient as for delivery, and keeps what is told. Never rejects for what a table says or fails to say. */
+export async function explainRecipient(candidate: Candidate, policy: Policy, tables: TableSource): Promise<Explained> {
+  const { events, tell } = traceKeeper();
+  const expansion = await expandRecipient(candidate, policy, tables, tell);
+  if (expansion.kind === "refused") {
+    return { events, answer: { kind: "refused", reply: describeReply(expansion.reply), reason: expansion.reason } };
+  }
+  const envelopes = expansion.targets.map((target): ExplainedEnvelope => {
+    const { kind, action: name, rcpt, dest, local, ttlMs, sender } = draftOf(
+      policy,
+      { ...candidate, dsn: noDsn },
+      target,
+    );
+    const action = policy.actions[name];
+    const outgoing = action?.kind === "relay"
+      ? outgoingSender({ sender, rcpt, dest }, action, tables.rewriting)
+      : sender;
+    const method = action?.kind === "local" ? action.method.kind : "relay";
+    return { kind, action: name, rcpt, dest, local, ttlMs, sender: outgoing, method, route: null };
+  });
+  return { events, answer: { kind: "accepted", envelopes } };
+}
+
+const noDsn: DsnRequest = { notify: [], ret: null, envId: null, originalRecipient: null };

@@ -1,0 +1,107 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { explainOffline, type OfflinePorts } from "../../cli/smtpd_explain.ts";
+import { UsageError } from "../../cli/getopt.ts";
+import type { ExplainQuestion } from "../../lib/policy/explain.ts";
+import { mailbox, policyOf } from "../policy/tables.ts";
+import { FakeClock } from "../sim/clock.ts";
+import { FakeDns } from "../sim/dns.ts";
+import { FakeDisk } from "../sim/disk.ts";
+import { PaperPrinter } from "../support/printer.ts";
+
+const conf = `table virtuals file:/etc/virtuals
+table missing file:/etc/missing
+table users { ann = 1001:1001:/home/ann }
+table smart { "smtp://a.smart.test:2525" }
+table map { "map.test" = "smtp://b.smart.test" }
+action "in" maildir virtual <virtuals> userbase <users>
+action "out" relay
+action "smart" relay host <smart>
+action "map" relay domain <map>
+match from any for domain "shop.test" action "in"
+match from any for domain "gone.test" mail-from <missing> reject
+match from rdns "*.partner.test" for domain "smart.test" action "smart"
+match from local for domain "map.test" action "map"
+match from local for any action "out"
+`;
+
+const question: ExplainQuestion = {
+  sender: mailbox("eve@c.test"),
+  rcpt: mailbox("info@shop.test"),
+  address: null,
+  hostname: null,
+  helo: null,
+  username: null,
+  tls: false,
+  tag: null,
+  listener: null,
+};
+
+async function explain(change: Partial<ExplainQuestion>, withDns = true, ports: Partial<OfflinePorts> = {}) {
+  const dns = new FakeDns().mx("far.test", "10 mx.far.test").host("mx.far.test", "203.0.113.1")
+    .host("a.smart.test", "203.0.113.7").host("b.smart.test", "203.0.113.8");
+  const name = { type: "PTR", name: "Mail.partner.test", ttlMs: 60_000 } as const;
+  dns.set("7.100.51.198.in-addr.arpa", "PTR", { kind: "records", records: [name], secure: false });
+  const disk = new FakeDisk();
+  disk.plantDir("/home/ann");
+  disk.plant("/etc/virtuals", "info@shop.test ann, bob@far.test\n");
+  const printer = new PaperPrinter();
+  const all = {
+    disk,
+    clock: new FakeClock(),
+    uid: 0,
+    dns: withDns ? dns : null,
+    selfAddresses: new Set<string>(),
+    ...ports,
+  };
+  const status = await explainOffline(policyOf(conf), { ...question, ...change }, all, printer, true);
+  const { recipient, answer } = JSON.parse(printer.text);
+  return { status, answer, recipient, errors: printer.errors };
+}
+
+Deno.test("explainOffline() opens the tables that are asked, and finds the way as delivery does", async () => {
+  const { status, answer, recipient } = await explain({ address: "198.51.100.7" });
+  equal(status, 0);
+  equal(recipient.text, "info@shop.test");
+  const routes = answer.envelopes.map((one: { kind: string; route: unknown }) => one.route);
+  const hosts = [{ name: "mx.far.test", preference: 10, addresses: ["203.0.113.1"] }];
+  deepEqual(routes.filter((one: unknown) => one !== null), [{ kind: "hosts", via: "MX of far.test", port: 25, hosts }]);
+});
+
+Deno.test("explainOffline() looks nothing up in the DNS unless it is told to", async () => {
+  const { answer } = await explain({ rcpt: mailbox("x@far.test") }, false);
+  deepEqual(answer.envelopes[0].route, { kind: "unasked", via: "MX of far.test" });
+  const named = await explain({ rcpt: mailbox("x@smart.test"), address: "198.51.100.7" }, false);
+  equal(named.status, 2);
+});
+
+Deno.test("explainOffline() knows the client's name, and smart hosts of lists and maps", async () => {
+  for (
+    const [rcpt, address, want] of [
+      ["x@smart.test", "198.51.100.7", "smart host a.smart.test:2525"],
+      ["x@map.test", null, "smart host b.smart.test:25"],
+    ] as const
+  ) {
+    const { answer, status } = await explain({ rcpt: mailbox(rcpt), address });
+    equal(status, 0, rcpt);
+    equal(answer.envelopes[0].route.via, want);
+  }
+});
+
+Deno.test("explainOffline() tells of a table that cannot be read where it matters", async () => {
+  const { status, answer } = await explain({ rcpt: mailbox("x@gone.test") });
+  equal(status, 2);
+  match(answer.reply, /^451 /);
+  match(answer.reason, /missing/);
+});
+
+Deno.test("explainOffline() says whose .forward the caller may not read", async () => {
+  const { errors } = await explain({ address: "198.51.100.7" }, false, { uid: 1002 });
+  equal(errors, "");
+});
+
+Deno.test("explainOffline() refuses a listener that there is not", async () => {
+  await rejects(explain({ address: "192.0.2.1", listener: "smtps" }), (error) => {
+    ok(error instanceof UsageError);
+    return error.message === "there is no such listener; there are socket";
+  });
+});
