@@ -1,0 +1,218 @@
+/** Rules as claims about an envelope, and what one claim says about another: the reasoning behind "this rule can never
+ * match". All of it is proven for every envelope; what cannot be proven is not claimed. */
+
+import { assertNever } from "../fault.ts";
+import { domainsOfMailaddrs, type EntryKind, entriesCover, entriesExclude, entriesMatchAll } from "./check_entry.ts";
+import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
+
+/** What a rule asks of one side of an envelope. */
+export type Atom =
+  /** A fact of the envelope is in a table. */
+  | { readonly kind: "table"; readonly about: About; readonly match: EntryKind; readonly table: TableName }
+  /** The peer's name is known and in a table. */
+  | { readonly kind: "name"; readonly criterion: Criterion }
+  /** The address did not come out of an expansion; the mail came by the submission socket; the peer's name is known;
+   * somebody authenticated; the session runs over TLS. */
+  | { readonly kind: "external" | "socket" | "named" | "authenticated" | "tls" };
+
+/** Facts of an envelope that are looked up. */
+export type About = "tag" | "address" | "domain" | "helo" | "username" | "sender" | "dest";
+
+/** An atom that holds, or does not. */
+export interface Literal {
+  /** The claim. */
+  readonly atom: Atom;
+  /** It is that the atom does not hold. */
+  readonly negated: boolean;
+}
+
+/** Entries of a table that never change while the daemon runs; null for one that may. */
+export type FixedEntries = (table: TableName) => readonly string[] | null;
+
+/** Entries of tables that stand in the configuration itself. */
+export function fixedEntries(policy: Policy): FixedEntries {
+  return (table) => {
+    const spec = policy.tables[table];
+    return spec?.kind === "static" ? spec.entries.map(([key]) => key) : null;
+  };
+}
+
+/** What a rule claims: it matches exactly the envelopes for which all of it holds. */
+export function literalsOf(rule: Rule): readonly Literal[] {
+  return [
+    ...test("tag", "string", rule.tag),
+    ...fromLiterals(rule),
+    ...forLiterals(rule),
+    ...test("helo", "domain", rule.helo),
+    ...authLiterals(rule),
+    ...(rule.tls === null ? [] : [claim({ kind: "tls" }, !rule.tls)]),
+    ...test("sender", "mailaddr", rule.mailFrom),
+    ...test("dest", "mailaddr", rule.rcptTo),
+  ];
+}
+
+/** The claim turned around. */
+export function negate({ atom, negated }: Literal): Literal {
+  return { atom, negated: !negated };
+}
+
+/** Reasons about the claims of one policy. */
+export class Reasoner {
+  readonly #entries: FixedEntries;
+  readonly #delimiter: string;
+  readonly #known = new Map<string, boolean>();
+
+  /** Tables that may change are compared by their names only. */
+  constructor(policy: Policy) {
+    this.#entries = fixedEntries(policy);
+    this.#delimiter = policy.smtp.subAddressDelimiter;
+  }
+
+  /** Does `wanted` hold wherever all of `known` hold? */
+  implies(known: readonly Literal[], wanted: Literal): boolean {
+    return this.#isAlways(wanted) || known.some((one) => this.#follows(one, wanted));
+  }
+
+  /** Is there no envelope at all for which they hold together? Then the two that exclude each other come back. */
+  contradiction(literals: readonly Literal[]): readonly [Literal, Literal] | null {
+    for (const [index, one] of literals.entries()) {
+      const against = negate(one);
+      const other = literals.slice(0, index).find((earlier) => this.#follows(earlier, against));
+      if (other !== undefined) return [other, one];
+      if (this.#isAlways(against)) return [one, one];
+    }
+    return null;
+  }
+
+  #isAlways({ atom, negated }: Literal): boolean {
+    // Nobody has the empty name, and HELO may give none.
+    if (negated || atom.kind !== "table" || atom.about === "username") return false;
+    if (atom.about === "helo" && atom.match === "domain") return false;
+    const entries = this.#entries(atom.table);
+    return entries !== null && entriesMatchAll(atom.match, entries);
+  }
+
+  #follows(known: Literal, wanted: Literal): boolean {
+    const [a, b] = [known.atom, wanted.atom];
+    if (known.negated) {
+      if (wanted.negated) return this.#covers(a, b);
+      return b.kind === "external" && this.#holdsLocal(a) === true;
+    }
+    return wanted.negated ? this.#excludes(a, b) || this.#excludes(b, a) : this.#covers(b, a);
+  }
+
+  /** Does `outer` hold wherever `inner` does? */
+  #covers(outer: Atom, inner: Atom): boolean {
+    if (outer.kind === "table") {
+      if (inner.kind === "socket") return this.#holdsLocal(outer) === true;
+      return inner.kind === "table" && this.#remember(">", outer, inner, () => this.#tableCovers(outer, inner));
+    }
+    if (outer.kind === "name") {
+      return inner.kind === "name" && inner.criterion.table === outer.criterion.table &&
+        inner.criterion.regex === outer.criterion.regex && inner.criterion.negated === outer.criterion.negated;
+    }
+    if (outer.kind === inner.kind) return true;
+    return outer.kind === "authenticated" && inner.kind === "table" && inner.about === "username";
+  }
+
+  #tableCovers(outer: TableAtom, inner: TableAtom): boolean {
+    if (outer.about === inner.about && outer.match === inner.match && outer.table === inner.table) return true;
+    const [wide, narrow] = [this.#entries(outer.table), this.#entries(inner.table)];
+    if (wide === null || narrow === null) return false;
+    if (outer.about === inner.about) {
+      return outer.match === inner.match && entriesCover(outer.match, wide, narrow, this.#delimiter);
+    }
+    if (outer.about === "domain" && inner.about === "dest" && outer.match === "domain" && inner.match === "mailaddr") {
+      const domains = domainsOfMailaddrs(narrow);
+      return domains !== null && entriesCover("domain", wide, domains, this.#delimiter);
+    }
+    if (outer.about === "dest" && inner.about === "domain" && outer.match === "mailaddr" && inner.match === "domain") {
+      return entriesCover("mailaddr", wide, narrow.map((domain) => `@${domain}`), this.#delimiter);
+    }
+    return false;
+  }
+
+  /** Can the two never hold together? */
+  #excludes(a: Atom, b: Atom): boolean {
+    if (a.kind === "socket" && b.kind === "table") return this.#holdsLocal(b) === false;
+    if (a.kind !== "table" || b.kind !== "table") return false;
+    return this.#remember("!", a, b, () => {
+      const [one, other] = [this.#entries(a.table), this.#entries(b.table)];
+      if (one === null || other === null) return false;
+      if (a.about === b.about) {
+        return a.match === b.match && entriesExclude(a.match, one, other, this.#delimiter);
+      }
+      if (a.about !== "domain" || b.about !== "dest" || a.match !== "domain" || b.match !== "mailaddr") return false;
+      return entriesExclude("mailaddr", one.map((domain) => `@${domain}`), other, this.#delimiter);
+    });
+  }
+
+  /** Does a test of the peer's address hold for the word `local`? Null for another atom, or when it may change. */
+  #holdsLocal(atom: Atom): boolean | null {
+    if (atom.kind !== "table" || atom.about !== "address" || atom.match !== "netaddr") return null;
+    return this.#entries(atom.table)?.some((entry) => entry.toLowerCase() === "local") ?? null;
+  }
+
+  /** Tables may be long, and rules many. */
+  #remember(what: string, a: TableAtom, b: TableAtom, decide: () => boolean): boolean {
+    const key = `${what} ${a.about} ${a.match} ${b.about} ${b.match} ${a.table}\n${b.table}`;
+    let known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, known = decide());
+    return known;
+  }
+}
+
+type TableAtom = Extract<Atom, { readonly kind: "table" }>;
+
+function claim(atom: Atom, negated: boolean): Literal {
+  return { atom, negated };
+}
+
+function test(about: About, match: EntryKind, criterion: Criterion | null): readonly Literal[] {
+  if (criterion === null) return [];
+  const { table, regex, negated } = criterion;
+  return [claim({ kind: "table", about, match: regex ? "regex" : match, table }, negated)];
+}
+
+function inTable(about: About, match: EntryKind, table: TableName, negated: boolean): readonly Literal[] {
+  return test(about, match, { table, regex: false, negated });
+}
+
+function fromLiterals({ from }: Rule): readonly Literal[] {
+  switch (from.kind) {
+    case "any":
+      return [];
+    case "local":
+      return inTable("address", "netaddr", builtinTable.localhost, from.negated);
+    case "socket":
+      return [claim({ kind: "external" }, false), claim({ kind: "socket" }, from.negated)];
+    case "src":
+      return test("address", "netaddr", from.criterion);
+    case "rdns":
+      return from.criterion === null
+        ? [claim({ kind: "external" }, false), claim({ kind: "named" }, from.negated)]
+        : [claim({ kind: "name", criterion: from.criterion }, false)];
+    default:
+      return assertNever(from);
+  }
+}
+
+function forLiterals(rule: Rule): readonly Literal[] {
+  switch (rule.for.kind) {
+    case "any":
+      return [];
+    case "local":
+      return inTable("domain", "domain", builtinTable.localnames, rule.for.negated);
+    case "domain":
+      return test("domain", "domain", rule.for.criterion);
+    default:
+      return assertNever(rule.for);
+  }
+}
+
+function authLiterals({ auth }: Rule): readonly Literal[] {
+  if (auth === null) return [];
+  return auth.kind === "any"
+    ? [claim({ kind: "authenticated" }, auth.negated)]
+    : test("username", "username", auth.criterion);
+}

@@ -1,0 +1,97 @@
+/** Declarations that nothing uses. Only what a name stands for at first is told: of an action that no rule uses, its
+ * tables are not told as well. */
+
+import type { Declared } from "./ast.ts";
+import type { Action, Criterion, Listener, Policy, Rule, TableName } from "./policy.ts";
+
+/** A declaration that nothing uses. */
+export interface Unused {
+  /** What it is. */
+  readonly kind: Declared;
+  /** Its name. */
+  readonly name: string;
+}
+
+/** Finds them, kind by kind in the order of declaration. Built-in and anonymous tables are left out. */
+export function unusedNames(policy: Policy): readonly Unused[] {
+  const used = usesOf(policy);
+  const found: Unused[] = [];
+  const add = (kind: Declared, names: Iterable<string>): void => {
+    for (const name of names) if (!used.has(`${kind} ${name}`)) found.push({ kind, name });
+  };
+  add("table", Object.keys(policy.tables).filter((name) => !name.startsWith("<")));
+  add("action", Object.keys(policy.actions));
+  add("filter", Object.keys(policy.filters).filter((name) => !name.startsWith("<")));
+  // A process of `filter … proc-exec` is its filter's own.
+  add("proc", Object.keys(policy.processes).filter((name) => !isOwn(policy, name)));
+  add("pki", Object.keys(policy.pki));
+  add("ca", Object.keys(policy.ca));
+  add("mda-wrapper", Object.keys(policy.mda.wrappers));
+  return found;
+}
+
+function isOwn(policy: Policy, process: string): boolean {
+  const filter = policy.filters[process];
+  return filter?.kind === "process" && filter.process === process;
+}
+
+/** All that something refers to, as `kind name`. */
+function usesOf(policy: Policy): ReadonlySet<string> {
+  const used = new Set<string>();
+  const add = (kind: Declared, ...names: readonly (string | null)[]): void => {
+    for (const name of names) if (name !== null) used.add(`${kind} ${name}`);
+  };
+  for (const rule of policy.rules) {
+    add("table", ...tablesOfRule(rule));
+    if (rule.outcome.kind === "action") add("action", rule.outcome.name);
+  }
+  for (const action of Object.values(policy.actions)) {
+    add("table", ...tablesOfAction(action));
+    if (action.kind === "local") add("mda-wrapper", action.wrapper);
+    else {
+      add("pki", action.pki);
+      add("ca", action.ca);
+      add("filter", action.filter);
+    }
+  }
+  for (const listener of policy.listeners) {
+    add("filter", listener.filter);
+    add("table", ...tablesOfListener(listener));
+    if (listener.kind !== "inet") continue;
+    add("pki", ...listener.tls.pki);
+    add("ca", listener.tls.ca);
+  }
+  for (const filter of Object.values(policy.filters)) {
+    if (filter.kind === "process") add("proc", filter.process);
+    else if (filter.kind === "chain") add("filter", ...filter.members);
+    else add("table", filter.condition.criterion?.table ?? null);
+  }
+  return used;
+}
+
+/** Tables that a rule names. */
+export function tablesOfRule(rule: Rule): readonly (TableName | null)[] {
+  const criteria: readonly (Criterion | null)[] = [
+    rule.tag,
+    rule.from.kind === "src" || rule.from.kind === "rdns" ? rule.from.criterion : null,
+    rule.for.kind === "domain" ? rule.for.criterion : null,
+    rule.helo,
+    rule.auth?.kind === "table" ? rule.auth.criterion : null,
+    rule.mailFrom,
+    rule.rcptTo,
+  ];
+  return criteria.map((one) => one?.table ?? null);
+}
+
+/** Tables that an action names. */
+export function tablesOfAction(action: Action): readonly (TableName | null)[] {
+  return action.kind === "local"
+    ? [action.alias, action.virtual, action.userbase]
+    : [action.host, action.domain, action.heloSource, action.source, action.auth];
+}
+
+function tablesOfListener(listener: Listener): readonly (TableName | null)[] {
+  if (listener.kind === "socket") return [];
+  const auth = listener.auth.mode === "none" ? null : listener.auth.table;
+  return [listener.hostnames, listener.senders?.table ?? null, auth];
+}
