@@ -7,7 +7,7 @@ import { ConfigLines, lineName, lineNames } from "./check_lines.ts";
 import { type Shadow, shadowedRules } from "./check_shadow.ts";
 import { TrafficJudge } from "./check_traffic.ts";
 import { findTraps, type Trap } from "./check_traps.ts";
-import { unusedNames } from "./check_unused.ts";
+import { unusedMacros, unusedNames } from "./check_unused.ts";
 import type { Problem, Span } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
 import type { Policy, Rule, TableName } from "./policy.ts";
@@ -42,9 +42,7 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     ...findTraps(policy, judge, valuesOf).filter((trap) => !("rule" in trap) || !dead.has(trap.rule))
       .map((trap) => tellTrap(policy, lines, trap)),
     ...unusedNames(policy).map(({ kind, name }) => tellUnused(lines, kind, name)),
-    ...config.unusedMacros.map(({ name, span }) =>
-      warning(span, `nothing uses the macro ${name}`, `a macro is used as $${name}`)
-    ),
+    ...unusedMacros(config).map(({ name, span }) => warning(span, `nothing uses the macro ${name}`, null)),
   ];
 }
 
@@ -182,7 +180,11 @@ function tellUnused(lines: ConfigLines, kind: Declared, name: string): Problem {
     case "pki":
       return warning(span, `nothing uses the certificate ${name}`, `write \`listen on … tls pki ${name}\``);
     case "ca":
-      return warning(span, `nothing uses the authorities ${name}`, `write \`listen on … tls-require verify ca ${name}\``);
+      return warning(
+        span,
+        `nothing uses the authorities ${name}`,
+        `write \`listen on … tls-require verify ca ${name}\``,
+      );
     case "mda-wrapper":
       return warning(span, `no action uses the wrapper ${name}`, `write \`action … wrapper ${name}\``);
     default:

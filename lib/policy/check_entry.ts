@@ -30,9 +30,7 @@ export function entriesExclude(
   b: readonly string[],
   delimiter: string,
 ): boolean {
-  return a.every((one) =>
-    b.every((other) => excludes(kind, normalize(kind, one), normalize(kind, other), delimiter))
-  );
+  return a.every((one) => b.every((other) => excludes(kind, normalize(kind, one), normalize(kind, other), delimiter)));
 }
 
 /** Does every key at all match, of those that a session can give? */

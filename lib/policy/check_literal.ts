@@ -2,7 +2,7 @@
  * match". All of it is proven for every envelope; what cannot be proven is not claimed. */
 
 import { assertNever } from "../fault.ts";
-import { domainsOfMailaddrs, type EntryKind, entriesCover, entriesExclude, entriesMatchAll } from "./check_entry.ts";
+import { domainsOfMailaddrs, entriesCover, entriesExclude, entriesMatchAll, type EntryKind } from "./check_entry.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
 
 /** What a rule asks of one side of an envelope. */

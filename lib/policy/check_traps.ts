@@ -3,7 +3,14 @@
 
 import { assertNever } from "../fault.ts";
 import { parseExpansionValue } from "./alias.ts";
-import { type InetListener, isPublic, ownTraffic, strangersAt, type Traffic, type TrafficJudge } from "./check_traffic.ts";
+import {
+  type InetListener,
+  isPublic,
+  ownTraffic,
+  strangersAt,
+  type Traffic,
+  type TrafficJudge,
+} from "./check_traffic.ts";
 import type { Action, LocalAction, Policy, Rule } from "./policy.ts";
 
 /** Something that is hardly meant. */

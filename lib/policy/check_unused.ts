@@ -2,6 +2,8 @@
  * tables are not told as well. */
 
 import type { Declared } from "./ast.ts";
+import type { SourceFile, Span } from "./error.ts";
+import type { ParsedConfig } from "./parser.ts";
 import type { Action, Criterion, Listener, Policy, Rule, TableName } from "./policy.ts";
 
 /** A declaration that nothing uses. */
@@ -28,6 +30,21 @@ export function unusedNames(policy: Policy): readonly Unused[] {
   add("ca", Object.keys(policy.ca));
   add("mda-wrapper", Object.keys(policy.mda.wrappers));
   return found;
+}
+
+/** Macros of the files that no line uses, in the order of definition. */
+export function unusedMacros(config: ParsedConfig): readonly { readonly name: string; readonly span: Span }[] {
+  const defined = [...config.macros].flatMap(([name, { definition }]) =>
+    definition === null ? [] : [{ name, span: definition }]
+  );
+  if (defined.length === 0) return [];
+  const sources = new Set<SourceFile>(
+    [config.end, ...config.directives, ...defined].map((one) => "source" in one ? one.source : one.span.source),
+  );
+  // Only lines that are comments as a whole are left out: elsewhere a `#` may stand in a string.
+  const text = [...sources].map((one) => one.text.replace(/^[ \t]*#.*/gm, "")).join("\n");
+  const used = new Set([...text.matchAll(/\$([A-Za-z0-9_]+)/g)].map(([, name]) => name));
+  return defined.filter(({ name }) => !used.has(name));
 }
 
 function isOwn(policy: Policy, process: string): boolean {

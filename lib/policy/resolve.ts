@@ -30,7 +30,13 @@ export { describeReadFault } from "./scope.ts";
 
 /** A policy, or every error of the configuration in the order of places. Warnings do not hinder. */
 export type LoadResult =
-  | { readonly kind: "ok"; readonly policy: Policy; readonly warnings: readonly ConfigError[] }
+  | {
+    readonly kind: "ok";
+    readonly policy: Policy;
+    readonly warnings: readonly ConfigError[];
+    /** The lines that it was made of. */
+    readonly config: ParsedConfig;
+  }
   | { readonly kind: "errors"; readonly errors: readonly ConfigError[] };
 
 /** Loads a configuration. The policy is frozen all the way down. Never throws: errors of all lines come back at once,
@@ -75,7 +81,7 @@ export function loadPolicy(source: ConfigSource): LoadResult {
     ciphers,
     admd,
   };
-  return { kind: "ok", policy: freeze(policy), warnings: errors };
+  return { kind: "ok", policy: freeze(policy), warnings: errors, config: parsed };
 }
 
 /** The host names that `listen` lines name: what `ConfigSource.resolveHost` will be asked for. Interfaces and addresses
