@@ -1,0 +1,93 @@
+/** `listen` lines. Listeners of one line become one line again. */
+
+import { parseIp } from "../mail/ip.ts";
+import type { InetListener } from "./check_traffic.ts";
+import type { Listener, ListenerAuth, ListenerTls } from "./policy.ts";
+import { printFilterUse } from "./print_filter.ts";
+import { printTable, type Shown } from "./print_table.ts";
+import { printWord } from "./print_word.ts";
+
+/** Writes the lines of all listeners, in their order. The submission socket has a line only if it had one. */
+export function printListeners(shown: Shown): readonly string[] {
+  const lines: string[] = [];
+  let group: InetListener[] = [];
+  const flush = (): void => {
+    if (group.length > 0) lines.push(printInet(shown, group));
+    group = [];
+  };
+  for (const listener of shown.policy.listeners) {
+    if (listener.kind === "inet" && group[0] !== undefined && isOneLine(group[0], listener)) {
+      group.push(listener);
+      continue;
+    }
+    flush();
+    if (listener.kind === "inet") group.push(listener);
+    else if (listener.place !== null) {
+      lines.push(["listen on socket", ...commonOptions(shown, listener)].join(" "));
+    }
+  }
+  flush();
+  return lines;
+}
+
+function isOneLine(a: InetListener, b: InetListener): boolean {
+  return a.on === b.on && a.port === b.port && a.place.file === b.place.file && a.place.line === b.place.line &&
+    a.place.column === b.place.column;
+}
+
+function printInet(shown: Shown, group: readonly InetListener[]): string {
+  const one = group[0]!;
+  const { policy } = shown;
+  const port = one.tls.mode === "implicit" ? 465 : 25;
+  return [
+    `listen on ${printWord(one.on)}`,
+    ...family(group),
+    ...(one.port === port ? [] : [`port ${one.port}`]),
+    ...tlsOptions(one.tls),
+    ...authOption(shown, one.auth),
+    ...(one.hostname === policy.serverName ? [] : [`hostname ${printWord(one.hostname)}`]),
+    ...(one.hostnames === null ? [] : [`hostnames ${printTable(shown, one.hostnames)}`]),
+    ...commonOptions(shown, one),
+    ...(one.receivedAuth ? ["received-auth"] : []),
+    ...(one.proxy ? ["proxy-v2"] : []),
+    ...(one.senders === null
+      ? []
+      : [`senders ${printTable(shown, one.senders.table)}${one.senders.masquerade ? " masquerade" : ""}`]),
+  ].join(" ");
+}
+
+function commonOptions(shown: Shown, one: Listener): readonly string[] {
+  const isNamed = one.kind === "socket" && one.hostname !== shown.policy.serverName;
+  return [
+    ...(isNamed ? [`hostname ${printWord(one.hostname)}`] : []),
+    ...(one.tag === "" ? [] : [`tag ${printWord(one.tag)}`]),
+    ...(one.filter === null ? [] : [`filter ${printFilterUse(shown.policy, one.filter)}`]),
+    ...(one.maskSource ? ["mask-src"] : []),
+    ...(one.dsn ? [] : ["no-dsn"]),
+  ];
+}
+
+/** An interface or a name of which one family was wanted. */
+function family(group: readonly InetListener[]): readonly string[] {
+  if (parseIp(group[0]!.on) !== null) return [];
+  const versions = new Set(group.map((one) => parseIp(one.address)?.version ?? 4));
+  return versions.size === 1 ? [`inet${[...versions][0]}`] : [];
+}
+
+function tlsOptions(tls: ListenerTls): readonly string[] {
+  const verify = tls.verify ? " verify" : "";
+  const mode = { none: [], offered: ["tls"], required: [`tls-require${verify}`], implicit: [`smtps${verify}`] };
+  return [
+    ...mode[tls.mode],
+    ...tls.pki.map((name) => `pki ${printWord(name)}`),
+    ...(tls.ca === null ? [] : [`ca ${printWord(tls.ca)}`]),
+    ...(tls.ciphers === null ? [] : [`ciphers ${printWord(tls.ciphers)}`]),
+    ...(tls.protocols === null ? [] : [`protocols ${printWord(tls.protocols)}`]),
+  ];
+}
+
+function authOption(shown: Shown, auth: ListenerAuth): readonly string[] {
+  if (auth.mode === "none") return [];
+  const keyword = auth.mode === "required" ? "auth" : "auth-optional";
+  return [auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`];
+}
