@@ -2,19 +2,16 @@
  * tables and chains without a name stand where they are used. Read again it gives the same policy, but for places, for
  * the numbers of tables and chains without a name, and for addresses that interfaces and names have by then. */
 
-import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
-import type { MtaLimitPolicy } from "./limit.ts";
 import { defaultQueuePolicy, defaultSmtpLimits, emptyPolicy } from "./defaults.ts";
+import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy, type MtaLimitPolicy } from "./limit.ts";
 import type { Policy } from "./policy.ts";
 import { printAction } from "./print_action.ts";
 import { printFilter, printProcess } from "./print_filter.ts";
 import { printListeners } from "./print_listen.ts";
 import { printRule } from "./print_match.ts";
-import { printTables, type Shown } from "./print_table.ts";
+import { hiddenSecret, printTables, type Shown } from "./print_table.ts";
 import { printDelay, printWord } from "./print_word.ts";
-
-/** Stands where a secret is left out. It is no word: what is printed then does not load, instead of loading without. */
-export const hiddenSecret = "***";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "./resolve_limit.ts";
 
 /** Writes the policy. With `secrets` hidden, keys and the values of inline tables of credentials are `hiddenSecret`, so
  * that the text can be shown around and does not load. Lines end in LF. */
@@ -58,10 +55,7 @@ function printSettings(policy: Policy): readonly string[] {
   if (smtp.subAddressDelimiter !== defaultSmtpLimits.subAddressDelimiter) {
     lines.push(`smtp sub-addr-delim ${printWord(smtp.subAddressDelimiter)}`);
   }
-  const limits = [
-    ...(smtp.maxMails === defaultSmtpLimits.maxMails ? [] : [`max-mails ${smtp.maxMails}`]),
-    ...(smtp.maxRecipients === defaultSmtpLimits.maxRecipients ? [] : [`max-rcpt ${smtp.maxRecipients}`]),
-  ];
+  const limits = changedKeys(smtp, defaultSmtpLimits, smtpLimitKeys);
   if (limits.length > 0) lines.push(`smtp limit ${limits.join(" ")}`);
   return lines;
 }
@@ -96,61 +90,32 @@ function printLimits({ mda, mta, scheduler }: Policy): readonly string[] {
   const add = (head: string, keys: readonly string[]): void => {
     if (keys.length > 0) lines.push(`${head} ${keys.join(" ")}`);
   };
-  const local = mda.limits;
-  add("mda limit", [
-    ...changed("max-session", local.maxSession, defaultMdaLimits.maxSession),
-    ...changed("max-session-per-user", local.maxSessionPerUser, defaultMdaLimits.maxSessionPerUser),
-    ...changed("task-hiwat", local.taskHigh, defaultMdaLimits.taskHigh),
-    ...changed("task-lowat", local.taskLow, defaultMdaLimits.taskLow),
-    ...changed("task-release", local.taskRelease, defaultMdaLimits.taskRelease),
-  ]);
-  if (mta.maxDeferred !== 100) lines.push(`mta max-deferred ${mta.maxDeferred}`);
-  add("mta limit", mtaKeys(mta.limits, defaultMtaLimits));
+  add("mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys));
+  if (mta.maxDeferred !== emptyMaxDeferred) lines.push(`mta max-deferred ${mta.maxDeferred}`);
+  // Limits of a domain start from those for all as they are on that line: here from what holds anyway.
   for (const [domain, limits] of Object.entries(mta.domainLimits)) {
-    const keys = mtaKeys(limits, mta.limits);
-    // A domain without limits of its own has a line all the same.
-    add(`mta limit for domain ${printWord(domain)}`, keys.length > 0 ? keys : mtaKeys(limits, null).slice(0, 1));
+    lines.push([`mta limit for domain ${printWord(domain)}`, ...mtaKeys(limits)].join(" "));
   }
-  add("scheduler limit", [
-    ...changed("max-inflight", scheduler.maxInflight, defaultSchedulerPolicy.maxInflight),
-    ...changed("max-schedule", scheduler.maxSchedule, defaultSchedulerPolicy.maxSchedule),
-    ...changed("max-evp-batch-size", scheduler.maxEnvelopeBatch, defaultSchedulerPolicy.maxEnvelopeBatch),
-    ...changed("max-msg-batch-size", scheduler.maxMessageBatch, defaultSchedulerPolicy.maxMessageBatch),
-  ]);
+  add("mta limit", mtaKeys(mta.limits));
+  add("scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys));
   return lines;
 }
 
-function changed(key: string, value: number, from: number | null): readonly string[] {
-  return value === from ? [] : [`${key} ${value}`];
+const emptyMaxDeferred = 100;
+
+function mtaKeys(limits: MtaLimitPolicy): readonly string[] {
+  return [
+    ...(limits.family === null ? [] : [`inet${limits.family}`]),
+    ...changedKeys(limits, defaultMtaLimits, mtaLimitKeys),
+  ];
 }
 
-/** Keys that differ from `base`; all of them without one. Delays are written in seconds. */
-function mtaKeys(limits: MtaLimitPolicy, base: MtaLimitPolicy | null): readonly string[] {
-  const count = (key: string, pick: (one: MtaLimitPolicy) => number): readonly string[] =>
-    changed(key, pick(limits), base === null ? null : pick(base));
-  const delay = (key: string, pick: (one: MtaLimitPolicy) => number): readonly string[] =>
-    count(key, (one) => Math.round(pick(one) / 1000));
-  return [
-    ...(limits.family === (base?.family ?? null) || limits.family === null ? [] : [`inet${limits.family}`]),
-    ...count("max-conn-per-host", (one) => one.maxConnPerHost),
-    ...count("max-conn-per-route", (one) => one.maxConnPerRoute),
-    ...count("max-conn-per-source", (one) => one.maxConnPerSource),
-    ...count("max-conn-per-connector", (one) => one.maxConnPerConnector),
-    ...count("max-conn-per-relay", (one) => one.maxConnPerRelay),
-    ...count("max-conn-per-domain", (one) => one.maxConnPerDomain),
-    ...delay("conn-delay-host", (one) => one.connDelayHostMs),
-    ...delay("conn-delay-route", (one) => one.connDelayRouteMs),
-    ...delay("conn-delay-source", (one) => one.connDelaySourceMs),
-    ...delay("conn-delay-connector", (one) => one.connDelayConnectorMs),
-    ...delay("conn-delay-relay", (one) => one.connDelayRelayMs),
-    ...delay("conn-delay-domain", (one) => one.connDelayDomainMs),
-    ...delay("reconn-delay-route", (one) => one.reconnDelayRouteMs),
-    ...count("session-mail-max", (one) => one.sessionMailMax),
-    ...delay("session-transaction-delay", (one) => one.sessionTransactionDelayMs),
-    ...delay("session-keepalive", (one) => one.sessionKeepaliveMs),
-    ...count("max-failures-per-session", (one) => one.maxFailuresPerSession),
-    ...count("task-hiwat", (one) => one.taskHigh),
-    ...count("task-lowat", (one) => one.taskLow),
-    ...count("task-release", (one) => one.taskRelease),
-  ];
+function changedKeys<T>(
+  limits: T,
+  base: T,
+  keys: Readonly<Record<string, { readonly member: keyof T; readonly unit: number }>>,
+): readonly string[] {
+  return Object.entries(keys).flatMap(([key, { member, unit }]) =>
+    limits[member] === base[member] ? [] : [`${key} ${Number(limits[member]) / unit}`]
+  );
 }

@@ -46,7 +46,6 @@ function methodWords({ method }: LocalAction): readonly string[] {
   }
 }
 
-
 function relayWords(shown: Shown, action: RelayAction): readonly string[] {
   const table = (keyword: string, name: TableName | null): readonly string[] =>
     name === null ? [] : [keyword, printTable(shown, name)];

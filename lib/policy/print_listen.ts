@@ -57,9 +57,7 @@ function printInet(shown: Shown, group: readonly InetListener[]): string {
 }
 
 function commonOptions(shown: Shown, one: Listener): readonly string[] {
-  const isNamed = one.kind === "socket" && one.hostname !== shown.policy.serverName;
   return [
-    ...(isNamed ? [`hostname ${printWord(one.hostname)}`] : []),
     ...(one.tag === "" ? [] : [`tag ${printWord(one.tag)}`]),
     ...(one.filter === null ? [] : [`filter ${printFilterUse(shown.policy, one.filter)}`]),
     ...(one.maskSource ? ["mask-src"] : []),

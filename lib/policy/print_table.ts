@@ -11,6 +11,9 @@ export interface Shown {
   readonly secrets: "shown" | "hidden";
 }
 
+/** Stands where a secret is left out. It is no word: what is printed then does not load, instead of loading without. */
+export const hiddenSecret = "***";
+
 /** The lines of all tables that were declared. */
 export function printTables(shown: Shown): readonly string[] {
   return Object.values(shown.policy.tables).filter(({ name }) => !name.startsWith("<")).map((spec) => {
@@ -22,7 +25,7 @@ export function printTables(shown: Shown): readonly string[] {
         return `${head} getpwnam`;
       case "proc": {
         const backend = spec.command.slice(spec.command.lastIndexOf("/") + 1).replace(/^table-/, "");
-        return `${head} ${printWord(spec.config === null ? backend : `${backend}:${spec.config}`)}`;
+        return `${head} ${printWord(spec.config === null ? `proc:${spec.command}` : `${backend}:${spec.config}`)}`;
       }
       default:
         return `${head} ${printWord(`${spec.kind}:${spec.path}`)}`;
@@ -63,7 +66,7 @@ function printEntries(shown: Shown, name: TableName, indent: number): string {
   const isHidden = shown.secrets === "hidden" && credentialTables(shown.policy).has(name);
   const entries = spec?.kind === "static" ? spec.entries : [];
   return printItems(
-    entries.map(([key, value]) => [key, value === null ? null : isHidden ? "***" : printWord(value)]),
+    entries.map(([key, value]) => [key, value === null ? null : isHidden ? hiddenSecret : printWord(value)]),
     indent,
   );
 }
