@@ -61,7 +61,7 @@ export interface ConfigError extends Place {
   readonly length: number;
   /** What is wrong, in one line. */
   readonly message: string;
-  /** What to do about it; null when nothing better is known. */
+  /** What to do about it, in one line or more; null when nothing better is known. */
   readonly hint: string | null;
   /** The line of the file, as it is there. */
   readonly excerpt: string;
@@ -119,7 +119,9 @@ export function printError(error: ConfigError, options: PrintOptions): string {
     lines.push(`${paint("34", String(error.line).padStart(5))} ${bar} ${text}`.trimEnd());
     lines.push(`      ${bar} ${" ".repeat(start)}${paint(tint, "^".repeat(length))}`);
   }
-  if (error.hint !== null) lines.push(`      ${paint("34", "=")} ${scrub(error.hint)}`);
+  for (const [index, hint] of error.hint?.split("\n").entries() ?? []) {
+    lines.push(`      ${index === 0 ? paint("34", "=") : " "} ${scrub(hint)}`);
+  }
   for (const note of error.notes) {
     const where = note.place === null ? "" : ` ${scrub(note.place.file)}:${note.place.line}:${note.place.column}`;
     lines.push(`      ${paint("34", "=")} ${scrub(note.message)}${where}`);

@@ -11,6 +11,7 @@ import { parseMda, parseMta, parseScheduler, parseSmtp } from "./parser_limits.t
 import { parseListen } from "./parser_listen.ts";
 import { parseMatch } from "./parser_match.ts";
 import { parseAdmd, parseBounce, parseCa, parsePki, parseQueue, parseSrs } from "./parser_settings.ts";
+import { type OldActions, translateOldLine } from "./old_grammar.ts";
 import { parseTable } from "./parser_table.ts";
 import {
   acceptPunct,
@@ -62,7 +63,7 @@ export function parseConfig(input: ParseInput, expected: Expectation = null): Pa
     return { directives: [], problems: reader.problems, end, macros };
   }
   const directives: Directive[] = [];
-  const state: State = { input, reader, directives, files: 1 };
+  const state: State = { input, reader, directives, files: 1, oldActions: new Map() };
   for (;;) {
     const token = peek(reader);
     if (token.kind === "eof") {
@@ -80,6 +81,8 @@ interface State {
   readonly directives: Directive[];
   /** Files opened so far. */
   files: number;
+  /** Actions that old lines have been told to be. */
+  readonly oldActions: OldActions;
 }
 
 function parseLine(state: State, first: Token): void {
@@ -91,7 +94,7 @@ function parseLine(state: State, first: Token): void {
   if (parse === undefined) {
     if (first.kind === "keyword" && acceptPunct(reader, "=")) {
       fail(reader, first.span, `the reserved word \`${first.text}\` cannot name a macro`, "choose another name");
-    } else failDirective(reader, first);
+    } else failDirective(state, first);
     return recover(reader);
   }
   const mark = reader.problems.length;
@@ -106,7 +109,10 @@ function parseLine(state: State, first: Token): void {
     const declares = directive?.kind === "mda-wrapper" ? "mda-wrapper" : declared(first.text);
     directives.push({ kind: "broken", span: first.span, declares, name });
   }
-  if (reader.problems.length > mark) recover(reader);
+  if (reader.problems.length === mark) return;
+  const problems = reader.problems.splice(mark);
+  if (!failOldGrammar(state, first.span)) reader.problems.push(...problems);
+  recover(reader);
 }
 
 /** What a line that begins with `word` declares, as far as its first word says. */
@@ -149,25 +155,29 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ["table", parseTable],
 ]);
 
-function failDirective(reader: Reader, token: Token): void {
-  if (token.kind === "keyword") failUnknown(reader, token.text, token.span);
+function failDirective(state: State, token: Token): void {
+  const { reader } = state;
+  if (token.kind === "keyword") failUnknown(state, token.text, token.span);
   else if (token.kind === "bad") fail(reader, token.span, token.text, token.hint);
   else fail(reader, token.span, `syntax error: expected a directive, found \`${token.text}\``);
 }
 
-/** Words that began lines before OpenSMTPD 6.4. */
-const oldDirectives: readonly string[] = ["accept", "expire", "limit", "reject"];
-
-function failUnknown(reader: Reader, word: string, span: Span): void {
-  if (oldDirectives.includes(word)) return failOldGrammar(reader, word, span);
-  const hint = suggest(word, directiveNames, (name) => `\`${name}\``);
-  fail(reader, span, `unknown directive \`${word}\``, hint);
+function failUnknown(state: State, word: string, span: Span): void {
+  if (failOldGrammar(state, span)) return;
+  const { reader } = state;
+  if (oldDirectives.includes(word)) fail(reader, span, oldGrammar, "write `action` and `match` lines");
+  else fail(reader, span, `unknown directive \`${word}\``, suggest(word, directiveNames, (name) => `\`${name}\``));
 }
 
-/** A line of the old grammar: `span` is that of its first word, and the rest of the line follows it in `span.source`. */
-function failOldGrammar(reader: Reader, word: string, span: Span): void {
-  const hint = "this is the grammar of OpenSMTPD before 6.4: write `action` and `match` lines";
-  fail(reader, span, `unknown directive \`${word}\``, hint);
+/** Words that began lines before OpenSMTPD 6.4. */
+const oldDirectives: readonly string[] = ["accept", "expire", "limit", "reject"];
+const oldGrammar = "this is the grammar of OpenSMTPD before 6.4";
+
+/** Tells what a line of the old grammar is today. False when it is none. `span` is that of its first word. */
+function failOldGrammar({ reader, oldActions }: State, span: Span): boolean {
+  const lines = translateOldLine(span, reader.macros, oldActions);
+  if (lines !== null) fail(reader, span, oldGrammar, ["write today:", ...lines.map((one) => `  ${one}`)].join("\n"));
+  return lines !== null;
 }
 
 /** `name = value`, or a line that begins with a word that is no directive. */
@@ -176,7 +186,7 @@ function parseMacro(state: State): void {
   const name = take(reader);
   if (!acceptPunct(reader, "=")) {
     reader.expected?.(name, directiveNames);
-    failUnknown(reader, name.text, name.span);
+    failUnknown(state, name.text, name.span);
     return recover(reader);
   }
   const value = readWord(reader, "the value of the macro");

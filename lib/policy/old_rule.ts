@@ -1,0 +1,265 @@
+/** `accept` and `reject` lines of the old grammar, as `action` and `match` lines. */
+
+import type { OldActions } from "./old_grammar.ts";
+import type { OldLine } from "./old_line.ts";
+
+/** What a line says, in today's words. */
+interface Draft {
+  /** Options of the rule, in the order in which they are written. */
+  tag: string;
+  from: string;
+  isLocal: boolean;
+  auth: string;
+  sender: string;
+  for: string;
+  recipient: string;
+  /** Options of the action. */
+  user: string;
+  alias: string;
+  userbase: string;
+  ttl: string;
+  method: string;
+  /** What the action is called if no other has the name. */
+  name: string;
+}
+
+/** Translates the line; `hasLogin` says that clients can authenticate. */
+export function translateAccept(
+  line: OldLine,
+  first: "accept" | "reject",
+  actions: OldActions,
+  hasLogin: boolean,
+): readonly string[] | null {
+  const draft: Draft = {
+    tag: "",
+    from: "",
+    isLocal: true,
+    auth: "",
+    sender: "",
+    for: "",
+    recipient: "",
+    user: "",
+    alias: "",
+    userbase: "",
+    ttl: "",
+    method: "",
+    name: "local",
+  };
+  while (!line.isDone && !line.isBroken) {
+    if (!readOption(line, draft)) return null;
+  }
+  if ((first === "accept") !== (draft.method !== "")) return null;
+  const match = (from: string, outcome: string): string =>
+    words("match", draft.tag, from, draft.auth, draft.sender, draft.for, draft.recipient, outcome);
+  if (first === "reject") return [match(draft.from, "reject")];
+  const body = words(draft.method, draft.user, draft.alias, draft.userbase, draft.ttl);
+  const known = actions.get(body);
+  const name = known ?? newName(draft.name, actions);
+  actions.set(body, name);
+  const outcome = `action "${name}"`;
+  return [
+    ...(known === undefined ? [`${outcome} ${body}`] : []),
+    match(draft.from, outcome),
+    // Whoever had logged in counted as local.
+    ...(hasLogin && draft.isLocal && draft.for === "for any" && draft.auth === ""
+      ? [words("match", draft.tag, "from any", "auth", draft.sender, draft.for, draft.recipient, outcome)]
+      : []),
+  ];
+}
+
+function words(...all: readonly string[]): string {
+  return all.filter((one) => one !== "").join(" ");
+}
+
+function newName(wanted: string, actions: OldActions): string {
+  const taken = new Set(actions.values());
+  let name = wanted;
+  for (let count = 2; taken.has(name); count++) name = `${wanted}_${count}`;
+  return name;
+}
+
+/** Takes one option. False when none stands there. */
+function readOption(line: OldLine, draft: Draft): boolean {
+  const isNot = line.acceptNot();
+  const word = line.accept(
+    "tagged",
+    "from",
+    "authenticated",
+    "sender",
+    "for",
+    "recipient",
+    "alias",
+    "virtual",
+    "userbase",
+    "deliver",
+    "forward-only",
+    "relay",
+    "expire",
+  );
+  const not = (): string => (line.acceptNot() || isNot ? "!" : "");
+  switch (word) {
+    case null:
+      return false;
+    case "tagged":
+      draft.tag = `${not()}tag ${line.table()}`;
+      break;
+    case "from":
+      readFrom(line, draft, not());
+      break;
+    case "authenticated":
+      draft.auth = `${not()}auth`;
+      break;
+    case "sender":
+      draft.sender = `${not()}mail-from ${line.table()}`;
+      break;
+    case "for":
+      readFor(line, draft, not());
+      break;
+    case "recipient":
+      draft.recipient = `${not()}rcpt-to ${line.table()}`;
+      break;
+    case "alias":
+    case "virtual":
+      draft.alias = `${word} ${line.table()}`;
+      if (word === "virtual") draft.name = "virtual";
+      break;
+    case "userbase":
+      draft.userbase = `userbase ${line.table()}`;
+      break;
+    case "deliver":
+      if (line.accept("to") === null) return false;
+      return readDelivery(line, draft);
+    case "forward-only":
+      draft.method = "forward-only";
+      draft.name = "forward";
+      break;
+    case "relay":
+      readRelay(line, draft);
+      break;
+    case "expire":
+      draft.ttl = `ttl ${line.word()}`;
+      break;
+  }
+  return true;
+}
+
+function readFrom(line: OldLine, draft: Draft, not: string): void {
+  const word = line.accept("any", "local", "source");
+  if (word === null) line.isBroken = true;
+  draft.isLocal = word === "local" && not === "";
+  draft.from = word === "source" ? `${not}from src ${line.table()}` : `${not}from ${word}`;
+}
+
+function readFor(line: OldLine, draft: Draft, not: string): void {
+  const word = line.accept("any", "local", "domain");
+  if (word === null) line.isBroken = true;
+  draft.for = word === "domain" ? `${not}for domain ${line.table()}` : `${not}for ${word}`;
+}
+
+function readDelivery(line: OldLine, draft: Draft): boolean {
+  const word = line.accept("maildir", "mbox", "mda", "lmtp");
+  switch (word) {
+    case null:
+      return false;
+    case "mbox":
+      draft.method = "mbox";
+      break;
+    case "maildir":
+      // `as` and `expire` are no reserved words: they would do for a path.
+      draft.method = line.isTable && !line.peek("as", "expire") ? `maildir ${line.word()}` : "maildir";
+      break;
+    case "mda":
+      draft.method = `mda ${line.word()}`;
+      break;
+    case "lmtp":
+      draft.method = `lmtp ${line.word()}`;
+      if (line.accept("rcpt-to") !== null) draft.method += " rcpt-to";
+      break;
+  }
+  if (line.accept("as") !== null) draft.user = `user ${line.word()}`;
+  return true;
+}
+
+function readRelay(line: OldLine, draft: Draft): void {
+  draft.name = "relay";
+  const parts = { host: "", backup: "", tls: "", auth: "", rest: "" };
+  for (;;) {
+    const word = line.accept(
+      "via",
+      "backup",
+      "auth",
+      "as",
+      "source",
+      "hostname",
+      "hostnames",
+      "pki",
+      "certificate",
+      "ca",
+      "tls",
+      "verify",
+    );
+    if (word === null) break;
+    switch (word) {
+      case "via":
+        parts.host = `host ${line.table(todaysUrl)}`;
+        break;
+      case "backup":
+        parts.backup = line.isTable && !line.peek("expire", "as", "source", "verify", "certificate", "via")
+          ? `backup mx ${line.word()}`
+          : "backup";
+        draft.name = "backup";
+        break;
+      case "auth":
+        parts.auth = `auth ${line.table()}`;
+        break;
+      case "tls":
+        // Certificates were not looked at unless told so.
+        parts.tls = line.accept("verify") === null ? "tls no-verify" : "tls";
+        break;
+      case "verify":
+        // Of a smart host with mandatory TLS the certificate is checked anyway.
+        break;
+      default:
+        parts.rest += ` ${todaysOption[word]} ${
+          word === "source" || word === "hostnames" ? line.table() : line.word()
+        }`;
+    }
+  }
+  draft.method = words("relay", parts.host, parts.backup, parts.tls, parts.auth, parts.rest.trim());
+}
+
+const todaysOption: Readonly<
+  Record<"as" | "source" | "hostname" | "hostnames" | "pki" | "certificate" | "ca", string>
+> = {
+  as: "mail-from",
+  source: "src",
+  hostname: "helo",
+  hostnames: "helo-src",
+  pki: "pki",
+  certificate: "pki",
+  ca: "ca",
+};
+
+/** Schemes of relay URLs then, and what says the same today. `smtp+tls` took TLS when it was offered. */
+const todaysScheme: Readonly<Record<string, string>> = {
+  "smtp": "smtp",
+  "smtp+tls": "smtp",
+  "smtp+notls": "smtp+notls",
+  "tls": "smtp+tls",
+  "tls+auth": "smtp+tls",
+  "smtp+tls+auth": "smtp+tls",
+  "smtps": "smtps",
+  "smtps+auth": "smtps",
+  "ssl": "smtps",
+  "ssl+auth": "smtps",
+  "secure": "smtps",
+  "secure+auth": "smtps",
+  "lmtp": "lmtp",
+};
+
+function todaysUrl(url: string): string {
+  const mark = url.indexOf("://");
+  if (mark === -1) return url;
+  const scheme = url.slice(0, mark).toLowerCase();
+  return `${Object.hasOwn(todaysScheme, scheme) ? todaysScheme[scheme] : scheme}${url.slice(mark)}`;
+}
