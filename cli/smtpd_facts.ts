@@ -1,0 +1,163 @@
+/** Finds out what a configuration's checks need to know of files and tables. */
+
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { Fault, type FaultKind } from "../lib/fault.ts";
+import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import type { TableContent } from "../lib/policy/check.ts";
+import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/policy/check_files.ts";
+import type { Policy, TableName } from "../lib/policy/policy.ts";
+import { parseTableText } from "../lib/table/entry.ts";
+import { openTable } from "../lib/table/open.ts";
+import type { TableSpec } from "../lib/table/table.ts";
+
+/** How long a table may take until it counts as one that cannot be reached, ms. */
+export const probeMs = 5000;
+
+/** Largest table file that is read for its own mistakes and for what rules let through, octets. */
+export const tableTextMax = 8 * 1024 * 1024;
+
+/** A table file as text. */
+export interface TableText {
+  /** The table that is read from it. */
+  readonly name: TableName;
+  /** Its path. */
+  readonly path: string;
+  /** All of it. */
+  readonly text: string;
+}
+
+/** The files of tables that can be read and are not too long. */
+export function readTableTexts(policy: Policy): readonly TableText[] {
+  return Object.values(policy.tables).flatMap((spec): readonly TableText[] => {
+    if (spec.kind !== "file") return [];
+    try {
+      if (Deno.statSync(spec.path).size > tableTextMax) return [];
+      return [{ name: spec.name, path: spec.path, text: Deno.readTextFileSync(spec.path) }];
+    } catch {
+      // Why it cannot be read is told of by `gatherFacts`.
+      return [];
+    }
+  });
+}
+
+/** Entries of the tables whose texts can be read. */
+export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, TableContent> {
+  const contents = new Map<TableName, TableContent>();
+  for (const { name, path, text } of texts) {
+    try {
+      contents.set(name, parseTableText(path, new TextEncoder().encode(text)).entries);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+    }
+  }
+  return contents;
+}
+
+/** Looks at certificates and keys, and with `all` opens every table, each for at most `probeMs`. */
+export async function gatherFacts(policy: Policy, tables: "all" | "none"): Promise<FileFacts> {
+  const pki = Object.values(policy.pki).map((one) => {
+    const cert = readPem(one.cert);
+    const key = readPem(one.key);
+    const leaf = cert.text === null ? null : leafOf(cert.text);
+    return [one.name, {
+      cert: cert.fact,
+      certificate: cert.text === null ? null : judgePem(cert.text),
+      key: key.fact,
+      privateKey: key.text === null ? null : judgeKey(key.text, leaf),
+    }] as const;
+  });
+  const ca = Object.values(policy.ca).map((one) => {
+    const { fact, text } = readPem(one.cert);
+    return [one.name, { cert: fact, certificate: text === null ? null : judgePem(text) }] as const;
+  });
+  const failures = tables === "none" ? [] : await Promise.all(
+    Object.values(policy.tables).map(async (spec) => {
+      const failure = await probeTable(spec, policy.smtp.subAddressDelimiter);
+      return failure === null ? [] : [[spec.name, failure] as const];
+    }),
+  );
+  return {
+    pki: new Map(pki),
+    ca: new Map(ca),
+    tables: new Map(failures.flat()),
+    now: Date.now(),
+    uid: Deno.uid() ?? 0,
+  };
+}
+
+function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {
+  try {
+    const { mode, uid } = Deno.statSync(path);
+    const fact: FileFact = { kind: "found", mode: (mode ?? 0) & 0o7777, uid: uid ?? 0 };
+    return { fact, text: Deno.readTextFileSync(path) };
+  } catch (error) {
+    return { fact: { kind: "failed", fault: diskFault("read", path, error).kind }, text: null };
+  }
+}
+
+function certificatesOf(text: string): readonly X509Certificate[] | null {
+  const blocks = text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g);
+  if (blocks === null) return null;
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch {
+    return null;
+  }
+}
+
+function leafOf(text: string): X509Certificate | null {
+  return certificatesOf(text)?.[0] ?? null;
+}
+
+function judgePem(text: string): CertificateFact {
+  const all = certificatesOf(text);
+  const leaf = all?.[0];
+  if (all === null || leaf === undefined) return { kind: "malformed" };
+  return {
+    kind: "read",
+    notBefore: Date.parse(leaf.validFrom),
+    notAfter: Date.parse(leaf.validTo),
+    count: all.length,
+  };
+}
+
+function judgeKey(text: string, leaf: X509Certificate | null): KeyFact {
+  if (text.includes("ENCRYPTED")) return { kind: "encrypted" };
+  try {
+    const own = createPublicKey(createPrivateKey(text)).export({ type: "spki", format: "der" });
+    if (leaf === null) return { kind: "read", fits: null };
+    return { kind: "read", fits: own.equals(leaf.publicKey.export({ type: "spki", format: "der" })) };
+  } catch {
+    return { kind: "malformed" };
+  }
+}
+
+/** Opens a table and closes it again. Null when that works. */
+async function probeTable(
+  spec: TableSpec,
+  subAddressDelimiter: string,
+): Promise<{ readonly fault: FaultKind; readonly message: string } | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Fault("timeout", `Cannot open table ${spec.name}: no answer in ${probeMs / 1000} s`)),
+      probeMs,
+    );
+  });
+  const opened = openTable(spec, hostDisk, {
+    subAddressDelimiter,
+    monotonic: () => performance.now(),
+    report: () => {},
+  });
+  // One that opens late is closed when it does.
+  void opened.then((table) => table.close(), () => {});
+  try {
+    await Promise.race([opened, late]);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { fault: error.kind, message: error.message };
+  } finally {
+    clearTimeout(timer);
+  }
+}

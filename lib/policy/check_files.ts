@@ -1,0 +1,200 @@
+/** Files that a policy names: certificates, keys and what tables are read from. The facts are found out elsewhere; here is
+ * what they mean. */
+
+import type { FaultKind } from "../fault.ts";
+import { ConfigLines } from "./check_lines.ts";
+import type { Problem, Span } from "./error.ts";
+import type { ParsedConfig } from "./parser.ts";
+import type { Policy, TableName } from "./policy.ts";
+import { describeReadFault } from "./scope.ts";
+
+/** A file as it was found. */
+export type FileFact =
+  /** `mode` are its permission bits, `uid` is who owns it. */
+  | { readonly kind: "found"; readonly mode: number; readonly uid: number }
+  | { readonly kind: "failed"; readonly fault: FaultKind };
+
+/** What a file of certificates holds. Times are ms since the epoch. */
+export type CertificateFact =
+  | { readonly kind: "read"; readonly notBefore: number; readonly notAfter: number; readonly count: number }
+  | { readonly kind: "malformed" };
+
+/** What a file with a key holds. `fits`: the first certificate is for it; null when there is none to compare. */
+export type KeyFact =
+  | { readonly kind: "read"; readonly fits: boolean | null }
+  | { readonly kind: "encrypted" }
+  | { readonly kind: "malformed" };
+
+/** Facts about the files of a policy. Null stands for what could not be read. */
+export interface FileFacts {
+  /** Certificates of ours, by name. */
+  readonly pki: ReadonlyMap<
+    string,
+    {
+      readonly cert: FileFact;
+      readonly certificate: CertificateFact | null;
+      readonly key: FileFact;
+      readonly privateKey: KeyFact | null;
+    }
+  >;
+  /** Certificates of authorities, by name. */
+  readonly ca: ReadonlyMap<string, { readonly cert: FileFact; readonly certificate: CertificateFact | null }>;
+  /** Tables that could not be opened, with the reason. */
+  readonly tables: ReadonlyMap<TableName, { readonly fault: FaultKind; readonly message: string }>;
+  /** Now, ms since the epoch. */
+  readonly now: number;
+  /** Whose files the caller's own are, beside root's. */
+  readonly uid: number;
+}
+
+/** How long before its end a certificate is told of, ms. */
+export const expiryNoticeMs = 14 * 86_400_000;
+
+/** Bits that the mode of a certificate may have. */
+export const certificateModeMax = 0o755;
+/** Bits that the mode of a private key may have. */
+export const keyModeMax = 0o740;
+
+/** Tells what is wrong with the files. What smtpd could not run with is an error. Pure. */
+export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFacts): readonly Problem[] {
+  const lines = new ConfigLines(policy, config.directives);
+  const problems: Problem[] = [];
+  for (const [name, { cert, certificate, key, privateKey }] of facts.pki) {
+    const pki = policy.pki[name];
+    if (pki === undefined) continue;
+    const at = lines.certificate("pki", name, "cert");
+    const keyAt = lines.certificate("pki", name, "key");
+    problems.push(
+      ...judgeFile(at, "certificate", pki.cert, cert, certificateModeMax, facts.uid),
+      ...judgeCertificate(at, pki.cert, certificate, facts.now),
+      ...judgeFile(keyAt, "key", pki.key, key, keyModeMax, facts.uid),
+      ...judgeKey(keyAt, pki.key, pki.cert, privateKey),
+    );
+  }
+  for (const [name, { cert, certificate }] of facts.ca) {
+    const ca = policy.ca[name];
+    if (ca === undefined) continue;
+    const at = lines.certificate("ca", name, "cert");
+    problems.push(
+      ...judgeFile(at, "certificate", ca.cert, cert, certificateModeMax, facts.uid),
+      // Bundles hold many, and some of them are always about to end.
+      ...(certificate?.kind === "read" && certificate.count > 1
+        ? []
+        : judgeCertificate(at, ca.cert, certificate, facts.now)),
+    );
+  }
+  for (const [name, { fault, message }] of facts.tables) {
+    problems.push(judgeTable(policy, lines, name, fault, message));
+  }
+  return problems;
+}
+
+function judgeFile(
+  span: Span,
+  what: "certificate" | "key",
+  path: string,
+  fact: FileFact,
+  modeMax: number,
+  uid: number,
+): readonly Problem[] {
+  if (fact.kind === "failed") {
+    const message = `cannot read the ${what} ${path}: ${describeReadFault(fact.fault)}`;
+    // Who may not read it cannot say that it is wrong.
+    return [{
+      severity: fact.fault === "denied" ? "warning" : "error",
+      span,
+      message,
+      hint: fact.fault === "denied" ? "run this check as root" : null,
+    }];
+  }
+  const problems: Problem[] = [];
+  if (fact.uid !== 0 && fact.uid !== uid) {
+    problems.push({
+      severity: "error",
+      span,
+      message: `the ${what} ${path} belongs to uid ${fact.uid}: it has to be root's`,
+      hint: `chown root ${path}`,
+    });
+  }
+  const mode = fact.mode & 0o7777;
+  if ((mode & ~modeMax) !== 0) {
+    const who = (mode & ~modeMax & 0o22) !== 0 ? "changed" : "read";
+    problems.push({
+      severity: "error",
+      span,
+      message: `the ${what} ${path} can be ${who} by others: its mode is ${octal(mode)}, and at most ${octal(modeMax)}`,
+      hint: `chmod ${octal(mode & modeMax)} ${path}`,
+    });
+  }
+  return problems;
+}
+
+function judgeCertificate(span: Span, path: string, fact: CertificateFact | null, now: number): readonly Problem[] {
+  if (fact === null) return [];
+  if (fact.kind === "malformed") {
+    const hint = "it begins with -----BEGIN CERTIFICATE-----";
+    return [{ severity: "error", span, message: `${path} is no certificate in PEM form`, hint }];
+  }
+  const tell = (message: string): readonly Problem[] => [{ severity: "warning", span, message, hint: null }];
+  if (fact.notAfter <= now) return tell(`the certificate ${path} has expired on ${day(fact.notAfter)}`);
+  if (fact.notBefore > now) return tell(`the certificate ${path} is valid from ${day(fact.notBefore)} on`);
+  if (fact.notAfter - now >= expiryNoticeMs) return [];
+  const days = Math.floor((fact.notAfter - now) / 86_400_000);
+  const left = days === 0 ? "today" : days === 1 ? "in 1 day" : `in ${days} days`;
+  return tell(`the certificate ${path} expires ${left}, on ${day(fact.notAfter)}`);
+}
+
+function judgeKey(span: Span, path: string, cert: string, fact: KeyFact | null): readonly Problem[] {
+  if (fact === null) return [];
+  switch (fact.kind) {
+    case "malformed":
+      return [{
+        severity: "error",
+        span,
+        message: `${path} is no private key in PEM form`,
+        hint: "it begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC in it",
+      }];
+    case "encrypted":
+      return [{
+        severity: "error",
+        span,
+        message: `the key ${path} is encrypted, and nobody is there to type its passphrase`,
+        hint: `take the passphrase off: openssl pkey -in ${path} -out NEW`,
+      }];
+    case "read":
+      if (fact.fits !== false) return [];
+      return [{
+        severity: "error",
+        span,
+        message: `the key ${path} does not belong to the certificate ${cert}`,
+        hint: "both come from one order: were files of two hosts mixed up?",
+      }];
+  }
+}
+
+function judgeTable(
+  policy: Policy,
+  lines: ConfigLines,
+  name: TableName,
+  fault: FaultKind,
+  message: string,
+): Problem {
+  const kind = policy.tables[name]?.kind;
+  // What is down now may be up when it is asked; a file that is not there is missed at once.
+  const isElsewhere = kind === "proc" || kind === "postgres" || kind === "mysql" || kind === "redis" || kind === "ldap";
+  const isMaybe = isElsewhere || fault === "denied" || fault === "timeout";
+  return {
+    severity: isMaybe ? "warning" : "error",
+    span: lines.tableContent(name),
+    message,
+    hint: isElsewhere ? "mail that needs it is answered 451 until it answers" : null,
+  };
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+function day(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
