@@ -5,6 +5,7 @@
  * SYNOPSIS
  *   smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]
  *         [--same-user] [--json]
+ *   smtpd --print [--secrets] [-D macro=value] [-f file] [--json]
  *   smtpd --lsp [-D macro=value]
  *
  * DESCRIPTION
@@ -20,8 +21,13 @@
  *   -f file          Configuration file; default /etc/mail/smtpd.conf, else
  *                    /etc/smtpd.conf.
  *   -h, --help       Print this page.
- *   -n               Check the configuration, warn of what is not active yet,
- *                    then exit.
+ *   -n               Check the configuration, then exit. Beside errors it
+ *                    tells of what is not active yet, of rules that can
+ *                    never match, open relays,
+ *                    domains that nobody outside can write to, names that
+ *                    nothing uses, and what is wrong with tables,
+ *                    certificates and keys: it opens all of them. A start
+ *                    looks for the same, but leaves tables alone.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
  *   -T subsystem     Tracing: not supported yet, an error. -v logs more.
  *   -v               Log more. With -n, also print what each role may do.
@@ -30,8 +36,15 @@
  *                    standard input and output. It shows problems while
  *                    one types, completes words and names, explains words,
  *                    and finds declarations.
+ *   --print          Print the configuration as it is in effect, then exit:
+ *                    macros and included files in their places, defaults
+ *                    left out. It loads again as the same. Keys, and
+ *                    passwords of inline tables, are *** unless --secrets
+ *                    is given: then it does not load, so that no daemon
+ *                    runs with a wrong key. With --json print the policy.
  *   --same-user      All roles keep the caller's account; accounts of user
  *                    tables are not applied. Always so when not root.
+ *   --secrets        With --print, show keys and passwords.
  *   --state DIR      Directory of queue and sockets; default
  *                    /var/spool/smtpd for root, else
  *                    $XDG_STATE_HOME/postern. SMTPD_STATE does the same.
@@ -51,7 +64,8 @@
  *                           is root's default
  *
  * EXIT STATUS
- *   0    Ended by SIGTERM, SIGINT or smtpctl stop; or -n found no error.
+ *   0    Ended by SIGTERM, SIGINT or smtpctl stop; or -n found no error;
+ *        warnings are none.
  *   1    The configuration has errors, or the daemon cannot start.
  *
  * SEE ALSO
@@ -65,11 +79,13 @@ import { join } from "@std/path";
 import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
-import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import { printPolicy } from "../lib/policy/print.ts";
+import { hideSecrets } from "../lib/policy/secret.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { readManual } from "./manual.ts";
+import { checkConfiguration, checkQuickly, type Loaded, logWarnings } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
@@ -84,7 +100,9 @@ const spec: OptionSpec = {
     help: "flag",
     json: "flag",
     lsp: "flag",
+    print: "flag",
     "same-user": "flag",
+    secrets: "flag",
     state: "valued",
     version: "flag",
   },
@@ -99,7 +117,8 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     if (has(options, "T")) throw new UsageError("-T: tracing is not supported yet; -v shows more of what smtpd does");
     if (has(options, "lsp")) return await serveEditor(readOptions(options).macros);
     if (operands.length > 0) throw new UsageError(`Unexpected argument ${operands[0]}`);
-    return await run(readOptions(options));
+    const show = !has(options, "print") ? "nothing" : has(options, "secrets") ? "secrets" : "policy";
+    return await run(readOptions(options), show);
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(
@@ -113,25 +132,35 @@ export async function smtpd(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run(options: SmtpdOptions): Promise<number> {
+async function run(options: SmtpdOptions, show: Show): Promise<number> {
   const loaded = await loadConfiguration(options.config, options.macros);
-  reportProblems(
-    loaded.kind === "errors" ? loaded.errors : [...loaded.warnings, ...notices(loaded.policy, options)],
-    options.json,
-  );
   if (loaded.kind === "errors") {
+    reportProblems(loaded.errors, options.json);
     if (isAbsent(options.config) && !options.json) console.error(configHint);
     return 1;
   }
-  if (options.check) return check(loaded.policy, options);
+  if (show !== "nothing") {
+    reportProblems(loaded.warnings, options.json);
+    return printConfiguration(loaded.policy, show, options.json);
+  }
+  if (options.check) return await check(loaded, options);
+  const problems = await checkQuickly(loaded);
+  const errors = problems.filter((one) => one.severity === "error");
+  // In the background it looks once more, and logs what it finds.
+  if (errors.length > 0 || !options.foreground) reportProblems(problems, options.json);
+  else logWarnings(problems, options.json ? "json" : "text");
+  if (errors.length > 0) return 1;
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options);
 }
 
-/** What is not active, for `-n`; the daemon logs it itself. */
-function notices(policy: Policy, { check, config }: SmtpdOptions): readonly ConfigError[] {
-  if (!check) return [];
-  return inactiveNotices(policy).map((notice) => noticeError(notice, config));
+/** What `--print` shows. */
+type Show = "nothing" | "policy" | "secrets";
+
+function printConfiguration(policy: Policy, show: Show, json: boolean): number {
+  const shown = show === "secrets" ? policy : hideSecrets(policy);
+  if (json) return print(JSON.stringify(shown, null, 2));
+  return print(printPolicy(policy, show === "secrets" ? "shown" : "hidden").trimEnd());
 }
 
 const configHint =
@@ -150,11 +179,16 @@ function isAbsent(path: string): boolean {
   }
 }
 
-function check(policy: Policy, options: SmtpdOptions): number {
+async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
+  const problems = await checkConfiguration(loaded, options.config);
+  reportProblems(problems, options.json);
+  if (problems.some((one) => one.severity === "error")) return 1;
+  const { policy } = loaded;
   if (options.verbose) {
     console.log(printGrants(policy, premisesOf(policy, options, "check").premises, options.json));
   }
-  if (!options.json) console.error("configuration OK");
+  const count = problems.length === 0 ? "" : problems.length === 1 ? ", 1 warning" : `, ${problems.length} warnings`;
+  if (!options.json) console.error(`configuration OK${count}`);
   return 0;
 }
 

@@ -1,42 +1,91 @@
 /** All checks of a configuration that loads: `smtpd -n` shows what they find, and a start logs it. */
 
+import { logTo } from "../lib/event_log.ts";
+import { stderrSink } from "../lib/host/log.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
+import { ConfigLines } from "../lib/policy/check_lines.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
-import { collectErrors, type ConfigError } from "../lib/policy/error.ts";
+import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
+import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
 import { contentsOf, gatherFacts, readTableTexts } from "./smtpd_facts.ts";
 
 /** A configuration without errors. */
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
-/** Finds what is wrong, or hardly meant, in the order of places; warnings of loading are among them. `files` also opens
- * all tables and reads through those in files; `quick` does what a start has time for. */
-export async function checkConfiguration(
-  { policy, config, warnings }: Loaded,
-  depth: "files" | "quick",
-): Promise<readonly ConfigError[]> {
+/** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
+ * tables are opened, and those in files are read through. `file` is that of the whole configuration. */
+export async function checkConfiguration(loaded: Loaded, file: string): Promise<readonly ConfigError[]> {
+  const { policy, config } = loaded;
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
-  const facts = await gatherFacts(policy, depth === "files" ? "all" : "none");
-  const ofTexts = depth === "quick"
-    ? []
-    : texts.flatMap(({ name, path, text }, at) =>
-      checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at)
-    );
+  const facts = await gatherFacts(policy, "all");
+  const ofTexts = texts.flatMap(({ name, path, text }, at) =>
+    checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at)
+  );
   // A file whose lines are told of is not told of as a whole.
   const told = new Set(ofTexts.filter((one) => one.severity === "error").map((one) => one.span.source.path));
   const tables = new Map([...facts.tables].filter(([name, { fault }]) => {
     const spec = policy.tables[name];
     return !(fault === "malformed" && spec?.kind === "file" && told.has(spec.path));
   }));
+  const notices = placeNotices(loaded, file);
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(texts) }),
     ...checkFiles(policy, config, { ...facts, tables }),
     ...ofTexts,
+    ...notices.placed,
   ]);
-  return [...warnings, ...found];
+  return [...inOrder([...loaded.warnings, ...found]), ...notices.others];
+}
+
+/** What a start has time for: tables are left to those who use them, and what is not active is told by the daemon. */
+export async function checkQuickly({ policy, config, warnings }: Loaded): Promise<readonly ConfigError[]> {
+  const found = collectErrors([
+    ...checkPolicy({ policy, config, contents: contentsOf(readTableTexts(policy)) }),
+    ...checkFiles(policy, config, await gatherFacts(policy, "none")),
+  ]);
+  return inOrder([...warnings, ...found]);
+}
+
+/** Writes warnings to the log, one line each. */
+export function logWarnings(problems: readonly ConfigError[], style: "text" | "json"): void {
+  const log = logTo(stderrSink("warning"), style);
+  for (const { file, line, message, hint } of problems) {
+    log({
+      priority: "warning",
+      session: "",
+      from: "smtpd",
+      what: "config-warning",
+      fields: { place: `${file}:${line}`, reason: message, ...(hint === null ? {} : { hint }) },
+    });
+  }
 }
 
 /** Behind all files of the configuration. */
 const firstTableOrder = 1_000_000;
+
+/** What is not active: at its line where it has one. */
+function placeNotices(
+  { policy, config }: Loaded,
+  file: string,
+): { readonly placed: readonly Problem[]; readonly others: readonly ConfigError[] } {
+  const lines = new ConfigLines(policy, config.directives);
+  const placed: Problem[] = [];
+  const others: ConfigError[] = [];
+  for (const notice of inactiveNotices(policy)) {
+    const span = notice.place === null ? null : lines.at(notice.place);
+    if (span === null) others.push(noticeError(notice, file));
+    else placed.push({ severity: notice.severity, span, message: notice.message, hint: null });
+  }
+  return { placed, others };
+}
+
+/** Files in the order in which they come first, lines in theirs. */
+function inOrder(problems: readonly ConfigError[]): readonly ConfigError[] {
+  const files = [...new Set(problems.map((one) => one.file))];
+  return problems.toSorted((a, b) =>
+    files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column
+  );
+}

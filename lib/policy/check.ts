@@ -79,7 +79,7 @@ function tellTrap(policy: Policy, lines: ConfigLines, trap: Trap): Problem {
       return warning(
         lines.rule(trap.rule),
         `mail for ${trap.what} is taken from this machine only: everybody else is refused`,
-        "without `from` a rule is for mail of this machine: write `match from any for domain …`",
+        "a rule without `from` is for this machine: write `match from any for domain …`",
       );
     case "deafListener":
       return warning(
@@ -91,7 +91,7 @@ function tellTrap(policy: Policy, lines: ConfigLines, trap: Trap): Problem {
       return warning(
         lines.listen(trap.listener.place).span,
         "who logs in here can send nothing to other servers: no rule matches it",
-        'add `match from any auth for any action "…"` with an action that relays',
+        'add `match from any auth for any action "RELAY"`',
       );
     case "relayedFirst": {
       const name = lineName(trap.by.place, trap.rule.place);
@@ -136,13 +136,13 @@ function tellOpenRelay(lines: ConfigLines, { rule, claims }: Extract<Trap, { kin
     return warning(
       lines.rule(rule),
       "anyone who claims to be one of these may relay to anywhere",
-      "sender, HELO and host names are what the client says: add `auth`, or use `from src` with your networks",
+      "these are what the client says: add `auth`, or use `from src` with your networks",
     );
   }
   return warning(
     lines.rule(rule),
     "anyone may relay to anywhere: this is an open relay",
-    "write `match from any auth for any …` for clients that log in, `match from local for any …` for this machine",
+    "for clients that log in:  match from any auth for any …\nfor this machine alone:   match from local for any …",
   );
 }
 
@@ -158,7 +158,7 @@ function tellNoWayOut(lines: ConfigLines, trap: Extract<Trap, { kind: "noWayOut"
   return warning(
     lines.rule(rule),
     message,
-    'they are mail of this machine: add `match from local for any action "…"` with an action that relays',
+    'they count as sent from here: add `match from local for any action "RELAY"`',
   );
 }
 

@@ -179,14 +179,16 @@ function judgeTable(
   fault: FaultKind,
   message: string,
 ): Problem {
-  const kind = policy.tables[name]?.kind;
+  const spec = policy.tables[name];
+  const kind = spec?.kind;
   // What is down now may be up when it is asked; a file that is not there is missed at once.
   const isElsewhere = kind === "proc" || kind === "postgres" || kind === "mysql" || kind === "redis" || kind === "ldap";
   const isMaybe = isElsewhere || fault === "denied" || fault === "timeout";
+  const path = spec !== undefined && "path" in spec && (fault === "notFound" || fault === "denied") ? spec.path : null;
   return {
     severity: isMaybe ? "warning" : "error",
     span: lines.tableContent(name),
-    message,
+    message: path === null ? message : `cannot read ${path}: ${describeReadFault(fault)}`,
     hint: isElsewhere ? "mail that needs it is answered 451 until it answers" : null,
   };
 }

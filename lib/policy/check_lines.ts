@@ -50,6 +50,11 @@ export class ConfigLines {
     return { span: this.#first(), line: null };
   }
 
+  /** The first word of the line at a place; null when no line begins there. */
+  at(place: Place): Span | null {
+    return this.#directives.find((one) => isSame(placeOf(one.span), place))?.span ?? null;
+  }
+
   /** The name that a line declares. */
   declaration(kind: Declared, name: string): Span {
     for (const one of this.#directives) {

@@ -4,7 +4,8 @@ import { builtinTable, type Criterion, type ForClause, type FromClause, type Rul
 import { printPattern, type Shown } from "./print_table.ts";
 import { printQuoted } from "./print_word.ts";
 
-/** Writes the line of a rule. `from local` and `for local` are left out, as they hold anyway. */
+/** Writes the line of a rule. `from local` is left out, as it holds anyway; so does `for local`, but a line without both
+ * would hardly be understood. */
 export function printRule(shown: Shown, rule: Rule): string {
   const test = (keyword: string, criterion: Criterion | null): readonly string[] =>
     criterion === null ? [] : [`${not(criterion.negated)}${keyword} ${printPattern(shown, criterion)}`];
@@ -50,7 +51,7 @@ function forWords(shown: Shown, clause: ForClause): readonly string[] {
     case "any":
       return ["for any"];
     case "local":
-      return clause.negated ? ["!for local"] : [];
+      return [`${not(clause.negated)}for local`];
     case "domain":
       if (clause.criterion.table === builtinTable.anydestination) return [`${not(clause.criterion.negated)}for any`];
       return [`${not(clause.criterion.negated)}for domain ${printPattern(shown, clause.criterion)}`];
