@@ -37,7 +37,7 @@ function fromWords(shown: Shown, from: FromClause): readonly string[] {
     case "socket":
       return [`${not(from.negated)}from socket`];
     case "src":
-      if (from.criterion.table === builtinTable.anyhost) return [`${not(from.criterion.negated)}from any`];
+      if (from.criterion.negated && from.criterion.table === builtinTable.anyhost) return ["!from any"];
       return [`${not(from.criterion.negated)}from src ${printPattern(shown, from.criterion)}`];
     case "rdns":
       return from.criterion === null
@@ -53,7 +53,7 @@ function forWords(shown: Shown, clause: ForClause): readonly string[] {
     case "local":
       return [`${not(clause.negated)}for local`];
     case "domain":
-      if (clause.criterion.table === builtinTable.anydestination) return [`${not(clause.criterion.negated)}for any`];
+      if (clause.criterion.negated && clause.criterion.table === builtinTable.anydestination) return ["!for any"];
       return [`${not(clause.criterion.negated)}for domain ${printPattern(shown, clause.criterion)}`];
   }
 }
