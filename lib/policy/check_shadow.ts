@@ -19,22 +19,23 @@ const splitsMax = 3;
 /** Finds the rules of `policy` that can never decide, in order. */
 export function shadowedRules(policy: Policy): readonly Shadow[] {
   const reasoner = new Reasoner(policy);
-  const all = policy.rules.map(literalsOf);
+  const rules = policy.rules.map(literalsOf);
   const found: Shadow[] = [];
   /** Rules that may still match; one that never decides hides nothing that another does not. */
   const live: Candidate[] = [];
-  const splits = all.length <= togetherMax ? splitsMax : 0;
-  for (const [index, literals] of all.entries()) {
+  const splits = rules.length <= togetherMax ? splitsMax : 0;
+  for (const [index, literals] of rules.entries()) {
     if (reasoner.contradiction(literals) !== null) {
       found.push({ kind: "impossible", index });
       continue;
     }
-    const by = cover(reasoner, literals, live, splits);
+    const all = cover(reasoner, literals, live, splits);
+    const by = all === null ? null : least(reasoner, literals, live.filter((one) => all.includes(one.index)));
     if (by === null) {
       live.push({ index, literals });
       continue;
     }
-    const only = by.length === 1 ? all[by[0]!] : undefined;
+    const only = by.length === 1 ? rules[by[0]!] : undefined;
     const isSame = only !== undefined && only.every((one) => reasoner.implies(literals, one)) &&
       literals.every((one) => reasoner.implies(only, one));
     found.push({ kind: "covered", index, by: by.toSorted((a, b) => a - b), isSame });
@@ -45,6 +46,15 @@ export function shadowedRules(policy: Policy): readonly Shadow[] {
 interface Candidate {
   readonly index: number;
   readonly literals: readonly Literal[];
+}
+
+/** Of rules that cover a claim together, those that are needed for it: their indices. */
+function least(reasoner: Reasoner, known: readonly Literal[], rules: readonly Candidate[]): readonly number[] {
+  for (const rule of rules.length > 1 ? rules : []) {
+    const others = rules.filter((one) => one !== rule);
+    if (cover(reasoner, known, others, splitsMax) !== null) return least(reasoner, known, others);
+  }
+  return rules.map(({ index }) => index);
 }
 
 /** Rules of which one matches wherever all of `known` holds; null when that cannot be shown. */
