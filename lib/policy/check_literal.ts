@@ -9,14 +9,12 @@ import { builtinTable, type Criterion, type Policy, type Rule, type TableName } 
 export type Atom =
   /** A fact of the envelope is in a table. */
   | { readonly kind: "table"; readonly about: About; readonly match: EntryKind; readonly table: TableName }
-  /** The peer's name is known and in a table. */
-  | { readonly kind: "name"; readonly criterion: Criterion }
-  /** The address did not come out of an expansion; the mail came by the submission socket; the peer's name is known;
-   * somebody authenticated; the session runs over TLS. */
-  | { readonly kind: "external" | "socket" | "named" | "authenticated" | "tls" };
+  /** The address did not come out of an expansion; the mail came by the submission socket; the peer's name is known, for
+   * `from rdns` without a table and with one; somebody authenticated; the session runs over TLS. */
+  | { readonly kind: "external" | "socket" | "named" | "hasName" | "authenticated" | "tls" };
 
 /** Facts of an envelope that are looked up. */
-export type About = "tag" | "address" | "domain" | "helo" | "username" | "sender" | "dest";
+export type About = "tag" | "address" | "rdns" | "domain" | "helo" | "username" | "sender" | "dest";
 
 /** An atom that holds, or does not. */
 export interface Literal {
@@ -107,11 +105,8 @@ export class Reasoner {
       if (inner.kind === "socket") return this.#holdsLocal(outer) === true;
       return inner.kind === "table" && this.#remember(">", outer, inner, () => this.#tableCovers(outer, inner));
     }
-    if (outer.kind === "name") {
-      return inner.kind === "name" && inner.criterion.table === outer.criterion.table &&
-        inner.criterion.regex === outer.criterion.regex && inner.criterion.negated === outer.criterion.negated;
-    }
     if (outer.kind === inner.kind) return true;
+    if (outer.kind === "hasName") return inner.kind === "named";
     return outer.kind === "authenticated" && inner.kind === "table" && inner.about === "username";
   }
 
@@ -191,7 +186,8 @@ function fromLiterals({ from }: Rule): readonly Literal[] {
     case "rdns":
       return from.criterion === null
         ? [claim({ kind: "external" }, false), claim({ kind: "named" }, from.negated)]
-        : [claim({ kind: "name", criterion: from.criterion }, false)];
+        // A peer without a name does not match, negated or not.
+        : [claim({ kind: "hasName" }, false), ...test("rdns", "domain", from.criterion)];
     default:
       return assertNever(from);
   }

@@ -7,7 +7,7 @@ import { KeyIndex } from "../table/index.ts";
 import { lowerAscii } from "../table/service.ts";
 import type { Service } from "../table/table.ts";
 import { type About, type Literal, literalsOf } from "./check_literal.ts";
-import type { Criterion, Listener, Policy, Rule, TableName } from "./policy.ts";
+import type { Listener, Policy, Rule, TableName } from "./policy.ts";
 
 /** One kind of mail. Null for what is not known, or is the sender's to choose. */
 export interface Traffic {
@@ -144,10 +144,9 @@ export class TrafficJudge {
       case "tls":
         return verdictOf(traffic.tls, negated);
       case "named":
+      case "hasName":
         // Strangers may or may not have a name, as they like.
         return traffic.address === "local" ? "maybe" : ofChoice(choice);
-      case "name":
-        return this.#testName(atom.criterion);
       case "table":
         break;
       default:
@@ -155,16 +154,13 @@ export class TrafficJudge {
     }
     const { about, match, table } = atom;
     if (about === "username" && traffic.isAuthenticated === false) return verdictOf(false, negated);
+    // No stranger of ours has a name that a configuration knows.
+    if (about === "rdns") return negated ? "maybe" : "no";
     const text = textOf(about, traffic);
     if (text === null) return about === "username" || about === "tag" ? "maybe" : ofChoice(choice);
     const service = match === "username" ? "string" : match;
     // A table that cannot be looked into is taken to be a list of its owner's own names and networks.
     return verdictOf(this.has(table, service, text) ?? false, negated);
-  }
-
-  /** No stranger of ours has a name that a configuration knows. */
-  #testName({ negated }: Criterion): Verdict {
-    return negated ? "maybe" : "no";
   }
 }
 
@@ -177,7 +173,7 @@ function ofChoice(choice: Choice): Verdict {
   return choice === "theirs" ? "yes" : choice === "not theirs" ? "no" : "maybe";
 }
 
-function textOf(about: About, traffic: Traffic): string | null {
+function textOf(about: Exclude<About, "rdns">, traffic: Traffic): string | null {
   switch (about) {
     case "tag":
       return traffic.tag;
