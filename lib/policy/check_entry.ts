@@ -1,36 +1,54 @@
 /** What entries of tables stand for: claims about all keys that they match, made without looking one up. Every claim
  * is proven; where nothing can be proven the answer is false. */
 
-import { netContains, parseNet } from "../mail/ip.ts";
-import { domainMatches, splitMailaddr, withoutTag } from "../table/match.ts";
-import { compileRegex } from "../table/regex.ts";
+import { type Net, netContains, parseNet } from "../mail/ip.ts";
+import { domainMatches, type MailaddrParts, splitMailaddr, withoutTag } from "../table/match.ts";
 import { lowerAscii } from "../table/service.ts";
 
 /** How the entries of a table match: as its service does, or as user names that may be addresses. */
 export type EntryKind = "string" | "domain" | "netaddr" | "mailaddr" | "regex" | "username";
 
-/** Does every key that matches one of `inner` match one of `outer` too? `delimiter` begins the tag of a user. */
-export function entriesCover(
-  kind: EntryKind,
-  outer: readonly string[],
-  inner: readonly string[],
-  delimiter: string,
-): boolean {
-  const known = new Set(outer.map((entry) => normalize(kind, entry)));
-  return inner.every((entry) => {
-    const one = normalize(kind, entry);
-    return known.has(one) || [...known].some((other) => covers(kind, other, one, delimiter));
-  });
+/** Entries made ready for comparing: many rules are compared with many. */
+export interface EntrySet {
+  /** How they match. */
+  readonly kind: EntryKind;
+  /** In the form in which they are compared. */
+  readonly texts: ReadonlySet<string>;
+  /** The same, taken apart. */
+  readonly entries: readonly Entry[];
+}
+
+/** One entry, taken apart as far as its kind needs it. */
+interface Entry {
+  readonly text: string;
+  readonly net: Net | null;
+  readonly parts: MailaddrParts;
+}
+
+const noParts: MailaddrParts = { user: "", domain: "" };
+
+/** Makes entries of one table ready. */
+export function readEntries(kind: EntryKind, keys: readonly string[]): EntrySet {
+  const texts = new Set(keys.map((key) => kind === "regex" ? key : lowerAscii(key)));
+  const entries = [...texts].map((text) => ({
+    text,
+    net: kind === "netaddr" ? parseNet(text) : null,
+    parts: kind === "mailaddr" ? splitMailaddr(text) : noParts,
+  }));
+  return { kind, texts, entries };
+}
+
+/** Does every key that matches one of `inner` match one of `outer` too? Both are of one kind. `delimiter` begins the tag
+ * of a user. */
+export function entriesCover(outer: EntrySet, inner: EntrySet, delimiter: string): boolean {
+  return inner.entries.every((one) =>
+    outer.texts.has(one.text) || outer.entries.some((other) => covers(outer.kind, other, one, delimiter))
+  );
 }
 
 /** Is there no key that matches one of `a` and one of `b`? */
-export function entriesExclude(
-  kind: EntryKind,
-  a: readonly string[],
-  b: readonly string[],
-  delimiter: string,
-): boolean {
-  return a.every((one) => b.every((other) => excludes(kind, normalize(kind, one), normalize(kind, other), delimiter)));
+export function entriesExclude(a: EntrySet, b: EntrySet, delimiter: string): boolean {
+  return a.entries.every((one) => b.entries.every((other) => excludes(a.kind, one, other, delimiter)));
 }
 
 /** Does every key at all match, of those that a session can give? */
@@ -57,23 +75,20 @@ export function domainsOfMailaddrs(entries: readonly string[]): readonly string[
   return domains.includes("") ? null : domains;
 }
 
-function normalize(kind: EntryKind, entry: string): string {
-  return kind === "regex" ? entry : lowerAscii(entry);
-}
-
-function covers(kind: EntryKind, outer: string, inner: string, delimiter: string): boolean {
+function covers(kind: EntryKind, outer: Entry, inner: Entry, delimiter: string): boolean {
   switch (kind) {
+    // Equal ones have been seen to.
     case "string":
     case "username":
-      return outer === inner;
     case "regex":
-      return outer === inner && compileRegex(outer) !== null;
+      return false;
     case "domain":
-      return domainCovers(outer, inner);
+      return domainCovers(outer.text, inner.text);
     case "netaddr":
-      return netCovers(outer, inner);
+      return outer.net !== null && inner.net !== null && outer.net.prefixLength <= inner.net.prefixLength &&
+        netContains(outer.net, inner.net.ip);
     case "mailaddr":
-      return mailaddrCovers(outer, inner, delimiter);
+      return mailaddrCovers(outer.parts, inner.parts, delimiter);
   }
 }
 
@@ -82,40 +97,35 @@ function domainCovers(outer: string, inner: string): boolean {
   return !inner.includes("*") && domainMatches(inner, outer);
 }
 
-function netCovers(outer: string, inner: string): boolean {
-  if (outer === inner) return true;
-  const [wide, narrow] = [parseNet(outer), parseNet(inner)];
-  return wide !== null && narrow !== null && wide.prefixLength <= narrow.prefixLength && netContains(wide, narrow.ip);
-}
-
-function mailaddrCovers(outer: string, inner: string, delimiter: string): boolean {
-  const [wide, narrow] = [splitMailaddr(outer), splitMailaddr(inner)];
+function mailaddrCovers(wide: MailaddrParts, narrow: MailaddrParts, delimiter: string): boolean {
   const isDomainWider = wide.domain === "" || (narrow.domain !== "" && domainCovers(wide.domain, narrow.domain));
   if (!isDomainWider) return false;
   if (wide.user === "" || wide.user === narrow.user) return true;
   return narrow.user !== "" && wide.user === withoutTag(narrow.user, delimiter);
 }
 
-function excludes(kind: EntryKind, a: string, b: string, delimiter: string): boolean {
+function excludes(kind: EntryKind, a: Entry, b: Entry, delimiter: string): boolean {
   switch (kind) {
     case "string":
-      return a !== b;
+      return a.text !== b.text;
     case "domain":
-      return domainExcludes(a, b);
+      return domainExcludes(a.text, b.text);
     case "netaddr":
       return netExcludes(a, b);
-    case "mailaddr": {
-      const [one, other] = [splitMailaddr(a), splitMailaddr(b)];
-      if (one.domain !== "" && other.domain !== "" && domainExcludes(one.domain, other.domain)) return true;
-      if (one.user === "" || other.user === "") return false;
-      const isTagged = (user: string) => delimiter !== "" && user.includes(delimiter);
-      if (isTagged(one.user) && isTagged(other.user)) return one.user !== other.user;
-      return withoutTag(one.user, delimiter) !== withoutTag(other.user, delimiter);
-    }
+    case "mailaddr":
+      return mailaddrExcludes(a.parts, b.parts, delimiter);
     case "regex":
     case "username":
       return false;
   }
+}
+
+function mailaddrExcludes(one: MailaddrParts, other: MailaddrParts, delimiter: string): boolean {
+  if (one.domain !== "" && other.domain !== "" && domainExcludes(one.domain, other.domain)) return true;
+  if (one.user === "" || other.user === "") return false;
+  const isTagged = (user: string) => delimiter !== "" && user.includes(delimiter);
+  if (isTagged(one.user) && isTagged(other.user)) return one.user !== other.user;
+  return withoutTag(one.user, delimiter) !== withoutTag(other.user, delimiter);
 }
 
 function domainExcludes(a: string, b: string): boolean {
@@ -123,9 +133,9 @@ function domainExcludes(a: string, b: string): boolean {
   return b.includes("*") ? !domainMatches(a, b) : a !== b;
 }
 
-function netExcludes(a: string, b: string): boolean {
-  const [one, other] = [parseNet(a), parseNet(b)];
-  if (one === null || other === null) return a !== b && (a === "local" || b === "local");
+function netExcludes(a: Entry, b: Entry): boolean {
+  const [one, other] = [a.net, b.net];
+  if (one === null || other === null) return a.text !== b.text && (a.text === "local" || b.text === "local");
   if (one.ip.version !== other.ip.version) return true;
   return one.prefixLength <= other.prefixLength ? !netContains(one, other.ip) : !netContains(other, one.ip);
 }

@@ -2,7 +2,15 @@
  * match". All of it is proven for every envelope; what cannot be proven is not claimed. */
 
 import { assertNever } from "../fault.ts";
-import { domainsOfMailaddrs, entriesCover, entriesExclude, entriesMatchAll, type EntryKind } from "./check_entry.ts";
+import {
+  domainsOfMailaddrs,
+  entriesCover,
+  entriesExclude,
+  entriesMatchAll,
+  type EntryKind,
+  type EntrySet,
+  readEntries,
+} from "./check_entry.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
 
 /** What a rule asks of one side of an envelope. */
@@ -58,7 +66,8 @@ export function negate({ atom, negated }: Literal): Literal {
 export class Reasoner {
   readonly #entries: FixedEntries;
   readonly #delimiter: string;
-  readonly #known = new Map<string, boolean>();
+  readonly #sets = new Map<string, EntrySet | null>();
+  readonly #known = new Map<EntrySet, Readonly<Record<">" | "!", Map<EntrySet, boolean>>>>();
 
   /** Tables that may change are compared by their names only. */
   constructor(policy: Policy) {
@@ -103,7 +112,7 @@ export class Reasoner {
   #covers(outer: Atom, inner: Atom): boolean {
     if (outer.kind === "table") {
       if (inner.kind === "socket") return this.#holdsLocal(outer) === true;
-      return inner.kind === "table" && this.#remember(">", outer, inner, () => this.#tableCovers(outer, inner));
+      return inner.kind === "table" && this.#tableCovers(outer, inner);
     }
     if (outer.kind === inner.kind) return true;
     if (outer.kind === "hasName") return inner.kind === "named";
@@ -112,34 +121,22 @@ export class Reasoner {
 
   #tableCovers(outer: TableAtom, inner: TableAtom): boolean {
     if (outer.about === inner.about && outer.match === inner.match && outer.table === inner.table) return true;
-    const [wide, narrow] = [this.#entries(outer.table), this.#entries(inner.table)];
+    const kind = comparedAs(outer, inner);
+    if (kind === null) return false;
+    const [wide, narrow] = [this.#read(outer, kind), this.#read(inner, kind)];
     if (wide === null || narrow === null) return false;
-    if (outer.about === inner.about) {
-      return outer.match === inner.match && entriesCover(outer.match, wide, narrow, this.#delimiter);
-    }
-    if (outer.about === "domain" && inner.about === "dest" && outer.match === "domain" && inner.match === "mailaddr") {
-      const domains = domainsOfMailaddrs(narrow);
-      return domains !== null && entriesCover("domain", wide, domains, this.#delimiter);
-    }
-    if (outer.about === "dest" && inner.about === "domain" && outer.match === "mailaddr" && inner.match === "domain") {
-      return entriesCover("mailaddr", wide, narrow.map((domain) => `@${domain}`), this.#delimiter);
-    }
-    return false;
+    return this.#remember(">", wide, narrow, () => entriesCover(wide, narrow, this.#delimiter));
   }
 
   /** Can the two never hold together? */
   #excludes(a: Atom, b: Atom): boolean {
     if (a.kind === "socket" && b.kind === "table") return this.#holdsLocal(b) === false;
     if (a.kind !== "table" || b.kind !== "table") return false;
-    return this.#remember("!", a, b, () => {
-      const [one, other] = [this.#entries(a.table), this.#entries(b.table)];
-      if (one === null || other === null) return false;
-      if (a.about === b.about) {
-        return a.match === b.match && entriesExclude(a.match, one, other, this.#delimiter);
-      }
-      if (a.about !== "domain" || b.about !== "dest" || a.match !== "domain" || b.match !== "mailaddr") return false;
-      return entriesExclude("mailaddr", one.map((domain) => `@${domain}`), other, this.#delimiter);
-    });
+    const kind = comparedAs(a, b);
+    if (kind === null) return false;
+    const [one, other] = [this.#read(a, kind), this.#read(b, kind)];
+    if (one === null || other === null) return false;
+    return this.#remember("!", one, other, () => entriesExclude(one, other, this.#delimiter));
   }
 
   /** Does a test of the peer's address hold for the word `local`? Null for another atom, or when it may change. */
@@ -148,13 +145,44 @@ export class Reasoner {
     return this.#entries(atom.table)?.some((entry) => entry.toLowerCase() === "local") ?? null;
   }
 
-  /** Tables may be long, and rules many. */
-  #remember(what: string, a: TableAtom, b: TableAtom, decide: () => boolean): boolean {
-    const key = `${what} ${a.about} ${a.match} ${b.about} ${b.match} ${a.table}\n${b.table}`;
-    let known = this.#known.get(key);
-    if (known === undefined) this.#known.set(key, known = decide());
-    return known;
+  /** Entries of an atom's table, to be compared with those of another: domains and addresses as either. Null when they
+   * may change, or say nothing in that form. */
+  #read(atom: TableAtom, kind: EntryKind): EntrySet | null {
+    const name = `${kind} ${atom.match} ${atom.table}`;
+    let set = this.#sets.get(name);
+    if (set === undefined) {
+      const keys = this.#entries(atom.table);
+      const fitting = keys === null || atom.match === kind
+        ? keys
+        : kind === "mailaddr"
+        ? keys.map((domain) => `@${domain}`)
+        : domainsOfMailaddrs(keys);
+      this.#sets.set(name, set = fitting === null ? null : readEntries(kind, fitting));
+    }
+    return set;
   }
+
+  /** Long tables are compared once. */
+  #remember(what: ">" | "!", a: EntrySet, b: EntrySet, decide: () => boolean): boolean {
+    if (a.entries.length * b.entries.length <= quickMax) return decide();
+    let known = this.#known.get(a);
+    if (known === undefined) this.#known.set(a, known = { ">": new Map(), "!": new Map() });
+    let answer = known[what].get(b);
+    if (answer === undefined) known[what].set(b, answer = decide());
+    return answer;
+  }
+}
+
+/** Pairs of entries that are compared anew each time. */
+const quickMax = 16;
+
+/** How the entries of two tables compare; null when they are about different things. */
+function comparedAs(outer: TableAtom, inner: TableAtom): EntryKind | null {
+  if (outer.about === inner.about) return outer.match === inner.match ? outer.match : null;
+  const isMixed = (outer.about === "domain" && outer.match === "domain" && inner.about === "dest" &&
+    inner.match === "mailaddr") ||
+    (outer.about === "dest" && outer.match === "mailaddr" && inner.about === "domain" && inner.match === "domain");
+  return isMixed ? outer.match : null;
 }
 
 type TableAtom = Extract<Atom, { readonly kind: "table" }>;
