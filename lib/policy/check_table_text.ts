@@ -103,18 +103,24 @@ function judgeEntry(use: TableUse, key: string, value: string | null): Wrong | n
       if (value === null || parseUserinfo(value) !== null) return null;
       return { message: `invalid user: ${value}`, hint: "write uid:gid:/home" };
     case "relayList":
-      return value === null ? judgeUrl(key) : null;
+      return value === null ? judgeUrl(key) : { message: "a list is wanted here, and this is a pair", hint: listHint };
     case "relayMap":
       return value === null ? null : judgeUrl(value);
     case "network":
-      if (value !== null || key.toLowerCase() === "local" || parseNet(key) !== null) return null;
-      return { message: `"${key}" is no address and no network: it never matches`, hint: null };
+      if (key.toLowerCase() === "local" || parseNet(key) !== null) return null;
+      return {
+        message: `"${key}" is no address and no network: it never matches`,
+        hint: value === null ? null : listHint,
+      };
     case "credentials":
       // The value may be a password, and is not shown.
       if (value === null || !(value.length < 3 || value.startsWith(":") || value.endsWith(":"))) return null;
       return { message: `invalid credentials of ${key}`, hint: "write user:password" };
   }
 }
+
+/** URLs and IPv6 addresses have colons in them. */
+const listHint = "a colon ends a key: begin the file with the line `# @list`";
 
 function judgeUrl(text: string): Wrong | null {
   const parsed = parseRelayUrl(text);

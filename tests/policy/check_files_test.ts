@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { checkFiles, type FileFacts } from "../../lib/policy/check_files.ts";
+import { collectErrors } from "../../lib/policy/error.ts";
+import { loadText } from "./config_fixture.ts";
+
+const loaded = loadText(`pki mx.test cert "/c"
+pki mx.test key "/k"
+ca mx.test cert "/ca"
+table f file:/f
+table r "proc:/bin/helper"
+match for local reject
+`);
+assert.ok(loaded.kind === "ok");
+const { policy, config } = loaded;
+
+const now = Date.UTC(2026, 0, 15);
+const days = (count: number): number => now + count * 86_400_000;
+const found = { kind: "found", mode: 0o644, uid: 0 } as const;
+const valid = { kind: "read", notBefore: days(-10), notAfter: days(60), count: 1 } as const;
+type PkiFacts = FileFacts["pki"] extends ReadonlyMap<string, infer One> ? One : never;
+const fine: PkiFacts = {
+  cert: found,
+  certificate: valid,
+  key: { kind: "found", mode: 0o600, uid: 0 },
+  privateKey: { kind: "read", fits: true },
+};
+
+function told(changes: Partial<PkiFacts>, others: Partial<FileFacts> = {}): readonly string[] {
+  const facts: FileFacts = {
+    pki: new Map([["mx.test", { ...fine, ...changes }]]),
+    ca: new Map([["mx.test", { cert: found, certificate: valid }]]),
+    tables: new Map(),
+    now,
+    uid: 1000,
+    ...others,
+  };
+  return collectErrors(checkFiles(policy, config, facts)).map(({ severity, line, message }) =>
+    `${severity} ${line} ${message}`
+  );
+}
+
+Deno.test("checkFiles() says nothing of files that are fine", () => {
+  assert.deepEqual(told({}), []);
+  assert.deepEqual(told({ key: { kind: "found", mode: 0o740, uid: 1000 } }), []);
+  assert.deepEqual(
+    told({ cert: { kind: "found", mode: 0o755, uid: 0 }, privateKey: { kind: "read", fits: null } }),
+    [],
+  );
+});
+
+Deno.test("checkFiles() tells of certificates and keys, each at its path", () => {
+  const cases: readonly (readonly [Partial<PkiFacts>, ...want: readonly string[]])[] = [
+    [
+      { cert: { kind: "failed", fault: "notFound" }, certificate: null },
+      "error 1 cannot read the certificate /c: no such file",
+    ],
+    [
+      { key: { kind: "failed", fault: "denied" }, privateKey: null },
+      "warning 2 cannot read the key /k: permission denied",
+    ],
+    [
+      { key: { kind: "found", mode: 0o644, uid: 0 } },
+      "error 2 the key /k can be read by others: its mode is 0644, and at most 0740",
+    ],
+    [
+      { cert: { kind: "found", mode: 0o664, uid: 0 } },
+      "error 1 the certificate /c can be changed by others: its mode is 0664, and at most 0755",
+    ],
+    [{ cert: { ...found, uid: 7 } }, "error 1 the certificate /c belongs to uid 7: it has to be root's"],
+    [{ certificate: { kind: "malformed" } }, "error 1 /c is no certificate in PEM form"],
+    [{ privateKey: { kind: "malformed" } }, "error 2 /k is no private key in PEM form"],
+    [
+      { privateKey: { kind: "encrypted" } },
+      "error 2 the key /k is encrypted, and nobody is there to type its passphrase",
+    ],
+    [{ privateKey: { kind: "read", fits: false } }, "error 2 the key /k does not belong to the certificate /c"],
+    [{ certificate: { ...valid, notAfter: days(-1) } }, "warning 1 the certificate /c has expired on 2026-01-14"],
+    [{ certificate: { ...valid, notBefore: days(2) } }, "warning 1 the certificate /c is valid from 2026-01-17 on"],
+    [
+      { certificate: { ...valid, notAfter: days(13) } },
+      "warning 1 the certificate /c expires in 13 days, on 2026-01-28",
+    ],
+    [{ certificate: { ...valid, notAfter: days(1) } }, "warning 1 the certificate /c expires in 1 day, on 2026-01-16"],
+    [{ certificate: { ...valid, notAfter: days(0.5) } }, "warning 1 the certificate /c expires today, on 2026-01-15"],
+    [{ certificate: { ...valid, notAfter: days(14) } }],
+  ];
+  for (const [changes, ...want] of cases) assert.deepEqual(told(changes), want);
+});
+
+Deno.test("checkFiles() does not tell of the end of one certificate among many authorities", () => {
+  const expired = { ...valid, notAfter: days(-1) };
+  const of = (count: number) =>
+    told({}, { ca: new Map([["mx.test", { cert: found, certificate: { ...expired, count } }]]) });
+  assert.deepEqual(of(1), ["warning 3 the certificate /ca has expired on 2026-01-14"]);
+  assert.deepEqual(of(140), []);
+});
+
+Deno.test("checkFiles() tells of tables: what is elsewhere may be up when it is needed", () => {
+  const of = (name: string, fault: "notFound" | "malformed" | "denied" | "refused" | "timeout") =>
+    told({}, { tables: new Map([[name, { fault, message: "Cannot open it" }]]) });
+  assert.deepEqual(of("f", "notFound"), ["error 4 cannot read /f: no such file"]);
+  assert.deepEqual(of("f", "malformed"), ["error 4 Cannot open it"]);
+  assert.deepEqual(of("f", "denied"), ["warning 4 cannot read /f: permission denied"]);
+  assert.deepEqual(of("r", "refused"), ["warning 5 Cannot open it"]);
+  assert.deepEqual(of("r", "timeout"), ["warning 5 Cannot open it"]);
+});

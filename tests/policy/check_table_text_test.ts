@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { checkTableText, tableProblemsMax, type TableUse, tableUses } from "../../lib/policy/check_table_text.ts";
+import { collectErrors } from "../../lib/policy/error.ts";
+import { policyOf } from "./tables.ts";
+
+function told(text: string, ...uses: readonly TableUse[]): readonly string[] {
+  return collectErrors(checkTableText("/t", text, new Set(uses), 0)).map(({ severity, line, message }) =>
+    `${severity} ${line} ${message}`
+  );
+}
+
+Deno.test("checkTableText() tells of lines that cannot be read", () => {
+  assert.deepEqual(told("# comment\n\na: b\nc d\n"), []);
+  assert.deepEqual(told("a b\nc\n\n[x y\n"), ["error 2 invalid map entry", "error 4 invalid map entry"]);
+  assert.deepEqual(told("a\nb c\n"), []);
+  assert.deepEqual(told(""), []);
+});
+
+Deno.test("checkTableText() tells of values that are of no use where the table is used", () => {
+  assert.deepEqual(told("a: b, c@d.test\ne: x@@y\n", "expansion").map((one) => one.slice(0, 9)), ["warning 2"]);
+  assert.deepEqual(told("a: 1:2:/home\nb: 1:2\n", "userinfo"), ["warning 2 invalid user: 1:2"]);
+  assert.deepEqual(told("# @list\nsmtp://a.test\nftp://b.test\n", "relayList").map((one) => one.slice(0, 36)), [
+    "warning 3 invalid relay URL: unknown",
+  ]);
+  assert.deepEqual(told("d.test: smtp://a.test\ne.test: http://b\n", "relayMap").length, 1);
+  assert.deepEqual(told("10.0.0.0/8\nlocal\nexample.org\n", "network"), [
+    'warning 3 "example.org" is no address and no network: it never matches',
+  ]);
+  assert.deepEqual(told("smtp://a.test\n", "relayList"), ["warning 1 a list is wanted here, and this is a pair"]);
+  assert.deepEqual(told("2001:db8::/32\n", "network"), [
+    'warning 1 "2001" is no address and no network: it never matches',
+  ]);
+  assert.deepEqual(told("a: user:pass\nb: x:\n", "credentials"), ["warning 2 invalid credentials of b"]);
+  assert.deepEqual(told("a: ann\n", "expansion", "userinfo").length, 1);
+});
+
+Deno.test("checkTableText() counts what it does not tell one by one", () => {
+  const lines = told("a b\n" + "x\n".repeat(50));
+  assert.equal(lines.length, tableProblemsMax + 1);
+  assert.equal(lines.at(-1), `warning ${tableProblemsMax + 1} 40 more problems in this file`);
+});
+
+Deno.test("tableUses() knows what tables are for", () => {
+  const policy = policyOf(`table a file:/a
+table b file:/b
+table c { 10.0.0.0/8 }
+pki x.test cert "/c"
+pki x.test key "/k"
+listen on lo tls pki x.test auth <b>
+action "in" maildir alias <a> userbase <b>
+action "out" relay domain <a>
+action "smart" relay host <b> auth <a>
+match from src <c> action "in"
+match for any action "out"
+match for local action "smart"
+`);
+  const uses = tableUses(policy);
+  assert.deepEqual([...uses.get("a") ?? []].sort(), ["credentials", "expansion", "relayMap"]);
+  assert.deepEqual([...uses.get("b") ?? []].sort(), ["credentials", "relayList", "userinfo"]);
+  assert.deepEqual([...uses.get("c") ?? []], ["network"]);
+});
