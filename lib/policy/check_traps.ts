@@ -232,6 +232,8 @@ function forwardOf(
       }
     }
   }
+  // Files that users write are no more than likely: without mail from elsewhere they are not worth a word.
+  if (!policy.listeners.some(isPublic)) return null;
   const forwarding = locals.find((rule) => {
     const action = actionOf(policy, rule);
     return action?.kind === "local" && readsForward(action) && isForOthers(rule);

@@ -31,6 +31,44 @@ Deno.test("smtpd -n says that a configuration is right, with macros of the comma
   equal(code, 0);
 });
 
+Deno.test("smtpd -n counts warnings and ends with 0, and with 1 for what it could not run with", async () => {
+  const fine = await smtpd("listen on 127.0.0.1 port 2525\naction a relay\nmatch from any for any action a\n", "-n");
+  match(fine.stderr, /^smtpd\.conf:3:1: warning: anyone may relay to anywhere: this is an open relay\n/);
+  match(fine.stderr, /\nconfiguration OK, 1 warning\n$/);
+  equal(fine.code, 0);
+  const broken = await smtpd("table t file:/nonexistent/t\nmatch for domain <t> reject\n", "-n");
+  match(broken.stderr, /smtpd\.conf:1:9: error: cannot read \/nonexistent\/t: no such file\n/);
+  equal(broken.code, 1);
+  const json = await smtpd("match for local reject\nmatch for local reject\n", "-n", "--json");
+  deepEqual([JSON.parse(json.stderr)[0].line, json.code], [2, 0]);
+});
+
+Deno.test("smtpd --print prints the configuration in effect, and keys only when asked to", async () => {
+  const text = 'm = "lo"\nlisten on $m port 2525\nqueue encryption 0123456789abcdef0123456789abcdef\n' +
+    "match from local for local reject\n";
+  const hidden = await smtpd(text, "--print");
+  equal(hidden.stdout, "queue encryption ***\n\nlisten on lo port 2525\n\nmatch for local reject\n");
+  equal(hidden.code, 0);
+  match((await smtpd(text, "--print", "--secrets")).stdout, /^queue encryption 0123456789abcdef0123456789abcdef$/m);
+  const json = JSON.parse((await smtpd(text, "--print", "--json")).stdout);
+  deepEqual(json.queue.encryption, { kind: "key", key: "***" });
+});
+
+Deno.test("smtpd -n answers the grammar before OpenSMTPD 6.4 with a translation", async () => {
+  const { code, stderr } = await smtpd("accept from any for local deliver to mbox\n", "-n");
+  equal(code, 1);
+  equal(
+    stderr,
+    `smtpd.conf:1:1: error: this is the grammar of OpenSMTPD before 6.4
+    1 | accept from any for local deliver to mbox
+      | ^^^^^^
+      = write today:
+          action "local" mbox
+          match from any for local action "local"
+`,
+  );
+});
+
 Deno.test("smtpd -n shows every error at its place, and ends with 1", async () => {
   const { code, stderr } = await smtpd("lsten on lo\naction a maildir alias <nope>\nmatch action a\n", "-n");
   equal(code, 1);

@@ -12,7 +12,7 @@ Deno.test("printRule() writes every option of a rule", () => {
     "match from socket for any reject",
     "match !from socket for any reject",
     "match from src <n> for any reject",
-    "match !from src { 10.0.0.0/8, "local" } for any reject",
+    'match !from src { 10.0.0.0/8, "local" } for any reject',
     "match from rdns for any reject",
     "match !from rdns for any reject",
     "match from rdns <t> for any reject",

@@ -1,0 +1,63 @@
+import { deepEqual, ok } from "node:assert/strict";
+import { join } from "@std/path";
+import { checkConfiguration, checkQuickly, type Loaded } from "../../cli/smtpd_check.ts";
+import { loadConfiguration } from "../../cli/smtpd_config.ts";
+import { inFolder } from "../support/folder.ts";
+
+async function load(folder: string, text: string): Promise<Loaded> {
+  const path = join(folder, "smtpd.conf");
+  await Deno.writeTextFile(path, text);
+  const loaded = await loadConfiguration(path, new Map());
+  ok(loaded.kind === "ok", JSON.stringify(loaded));
+  return loaded;
+}
+
+Deno.test("checkConfiguration() tells of all in the order of lines, and of table files line by line", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "aliases"), "root: ann\nbad: x@@y\n");
+    await Deno.writeTextFile(join(folder, "broken"), "a: b\nc\n");
+    const loaded = await load(
+      folder,
+      `table aliases file:${folder}/aliases
+table broken file:${folder}/broken
+table none file:${folder}/none
+ca "*" cert "${folder}/none.pem"
+listen on 127.0.0.1 port 2525
+queue compression
+action "in" maildir alias <aliases>
+match for domain <broken> action "in"
+match from any for domain <none> action "in"
+match from any for domain <none> reject
+bounce warn-interval 1h, 2h, 3h, 4h, 5h
+`,
+    );
+    const problems = await checkConfiguration(loaded, join(folder, "smtpd.conf"));
+    deepEqual(
+      problems.map(({ file, line, severity, message }) =>
+        `${file.slice(folder.length + 1)}:${line} ${severity} ${message.replaceAll(folder, "").slice(0, 40)}`
+      ),
+      [
+        "smtpd.conf:3 error cannot read /none: no such file",
+        "smtpd.conf:4 warning `ca *` is not active yet: there is no TL",
+        "smtpd.conf:4 warning nothing uses the authorities *",
+        "smtpd.conf:4 error cannot read the certificate /none.pem: n",
+        "smtpd.conf:10 warning this rule can never match, because line ",
+        "smtpd.conf:11 warning more than 4 delays: 5h is ignored",
+        "aliases:2 warning invalid address `x@@y`: `@y` is not a do",
+        "broken:2 error invalid map entry",
+        "smtpd.conf:0 warning `queue compression` is not active yet: m",
+      ],
+    );
+  });
+});
+
+Deno.test("checkQuickly() leaves tables to those who use them", async () => {
+  await inFolder(async (folder) => {
+    const loaded = await load(
+      folder,
+      `table none file:${folder}/none\nlisten on 127.0.0.1 port 2525\nqueue compression\n` +
+        `match for domain <none> reject\nmatch for domain <none> reject\n`,
+    );
+    deepEqual((await checkQuickly(loaded)).map(({ line, severity }) => [line, severity]), [[5, "warning"]]);
+  });
+});
