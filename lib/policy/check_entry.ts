@@ -19,9 +19,12 @@ export interface EntrySet {
 }
 
 /** One entry, taken apart as far as its kind needs it. */
-interface Entry {
+export interface Entry {
+  /** In lower case, but for regular expressions. */
   readonly text: string;
+  /** Of a network; null for what is none. */
   readonly net: Net | null;
+  /** Of a mail address; empty for others. */
   readonly parts: MailaddrParts;
 }
 

@@ -52,6 +52,12 @@ export class OldLine {
     return token?.kind === "punct" && token.text === "<";
   }
 
+  /** Is `{` next? */
+  get isList(): boolean {
+    const token = this.#tokens[this.#at];
+    return token?.kind === "punct" && token.text === "{";
+  }
+
   /** Is a table, a word or a list next? */
   get isTable(): boolean {
     const token = this.#tokens[this.#at];

@@ -78,69 +78,81 @@ function newName(wanted: string, actions: OldActions): string {
   return name;
 }
 
+const options = [
+  "tagged",
+  "from",
+  "authenticated",
+  "sender",
+  "for",
+  "recipient",
+  "alias",
+  "virtual",
+  "userbase",
+  "deliver",
+  "forward-only",
+  "relay",
+  "expire",
+] as const;
+
 /** Takes one option. False when none stands there. */
 function readOption(line: OldLine, draft: Draft): boolean {
   const isNot = line.acceptNot();
-  const word = line.accept(
-    "tagged",
-    "from",
-    "authenticated",
-    "sender",
-    "for",
-    "recipient",
-    "alias",
-    "virtual",
-    "userbase",
-    "deliver",
-    "forward-only",
-    "relay",
-    "expire",
-  );
+  const word = line.accept(...options);
   const not = (): string => (line.acceptNot() || isNot ? "!" : "");
   switch (word) {
     case null:
       return false;
     case "tagged":
       draft.tag = `${not()}tag ${line.table()}`;
-      break;
+      return true;
     case "from":
       readFrom(line, draft, not());
-      break;
+      return true;
     case "authenticated":
       draft.auth = `${not()}auth`;
-      break;
+      return true;
     case "sender":
       draft.sender = `${not()}mail-from ${line.table()}`;
-      break;
+      return true;
     case "for":
       readFor(line, draft, not());
-      break;
+      return true;
     case "recipient":
       draft.recipient = `${not()}rcpt-to ${line.table()}`;
-      break;
+      return true;
+    default:
+      return readDeed(line, draft, word);
+  }
+}
+
+/** What is done with the mail. False when it is cut short. */
+function readDeed(
+  line: OldLine,
+  draft: Draft,
+  word: "alias" | "virtual" | "userbase" | "deliver" | "forward-only" | "relay" | "expire",
+): boolean {
+  switch (word) {
     case "alias":
     case "virtual":
       draft.alias = `${word} ${line.table()}`;
       if (word === "virtual") draft.name = "virtual";
-      break;
+      return true;
     case "userbase":
       draft.userbase = `userbase ${line.table()}`;
-      break;
+      return true;
     case "deliver":
-      if (line.accept("to") === null) return false;
-      return readDelivery(line, draft);
+      return line.accept("to") !== null && readDelivery(line, draft);
     case "forward-only":
       draft.method = "forward-only";
       draft.name = "forward";
-      break;
+      return true;
     case "relay":
       readRelay(line, draft);
-      break;
+      return true;
     case "expire":
       draft.ttl = `ttl ${line.word()}`;
-      break;
+      return true;
   }
-  return true;
 }
 
 function readFrom(line: OldLine, draft: Draft, not: string): void {

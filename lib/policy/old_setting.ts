@@ -30,7 +30,8 @@ export function translateSetting(line: OldLine, first: string): readonly string[
       return translateListen(line);
     case "filter": {
       const name = line.word();
-      return line.accept("chain") === null ? null : whole(line, `filter ${name} chain { ${line.words().join(", ")} }`);
+      if (line.accept("chain") === null || line.isList || line.isDone) return null;
+      return whole(line, `filter ${name} chain { ${line.words().join(", ")} }`);
     }
     default:
       return null;

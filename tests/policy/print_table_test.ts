@@ -3,7 +3,9 @@ import { credentialTables, printPattern, printTable, printTables } from "../../l
 import { assertCanonical } from "./canonical.ts";
 import { policyOf } from "./tables.ts";
 
-Deno.test("printTables() writes every kind", () => {
+Deno.test("printTables() writes every kind, and leaves out tables that nobody declared", () => {
+  const policy = policyOf("table t { a }\nmatch for domain { x } reject\n");
+  deepEqual(printTables({ policy, secrets: "shown" }), ["table t { a }"]);
   assertCanonical("", [
     "table t { a, b }",
     'table t { "@" = ann, x = "b, c" }',
