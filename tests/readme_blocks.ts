@@ -6,7 +6,9 @@ import { manualOf } from "../cli/manual.ts";
 import { printGrants } from "../cli/smtpd_grants.ts";
 import type { Premises } from "../lib/daemon/privilege.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import { loadText } from "./policy/config_fixture.ts";
+import { checkPolicy } from "../lib/policy/check.ts";
+import { collectErrors } from "../lib/policy/error.ts";
+import { loadText, printAll } from "./policy/config_fixture.ts";
 import { keywordTable, laterTable } from "./readme_keywords.ts";
 import { limitTable } from "./readme_limits.ts";
 import { messageKinds } from "./readme_messages.ts";
@@ -87,10 +89,30 @@ function messages(): string {
   return table(["From", "To", "Messages (lib/daemon/imsg.ts)"], rows);
 }
 
+/** A configuration with mistakes that load, and what `smtpd -n` says of it. */
+function checks(): string {
+  const text = `table hosted { "example.net", "example.com" }
+listen on eth0
+action "local" maildir
+action "out" relay
+match from any for local action "local"
+match for domain <hosted> action "local"
+match from any mail-from "@example.net" for any action "out"
+match for any action "out"
+match from socket for domain "*" action "out"
+`;
+  const loaded = loadText(text);
+  if (loaded.kind === "errors") throw new Error(printAll(loaded.errors));
+  const { policy, config } = loaded;
+  const told = printAll(collectErrors(checkPolicy({ policy, config, contents: new Map() })));
+  return ["```text", `$ cat smtpd.conf\n${text}$ smtpd -n -f smtpd.conf\n${told.trimEnd()}`, "```"].join("\n");
+}
+
 /** Every block by its name. */
 export const blocks: Readonly<Record<string, (readme: string) => string | Promise<string>>> = {
   tasks,
   commands,
+  checks,
   keywords: keywordTable,
   later: laterTable,
   layers,

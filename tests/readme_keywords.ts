@@ -69,7 +69,8 @@ export function isWordOf({ before, after = "", words }: Place, word: string): bo
   const says = (pattern: string): boolean =>
     messages.some((message) => new RegExp(pattern.replaceAll("WORD", word.replaceAll("+", "\\+"))).test(message));
   const isUnknown = says("found (?:the reserved word )?`WORD`") || says("unknown directive `WORD`") ||
-    says("`WORD` (?:has no meaning|cannot name)") || says("keyword: WORD") || says("no such kind of table: `WORD`");
+    says("before 6\\.4") || says("`WORD` (?:has no meaning|cannot name)") || says("keyword: WORD") ||
+    says("no such kind of table: `WORD`");
   return !isUnknown || (words !== undefined && before.endsWith(`"`) && !says("kind"));
 }
 

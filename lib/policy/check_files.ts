@@ -51,9 +51,9 @@ export interface FileFacts {
 export const expiryNoticeMs = 14 * 86_400_000;
 
 /** Bits that the mode of a certificate may have. */
-export const certificateModeMax = 0o755;
+export const certificateModeBits = 0o755;
 /** Bits that the mode of a private key may have. */
-export const keyModeMax = 0o740;
+export const keyModeBits = 0o740;
 
 /** Tells what is wrong with the files. What smtpd could not run with is an error. Pure. */
 export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFacts): readonly Problem[] {
@@ -65,9 +65,9 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
     const at = lines.certificate("pki", name, "cert");
     const keyAt = lines.certificate("pki", name, "key");
     problems.push(
-      ...judgeFile(at, "certificate", pki.cert, cert, certificateModeMax, facts.uid),
+      ...judgeFile(at, "certificate", pki.cert, cert, certificateModeBits, facts.uid),
       ...judgeCertificate(at, pki.cert, certificate, facts.now),
-      ...judgeFile(keyAt, "key", pki.key, key, keyModeMax, facts.uid),
+      ...judgeFile(keyAt, "key", pki.key, key, keyModeBits, facts.uid),
       ...judgeKey(keyAt, pki.key, pki.cert, privateKey),
     );
   }
@@ -76,7 +76,7 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
     if (ca === undefined) continue;
     const at = lines.certificate("ca", name, "cert");
     problems.push(
-      ...judgeFile(at, "certificate", ca.cert, cert, certificateModeMax, facts.uid),
+      ...judgeFile(at, "certificate", ca.cert, cert, certificateModeBits, facts.uid),
       // Bundles hold many, and some of them are always about to end.
       ...(certificate?.kind === "read" && certificate.count > 1
         ? []

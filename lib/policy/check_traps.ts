@@ -92,7 +92,7 @@ function unreachableDomains(policy: Policy, judge: TrafficJudge): readonly Trap[
     const { table, regex } = rule.for.criterion;
     const keys = regex ? null : judge.keys(table);
     const isTaken = (domain: string | null): boolean =>
-      policy.rules.some((other) => isForOthers(other) && mayTake(policy, judge, other, table, domain));
+      policy.rules.some((other) => isForAnybody(other) && mayTake(policy, judge, other, table, domain));
     if (keys === null) return isTaken(null) ? [] : [{ kind: "unreachable", rule, what: "these domains" }];
     const lost = keys.find((key) => !isTaken(key.replaceAll("*", "x")));
     return lost === undefined ? [] : [{ kind: "unreachable", rule, what: lost }];
@@ -122,6 +122,12 @@ function rcptMayBe(judge: TrafficJudge, { rcptTo }: Rule, domain: string): boole
   const keys = judge.keys(rcptTo.table);
   return keys === null || keys.some((key) => !key.includes("@") || key.endsWith("@") || key.endsWith(`@${domain}`)) ||
     keys.some((key) => key.includes("*"));
+}
+
+/** Is the rule for mail from elsewhere, whoever sends it? */
+function isForAnybody(rule: Rule): boolean {
+  const isFree = (rule.auth === null || isNegatedAuth(rule)) && rule.tls !== true && rule.helo === null;
+  return isForOthers(rule) && isFree && (rule.mailFrom === null || rule.mailFrom.negated);
 }
 
 /** Does `from` let in mail that does not come from this machine? */

@@ -38,6 +38,11 @@ match from any auth for any action "out"\n`],
     `table d file:/d\n${whole}match for domain <d> action "in"\n`,
     "7 this rule can never match, because line 6 already does",
   ],
+  [
+    `${tls} auth\n${actions}match from any for local action "in"\nmatch for domain a.test action "in"
+match for any action "out"\nmatch from any auth for any action "out"\n`,
+    "7 mail for a.test is taken from this machine only: everybody else is refused",
+  ],
   // Appendix C 3: open relays.
   [
     `${whole}match from any for any action "out"\n`,
