@@ -1,7 +1,8 @@
 /** `smtpd --lsp`: the language server on standard input and output. */
 
+import { checkPolicy } from "../lib/policy/check.ts";
 import { readTextIfPresent } from "../lib/host/state.ts";
-import type { ConfigError } from "../lib/policy/error.ts";
+import { collectErrors, type ConfigError } from "../lib/policy/error.ts";
 import { LanguageServer, type Message } from "./language_server.ts";
 import { frameMessage, LspReader } from "./lsp_framing.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
@@ -45,7 +46,10 @@ async function check(
     const text = readFile(file);
     return text === null ? { kind: "failed", fault: "notFound" } : { kind: "ok", text };
   });
-  return loaded.kind === "errors" ? loaded.errors : loaded.warnings;
+  if (loaded.kind === "errors") return loaded.errors;
+  const { policy, config, warnings } = loaded;
+  // What lies in other files is left to `smtpd -n`: an editor asks at every key.
+  return [...warnings, ...collectErrors(checkPolicy({ policy, config, contents: new Map() }))];
 }
 
 function write(message: Message): void {
