@@ -100,7 +100,9 @@ function parseLine(state: State, first: Token): void {
   const mark = reader.problems.length;
   const directive = parse(reader, first);
   if (directive !== null && directive.kind !== "broken" && endLine(reader)) {
-    directives.push(directive);
+    // An option of old may pass for the table of `auth`.
+    const isOld = directive.kind === "listen" && failOldGrammar(state, first.span);
+    directives.push(isOld ? { kind: "broken", span: first.span, declares: null, name: null } : directive);
     return;
   }
   if (directive?.kind === "broken") directives.push(directive);

@@ -135,6 +135,10 @@ export const settingTranslations: readonly Translation[] = [
   ['pki one.test certificate "/c" key "/k"', 'pki one.test cert "/c"', 'pki one.test key "/k"'],
   ['ca one.test certificate "/ca"', 'ca one.test cert "/ca"'],
   [
+    "listen on eth0 port 587 tls-require pki mx.test auth mask-source",
+    "listen on eth0 port 587 tls-require pki mx.test auth mask-src",
+  ],
+  [
     "listen on eth0 port 587 tls-require certificate mx.test auth <secrets> tag IN mask-source",
     "listen on eth0 port 587 tls-require pki mx.test auth <secrets> tag IN mask-src",
   ],
