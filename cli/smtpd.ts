@@ -24,13 +24,13 @@
  *   -f file          Configuration file; default /etc/mail/smtpd.conf, else
  *                    /etc/smtpd.conf.
  *   -h, --help       Print this page.
- *   -n               Check the configuration, warn of what is not active
- *                    yet, then exit. Beside errors it
- *                    tells of rules that can never match, open relays,
+ *   -n               Check the configuration, then exit. Beside errors it
+ *                    tells of what is not active yet, of rules that can
+ *                    never match, open relays,
  *                    domains that nobody outside can write to, names that
  *                    nothing uses, and what is wrong with tables,
  *                    certificates and keys: it opens all of them. A start
- *                    looks for the same, but leaves tables alone.
+ *                    logs the same, but leaves tables alone.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
  *   -T subsystem     Log decisions: rules that are tried, expand for the steps
  *                    of expansions, lookup for look-ups in tables, or all.
@@ -98,7 +98,7 @@ import { hideSecrets } from "../lib/policy/secret.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { readManual } from "./manual.ts";
-import { checkConfiguration, checkQuickly, type Loaded, logWarnings } from "./smtpd_check.ts";
+import { checkConfiguration, checkQuickly, type Loaded, logProblems } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
@@ -173,11 +173,9 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
   const problems = await checkQuickly(loaded);
-  const errors = problems.filter((one) => one.severity === "error");
   // In the background it looks once more, and logs what it finds.
-  if (errors.length > 0 || !options.foreground) reportProblems(problems, options.json);
-  else logWarnings(problems, options.json ? "json" : "text");
-  if (errors.length > 0) return 1;
+  if (options.foreground) logProblems(problems, options.json ? "json" : "text");
+  else reportProblems(problems, options.json);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options);
 }

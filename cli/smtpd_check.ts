@@ -49,15 +49,16 @@ export async function checkQuickly({ policy, config, warnings }: Loaded): Promis
   return inOrder([...warnings, ...found]);
 }
 
-/** Writes warnings to the log, one line each. */
-export function logWarnings(problems: readonly ConfigError[], style: "text" | "json"): void {
+/** Writes problems to the log, one line each. What could not be used is no reason not to start: mail that needs it
+ * waits, and all other mail goes its way. */
+export function logProblems(problems: readonly ConfigError[], style: "text" | "json"): void {
   const log = logTo(stderrSink("warning"), style);
-  for (const { file, line, message, hint } of problems) {
+  for (const { severity, file, line, message, hint } of problems) {
     log({
-      priority: "warning",
+      priority: severity === "error" ? "err" : "warning",
       session: "",
       from: "smtpd",
-      what: "config-warning",
+      what: `config-${severity}`,
       fields: { place: `${file}:${line}`, reason: message, ...(hint === null ? {} : { hint }) },
     });
   }

@@ -66,9 +66,9 @@ function tellShadow(policy: Policy, lines: ConfigLines, shadow: Shadow): Problem
 function hintShadow(rule: Rule, by: readonly Rule[], name: string, isSame: boolean): string {
   const isAlike = by.every((one) => JSON.stringify(one.outcome) === JSON.stringify(rule.outcome));
   if (isSame && isAlike) return `it says the same as ${name}: delete one of them`;
-  if (isSame) return `it matches the same mail as ${name}, and the first rule wins: delete one of them`;
+  if (isSame) return `it matches the same mail as ${name}, and the first match wins: delete one of them`;
   if (isAlike) return `${name} covers it: delete this one`;
-  return `the first rule that matches wins: put this one above ${name}, or delete it`;
+  return `the first match wins: put this one above ${name}, or delete it`;
 }
 
 function tellTrap(policy: Policy, lines: ConfigLines, trap: Trap): Problem {
@@ -98,7 +98,7 @@ function tellTrap(policy: Policy, lines: ConfigLines, trap: Trap): Problem {
       return warning(
         lines.rule(trap.rule),
         `mail of this machine never comes here: ${name} relays it first`,
-        `the first rule that matches wins: put this one above ${name}`,
+        `the first match wins: put this one above ${name}`,
       );
     }
     case "noWayOut":
