@@ -9,6 +9,7 @@ type Session = ServerSession<readonly string[], RedisReply>;
 
 /** Connects and logs in: `DatabaseServer.connect`. The driver makes its sockets itself. */
 export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost: () => void): Promise<Session> {
+  if (signal.aborted) throw new Fault("timeout", "given up");
   const { address, user, password, database } = login;
   const tls = tlsOptionsOf(login);
   const common = { reconnectStrategy: false, connectTimeout: 0 } as const;
@@ -37,9 +38,15 @@ export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost
   client.on("end", () => {
     if (isUp && !isOver) lost();
   });
-  signal.addEventListener("abort", close, { once: true });
+  // What the driver is doing when it is ended may never settle.
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  signal.addEventListener("abort", () => {
+    close();
+    aborted.reject(new Fault("timeout", "given up"));
+  }, { once: true });
   try {
-    await client.connect();
+    await Promise.race([client.connect(), aborted.promise]);
     isUp = true;
   } catch (error) {
     close();

@@ -75,7 +75,8 @@ Deno.test("a table is opened while its server is away; the Fault names the table
   };
   await assert.rejects(postgres.check("string", "a"), (error) => {
     assert.ok(error instanceof Fault);
-    assert.match(error.message, /^Cannot check string in table t: bad key [^\x1b]*$/);
+    assert.match(error.message, /^Cannot check string in table t: bad key /);
+    assert.ok(!error.message.includes("\x1b"));
     return error.kind === "unavailable" && error.message.length < 400;
   });
 });
