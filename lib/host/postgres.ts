@@ -5,8 +5,10 @@ import { Fault } from "../fault.ts";
 import type { DatabaseDrivers, PostgresTarget, ServerSession, SqlRequest, SqlRows } from "../port.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Login = Parameters<DatabaseDrivers["postgres"]>[0];
-type Session = ServerSession<SqlRequest, SqlRows>;
+/** How a PostgreSQL server is entered. */
+export type Login = Parameters<DatabaseDrivers["postgres"]>[0];
+/** A session with a PostgreSQL server. */
+export type Session = ServerSession<SqlRequest, SqlRows>;
 
 /** Connects and logs in: `DatabaseServer.connect`. */
 export async function connectPostgres(login: Login, signal: AbortSignal, lost: () => void): Promise<Session> {

@@ -5,7 +5,8 @@ import { Fault } from "../fault.ts";
 import type { RedisReply, ServerLogin, ServerSession } from "../port.ts";
 import { placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Session = ServerSession<readonly string[], RedisReply>;
+/** A session with a Redis server. */
+export type Session = ServerSession<readonly string[], RedisReply>;
 
 /** Connects and logs in: `DatabaseServer.connect`. The driver makes its sockets itself. */
 export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost: () => void): Promise<Session> {

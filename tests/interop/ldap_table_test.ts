@@ -78,7 +78,7 @@ async function makeSite(): Promise<Site> {
   };
 }
 
-testServerTable("ldap", { ignore }, [
+testServerTable("ldap", { ignore, packages: "slapd, ldap-utils" }, [
   ["alias", "ann, carl@x.test"],
   ["credentials", "bob:$6$x"],
   ["userinfo", "1000:100:/home/bob"],
