@@ -34,15 +34,11 @@ export function policyPart(role: Role, policy: Policy): Policy {
         pki: policy.pki,
         ca: policy.ca,
       };
+    // Its one table is put in by the supervisor.
     case "table-host":
-      return { ...bare, tables: Object.fromEntries(Object.entries(policy.tables).filter(isProc)) };
     case "agent":
       return bare;
   }
-}
-
-function isProc([, { kind }]: readonly [string, TableSpec]): boolean {
-  return kind === "proc";
 }
 
 function emptyTable(name: string): TableSpec {

@@ -21,7 +21,6 @@ import {
 } from "./imsg_parse.ts";
 import { checkGrant, type Role } from "./privilege.ts";
 import { controlListener, type Init, type ToRole } from "./supervision.ts";
-import { tableHostName } from "./table_house.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
@@ -248,11 +247,11 @@ async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
   };
 }
 
-/** The host of one table's helper. The name of the instance ends in the table's. */
+/** The host of one table's helper. It is told of no other table. */
 async function makeTableHost(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { TableHost } = await import("./table_host.ts");
   const { startProgram } = await import("../host/program.ts");
-  const table = Object.values(init.policy.tables).find(({ name }) => init.name === tableHostName(name));
+  const [table] = Object.values(init.policy.tables);
   if (table?.kind !== "proc") throw new Error(`${init.name} has no table`);
   const { name, command, config } = table;
   const host = new TableHost({

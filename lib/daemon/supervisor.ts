@@ -17,6 +17,7 @@ import type { Subsystem } from "./control.ts";
 import {
   denoFlags,
   type Grant,
+  type HostedTable,
   type Premises,
   type Role,
   standingGrants,
@@ -91,7 +92,7 @@ export class Supervisor {
       start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
     });
     this.#tableHosts = new TableHouse({
-      make: (grant, name, started) => this.#makeTableHost(grant, name, started),
+      make: (hosted, name, started) => this.#makeTableHost(hosted, name, started),
       join: (process, table) => this.#joinTableHost(process, table),
     });
   }
@@ -123,7 +124,7 @@ export class Supervisor {
       for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
     }
     for (const { process } of this.#roles) process.start();
-    this.#tableHosts.replace(tableHostGrants(policy, premises));
+    this.#tableHosts.want(1, tableHostGrants(policy, premises));
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
@@ -220,7 +221,7 @@ export class Supervisor {
         { kind: "peer", role, name: process.name, key: "" },
       );
     }
-    if (role === "lookup") this.#tableHosts.join();
+    if (role === "lookup") this.#tableHosts.join(1);
     if (this.#isReady) process.send({ kind: "serve" });
   }
 
@@ -316,13 +317,16 @@ export class Supervisor {
     return process;
   }
 
-  #makeTableHost(grant: Grant<"table-host">, name: string, started: () => void): RoleProcess {
+  #makeTableHost({ grant, spec }: HostedTable, name: string, started: () => void): RoleProcess {
     return new RoleProcess(name, {
       clock: hostClock,
       log: this.#options.log,
       spawn: () => this.#launch(name, grant, []),
       restart: true,
-      init: () => this.#initOf(grant, name, []),
+      init: () => {
+        const init = this.#initOf(grant, name, []);
+        return { ...init, policy: { ...init.policy, tables: { [spec.name]: spec } } };
+      },
       discard: discardSocket,
       started,
       received: () => {},

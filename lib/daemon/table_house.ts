@@ -1,54 +1,58 @@
 /** The supervisor's side of tables behind helpers: one host process for each, joined to lookup. */
 
-import type { Grant, HostedTable } from "./privilege.ts";
+import type { HostedTable } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
-
-/** What the host of a table is called. */
-export function tableHostName(table: string): string {
-  return `table-host#${table}`;
-}
 
 /** What hosts are made with. */
 export interface TableHousePorts {
   /** Makes the process of a host, not started yet. `started` is to run at the beginning of each of its lives. */
-  readonly make: (grant: Grant<"table-host">, name: string, started: () => void) => RoleProcess;
-  /** Connects a host that runs to lookup, if lookup runs. */
-  readonly join: (host: RoleProcess, table: string) => void;
+  readonly make: (hosted: HostedTable, name: string, started: () => void) => RoleProcess;
+  /** Connects a host that runs to the lookup of this version of the configuration, if that runs. */
+  readonly join: (host: RoleProcess, table: string, version: number) => void;
 }
 
 /** How long a host that is not wanted any more may take to end, ms. */
-const replacedGraceMs = 1000;
+const unwantedGraceMs = 1000;
 
-/** All hosts. */
+interface Host {
+  readonly hosted: HostedTable;
+  readonly process: RoleProcess;
+}
+
+/** All hosts. While one lookup follows another both may want hosts: what is the same in both configurations is one. */
 export class TableHouse {
   readonly #ports: TableHousePorts;
-  #hosts: readonly { readonly hosted: HostedTable; readonly process: RoleProcess }[] = [];
+  readonly #wanted = new Map<number, readonly HostedTable[]>();
+  #hosts: readonly Host[] = [];
 
-  /** There is no host before `replace`. */
+  /** There is no host at first. */
   constructor(ports: TableHousePorts) {
     this.#ports = ports;
   }
 
-  /** From now on there are hosts for just these tables: those that stay as they were live on, the others are ended, new
-   * ones are started. */
-  replace(wanted: readonly HostedTable[]): void {
-    const isSame = (a: HostedTable, b: HostedTable) => JSON.stringify(a) === JSON.stringify(b);
-    const kept = this.#hosts.filter(({ hosted }) => wanted.some((one) => isSame(one, hosted)));
-    for (const host of this.#hosts) if (!kept.includes(host)) void host.process.stop(replacedGraceMs);
-    const added = wanted.filter((one) => !kept.some(({ hosted }) => isSame(one, hosted))).map((hosted) => {
-      const { make, join } = this.#ports;
-      const { name } = hosted.spec;
-      const process: RoleProcess = make(hosted.grant, tableHostName(name), () => join(process, name));
-      return { hosted, process };
-    });
-    this.#hosts = [...kept, ...added];
-    for (const { process } of added) process.start();
+  /** The lookup of this version has these tables behind helpers: starts the hosts that are not there. */
+  want(version: number, tables: readonly HostedTable[]): void {
+    this.#wanted.set(version, tables);
+    for (const hosted of tables) {
+      const known = this.#hosts.find((one) => isSame(one.hosted, hosted));
+      if (known === undefined) this.#add(hosted);
+      else if (known.process.isRunning) this.#ports.join(known.process, hosted.spec.name, version);
+    }
   }
 
-  /** lookup has begun a new life: connects every host that runs to it. */
-  join(): void {
+  /** There is no lookup of this version any more: ends the hosts that no other wants. */
+  forget(version: number): void {
+    this.#wanted.delete(version);
+    const isWanted = (host: Host) => this.#versionsOf(host.hosted).length > 0;
+    for (const host of this.#hosts) if (!isWanted(host)) void host.process.stop(unwantedGraceMs);
+    this.#hosts = this.#hosts.filter(isWanted);
+  }
+
+  /** The lookup of this version has begun a new life: connects every host that it wants and that runs. */
+  join(version: number): void {
     for (const { hosted, process } of this.#hosts) {
-      if (process.isRunning) this.#ports.join(process, hosted.spec.name);
+      if (!process.isRunning || !this.#versionsOf(hosted).includes(version)) continue;
+      this.#ports.join(process, hosted.spec.name, version);
     }
   }
 
@@ -61,4 +65,33 @@ export class TableHouse {
   async stop(graceMs: number): Promise<void> {
     await Promise.all(this.#hosts.map(({ process }) => process.stop(graceMs)));
   }
+
+  #add(hosted: HostedTable): void {
+    const { make, join } = this.#ports;
+    const { name } = hosted.spec;
+    const process: RoleProcess = make(hosted, this.#nameFor(name), () => {
+      for (const version of this.#versionsOf(hosted)) join(process, name, version);
+    });
+    this.#hosts = [...this.#hosts, { hosted, process }];
+    process.start();
+  }
+
+  /** Two configurations may have different tables of one name. */
+  #nameFor(table: string): string {
+    const isTaken = (name: string) => this.#hosts.some(({ process }) => process.name === name);
+    for (let n = 1;; n++) {
+      const name = n === 1 ? `table-host#${table}` : `table-host#${table}#${n}`;
+      if (!isTaken(name)) return name;
+    }
+  }
+
+  #versionsOf(hosted: HostedTable): readonly number[] {
+    return [...this.#wanted].filter(([, tables]) => tables.some((one) => isSame(one, hosted))).map(([version]) =>
+      version
+    );
+  }
+}
+
+function isSame(a: HostedTable, b: HostedTable): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -17,13 +17,17 @@ async function grants(json: boolean): Promise<string> {
   await Deno.writeTextFile(path, text);
   const loaded = await loadConfiguration(path, new Map());
   ok(loaded.kind === "ok");
-  return printGrants(loaded.policy, premises, json);
+  const helped = { kind: "proc", name: "helped", command: "/usr/libexec/table-x", config: null } as const;
+  return printGrants({ ...loaded.policy, tables: { ...loaded.policy.tables, helped } }, premises, json);
 }
 
 Deno.test("printGrants() shows each role, an agent's directory, and ranges with their exceptions", async () => {
   const table = await grants(false);
-  for (const role of ["queue", "lookup", "delivery", "smtp-in", "agent"]) match(table, new RegExp(`^${role}$`, "m"));
+  for (const role of ["queue", "lookup", "delivery", "smtp-in", "table-host", "agent"]) {
+    match(table, new RegExp(`^${role}$`, "m"));
+  }
   match(table, /\/var\/vmail/);
+  match(table, /^ {2}run {6}\/usr\/libexec\/table-x$/m);
   match(table, /127\.0\.0\.0\/8, except 127\.0\.0\.1/);
 });
 

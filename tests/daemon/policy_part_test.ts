@@ -45,7 +45,5 @@ Deno.test("policyPart() gives each role what it works with", () => {
   deepEqual(policyPart("delivery", policy).actions, policy.actions);
   deepEqual(Object.keys(policyPart("queue", policy).tables), ["secrets", "mail"]);
   equal(policyPart("agent", policy).serverName, policy.serverName);
-  const helper = { kind: "proc", name: "h", command: "/bin/h", config: null } as const;
-  const tables = { ...policy.tables, h: helper };
-  deepEqual(policyPart("table-host", { ...policy, tables }).tables, { h: helper });
+  deepEqual(policyPart("table-host", policy).tables, {});
 });

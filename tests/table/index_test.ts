@@ -4,6 +4,7 @@ import { KeyIndex, type KeyStore, sortKeys } from "../../lib/table/index.ts";
 import { netContains, parseIp, parseNet } from "../../lib/mail/ip.ts";
 import { domainMatches, mailaddrMatches } from "../../lib/table/match.ts";
 import { lowerAscii } from "../../lib/table/service.ts";
+import { exactServices } from "../contract/table.ts";
 
 /** Counts what is asked of it. */
 class CountingStore implements KeyStore {
@@ -141,4 +142,19 @@ Deno.test("find() of an exact key looks at no other", () => {
 
 Deno.test("sortKeys() sorts without regard to case", () => {
   assert.deepEqual(sortKeys(["b", "C", "a", "B"]), ["a", "B", "b", "C"]);
+});
+
+Deno.test("KeyIndex goes through no keys for exact services, so that opening and first use cost the same for any length", () => {
+  const index = new KeyIndex({ get: (key) => (key === "a" ? "b" : undefined), keys: () => assert.fail("a walk") }, "+");
+  for (const service of exactServices) {
+    assert.deepEqual(index.find(service, "a"), { key: "a", value: "b" });
+    assert.equal(index.find(service, "c"), null);
+  }
+  // A name that stands there as it is needs no pattern either.
+  for (const service of ["domain", "mailaddr", "netaddr"] as const) assert.equal(index.find(service, "a")?.value, "b");
+});
+
+Deno.test("KeyIndex has nothing to hold a password against", () => {
+  const index = new KeyIndex({ get: () => "b", keys: () => [] }, "+");
+  assert.throws(() => index.find("auth", "a:b"), /only helpers do/);
 });
