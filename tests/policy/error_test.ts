@@ -165,3 +165,11 @@ Deno.test("suggest() asks whether the nearest was meant", () => {
   assert.equal(suggest("lsten", words, (name) => `<${name}>`), "did you mean <listen>?");
   assert.equal(suggest("frobnicate", words, (name) => name), null);
 });
+
+Deno.test("printError() names the file alone for what has no line", () => {
+  const error: ConfigError = {
+    ...{ file: "/etc/smtpd.conf", line: 0, column: 0, severity: "warning", length: 0 },
+    ...{ message: "all of it", hint: null, excerpt: "", notes: [] },
+  };
+  assert.equal(printError(error, plain), "/etc/smtpd.conf: warning: all of it");
+});

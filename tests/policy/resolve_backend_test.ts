@@ -5,7 +5,7 @@ import { loadText, machine } from "./config_fixture.ts";
 import { hintOfLines, messagesOfLines } from "./load_text.ts";
 
 const files = {
-  "/s": "dbpath /var/x.sqlite\nquery_alias SELECT ?\n",
+  "/s": "dbpath /var/x.sqlite\nquery_domain SELECT ?\n",
   "/db": "SQLite format 3\0\x01",
   "/bad": "dbpath\n",
 };
@@ -15,7 +15,7 @@ function tableOf(word: string) {
   return result.kind === "ok" ? result.policy.tables["t"] : result.errors[0]?.message;
 }
 
-const settings = [["dbpath", "/var/x.sqlite"], ["query_alias", "SELECT ?"]];
+const settings = [["dbpath", "/var/x.sqlite"], ["query_domain", "SELECT ?"]];
 
 Deno.test("resolveBackend() reads every kind of table", () => {
   const cases: readonly (readonly [string, object])[] = [
