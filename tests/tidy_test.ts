@@ -20,6 +20,13 @@ const suiteLinesMax = 130;
 const untested: Readonly<Record<string, string>> = {
   "lib/daemon/role_main.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/supervisor.ts": "tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
+  "lib/host/postgres.ts": "tests/interop/postgres_table_test.ts, and tests/host/databases_test.ts",
+  "lib/host/mysql.ts": "tests/interop/mysql_table_test.ts, and tests/host/databases_test.ts",
+  "lib/host/redis.ts": "tests/interop/redis_table_test.ts, and tests/host/databases_test.ts",
+  "lib/host/ldap.ts": "tests/interop/ldap_table_test.ts, and tests/host/databases_test.ts",
+  "lib/table/asked.ts": "tests/table/sql_server_test.ts",
+  "lib/table/postgres.ts": "tests/table/sql_server_test.ts",
+  "lib/table/mysql.ts": "tests/table/sql_server_test.ts",
 };
 const manualHeadings = [
   "NAME",

@@ -6,8 +6,10 @@ import { Fault } from "../fault.ts";
 import type { DatabaseDrivers, DirectoryEntry, DirectorySearch, ServerSession } from "../port.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Login = Parameters<DatabaseDrivers["ldap"]>[0];
-type Session = ServerSession<DirectorySearch, readonly DirectoryEntry[]>;
+/** How a LDAP server is entered. */
+export type Login = Parameters<DatabaseDrivers["ldap"]>[0];
+/** A session with a LDAP server. */
+export type Session = ServerSession<DirectorySearch, readonly DirectoryEntry[]>;
 
 /** Connects and binds: `DatabaseServer.connect`. */
 export async function connectLdap(login: Login, signal: AbortSignal, lost: () => void): Promise<Session> {

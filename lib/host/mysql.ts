@@ -5,7 +5,8 @@ import type { ServerLogin, ServerSession, SqlRequest, SqlRows, SqlValue } from "
 import { Fault } from "../fault.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Session = ServerSession<SqlRequest, SqlRows>;
+/** A session with a MySQL server. */
+export type Session = ServerSession<SqlRequest, SqlRows>;
 
 /** Connects and logs in: `DatabaseServer.connect`. */
 export async function connectMysql(login: ServerLogin, signal: AbortSignal, lost: () => void): Promise<Session> {

@@ -5,13 +5,27 @@ import { Fault } from "../fault.ts";
 import type { DatabaseDrivers, PostgresTarget, ServerSession, SqlRequest, SqlRows } from "../port.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Login = Parameters<DatabaseDrivers["postgres"]>[0];
-type Session = ServerSession<SqlRequest, SqlRows>;
+/** How a PostgreSQL server is entered. */
+export type Login = Parameters<DatabaseDrivers["postgres"]>[0];
+/** A session with a PostgreSQL server. */
+export type Session = ServerSession<SqlRequest, SqlRows>;
 
 /** Connects and logs in: `DatabaseServer.connect`. */
 export async function connectPostgres(login: Login, signal: AbortSignal, lost: () => void): Promise<Session> {
   const tls = tlsOptionsOf(login);
-  const socket = await dialServer(login.address, signal, lost);
+  // The driver does not settle everything when its socket closes.
+  const gone = Promise.withResolvers<never>();
+  gone.promise.catch(() => {});
+  const socket = await dialServer(login.address, signal, () => {
+    gone.reject(new Fault("closed", "the server has ended the session"));
+    lost();
+  });
+  let uses = 0;
+  // The driver connects anew by itself, and for ever.
+  const once = () => {
+    if (uses++ > 0) throw new Fault("closed", "the server has ended the session");
+    return socket;
+  };
   const sql = postgres({
     user: login.user ?? "",
     // A function, because the driver takes an absent password from the environment.
@@ -26,7 +40,7 @@ export async function connectPostgres(login: Login, signal: AbortSignal, lost: (
     onnotice: () => {},
     connection: { application_name: "smtpd", ...Object.fromEntries(login.parameters) },
     // Not in its types: the driver takes a socket that is open.
-    ...{ socket: () => socket },
+    ...{ socket: once },
   });
   const close = () => {
     // The driver says goodbye, if the socket still takes it; then it is over in any case.
@@ -34,7 +48,7 @@ export async function connectPostgres(login: Login, signal: AbortSignal, lost: (
   };
   const ask = async ({ sql: text, parameters }: SqlRequest): Promise<SqlRows> => {
     try {
-      const rows = await sql.unsafe(text, [...parameters], { prepare: true }).raw();
+      const rows = await Promise.race([sql.unsafe(text, [...parameters], { prepare: true }).raw(), gone.promise]);
       return rows.map((row) => row.map((value) => value === null ? null : value.toString("utf8")));
     } catch (error) {
       throw sessionFault(error, isFatal(error));

@@ -5,10 +5,12 @@ import { Fault } from "../fault.ts";
 import type { RedisReply, ServerLogin, ServerSession } from "../port.ts";
 import { placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
-type Session = ServerSession<readonly string[], RedisReply>;
+/** A session with a Redis server. */
+export type Session = ServerSession<readonly string[], RedisReply>;
 
 /** Connects and logs in: `DatabaseServer.connect`. The driver makes its sockets itself. */
 export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost: () => void): Promise<Session> {
+  if (signal.aborted) throw new Fault("timeout", "given up");
   const { address, user, password, database } = login;
   const tls = tlsOptionsOf(login);
   const common = { reconnectStrategy: false, connectTimeout: 0 } as const;
@@ -37,9 +39,15 @@ export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost
   client.on("end", () => {
     if (isUp && !isOver) lost();
   });
-  signal.addEventListener("abort", close, { once: true });
+  // What the driver is doing when it is ended may never settle.
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  signal.addEventListener("abort", () => {
+    close();
+    aborted.reject(new Fault("timeout", "given up"));
+  }, { once: true });
   try {
-    await client.connect();
+    await Promise.race([client.connect(), aborted.promise]);
     isUp = true;
   } catch (error) {
     close();

@@ -16,11 +16,17 @@ export type TlsOptions = Pick<
 /** Connects. `lost` is called when the socket has closed. Rejects with a Fault `unavailable`; `signal` gives it up. */
 export function dialServer(address: ServerAddress, signal: AbortSignal, lost: () => void): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
-    const socket = address.kind === "unix"
-      ? net.connect({ path: address.path })
-      : net.connect({ host: address.host, port: address.port });
     let isOpen = false;
     const fail = (why: string) => reject(new Fault("unavailable", `cannot reach ${placeOf(address)}: ${why}`));
+    let socket: net.Socket;
+    try {
+      socket = address.kind === "unix"
+        ? net.connect({ path: address.path })
+        : net.connect({ host: address.host, port: address.port });
+    } catch (error) {
+      // A right that is missing is told at once.
+      return fail(error instanceof Error ? error.message : String(error));
+    }
     const giveUp = () => {
       if (!isOpen) socket.destroy();
       fail("given up");

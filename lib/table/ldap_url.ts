@@ -19,7 +19,7 @@ export const ldapPort = 389;
 export const ldapsPort = 636;
 
 /** Reads `ldap://host[:port]`, `ldaps://…`, `ldap+tls://…` (StartTLS), `ldapi://%2Fpath`, or a host alone. What follows
- * the host in RFC 4516 (base, filter) has keywords of its own and is refused. Null for anything else. */
+ * the host in an LDAP URL (base, filter) has keywords of its own and is refused. Null for anything else. */
 export function parseLdapUrl(text: string): LdapPlace | null {
   const unix = /^ldapi:\/\/([^?]+)$/i.exec(text);
   if (unix !== null) {

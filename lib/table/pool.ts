@@ -38,7 +38,8 @@ interface Seat<Request, Answer> {
 
 /** A lookup on its way. */
 interface Job<Request, Answer> {
-  readonly work: (session: ServerSession<Request, Answer>) => Promise<void>;
+  /** Gives what tells the one who asked: it is called when the session is free again. */
+  readonly work: (session: ServerSession<Request, Answer>) => Promise<() => void>;
   readonly fail: (error: unknown) => void;
   readonly timer: Timer;
   seat: Seat<Request, Answer> | null;
@@ -94,7 +95,7 @@ export class SessionPool<Request, Answer> {
       const job: Job<Request, Answer> = {
         work: async (session) => {
           const result = await work(session);
-          if (!job.isOver) resolve(result);
+          return () => resolve(result);
         },
         fail: reject,
         timer: this.#options.clock.after(this.#options.timeoutMs, () => this.#late(job)),
@@ -137,8 +138,10 @@ export class SessionPool<Request, Answer> {
   async #run(job: Job<Request, Answer>, seat: Seat<Request, Answer>): Promise<void> {
     job.seat = seat;
     try {
-      await job.work(seat.session);
+      const tell = await job.work(seat.session);
       this.#finish(job);
+      this.#release(seat);
+      tell();
     } catch (error) {
       if (error instanceof Fault && error.kind === "closed") {
         this.#drop(seat);
@@ -147,10 +150,10 @@ export class SessionPool<Request, Answer> {
         this.#again(job, error);
       } else {
         this.#finish(job);
+        this.#release(seat);
         job.fail(error instanceof Fault ? error : new Fault("unavailable", describeError(error), { cause: error }));
       }
     }
-    this.#release(seat);
     this.#pump();
   }
 

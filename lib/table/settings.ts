@@ -266,7 +266,7 @@ const checks: Readonly<Record<Check, ValueCheck>> = {
       socketPathOf(value) !== null ||
         /^(?:[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/.test(value),
       `${keyword} is no host and no path of a socket: ${value}`,
-      keyword === "host" ? "the port goes into a line of its own: port 3306" : "write unix:/path for a socket",
+      portHint(keyword, value),
     ),
   port: (keyword, value) => unless(parseSettingCount(value, 1, 65_535) !== null, `${keyword} is no port: ${value}`),
   ms: checkTime(0),
@@ -291,6 +291,12 @@ const checks: Readonly<Record<Check, ValueCheck>> = {
   filter: checkFilter,
   attributes: checkAttributes,
 };
+
+function portHint(keyword: string, value: string): string {
+  const port = /:([0-9]+)$/.exec(value)?.[1];
+  if (port === undefined) return "write unix:/path for a socket";
+  return `the port goes into a line of its own: ${keyword === "host" ? "port" : `${keyword}_port`} ${port}`;
+}
 
 function checkAttributes(keyword: string, value: string): Problem | null {
   const names = value.split(",").map((name) => name.trim());

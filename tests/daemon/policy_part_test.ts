@@ -9,7 +9,10 @@ const place = { file: "t.conf", line: 1, column: 1 };
 const serverName = parseDomain("mx.test")!;
 const policy: Policy = {
   ...emptyPolicy(serverName),
-  tables: { secrets: { kind: "static", name: "secrets", shape: "map", entries: [["user", "password"]] } },
+  tables: {
+    secrets: { kind: "static", name: "secrets", shape: "map", entries: [["user", "password"]] },
+    mail: { kind: "mysql", name: "mail", path: "/etc/mail/mysql.conf", settings: [["password", "password of mysql"]] },
+  },
   listeners: [{ ...defaultListenerOptions(serverName), kind: "socket", place: null }],
   actions: { out: { ...defaultRelay, name: "out", place } },
   rules: [{
@@ -40,7 +43,7 @@ Deno.test("policyPart() gives tables' entries and rules to lookup alone", () => 
 Deno.test("policyPart() gives each role what it works with", () => {
   deepEqual(policyPart("smtp-in", policy).listeners, policy.listeners);
   deepEqual(policyPart("delivery", policy).actions, policy.actions);
-  deepEqual(Object.keys(policyPart("queue", policy).tables), ["secrets"]);
+  deepEqual(Object.keys(policyPart("queue", policy).tables), ["secrets", "mail"]);
   equal(policyPart("agent", policy).serverName, policy.serverName);
   deepEqual(policyPart("table-host", policy).tables, {});
 });

@@ -15,6 +15,7 @@ import {
   usesSystemUsers,
 } from "../../lib/daemon/privilege.ts";
 import type { Right } from "../../lib/port.ts";
+import type { DatabaseKind } from "../../lib/table/table.ts";
 import { isInRange } from "../../lib/daemon/range.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
@@ -53,7 +54,7 @@ function processWith(flags: readonly string[]): (query: Right) => boolean {
     const what = path ?? host ?? command ?? kind;
     if (what === undefined) return allowed.includes("*");
     if (path !== undefined) return allowed.some((one) => one === "*" || path === one || path.startsWith(`${one}/`));
-    if (host === undefined) return allowed.includes("*") || allowed.includes(what);
+    if (host === undefined || allowed.includes(host)) return allowed.includes("*") || allowed.includes(what);
     const ip = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
     const isDenied = (range: string) => {
       const bare = range.replace(/^\[(.*)\]$/, "$1");
@@ -110,6 +111,54 @@ match from any for domain <again> action "box"
   deepEqual([row.read, row.write, row.net], [["/etc/mail/aliases", "/etc/mail/domains.db", "/etc/mail/list"], [], {
     kind: "none",
   }]);
+});
+
+/** lookup's row with tables in databases. */
+function databaseRow(
+  ...settings: readonly (readonly [DatabaseKind, ...(readonly (readonly [string, string])[])])[]
+): Grant {
+  const tables = Object.fromEntries(settings.map(([kind, ...lines], i) => {
+    const name = `t${i}`;
+    return [name, { kind, name, path: `/etc/mail/${name}.conf`, settings: lines }];
+  }));
+  const row = standingGrants({ ...policyOf(), tables }, premises).find(({ role }) => role === "lookup");
+  ok(row);
+  return row;
+}
+
+const servers = databaseRow(
+  ["postgres", ["conninfo", "host=db.example.org,::1 user=m sslmode=verify-full sslrootcert=/etc/ssl/db.pem"]],
+  ["mysql", ["username", "m"], ["host", "localhost"]],
+  ["redis", ["master", "192.0.2.7"], ["slave", "unix:/run/redis.sock"]],
+  ["ldap", ["url", "ldaps://ldap.example.org"], ["basedn", "dc=t"]],
+);
+
+Deno.test("lookup reaches the servers of its tables, their sockets and certificates, and loads packages for them", () => {
+  const sockets = ["/run/mysqld/mysqld.sock", "/run/redis.sock"];
+  deepEqual([servers.net, servers.read, servers.write, servers.npm], [
+    {
+      kind: "servers",
+      hosts: ["192.0.2.7:6379", "[::1]:5432", "db.example.org:5432", "ldap.example.org:636"],
+      paths: sockets,
+    },
+    ["/etc/ssl/db.pem", ...sockets],
+    sockets,
+    true,
+  ]);
+  const flags = denoFlags(servers).filter((flag) => /^--(allow-net|no-npm)/.test(flag));
+  const hosts = "192.0.2.7:6379,[::1]:5432,db.example.org:5432,ldap.example.org:636";
+  deepEqual(flags, [`--allow-net=${hosts},${sockets.map((path) => `unix:${path}`)}`]);
+  // A database in a file needs neither.
+  const { net, npm, read } = databaseRow(["sqlite", ["dbpath", "/var/mail.db"]]);
+  deepEqual([net, npm, read], [{ kind: "none" }, false, ["/var/mail.db"]]);
+});
+
+Deno.test("checkGrant() finds a server that is missing, and one too many", () => {
+  const flags = denoFlags(servers);
+  const less = flags.map((flag) => flag.replace("db.example.org:5432,", ""));
+  deepEqual(checkGrant(servers, processWith(less)), ["net db.example.org:5432 is missing"]);
+  const more = flags.map((flag) => flag.replace("db.example.org:5432,", "db.example.org:5432,db.example.org:25,"));
+  deepEqual(checkGrant(servers, processWith(more)), ["net db.example.org:25 is held but not in its row"]);
 });
 
 Deno.test("lookup reads /etc/passwd only for actions that look system users up", () => {
@@ -305,6 +354,7 @@ const rows: readonly Grant[] = [
   agentGrant(null, maildirWork("/home/ann/Maildir")),
   agentGrant(null, maildirWork("/root/mail")),
   agentGrant(null, { ...maildirWork("/m"), wrapper: "w" }),
+  servers,
 ];
 
 Deno.test("checkGrant() is content with a process that was started with the flags of its row", () => {

@@ -93,7 +93,7 @@ async function makeSite(): Promise<Site> {
   };
 }
 
-testServerTable("mysql", { ignore }, [
+testServerTable("mysql", { ignore, packages: "mariadb-server" }, [
   ["alias", "ann, carl@x.test"],
   ["credentials", "bob:$6$x"],
   ["userinfo", "1000:100:/home/bob"],

@@ -96,7 +96,7 @@ async function makeSite(): Promise<Site> {
   };
 }
 
-testServerTable("postgres", { ignore }, [
+testServerTable("postgres", { ignore, packages: "postgresql" }, [
   ["alias", "ann, carl@x.test"],
   ["credentials", "bob:$6$x"],
   ["userinfo", "1000:100:/home/bob"],

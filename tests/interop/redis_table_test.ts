@@ -68,7 +68,7 @@ async function makeSite(): Promise<Site> {
   };
 }
 
-testServerTable("redis", { ignore }, [
+testServerTable("redis", { ignore, packages: "redis-server" }, [
   ["alias", "ann, carl@x.test"],
   ["credentials", "bob:$6$x"],
   ["userinfo", "1000:100:/home/bob"],
