@@ -52,7 +52,7 @@ Deno.test("lines that set one thing have these errors and warnings", () => {
     ['mda wrapper w "%{x} %{mda}"', ['1:15 invalid command: unknown token "x"']],
     ['mda wrapper w "/bin/x"', ["1:15 this wrapper never runs the delivery itself"]],
     ['mda wrapper w "%{mda}"\nmda wrapper w "%{mda}"', ["2:13 mda wrapper already declared with that name: w"]],
-    ['action a mda "%{mda}"', ['1:14 invalid command: unknown token "mda"']],
+    ['action a mda "%{mda}"', ['1:14 invalid command: "%{mda}" is for wrappers only']],
     ['admd "a\u00e9"', ["1:6 not a valid admd: a\u00e9"]],
     ['admd ""', ["1:6 not a valid admd: "]],
   ];
