@@ -20,7 +20,8 @@
  *   -f file          Configuration file; default /etc/mail/smtpd.conf, else
  *                    /etc/smtpd.conf.
  *   -h, --help       Print this page.
- *   -n               Check the configuration, then exit.
+ *   -n               Check the configuration, warn of what is not active yet,
+ *                    then exit.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
  *   -T subsystem     Tracing: not supported yet, an error. -v logs more.
  *   -v               Log more. With -n, also print what each role may do.

@@ -3,8 +3,6 @@
 import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
-import { filterConditions, filterDecisions } from "../lib/policy/parser_filter.ts";
-import { filterPhases } from "../lib/policy/filter.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "../lib/policy/resolve_limit.ts";
@@ -102,6 +100,8 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
+  "match from rdns reject",
+  "match !from rdns reject",
   "match tls reject",
   "match auth reject",
   'pki p cert "/c" key "/k"',

@@ -7,7 +7,7 @@ import { readSource, type SourceFacts } from "./support/source.ts";
 
 /** Rooms from left to right; imports point left. */
 const rooms = ["base", "mail", "smtp", "table", "trust", "policy", "spool", "delivery", "daemon", "cli"];
-const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts", "deno.json"];
+const baseFiles = ["lib/port.ts", "lib/fault.ts", "lib/event_log.ts", "lib/nearest.ts", "deno.json"];
 /** Who may touch the world directly. */
 const hostUsers = ["lib/daemon/role_main.ts", "lib/daemon/supervisor.ts"];
 

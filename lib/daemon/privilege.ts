@@ -3,7 +3,7 @@
  * at start that it holds its row and nothing more. */
 
 import type { Address, Right } from "../port.ts";
-import { builtinTable, type Policy } from "../policy/policy.ts";
+import type { Policy } from "../policy/policy.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
 import type { AgentWork } from "./agent_work.ts";
@@ -182,7 +182,7 @@ function tableFiles(policy: Policy, includes: readonly string[]): readonly strin
 /** Does any action look system users up? */
 export function usesSystemUsers(policy: Policy): boolean {
   return Object.values(policy.actions).some((action) =>
-    action.kind === "local" && (action.userbase === builtinTable.getpwnam || action.user !== null)
+    action.kind === "local" && (policy.tables[action.userbase]?.kind === "getpwnam" || action.user !== null)
   );
 }
 

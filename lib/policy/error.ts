@@ -1,7 +1,10 @@
 /** Errors of a configuration file: where, what, what to do about it, and how they are shown. */
 
 import { scrub } from "../event_log.ts";
+import { nearest } from "../nearest.ts";
 import type { Place } from "./policy.ts";
+
+export { nearest };
 
 /** One file of the configuration. */
 export interface SourceFile {
@@ -124,22 +127,6 @@ export function printError(error: ConfigError, options: PrintOptions): string {
   return lines.join("\n");
 }
 
-/** The candidate that is most like `word`, if one is like enough to have been meant. */
-export function nearest(word: string, candidates: Iterable<string>): string | null {
-  let best: string | null = null;
-  let bestDistance = Infinity;
-  for (const candidate of candidates) {
-    const length = Math.max(word.length, candidate.length);
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    const isNear = distance <= Math.max(1, Math.floor(length / 3)) && distance < length;
-    if (isNear && distance < bestDistance && candidate !== word) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
 /** `did you mean …?` for the nearest candidate; null when none is near. */
 export function suggest(word: string, candidates: Iterable<string>, quote: (name: string) => string): string | null {
   const near = nearest(word, candidates);
@@ -243,22 +230,4 @@ export function charWidth(code: number): number {
     (code >= 0xff00 && code <= 0xff60) || (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
     (code >= 0x20000 && code <= 0x3fffd);
   return isWide ? 2 : 1;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let best = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, before[j - 2]! + 1);
-      next.push(best);
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length]!;
 }

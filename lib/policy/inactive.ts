@@ -146,8 +146,14 @@ function urlsOf(policy: Policy, { host, domain }: RelayAction): readonly string[
   });
 }
 
-function ruleNotices({ tls, auth }: Rule): readonly string[] {
+function ruleNotices({ from, tls, auth }: Rule): readonly string[] {
   const notices: string[] = [];
+  if (from.kind === "rdns") {
+    const whom = from.criterion === null && from.negated ? "all" : "none";
+    notices.push(
+      `\`from rdns\` is not active yet: names of clients are not looked up, so this matches ${whom} of them`,
+    );
+  }
   if (tls === true) notices.push("this rule matches no mail yet: TLS is not active");
   if (auth !== null && !(auth.kind === "table" ? auth.criterion : auth).negated) {
     notices.push("`auth` holds for mail from `sendmail` only: authentication is not active yet");

@@ -23,7 +23,7 @@ export const backends: readonly string[] = [
   "proc",
 ];
 
-/** Begins a SQLite database: such a file is the table itself and no settings. */
+/** Begins a SQLite database: such a file is the table itself, and holds no settings. */
 const sqliteHeader = "SQLite format 3\0";
 
 /** Reads `backend:path`, or a path alone. Null when an error has been told. */

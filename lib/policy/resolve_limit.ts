@@ -9,24 +9,26 @@ import { fail, type Scope } from "./scope.ts";
 
 /** Keys of a line, by the members they set. `unit` is how many of the member's units one of the line's is: 1000 for
  * seconds kept as ms. `least` is the smallest number that makes sense. */
-type Keys<T> = Readonly<Record<string, { readonly member: keyof T; readonly unit: number; readonly least: number }>>;
+export type LimitKeys<T> = Readonly<
+  Record<string, { readonly member: keyof T; readonly unit: number; readonly least: number }>
+>;
 
-function count<T>(member: keyof T): Keys<T>[string] {
+function count<T>(member: keyof T): LimitKeys<T>[string] {
   return { member, unit: 1, least: 1 };
 }
 
-function seconds<T>(member: keyof T): Keys<T>[string] {
+function seconds<T>(member: keyof T): LimitKeys<T>[string] {
   return { member, unit: 1000, least: 0 };
 }
 
 /** Keys of `smtp limit`. */
-export const smtpLimitKeys: Keys<SmtpLimits> = {
+export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
 };
 
 /** Keys of `mda limit`. */
-export const mdaLimitKeys: Keys<MdaLimitPolicy> = {
+export const mdaLimitKeys: LimitKeys<MdaLimitPolicy> = {
   "max-session": count("maxSession"),
   "max-session-per-user": count("maxSessionPerUser"),
   "task-hiwat": count("taskHigh"),
@@ -35,7 +37,7 @@ export const mdaLimitKeys: Keys<MdaLimitPolicy> = {
 };
 
 /** Keys of `mta limit`. */
-export const mtaLimitKeys: Keys<MtaLimitPolicy> = {
+export const mtaLimitKeys: LimitKeys<MtaLimitPolicy> = {
   "max-conn-per-host": count("maxConnPerHost"),
   "max-conn-per-route": count("maxConnPerRoute"),
   "max-conn-per-source": count("maxConnPerSource"),
@@ -59,7 +61,7 @@ export const mtaLimitKeys: Keys<MtaLimitPolicy> = {
 };
 
 /** Keys of `scheduler limit`. */
-export const schedulerLimitKeys: Keys<SchedulerPolicy> = {
+export const schedulerLimitKeys: LimitKeys<SchedulerPolicy> = {
   "max-inflight": count("maxInflight"),
   "max-schedule": count("maxSchedule"),
   "max-evp-batch-size": count("maxEnvelopeBatch"),
@@ -74,7 +76,7 @@ export function applyLimits<T extends object>(
   scope: Scope,
   limits: T,
   exprs: readonly LimitExpr[],
-  keys: Keys<T>,
+  keys: LimitKeys<T>,
   what: "session" | "mda" | "mta" | "scheduler",
 ): T {
   const changes: Partial<Record<keyof T, number>> = {};

@@ -1,6 +1,13 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "@std/path";
-import { configPaths, defaultConfigPath, loadConfiguration, parseConfiguration } from "../../cli/smtpd_config.ts";
+import {
+  configPaths,
+  defaultConfigPath,
+  helperDirectories,
+  loadConfiguration,
+  parseConfiguration,
+  tableHelper,
+} from "../../cli/smtpd_config.ts";
 
 async function load(text: string, macros: ReadonlyMap<string, string> = new Map()) {
   const path = join(await Deno.makeTempDir(), "smtpd.conf");
@@ -37,4 +44,18 @@ Deno.test("parseConfiguration() gives what stands there, with files that it incl
   const broken = parseConfiguration(path);
   deepEqual([broken.problems.length, broken.isAbsent], [1, false]);
   equal(parseConfiguration(join(folder, "none.conf")).isAbsent, true);
+});
+
+Deno.test("tableHelper() finds no program that is not there, and no directory in place of one", () => {
+  equal(tableHelper("no-such-kind-of-table"), null);
+  for (const directory of helperDirectories) ok(directory.startsWith("/usr/"), directory);
+});
+
+Deno.test("loadConfiguration() reads the settings of a database", async () => {
+  const settings = join(await Deno.makeTempDir(), "sqlite.conf");
+  await Deno.writeTextFile(settings, "dbpath /var/db/mail.sqlite\nquery_domain SELECT 1 FROM d WHERE n = ?\n");
+  const loaded = await load(`table t sqlite:${settings}\nmatch reject\n`);
+  ok(loaded.kind === "ok");
+  const table = loaded.policy.tables["t"];
+  deepEqual(table?.kind === "sqlite" && table.settings[0], ["dbpath", "/var/db/mail.sqlite"]);
 });

@@ -120,3 +120,26 @@ Deno.test("smtpd without a configuration says what one looks like, and that one 
   const json = await smtpd(good, "-n", "--json", "-f", "/nonexistent/smtpd.conf");
   equal(JSON.parse(json.stderr).length, 1);
 });
+
+Deno.test("smtpd -n warns of what is not active, with its line, and is content all the same", async () => {
+  const text =
+    'queue compression\nlisten on 127.0.0.1 port 2525 proxy-v2\naction "a" relay tls\nmatch for any action "a"\n';
+  const { code, stderr } = await smtpd(text, "-n");
+  equal(code, 0);
+  equal(
+    stderr,
+    [
+      "smtpd.conf:2:1: warning: `proxy-v2` is not active yet: this listener is not opened",
+      "smtpd.conf:3:1: warning: TLS required for relaying, and TLS is not active yet: mail of this action waits in the queue",
+      "smtpd.conf: warning: `queue compression` is not active yet: messages are stored as they are",
+      "configuration OK",
+      "",
+    ].join("\n"),
+  );
+  const json = JSON.parse((await smtpd(text, "-n", "--json")).stderr);
+  deepEqual(json.map((one: { severity: string; line: number }) => [one.severity, one.line]), [
+    ["warning", 2],
+    ["warning", 3],
+    ["warning", 0],
+  ]);
+});

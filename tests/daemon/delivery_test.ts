@@ -50,7 +50,9 @@ Deno.test("Delivery brings all envelopes to a smart host in one transaction", as
 for (
   const [url, status, words] of [
     ["nonsense://", "delayed 4.3.5", /Cannot parse smarthost/],
-    ["smtps://smart.test", "delayed 4.3.5", /Cannot parse smarthost: `smtps:\/\/` is not supported yet/],
+    ["smtps://smart.test", "delayed 4.3.2", /^TLS required by `smtps:\/\/`, and TLS is not active yet$/],
+    ["smtp+tls://label@smart.test", "delayed 4.3.2", /^TLS required by `smtp\+tls:\/\/`/],
+    ["lmtp://smart.test:24", "delayed 4.3.2", /^relaying to `lmtp:\/\/` is not active yet$/],
     [null, "delayed 4.3.2", /Cannot retrieve smarthost/],
   ] as const
 ) {
@@ -62,6 +64,24 @@ for (
     deepEqual(queue.reports, [`1 ${status}`, `2 ${status}`]);
     match(queue.texts[0] ?? "", words);
     deepEqual(rig.net.dialled, []);
+  });
+}
+
+for (
+  const [relay, words] of [
+    [{ tls: { mode: "required", verify: true } }, /^TLS required for relaying/],
+    [{ tls: { mode: "required", verify: false } }, /^TLS required for relaying/],
+    [{ host: "hosts", auth: "secrets" }, /^authentication required for relaying/],
+  ] as const
+) {
+  Deno.test(`Delivery lets mail wait whose relay demands what cannot be given: ${words.source}`, async () => {
+    const { rig, queue, lookup } = await Rig.full(relay);
+    rig.serve("203.0.113.1");
+    queue.deliver([envelopeTo("x@b.test", 1, { action: "out" })]);
+    await rig.settle();
+    deepEqual(queue.reports, ["1 delayed 4.3.2"]);
+    match(queue.texts[0] ?? "", words);
+    deepEqual([rig.net.dialled, lookup.asked], [[], []], "it never goes with less");
   });
 }
 

@@ -118,6 +118,7 @@ Deno.test("lookup reads /etc/passwd only for actions that look system users up",
         'table users { ann = 1:1:/a }\naction "box" maildir userbase <users> user "vmail"\nmatch for any action "box"\n',
         true,
       ],
+      ['table people getpwnam\naction "box" maildir userbase <people>\nmatch for any action "box"\n', true],
     ] as const
   ) {
     equal(usesSystemUsers(policyOf(text)), want, text);

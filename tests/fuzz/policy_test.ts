@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { makeSource, printError } from "../../lib/policy/error.ts";
 import { expandRecipient } from "../../lib/policy/expand.ts";
 import { expansionNodesMax } from "../../lib/policy/expand_run.ts";
+import { inactiveNotices, isServed } from "../../lib/policy/inactive.ts";
 import { Lexer, reservedWords } from "../../lib/policy/lexer.ts";
+import type { Policy } from "../../lib/policy/policy.ts";
 import type { LoadResult } from "../../lib/policy/resolve.ts";
 import { fixtureNames, fixtureUrl, loadText } from "../policy/config_fixture.ts";
 import { mailbox, originAt, policyOf, tablesOf } from "../policy/tables.ts";
@@ -39,6 +41,24 @@ const fragments = [
   'action "out" relay\n',
   'match for any action "out"\n',
   "table t { a = b }\n",
+  'pki p cert "/c" key "/k"\n',
+  'ca c cert "/c"\n',
+  "srs key k\n",
+  "proc q x\n",
+  "filter f proc q\n",
+  'mda wrapper w "%{mda}"\n',
+  '"550 no"',
+  "smtps://l@h",
+  "tlsv1.2",
+  "max-session",
+  "max-conn-per-host",
+  "max-inflight",
+  "sqlite:/x",
+  "proc:/x",
+  "getpwnam",
+  "p",
+  "f",
+  "w",
 ];
 const text = fc.oneof(
   fc.array(fc.constantFrom(...fragments), { maxLength: 30 }).map((words) => words.join(" ")),
@@ -57,6 +77,18 @@ function checkResult(result: LoadResult): void {
     const shown = printError(error, { colour: false, width: 80 });
     // deno-lint-ignore no-control-regex -- control characters are exactly what must not be there
     assert.doesNotMatch(shown, /[\x00-\x09\x0b-\x1f\x7f]/);
+  }
+}
+
+/** What is not active is told in one line each; what has to stay shut has a notice. */
+function checkNotices(policy: Policy): void {
+  const notices = inactiveNotices(policy);
+  for (const { message } of notices) assert.match(message, /^[^\n]*not active[^\n]*$|^[^\n]*not started[^\n]*$/);
+  for (const listener of policy.listeners) {
+    const { place } = listener;
+    if (isServed(listener) || place === null) continue;
+    const told = notices.filter((one) => one.place?.file === place.file && one.place.line === place.line);
+    assert.ok(told.some(({ message }) => message.endsWith("this listener is not opened")), JSON.stringify(listener));
   }
 }
 
@@ -96,6 +128,27 @@ Deno.test("every prefix of a good file is a policy or has errors with places", (
     const whole = Deno.readTextFileSync(fixtureUrl("good", name));
     for (let length = 0; length < whole.length; length += 3) checkResult(loadText(whole.slice(0, length)));
   }
+});
+
+Deno.test("a good file with words left out, doubled or exchanged is a policy or has errors with places", () => {
+  const files = fixtureNames("good").map((name) => Deno.readTextFileSync(fixtureUrl("good", name)));
+  const word = fc.constantFrom(...files.flatMap((one) => one.split(/\s+/)), ...fragments);
+  const change = fc.tuple(fc.nat(), fc.constantFrom("out", "twice", "other"), word);
+  fc.assert(
+    fc.property(fc.constantFrom(...files), fc.array(change, { minLength: 1, maxLength: 3 }), (file, changes) => {
+      // Blanks and words take turns.
+      const parts = file.split(/(\s+)/);
+      for (const [at, kind, other] of changes) {
+        const index = Math.floor((at % parts.length) / 2) * 2;
+        const old = parts[index] ?? "";
+        parts[index] = kind === "out" ? "" : kind === "twice" ? `${old} ${old}` : other;
+      }
+      const result = loadText(parts.join(""));
+      checkResult(result);
+      if (result.kind === "ok") checkNotices(result.policy);
+    }),
+    { numRuns: 1500, seed: 6 },
+  );
 });
 
 Deno.test("a policy does not depend on blank lines, comments and blanks around words", () => {

@@ -94,6 +94,11 @@ Deno.test("inactiveNotices() names each line that has no effect, or another one"
     ["action a relay tls", [
       "2 TLS required for relaying, and TLS is not active yet: mail of this action waits in the queue",
     ]],
+    ["match from rdns reject\nmatch !from rdns reject\nmatch !from rdns a reject", [
+      "2 `from rdns` is not active yet: names of clients are not looked up, so this matches none of them",
+      "3 `from rdns` is not active yet: names of clients are not looked up, so this matches all of them",
+      "4 `from rdns` is not active yet: names of clients are not looked up, so this matches none of them",
+    ]],
     ["match tls reject\nmatch !tls reject", ["2 this rule matches no mail yet: TLS is not active"]],
     ["match auth reject\nmatch !auth reject\nmatch from auth a reject\nmatch !auth a reject", [
       "2 `auth` holds for mail from `sendmail` only: authentication is not active yet",

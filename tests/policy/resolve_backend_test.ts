@@ -4,14 +4,18 @@ import { loadPolicy } from "../../lib/policy/resolve.ts";
 import { loadText, machine } from "./config_fixture.ts";
 import { hintOfLines, messagesOfLines } from "./load_text.ts";
 
-const files = { "/s": "dbpath /var/x.sqlite\n", "/db": "SQLite format 3\0\x01", "/bad": "dbpath\n" };
+const files = {
+  "/s": "dbpath /var/x.sqlite\nquery_domain SELECT ?\n",
+  "/db": "SQLite format 3\0\x01",
+  "/bad": "dbpath\n",
+};
 
 function tableOf(word: string) {
   const result = loadText(`table t ${word}\nmatch reject\n`, files);
   return result.kind === "ok" ? result.policy.tables["t"] : result.errors[0]?.message;
 }
 
-const settings = [["dbpath", "/var/x.sqlite"]];
+const settings = [["dbpath", "/var/x.sqlite"], ["query_domain", "SELECT ?"]];
 
 Deno.test("resolveBackend() reads every kind of table", () => {
   const cases: readonly (readonly [string, object])[] = [
