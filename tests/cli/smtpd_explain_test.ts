@@ -3,6 +3,8 @@ import { explainOffline, type OfflinePorts } from "../../cli/smtpd_explain.ts";
 import { UsageError } from "../../cli/getopt.ts";
 import type { ExplainQuestion } from "../../lib/policy/explain.ts";
 import { mailbox, policyOf } from "../policy/tables.ts";
+import { Fault } from "../../lib/fault.ts";
+import type { Disk } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDns } from "../sim/dns.ts";
 import { FakeDisk } from "../sim/disk.ts";
@@ -94,9 +96,28 @@ Deno.test("explainOffline() tells of a table that cannot be read where it matter
   match(answer.reason, /missing/);
 });
 
-Deno.test("explainOffline() says whose .forward the caller may not read", async () => {
-  const { errors } = await explain({ address: "198.51.100.7" }, false, { uid: 1002 });
-  equal(errors, "");
+Deno.test("explainOffline() says whose .forward the caller may not read, and goes on without it", async () => {
+  const disk = new FakeDisk();
+  disk.plantDir("/home/ann");
+  disk.plant("/etc/virtuals", "info@shop.test ann, bob@far.test\n");
+  disk.plant("/home/ann/.forward", "carl@far.test\n");
+  const denied: Disk = {
+    open: (path, how) =>
+      path.endsWith("/.forward")
+        ? Promise.reject(new Fault("denied", `Cannot open ${path}: permission denied`))
+        : disk.open(path, how),
+    readFile: (path) => disk.readFile(path),
+    stat: (path) => disk.stat(path),
+    makeDir: (path, options) => disk.makeDir(path, options),
+    rename: (from, to) => disk.rename(from, to),
+    openAppend: (path, options) => disk.openAppend(path, options),
+    remove: (path) => disk.remove(path),
+    syncDir: (path) => disk.syncDir(path),
+  };
+  const { errors, answer, status } = await explain({ address: "198.51.100.7" }, false, { uid: 1002, disk: denied });
+  equal(errors, "smtpd: You may not read the .forward of ann: explained as if there were none\n");
+  equal(status, 0);
+  deepEqual(answer.envelopes.map((one: { kind: string }) => one.kind).sort(), ["mda", "mta"]);
 });
 
 Deno.test("explainOffline() refuses a listener that there is not", async () => {
