@@ -148,7 +148,6 @@ Deno.test("lookup reaches the servers of its tables, their sockets and certifica
   const flags = denoFlags(servers).filter((flag) => /^--(allow-net|no-npm)/.test(flag));
   const hosts = "192.0.2.7:6379,[::1]:5432,db.example.org:5432,ldap.example.org:636";
   deepEqual(flags, [`--allow-net=${hosts},${sockets.map((path) => `unix:${path}`)}`]);
-  // A database in a file needs neither.
   const { net, npm, read } = databaseRow(["sqlite", ["dbpath", "/var/mail.db"]]);
   deepEqual([net, npm, read], [{ kind: "none" }, false, ["/var/mail.db"]]);
 });
@@ -157,7 +156,7 @@ Deno.test("checkGrant() finds a server that is missing, and one too many", () =>
   const flags = denoFlags(servers);
   const less = flags.map((flag) => flag.replace("db.example.org:5432,", ""));
   deepEqual(checkGrant(servers, processWith(less)), ["net db.example.org:5432 is missing"]);
-  const more = flags.map((flag) => flag.replace("db.example.org:5432,", "db.example.org:5432,db.example.org:25,"));
+  const more = flags.map((flag) => flag.replace("db.example.org:5432,", "$&db.example.org:25,"));
   deepEqual(checkGrant(servers, processWith(more)), ["net db.example.org:25 is held but not in its row"]);
 });
 
