@@ -81,3 +81,24 @@ Deno.test("parseFromRole() takes anything and never throws", () => {
     { numRuns: 300 },
   );
 });
+
+Deno.test("parseFromRole() refuses a file or command, and an answer about a .forward, that is none", () => {
+  for (
+    const bad of [null, {}, { ...exec, kind: "shell" }, { ...exec, from: "peer" }, { ...exec, text: "" }, {
+      ...exec,
+      text: "a\0b",
+    }]
+  ) {
+    equal(parseFromRole({ kind: "mayRun", action: "box", user: "ann", exec: bad }), null, JSON.stringify(bad));
+    if (bad !== null) equal(parseFromRole({ kind: "needAgent", ...request, exec: bad }), null, JSON.stringify(bad));
+  }
+  for (
+    const file of [null, {}, { kind: "text" }, { kind: "text", text: "x".repeat(4096) }, {
+      kind: "refused",
+      problem: "toString",
+      detail: "/x",
+    }]
+  ) equal(parseFromRole({ kind: "forwardRead", file }), null, JSON.stringify(file)?.slice(0, 60));
+  equal(parseFromRole({ kind: "needForward", ...forward, uid: -1 }), null);
+  equal(parseFromRole({ kind: "needForward", ...forward, home: 7 }), null);
+});

@@ -109,7 +109,8 @@ Deno.test("a child holds its row and nothing more, as Deno sees it, denied range
   const folder = await Deno.makeTempDir();
   const rows: readonly Grant[] = [
     nothing,
-    agentGrant(null, join(folder, "a b")),
+    agentGrant(null, maildirWork(join(folder, "a b"))),
+    agentGrant(null, { ...maildirWork(folder), wrapper: "filter | %{mda}" }),
     out([{ range: "10.0.0.0/8", except: [] }, { range: "::1/128", except: [] }]),
     out([{ range: "10.0.0.0/8", except: ["10.0.0.25", "10.200.0.1"] }, { range: "::1/128", except: ["::1"] }]),
   ];
