@@ -196,7 +196,9 @@ function parseFormat(template: string, use: FormatUse): readonly Part[] | string
     if (typeof specifier === "string") return specifier;
     if (specifier.token === "mda") {
       if (use !== "wrapper") return `"%{mda}" is for wrappers only`;
-      if (specifier.cut !== null || specifier.modifiers.length > 0) return `"%{mda}" takes no range and no modifier`;
+      if (specifier.cut !== null || specifier.modifiers.some((one) => one !== "raw")) {
+        return `"%{mda}" takes no range and no modifier but raw`;
+      }
     }
     endLiteral();
     parts.push(specifier);

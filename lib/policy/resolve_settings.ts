@@ -1,7 +1,7 @@
 /** Lines that set one thing for the whole daemon: `queue`, `bounce`, `smtp`, `srs`, `mda wrapper`, `admd`. */
 
 import type { BounceDirective, MdaDirective, QueueDirective, SmtpDirective, SrsDirective, Word } from "./ast.ts";
-import { checkFormat } from "./format.ts";
+import { checkCommand as checkTemplate } from "./command.ts";
 import type { QueuePolicy, SmtpLimits } from "./policy.ts";
 import { applyLimits, smtpLimitKeys } from "./resolve_limit.ts";
 import { fail, type Scope, warn } from "./scope.ts";
@@ -134,7 +134,7 @@ export function resolveWrapper(scope: Scope, { name, command }: Extract<MdaDirec
 
 /** Checks a command with format specifiers; only wrappers know `%{mda}`. */
 export function checkCommand(scope: Scope, { text, span }: Word, isWrapper: boolean): void {
-  const wrong = checkFormat(isWrapper ? text.replace(/%\{mda(\[[^\]}]*\])?(:[a-z|]*)?\}/gi, "") : text);
+  const wrong = checkTemplate(text, isWrapper ? "wrapper" : "plain");
   if (text.trim() === "") fail(scope, span, "the command is empty");
   else if (wrong !== null) fail(scope, span, `invalid command: ${wrong}`);
 }

@@ -266,7 +266,8 @@ Deno.test("stripSubAddress() keeps what stands first, and the domain", () => {
 Deno.test("%{mda} is for wrappers, and stands alone", () => {
   equal(checkFormat("x %{mda}"), '"%{mda}" is for wrappers only');
   equal(checkFormat("x %{mda}", "wrapper"), null);
-  equal(checkFormat("x %{mda:raw}", "wrapper"), '"%{mda}" takes no range and no modifier');
+  equal(checkFormat("x %{mda:raw}", "wrapper"), null);
+  equal(checkFormat("x %{mda:lowercase}", "wrapper"), '"%{mda}" takes no range and no modifier but raw');
   const result = expandPieces("a %{MDA} %{dest.user}", values, "wrapper");
   deepEqual(result.kind === "ok" && result.pieces.map(({ literal, mda }) => [literal, mda]), [
     [true, false],
