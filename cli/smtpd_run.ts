@@ -8,10 +8,16 @@ import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
+import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
+import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
-import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import { loadConfiguration } from "./smtpd_config.ts";
+import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
+
+/** Columns of errors that smtpctl prints: it may be anywhere. */
+const problemWidth = 120;
 
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
@@ -47,15 +53,14 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
-    policy,
-    premises: start.premises,
+    configuration: configurationOf(policy, start),
+    file: options.config,
+    load: () => loadAgain(options),
     controlSocket: start.controlSocket,
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
     paused: options.paused,
-    resolver: start.resolver,
-    selfAddresses: interfaceAddresses().map((one) => one.address),
     log,
     logStyle: style,
     logLeast: least,
@@ -79,8 +84,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     ended.resolve(status);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
-  // A terminal that goes away, and OpenSMTPD's habit of dying at SIGHUP, are no reason to stop mail.
-  Deno.addSignalListener("SIGHUP", () => say("reload-not-supported", { hint: "restart smtpd to read smtpd.conf" }));
+  Deno.addSignalListener("SIGHUP", () => supervisor.reload());
   try {
     await supervisor.start();
   } catch (error) {
@@ -89,6 +93,25 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     await finish(1);
   }
   return await ended.promise;
+}
+
+/** What the supervisor is given of a configuration. */
+function configurationOf(policy: Policy, { premises, resolver }: Start): Configuration {
+  return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
+}
+
+/** Reads the configuration as the start did. */
+async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
+  const loaded = await loadConfiguration(options.config, options.macros);
+  const texts = (problems: readonly ConfigError[]) =>
+    problems.map((problem) => printError(problem, { colour: false, width: problemWidth }));
+  if (loaded.kind === "errors") return { kind: "refused", problems: texts(loaded.errors) };
+  const { policy, warnings } = loaded;
+  return {
+    kind: "ok",
+    configuration: configurationOf(policy, premisesOf(policy, options, "run")),
+    warnings: texts(warnings),
+  };
 }
 
 /** Starts the same in the background, and waits until it answers. Its log goes to syslog, or to a file in the state

@@ -81,6 +81,7 @@ export class AgentPool {
   /** Those that wait for an agent of others to become idle. */
   readonly #crowd: (() => void)[] = [];
   #sweeper: Timer | null = null;
+  #isDraining = false;
 
   /** `need` asks the supervisor for an agent. */
   constructor(clock: Clock, need: (request: AgentRequest) => void) {
@@ -100,6 +101,7 @@ export class AgentPool {
       return await work(slot.link ?? await new Promise((resolve, reject) => slot.waiting.push({ resolve, reject })));
     } finally {
       slot.users--;
+      if (this.#isDraining) this.#releaseIdle(Infinity);
       slot.usedAt = this.#clock.monotonic();
       this.#sweeper ??= this.#clock.after(agentIdleMs, () => this.#sweep());
       this.#crowd.shift()?.();
@@ -116,6 +118,12 @@ export class AgentPool {
     slot.timer?.cancel();
     slot.link = link;
     for (const { resolve } of slot.waiting.splice(0)) resolve(link);
+  }
+
+  /** Lets every agent go as soon as it has nothing to do: another delivery may need the room. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#releaseIdle(Infinity);
   }
 
   /** Lets all agents go and stops looking for idle ones. */
@@ -154,11 +162,15 @@ export class AgentPool {
 
   #sweep(): void {
     this.#sweeper = null;
-    const before = this.#clock.monotonic() - agentIdleMs;
+    this.#releaseIdle(this.#clock.monotonic() - agentIdleMs);
+    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(agentIdleMs, () => this.#sweep());
+  }
+
+  /** Lets those go that have had nothing to do since `before`, in `Clock.monotonic`. */
+  #releaseIdle(before: number): void {
     for (const [key, slot] of this.#slots) {
       if (slot.users === 0 && slot.link !== null && slot.usedAt <= before) this.#release(key, slot);
     }
-    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(agentIdleMs, () => this.#sweep());
   }
 
   #release(key: string, slot: Slot): void {

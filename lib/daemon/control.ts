@@ -2,8 +2,10 @@
  * Both are JSON, one object per line, LF ended, UTF-8. A request is answered by zero or more `item` lines and
  * then one `done` or `error` line. Requests of a connection are answered in order. */
 
+import type { Change } from "../policy/difference.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
+import type { ConfigurationStatus } from "./reload.ts";
 
 /** Version of this protocol; smtpctl and smtpd must agree. */
 export const controlVersion = 1;
@@ -50,6 +52,8 @@ export type ControlRequest =
   | { readonly kind: "pauseEnvelope"; readonly target: ControlTarget }
   | { readonly kind: "resumeEnvelope"; readonly target: ControlTarget }
   | { readonly kind: "updateTable"; readonly table: string }
+  /** With `check`, only says what would change. */
+  | { readonly kind: "reload"; readonly check: boolean }
   | { readonly kind: "stop" };
 
 /** Where an envelope stands now. `inMs` is the time to the next attempt, negative when overdue. */
@@ -64,7 +68,14 @@ export type ControlItem =
   /** A piece of message content, base64, CRLF line ends inside. */
   | { readonly kind: "content"; readonly base64: string }
   | { readonly kind: "stat"; readonly key: string; readonly value: number }
-  | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean };
+  | { readonly kind: "status"; readonly what: Subsystem; readonly running: boolean }
+  | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
+  /** A difference between the configuration that was and the one that is now, or would be. */
+  | { readonly kind: "change"; readonly change: Change }
+  /** Something to tell about a configuration file, as `smtpd -n` prints it. */
+  | { readonly kind: "problem"; readonly severity: "error" | "warning"; readonly text: string }
+  /** How a reload ended: `version` is in force, or would be, or (of one that is refused) still is. */
+  | { readonly kind: "reload"; readonly outcome: "inForce" | "checked" | "refused"; readonly version: number };
 
 /** What the daemon says: items, if any, then `done` or `error`, once. */
 export type ControlAnswer =

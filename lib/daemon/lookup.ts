@@ -1,7 +1,7 @@
 /** lookup: the only role that reads tables and decides by the rules. It hands envelopes to the queue itself, so that
  * a role that talks to strangers cannot invent a delivery. */
 
-import type { Channel } from "../port.ts";
+import type { Channel, Clock } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
@@ -20,8 +20,13 @@ import type {
   SmtpInToLookup,
 } from "./imsg.ts";
 
+/** How long what was told to queue last may take to leave, ms. */
+const farewellMs = 100;
+
 /** What lookup is given. */
 export interface LookupPorts {
+  /** Bounds how long it drains. */
+  readonly clock: Pick<Clock, "after">;
   /** Its rules decide. */
   readonly policy: Policy;
   /** Where rules and aliases look things up. */
@@ -42,6 +47,11 @@ type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"
 export class Lookup {
   readonly #ports: LookupPorts;
   #queue: QueueChannel | null = null;
+  /** Those that ask: smtp-in and delivery. */
+  readonly #askers = new Set<unknown>();
+  /** Questions that are not answered yet. */
+  #open = 0;
+  #whenIdle: (() => void) | null = null;
 
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
@@ -53,10 +63,11 @@ export class Lookup {
     this.#queue = channel;
     channel.onMessage((message) => {
       if (message.kind === "expand") {
-        void this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told));
-        return;
+        return this.#work(this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told)));
       }
-      void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
+      this.#work(
+        this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error })),
+      );
     });
     channel.onClose(() => {
       if (this.#queue === channel) this.#queue = null;
@@ -65,24 +76,58 @@ export class Lookup {
 
   /** Takes a channel to an smtp-in, which `name` tells from others. */
   addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
-    channel.onMessage((message) => void this.#expand(message, name, (told) => channel.send(told)));
+    this.#asks(channel);
+    channel.onMessage((message) => this.#work(this.#expand(message, name, (told) => channel.send(told))));
   }
 
-  /** Takes the channel to delivery. */
-  setDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
+  /** Takes a channel to a delivery. */
+  addDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
+    this.#asks(channel);
     channel.onMessage((message) => {
       const { request } = message;
       switch (message.kind) {
         case "user":
-          return void this.#user(message).then((answer) => channel.send({ kind: "user", request, answer }));
+          return this.#work(this.#user(message).then((answer) => channel.send({ kind: "user", request, answer })));
         case "relay":
-          return void this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer }));
+          return this.#work(this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer })));
         case "source":
         case "helo": {
           const { kind } = message;
-          return void this.#ownAddress(message).then((answer) => channel.send({ kind, request, answer }));
+          return this.#work(this.#ownAddress(message).then((answer) => channel.send({ kind, request, answer })));
         }
       }
+    });
+  }
+
+  /** Another lookup takes its place: resolves when nobody is left that could ask, and what was asked is answered, or
+   * after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    const idle = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, idle.resolve);
+    this.#whenIdle = () => {
+      if (this.#open === 0 && this.#askers.size === 0) idle.resolve();
+    };
+    this.#whenIdle();
+    await idle.promise;
+    timer.cancel();
+    // What queue is told goes out before the end.
+    this.#queue?.close();
+    await new Promise<void>((resolve) => this.#ports.clock.after(farewellMs, resolve));
+  }
+
+  #asks(channel: Pick<Channel<never, never>, "onClose">): void {
+    this.#askers.add(channel);
+    channel.onClose(() => {
+      this.#askers.delete(channel);
+      this.#whenIdle?.();
+    });
+  }
+
+  #work(work: Promise<unknown>): void {
+    this.#open++;
+    void work.finally(() => {
+      this.#open--;
+      this.#whenIdle?.();
     });
   }
 

@@ -22,6 +22,10 @@ import { Control } from "./queue_control.ts";
 import { Intake } from "./queue_intake.ts";
 import { Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
+import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
+import type { Successors } from "./supervision.ts";
+
+type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
 
 /** What queue is given. */
 export interface QueuePorts {
@@ -41,6 +45,12 @@ export interface QueuePorts {
   readonly keepPaused: (paused: readonly Subsystem[]) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
+  /** `smtpctl reload`: asks the supervisor, whose answer is handed to `reloaded`. */
+  readonly reload: (request: number, check: boolean) => void;
+  /** What `smtpctl show status` says of the configuration. */
+  readonly configuration: ConfigurationStatus;
+  /** Which lookup and which delivery to work with. */
+  readonly successors: Successors;
   /** A Fault while no mail is to be taken for want of room. */
   readonly room: () => Fault | null;
 }
@@ -55,18 +65,24 @@ export class Queue {
   readonly #notices: Notices;
   readonly #control: Control;
   readonly #server: ControlServer;
-  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  readonly #lookups = new Map<string, LookupChannel>();
+  #lookup: LookupChannel | null = null;
+  #policy: Policy;
+  #successors: Successors;
 
   /** Does nothing before `recover`. */
   constructor(ports: QueuePorts) {
-    const { clock, random, policy, store } = ports;
+    const { clock, random, store } = ports;
     this.#ports = ports;
+    this.#policy = ports.policy;
+    this.#successors = ports.successors;
     this.#group = new GroupCommit(store, (run) => clock.soon(run));
     const group = this.#group;
-    const { ttlMs, warnAfterMs } = policy.queue;
-    this.#schedule = new Schedule(judgeBy({ ttlMs, warnAfterMs, number: () => random.u32() || 1 }));
+    const rules = () => ({ ...this.#policy.queue, number: () => random.u32() || 1 });
+    this.#schedule = new Schedule((envelope, status, now) => judgeBy(rules())(envelope, status, now));
     const schedule = this.#schedule;
     this.#outgoing = new Outgoing({ ...ports, group, schedule, notify: (notices) => this.#notices.begin(notices) });
+    this.#outgoing.follow(ports.successors.delivery);
     const outgoing = this.#outgoing;
     this.#intake = new Intake({ ...ports, group, committed: (all, content) => outgoing.committed(all, content) });
     const intake = this.#intake;
@@ -79,7 +95,15 @@ export class Queue {
       committed: (envelopes) => outgoing.committed(envelopes, null),
       settle: (settlement) => outgoing.settle(settlement),
     });
-    this.#control = new Control({ ...ports, group, schedule, intake, outgoing, startedAt: clock.now() });
+    this.#control = new Control({
+      ...ports,
+      hasTable: (name) => Object.hasOwn(this.#policy.tables, name),
+      group,
+      schedule,
+      intake,
+      outgoing,
+      startedAt: clock.now(),
+    });
     for (const what of ports.paused) this.#control.pause(what, true);
     this.#server = new ControlServer((request, emit) => this.#control.answer(request, emit));
   }
@@ -98,13 +122,12 @@ export class Queue {
     if (this.#control.isSmtpPaused) channel.send({ kind: "paused", paused: true });
   }
 
-  /** Takes the channel to lookup. */
-  setLookup(channel: Channel<QueueToLookup, LookupToQueue>): void {
-    this.#lookup = channel;
-    this.#notices.setLookup(channel);
-    this.#control.setLookup(channel);
+  /** Takes a channel to a lookup. What one says of recipients counts as long as it is there; asked is the one that was
+   * named last as the one to work with. */
+  addLookup(name: string, channel: LookupChannel): void {
+    this.#lookups.set(name, channel);
+    if (name === this.#successors.lookup) this.#useLookup(channel);
     channel.onMessage((message) => {
-      if (this.#lookup !== channel) return;
       switch (message.kind) {
         case "offer":
           if (message.asker === "queue") this.#notices.offered(message);
@@ -117,16 +140,40 @@ export class Queue {
       }
     });
     channel.onClose(() => {
-      if (this.#lookup !== channel) return;
-      this.#lookup = null;
-      this.#notices.setLookup(null);
-      this.#control.setLookup(null);
+      if (this.#lookups.get(name) === channel) this.#lookups.delete(name);
+      this.#notices.lost(channel);
+      this.#control.lost(channel);
+      if (this.#lookup === channel) this.#useLookup(null);
     });
   }
 
-  /** Takes the channel to delivery. */
-  setDelivery(channel: Channel<QueueToDelivery, DeliveryToQueue>): void {
-    this.#outgoing.setDelivery(channel);
+  /** Takes a channel to a delivery. Mail goes to the one that was named last as the one to work with. */
+  addDelivery(name: string, channel: Channel<QueueToDelivery, DeliveryToQueue>): void {
+    this.#outgoing.addDelivery(name, channel);
+  }
+
+  /** Another configuration is in force. */
+  follow(policy: Policy, successors: Successors): void {
+    this.#policy = policy;
+    this.#successors = successors;
+    this.#useLookup(this.#lookups.get(successors.lookup) ?? null);
+    this.#outgoing.follow(successors.delivery);
+  }
+
+  /** `smtpctl show status` has something else to say of the configuration. */
+  configured(status: ConfigurationStatus): void {
+    this.#control.configured(status);
+  }
+
+  /** The reload that was asked for under this number has ended. */
+  reloaded(request: number, answer: ReloadAnswer): void {
+    this.#control.reloaded(request, answer);
+  }
+
+  #useLookup(channel: LookupChannel | null): void {
+    this.#lookup = channel;
+    this.#notices.setLookup(channel);
+    this.#control.setLookup(channel);
   }
 
   /** Serves the control socket. */

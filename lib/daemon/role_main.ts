@@ -2,6 +2,7 @@
  * `deno run <flags of the role's row> role_main.ts <name>` */
 
 import { type Log, logTo } from "../event_log.ts";
+import { describeError } from "../fault.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { stderrSink } from "../host/log.ts";
 import { listenOnFd, wrapSocket } from "../host/net.ts";
@@ -19,13 +20,22 @@ import { controlListener, type Init, type ToRole } from "./supervision.ts";
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
 
+/** How long a role that cannot begin waits for the supervisor to have read why, ms. */
+const lastWordMs = 1000;
+
 /** When what a start leaves behind is given back, ms. */
 const trimDelayMs = 1000;
+
+type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" }>;
 
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
   peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
   serve(): void;
+  /** Takes what comes with a reload, but what `drain` does. */
+  told(message: ReloadMessage): void;
+  /** Resolves when what is begun has ended, or `graceMs` is over and it has stopped within `stopGraceMs`. */
+  drain(graceMs: number): Promise<void>;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -54,11 +64,15 @@ async function begin(init: Init): Promise<RunningRole> {
   }
   try {
     const running = await make(init);
-    parent?.send({ kind: "ready" });
+    parent?.send({ kind: "ready", version: init.version });
     return running;
   } catch (error) {
-    console.error(`${init.name}: ${error instanceof Error ? error.message : String(error)}`);
-    return endProcess(1);
+    const reason = describeError(error);
+    console.error(`${init.name}: ${reason}`);
+    parent?.send({ kind: "notReady", reason });
+    // The supervisor ends it as soon as it has read why. What is sent may be lost by who ends at once.
+    hostClock.after(lastWordMs, () => endProcess(1));
+    return await new Promise<never>(() => {});
   }
 }
 
@@ -74,6 +88,14 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
       hostClock.after(trimDelayMs, trimMemory);
       parent?.send({ kind: "serving" });
       return;
+    case "policy":
+    case "configuration":
+    case "reloaded":
+      running.told(told);
+      if (told.kind === "policy") parent?.send({ kind: "inForce", version: told.version });
+      return;
+    case "drain":
+      return void running.drain(told.graceMs).then(() => endProcess(0));
     case "stop":
       void running.stop(told.graceMs).then(() => endProcess(0));
   }
@@ -127,6 +149,8 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
         if (spec !== undefined) smtpIn.serve(listenOnFd(fd), spec);
       }
     },
+    told() {},
+    drain: (graceMs) => smtpIn.drain(graceMs),
     stop: (graceMs) => smtpIn.stop(graceMs),
   };
 }
@@ -143,10 +167,12 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     peer(role, name, _key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
-      if (role === "delivery") lookup.setDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
+      if (role === "delivery") lookup.addDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
       if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
     },
     serve() {},
+    told() {},
+    drain: (graceMs) => lookup.drain(graceMs),
     stop: () => Promise.resolve(),
   };
 }
@@ -164,20 +190,30 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     paused: init.paused,
     keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
+    reload: (request, check) => parent?.send({ kind: "reload", request, check }),
+    configuration: init.configuration,
+    successors: init.successors,
     room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });
   await queue.recover();
   return {
     peer(role, name, _key, channel) {
-      if (role === "lookup") queue.setLookup(channel);
+      if (role === "lookup") queue.addLookup(name, channel);
       const broken = tellsOf(ports.log, "queue", name);
       if (role === "smtp-in") queue.addSmtpIn(name, checkedChannel(channel, parseSmtpInToQueue, broken));
-      if (role === "delivery") queue.setDelivery(checkedChannel(channel, parseDeliveryToQueue, broken));
+      if (role === "delivery") queue.addDelivery(name, checkedChannel(channel, parseDeliveryToQueue, broken));
     },
     serve() {
       const control = init.sockets.find((one) => one.listener === controlListener);
       if (control !== undefined) queue.serve(listenOnFd(control.fd));
     },
+    told(message) {
+      if (message.kind === "policy") queue.follow(message.policy, message.successors);
+      else if (message.kind === "configuration") queue.configured(message.status);
+      else queue.reloaded(message.request, message.answer);
+    },
+    // It is the only one that has the spool open: another cannot take its place.
+    drain: () => queue.stop(),
     stop: () => queue.stop(),
   };
 }
@@ -188,6 +224,7 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
   const delivery = new Delivery({
     ...ports,
     sameUser: init.sameUser,
+    successors: init.successors,
     dialer: hostDialer,
     selfAddresses: new Set(init.selfAddresses),
     needAgent: (request) => parent?.send({ kind: "needAgent", ...request }),
@@ -198,12 +235,16 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
     },
   });
   return {
-    peer(role, _name, key, channel) {
+    peer(role, name, key, channel) {
       if (role === "queue") delivery.setQueue(channel);
-      if (role === "lookup") delivery.setLookup(channel);
+      if (role === "lookup") delivery.addLookup(name, channel);
       if (role === "agent") delivery.addAgent(key, channel);
     },
     serve() {},
+    told(message) {
+      if (message.kind === "policy") delivery.follow(message.successors);
+    },
+    drain: (graceMs) => delivery.drain(graceMs),
     stop: (graceMs) => delivery.stop(graceMs),
   };
 }
@@ -226,6 +267,8 @@ async function makeAgent(init: Init, ports: CommonPorts): Promise<RunningRole> {
       });
     },
     serve() {},
+    told() {},
+    drain: () => gone.promise,
     stop: () => gone.promise,
   };
 }

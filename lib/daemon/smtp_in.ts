@@ -14,6 +14,9 @@ import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } fro
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
 export const sessionsMax = 20_000;
 
+/** How long messages in transfer may take once sessions are told to end, ms. */
+const stopGraceMs = 10_000;
+
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;
 
@@ -39,6 +42,7 @@ export class SmtpIn {
   #accepted = 0;
   #told = "";
   #stopping: (() => void) | null = null;
+  #drained: (() => void) | null = null;
   #sweeper: Timer | null = null;
 
   /** Takes no connection before `serve`. */
@@ -80,6 +84,20 @@ export class SmtpIn {
   serve(socket: ListeningSocket, listener: Listener): void {
     this.#sockets.push(socket);
     socket.accept((stream) => this.#connect(stream, listener));
+  }
+
+  /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
+   * ended. */
+  async drain(graceMs: number): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.close();
+    const ended = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, () => void this.stop(stopGraceMs).then(ended.resolve));
+    this.#drained = () => {
+      if (this.#connections.size === 0) ended.resolve();
+    };
+    this.#drained();
+    await ended.promise;
+    timer.cancel();
   }
 
   /** Takes no more connections, lets messages in transfer end within `graceMs`, then closes the rest. */
@@ -233,6 +251,7 @@ export class SmtpIn {
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
+    this.#drained?.();
   }
 
   /** One timer for all sessions: a timer each would cost more than the sessions themselves. */

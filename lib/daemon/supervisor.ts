@@ -2,40 +2,33 @@
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
-import { describeError, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
-import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
+import { discardSocket, type HeldSocket, holdSocket, hostDialer, releaseSocket, socketPair } from "../host/net.ts";
 import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
-import type { Policy } from "../policy/policy.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { Subsystem } from "./control.ts";
-import {
-  denoFlags,
-  type Grant,
-  type Premises,
-  type Role,
-  standingGrants,
-  type StandingRole,
-  unnameablePaths,
-} from "./privilege.ts";
+import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
+import { commaProblem, type Configuration, type Loaded } from "./reload_plan.ts";
 import { RoleProcess } from "./role_process.ts";
-import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
-import { isLinked } from "./wiring.ts";
-
-/** How long roles may take to finish what is in hand at a stop, ms. */
-export const stopGraceMs = 10_000;
+import { type HandedSocket, ListeningSockets } from "./sockets.ts";
+import { type Member, namesOf, Staff, stopGraceMs } from "./staff.ts";
+import { Succession } from "./succession.ts";
+import { controlListener, type FromRole, type Init } from "./supervision.ts";
 
 /** What to run. */
 export interface DaemonOptions {
-  /** The configuration. */
-  readonly policy: Policy;
-  /** Directories, accounts and resolvers. */
-  readonly premises: Premises;
+  /** The configuration to begin with. */
+  readonly configuration: Configuration;
+  /** Path of the file that it comes from. */
+  readonly file: string;
+  /** Reads that file again. */
+  readonly load: () => Promise<Loaded>;
   /** Absolute path of the socket for smtpctl. */
   readonly controlSocket: string;
   /** Absolute path of the socket for sendmail. */
@@ -44,10 +37,6 @@ export interface DaemonOptions {
   readonly smtpIns: number;
   /** What `-P` of the command line starts paused. */
   readonly paused: readonly Subsystem[];
-  /** How delivery finds hosts. */
-  readonly resolver: ResolverSetup;
-  /** Our own addresses, as `formatIp` writes them. */
-  readonly selfAddresses: readonly string[];
   /** For starts, deaths and failures. */
   readonly log: Log;
   /** Form of the roles' log lines. */
@@ -65,9 +54,10 @@ export interface DaemonOptions {
 /** A running daemon. */
 export class Supervisor {
   readonly #options: DaemonOptions;
-  readonly #roles: { readonly role: StandingRole; readonly process: RoleProcess }[] = [];
-  readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
-  readonly #agents: AgentHouse;
+  readonly #staff: Staff;
+  readonly #sockets: ListeningSockets<HeldSocket>;
+  readonly #agents: AgentHouse<Member>;
+  readonly #succession: Succession;
   #control: HeldSocket | null = null;
   readonly #serving = new Set<string>();
   #isReady = false;
@@ -80,72 +70,86 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#agents = new AgentHouse({
-      policy: options.policy,
-      premises: options.premises,
+    this.#sockets = new ListeningSockets({
+      hold: holdSocket,
+      release: releaseSocket,
+      submitSocket: options.submitSocket,
+    });
+    this.#staff = new Staff({
+      clock: hostClock,
       log: options.log,
-      start: (grant, key, received, ended) => this.#startAgent(grant, key, received, ended),
+      spawn: (name, grant, fds) => this.#launch(name, grant, fds),
+      init: (member, grant, sockets) => this.#initOf(member, grant, member.process.name, sockets),
+      pair: () => socketPair(this.#pairPath()),
+      discard: discardSocket,
+      received: (member, message) => this.#received(member, message),
+      died: (member, how) => this.#succession.died(member, how),
+      failed: (name, reason) => this.#failed(name, reason),
+    });
+    this.#succession = new Succession({
+      clock: hostClock,
+      log: options.log,
+      staff: this.#staff,
+      sockets: this.#sockets,
+      file: options.file,
+      configuration: options.configuration,
+      load: options.load,
+      smtpIns: options.smtpIns,
+      addRole: (grant, configuration, version) => this.#addRole(grant, configuration, version),
+    });
+    this.#agents = new AgentHouse({
+      premises: options.configuration.premises,
+      log: options.log,
+      start: (grant, key, asker, ended) => this.#startAgent(grant, key, asker, ended),
     });
   }
 
   /** Binds every socket and starts every role. Faults say what could not be had. */
   async start(): Promise<void> {
-    const { policy, premises, controlSocket, submitSocket } = this.#options;
+    const { controlSocket, submitSocket } = this.#options;
+    const { policy, premises } = this.#options.configuration;
     const [unnameable] = standingGrants(policy, premises).flatMap(unnameablePaths);
-    if (unnameable !== undefined) {
-      throw new Fault("denied", `Cannot use ${unnameable}: Deno gives no right to a path with a comma; rename it`);
-    }
+    if (unnameable !== undefined) throw new Fault("denied", commaProblem(unnameable));
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);
     this.#control = await holdSocket({ kind: "unix", path: controlSocket });
     setMode(controlSocket, 0o600);
-    for (const [listener, spec] of policy.listeners.entries()) {
-      const at = spec.kind === "socket"
-        ? { kind: "unix", path: submitSocket } as const
-        : { kind: "inet", ip: spec.address, port: spec.port } as const;
-      this.#held.push({ socket: await holdSocket(at), listener });
-    }
+    await this.#sockets.bind(policy.listeners);
+    this.#sockets.keep(policy.listeners);
     // Anybody on this machine may submit mail; only the owner may control the daemon.
     setMode(submitSocket, 0o666);
-    for (const grant of standingGrants(policy, premises)) {
-      const count = grant.role === "smtp-in" ? this.#options.smtpIns : 1;
-      for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
-    }
-    for (const { process } of this.#roles) process.start();
+    for (const grant of standingGrants(policy, premises)) this.#addRole(grant, this.#options.configuration, 1);
+    for (const { process } of this.#staff.members) process.start();
+  }
+
+  /** Reads the configuration again, as `smtpctl reload` does. What comes of it is in the log. */
+  reload(): void {
+    this.#succession.ask(null, false);
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
-      const these = this.#roles.filter((one) => one.role === role);
-      await Promise.all(these.map((one) => one.process.stop(stopGraceMs)));
+      await this.#staff.stop(role);
       if (role === "delivery") await this.#agents.stop(stopGraceMs);
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
   }
 
-  #addRole(grant: Grant<StandingRole>, name: string): void {
+  /** Adds the processes of a role, for a version of the configuration. */
+  #addRole(grant: Grant<StandingRole>, configuration: Configuration, version: number): readonly Member[] {
     const { role } = grant;
-    const sockets = this.#socketsOf(role);
-    const process = new RoleProcess(name, {
-      clock: hostClock,
-      log: this.#options.log,
-      spawn: () => this.#launch(name, grant, sockets.map((one) => one.fd)),
-      restart: true,
-      init: () => this.#initOf(grant, name, sockets),
-      discard: discardSocket,
-      started: () => this.#join(role, process),
-      received: (message) => this.#received(role, process, message),
-      failed: (reason) => this.#failed(reason),
-    });
-    this.#roles.push({ role, process });
+    const names = namesOf(role, version, role === "smtp-in" ? this.#options.smtpIns : 1);
+    const sockets = this.#socketsOf(role, configuration);
+    return names.map((name) => this.#staff.add(name, grant, configuration, version, sockets));
   }
 
   #prepareDirectories(): void {
-    const { state, spool, accounts } = this.#options.premises;
+    const { state, spool, accounts } = this.#options.configuration.premises;
     // With accounts of their own, users have to reach the socket for mail and offline/, and queue its spool.
     const isShared = accounts !== null;
     const run = join(state, "run");
@@ -169,12 +173,10 @@ export class Supervisor {
     return spawnChild(argv, env, fds);
   }
 
-  #initOf(
-    grant: Grant<Role>,
-    name: string,
-    sockets: readonly { readonly fd: number; readonly listener: number }[],
-  ): Init {
-    const { policy, premises, logStyle, logLeast } = this.#options;
+  #initOf(member: Member, grant: Grant<Role>, name: string, sockets: readonly HandedSocket[]): Init {
+    const { logStyle, logLeast } = this.#options;
+    const { configuration, configured } = member;
+    const { policy, premises, resolver, selfAddresses } = configuration;
     return {
       kind: "init",
       grant,
@@ -184,61 +186,41 @@ export class Supervisor {
       log: { style: logStyle, least: logLeast },
       paused: this.#paused,
       sameUser: premises.accounts === null,
-      resolver: this.#options.resolver,
-      selfAddresses: this.#options.selfAddresses,
+      resolver,
+      selfAddresses,
       spool: premises.spool,
       name,
+      version: configured,
+      successors: this.#staff.successors(configured),
+      configuration: this.#succession.status,
     };
   }
 
-  #socketsOf(role: StandingRole): readonly { readonly fd: number; readonly listener: number }[] {
-    if (role === "smtp-in") return this.#held.map(({ socket, listener }) => ({ fd: socket.fd, listener }));
+  #socketsOf(role: StandingRole, { policy }: Configuration): readonly HandedSocket[] {
+    if (role === "smtp-in") return this.#sockets.of(policy.listeners);
     if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: controlListener }];
     return [];
   }
 
-  /** Joins a role that has just started to each of its peers that runs. */
-  #join(role: StandingRole, process: RoleProcess): void {
-    for (const other of this.#roles) {
-      if (other.process === process || !other.process.isRunning || !isLinked(role, other.role)) continue;
-      this.#pair(
-        process,
-        { kind: "peer", role: other.role, name: other.process.name, key: "" },
-        other.process,
-        { kind: "peer", role, name: process.name, key: "" },
-      );
-    }
-    if (this.#isReady) process.send({ kind: "serve" });
+  #pairPath(): string {
+    const { state } = this.#options.configuration.premises;
+    return join(state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
   }
 
-  /** Joins two roles: each gets one end, with the message that says who is at the other. */
-  #pair(a: RoleProcess, toA: ToRole, b: RoleProcess, toB: ToRole): void {
-    const path = join(this.#options.premises.state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
-    const lives = [a.life, b.life];
-    socketPair(path).then(
-      ([near, far]) => {
-        // One that has died meanwhile gets another pair when it is back.
-        if (a.life !== lives[0] || b.life !== lives[1]) {
-          discardSocket(near);
-          discardSocket(far);
-          return;
-        }
-        a.send(toA, near);
-        b.send(toB, far);
-      },
-      (error) => this.#failed(describeError(error)),
-    );
-  }
-
-  #received(role: StandingRole, process: RoleProcess, message: FromRole): void {
+  #received(member: Member, message: FromRole): void {
+    const { role, process } = member;
     switch (message.kind) {
       case "ready":
+        this.#succession.ready(member, message.version);
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
+        this.#succession.confirmed(member);
         return this.#announceWhenServing();
+      case "inForce":
+        return this.#succession.inForce(member, message.version);
       case "needAgent":
-        if (role === "delivery") this.#agents.need(message);
+        if (role === "delivery") this.#agents.need(message, member);
         return;
       case "mayDeliver":
         if (role === "lookup") this.#agents.allow(message);
@@ -249,6 +231,9 @@ export class Supervisor {
       case "paused":
         if (role === "queue") this.#paused = message.paused;
         return;
+      case "reload":
+        if (role !== "queue") return;
+        return this.#succession.ask({ life: process.life, request: message.request }, message.check);
       case "stopDaemon":
         if (role === "queue") this.#options.stopRequested();
     }
@@ -256,55 +241,50 @@ export class Supervisor {
 
   /** Only those that strangers talk to are ended on another's word. */
   #distrust(name: string): void {
-    const suspect = this.#roles.find(({ process }) => process.name === name);
+    const suspect = this.#staff.find(name);
     if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
 
   #serveWhenReady(): void {
-    if (this.#isReady || !this.#roles.every((one) => one.process.isReady)) return;
+    if (this.#isReady || !this.#staff.members.every((one) => one.process.isReady)) return;
     this.#isReady = true;
-    for (const { process } of this.#roles) process.send({ kind: "serve" });
+    for (const member of this.#staff.members) this.#staff.serve(member);
   }
 
   #announceWhenServing(): void {
-    if (this.#isAnnounced || !this.#roles.every((one) => this.#serving.has(one.process.name))) return;
+    if (this.#isAnnounced || !this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
     this.#isAnnounced = true;
     this.#options.ready();
   }
 
-  #startAgent(
-    grant: Grant<"agent">,
-    key: string,
-    received: (message: FromRole) => void,
-    ended: () => void,
-  ): RoleProcess {
+  #startAgent(grant: Grant<"agent">, key: string, delivery: Member, ended: () => void): RoleProcess {
     const process: RoleProcess = new RoleProcess(`agent#${key}`, {
       clock: hostClock,
       log: this.#options.log,
       spawn: () => this.#launch(`agent-${key}`, grant, []),
       restart: false,
       discard: discardSocket,
-      init: () => this.#initOf(grant, `agent#${key}`, []),
-      started: () => {
-        const delivery = this.#roles.find((one) => one.role === "delivery")?.process;
-        if (delivery === undefined) return;
-        this.#pair(
+      init: () => this.#initOf(delivery, grant, `agent#${key}`, []),
+      started: () =>
+        this.#staff.pair(
           process,
-          { kind: "peer", role: "delivery", name: "delivery", key: "" },
-          delivery,
+          { kind: "peer", role: "delivery", name: delivery.process.name, key: "" },
+          delivery.process,
           { kind: "peer", role: "agent", name: process.name, key },
-        );
-      },
-      received,
+        ),
+      received: () => {},
+      died: () => {},
       failed: ended,
     });
     process.start();
     return process;
   }
 
-  #failed(reason: string): void {
+  /** Something cannot be had that was never there. */
+  #failed(name: string, reason: string): void {
     if (this.#isStopping) return;
     if (!this.#isReady) return this.#options.failed(reason);
+    if (this.#succession.failed(name, reason)) return;
     this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
   }
 }

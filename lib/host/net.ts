@@ -173,6 +173,14 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   return promise;
 }
 
+/** Closes a held socket. Deno knows no descriptor that it has not opened itself, but a server takes one over, and closes
+ * it with itself. What children inherited of it stays open. */
+export function releaseSocket({ fd }: HeldSocket): void {
+  const server = net.createServer((socket) => void socket.destroy());
+  server.on("error", () => {});
+  server.listen({ fd }, () => server.close());
+}
+
 /** A second descriptor for a server's socket. Deno has no public call that tells a descriptor's number;
  * this is what its own IPC uses to pass sockets. */
 function duplicate(server: net.Server): number {
