@@ -25,10 +25,7 @@ import type {
   LookupToDelivery,
   QueueToDelivery,
 } from "./imsg.ts";
-import type { AgentRequest, Successors } from "./supervision.ts";
-
-/** How long what is under way may take once delivery is to end, ms. */
-const stopGraceMs = 10_000;
+import { type AgentRequest, stopGraceMs, type Successors } from "./supervision.ts";
 
 /** How long mail waits for a lookup that is not there, ms. */
 export const lookupWaitMs = 5_000;

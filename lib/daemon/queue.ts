@@ -128,6 +128,8 @@ export class Queue {
     this.#lookups.set(name, channel);
     if (name === this.#successors.lookup) this.#useLookup(channel);
     channel.onMessage((message) => {
+      // Another life of it has taken its place.
+      if (this.#lookups.get(name) !== channel) return;
       switch (message.kind) {
         case "offer":
           if (message.asker === "queue") this.#notices.offered(message);

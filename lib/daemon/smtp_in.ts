@@ -9,13 +9,11 @@ import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { stopGraceMs } from "./supervision.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
 export const sessionsMax = 20_000;
-
-/** How long messages in transfer may take once sessions are told to end, ms. */
-const stopGraceMs = 10_000;
 
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;

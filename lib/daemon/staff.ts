@@ -6,11 +6,8 @@ import type { Grant, StandingRole } from "./privilege.ts";
 import type { Configuration } from "./reload_plan.ts";
 import { RoleProcess } from "./role_process.ts";
 import type { HandedSocket } from "./sockets.ts";
-import { drainMs, type FromRole, type Init, type Successors, type ToRole } from "./supervision.ts";
+import { drainMs, type FromRole, type Init, stopGraceMs, type Successors, type ToRole } from "./supervision.ts";
 import { isJoined, type Place } from "./wiring.ts";
-
-/** How long roles may take to finish what is in hand at a stop, ms. */
-export const stopGraceMs = 10_000;
 
 /** Processes of smtp-in that others have followed and whose sessions go on. With one more, the oldest is stopped: its
  * sessions are told 421. */

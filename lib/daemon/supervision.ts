@@ -9,6 +9,9 @@ import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 /** In `Init.sockets`: the control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
 
+/** How long roles may take to finish what is in hand at a stop, ms. */
+export const stopGraceMs = 10_000;
+
 /** How long a role that another takes the place of may go on with what it has begun, ms. Sessions that are still open
  * then are told 421. */
 export const drainMs = 5 * 60_000;

@@ -17,9 +17,9 @@ import { policyPart } from "./policy_part.ts";
 import { commaProblem, type Configuration, type Loaded } from "./reload_plan.ts";
 import { RoleProcess } from "./role_process.ts";
 import { type HandedSocket, ListeningSockets } from "./sockets.ts";
-import { type Member, namesOf, Staff, stopGraceMs } from "./staff.ts";
+import { type Member, namesOf, Staff } from "./staff.ts";
 import { Succession } from "./succession.ts";
-import { controlListener, type FromRole, type Init } from "./supervision.ts";
+import { controlListener, type FromRole, type Init, stopGraceMs } from "./supervision.ts";
 
 /** What to run. */
 export interface DaemonOptions {

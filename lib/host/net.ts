@@ -207,6 +207,8 @@ export function socketPair(path: string): Promise<readonly [net.Socket, net.Sock
     server.on("connection", (far) => {
       far.on("error", fail);
       server.close();
+      // Else whoever sends it to a child, and the child, keep a list of this server's connections for ever.
+      Reflect.set(far, "server", null);
       connected.then(() => resolve([near, far]));
     });
   });

@@ -1,7 +1,7 @@
 /** Who gets an agent, and who does not, whatever delivery asks for. */
 
 import { deepEqual, equal } from "node:assert/strict";
-import { AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
+import { type AgentAsker, AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
 import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
 import type { AgentRequest } from "../../lib/daemon/supervision.ts";
 import { KeptLog, policyOf } from "./rig.ts";
@@ -20,19 +20,19 @@ const accounts: Premises["accounts"] = {
   smtpq: { name: "_smtpq", uid: 991, gid: 991 },
 };
 
+const delivery: AgentAsker = { process: { name: "delivery" }, configuration: { policy: policyOf(text) } };
+
 /** A house whose agents are only written down. `startFails`: they end while they are being started. */
 function house(change: { readonly accounts?: Premises["accounts"]; readonly startFails?: boolean } = {}) {
   const log = new KeptLog();
   const started: Grant[] = [];
   const ended = new Map<string, () => void>();
   const stopped: string[] = [];
-  const policy = policyOf(text);
   const premises: Premises = { spool: "/q", state: "/s", accounts, includes: [], resolvers: [], ...change };
-  const agents = new AgentHouse({
-    policy,
+  const agents = new AgentHouse<AgentAsker>({
     premises,
     log: log.log,
-    start(grant, key, _received, gone) {
+    start(grant, key, _asker, gone) {
       started.push(grant);
       ended.set(key, gone);
       if (change.startFails === true) gone();
@@ -57,7 +57,7 @@ function request(n: number): AgentRequest {
 Deno.test("an account that lookup has named gets an agent, with its ids and its directory", () => {
   const { agents, started, refusals } = house();
   agents.allow(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
   deepEqual(started.map(({ role, account, read, write }) => ({ role, account, read, write })), [
     { role: "agent", account: { name: "ann", uid: 1001, gid: 100 }, read: ["/mail/ann"], write: ["/mail/ann"] },
   ]);
@@ -67,7 +67,7 @@ Deno.test("an account that lookup has named gets an agent, with its ids and its 
 Deno.test("without accounts of its own the daemon's agents keep the caller's", () => {
   const { agents, started } = house({ accounts: null });
   agents.allow({ ...ann, uid: 0 });
-  agents.need({ ...ann, uid: 0 });
+  agents.need({ ...ann, uid: 0 }, delivery);
   deepEqual(started.map(({ account }) => account), [null]);
 });
 
@@ -77,7 +77,7 @@ Deno.test("an account that lookup has not named in each particular gets none", (
   ) {
     const { agents, started, waits } = house();
     agents.allow(ann);
-    agents.need({ ...ann, ...change });
+    agents.need({ ...ann, ...change }, delivery);
     agents.allow(ann);
     deepEqual([started, waits()], [[], ["ann"]], JSON.stringify(change));
   }
@@ -85,8 +85,8 @@ Deno.test("an account that lookup has not named in each particular gets none", (
 
 Deno.test("an account that lookup names a moment later gets its agent then, once", () => {
   const { agents, started, refusals } = house();
-  agents.need(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
   agents.allow(request(1));
   equal(started.length, 0);
   agents.allow(ann);
@@ -96,7 +96,7 @@ Deno.test("an account that lookup names a moment later gets its agent then, once
 
 Deno.test("of very many requests for accounts that nobody names the oldest are refused, and named ones still count", () => {
   const { agents, started, refusals } = house();
-  for (let n = 0; n < agentsMax + 2; n++) agents.need(request(n));
+  for (let n = 0; n < agentsMax + 2; n++) agents.need(request(n), delivery);
   deepEqual(refusals(), ["lookup has not named this account", "lookup has not named this account"]);
   agents.allow(request(0));
   agents.allow(request(2));
@@ -107,7 +107,7 @@ Deno.test("root gets no agent, though lookup has named it", () => {
   const { agents, started, refusals } = house();
   const root = { ...ann, uid: 0, gid: 0, home: "/root" };
   agents.allow(root);
-  agents.need(root);
+  agents.need(root, delivery);
   deepEqual([started, refusals()], [[], ["mail is not delivered as root"]]);
 });
 
@@ -126,7 +126,7 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
   ) {
     const { agents, started, refusals } = house();
     agents.allow(ann);
-    agents.need({ ...ann, ...change });
+    agents.need({ ...ann, ...change }, delivery);
     deepEqual([started, refusals()], [[], [reason]], JSON.stringify(change));
   }
 });
@@ -134,9 +134,9 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
 Deno.test("one key has one agent at a time; asked for again, the next comes when it has ended", () => {
   const { agents, started, ended } = house();
   agents.allow(ann);
-  agents.need(ann);
-  agents.need(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
   equal(started.length, 1);
   ended.get("ann")?.();
   equal(started.length, 2);
@@ -148,7 +148,7 @@ Deno.test("no more than so many run: who comes later waits, and too many that wa
   const { agents, started, ended, refusals } = house();
   for (let n = 0; n <= 2 * agentsMax; n++) {
     agents.allow(request(n));
-    agents.need(request(n));
+    agents.need(request(n), delivery);
   }
   equal(started.length, agentsMax);
   deepEqual(refusals(), ["too many agents"]);
@@ -160,7 +160,7 @@ Deno.test("no more than so many run: who comes later waits, and too many that wa
 Deno.test("an agent that cannot be started takes no room", () => {
   const { agents, started } = house({ startFails: true });
   agents.allow(ann);
-  for (let n = 0; n < 3 * agentsMax; n++) agents.need(ann);
+  for (let n = 0; n < 3 * agentsMax; n++) agents.need(ann, delivery);
   equal(started.length, 3 * agentsMax);
 });
 
@@ -168,7 +168,7 @@ Deno.test("stop() ends those that run, and starts none that waited", async () =>
   const { agents, started, ended, stopped } = house();
   for (let n = 0; n <= agentsMax; n++) {
     agents.allow(request(n));
-    agents.need(request(n));
+    agents.need(request(n), delivery);
   }
   await agents.stop(500);
   equal(stopped.length, agentsMax);
@@ -185,9 +185,9 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   // Named again, it counts as new.
   agents.allow(ann);
   for (let n = 1; n < 100_000; n++) agents.allow({ uid: 10_000 + n, gid: 1, home: "/h" });
-  agents.need(first);
+  agents.need(first, delivery);
   deepEqual(waits(), ["u0"]);
-  agents.need(ann);
+  agents.need(ann, delivery);
   equal(started.length, 1);
   agents.allow(first);
   equal(started.length, 2);

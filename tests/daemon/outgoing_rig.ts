@@ -33,7 +33,7 @@ export class FakeDelivery {
       if (message.kind === "chunk") this.pieces.push({ message, body });
       else this.given.push({ message, body });
     });
-    rig.outgoing.setDelivery(far);
+    rig.outgoing.addDelivery("delivery", far);
   }
 
   /** Whose envelopes it was given, one text for each batch. */
@@ -69,6 +69,7 @@ export class Rig {
       schedule: this.schedule,
       notify: (envelopes) => void this.notified.push(envelopes),
     });
+    this.outgoing.follow("delivery");
   }
 
   async delivery(): Promise<FakeDelivery> {

@@ -16,7 +16,7 @@ import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeStore } from "../sim/store.ts";
-import { bytesOf, draftTo, envelopesOf, KeptLog, msg, plant, policyOf } from "./rig.ts";
+import { bytesOf, draftTo, envelopesOf, firstConfiguration, KeptLog, msg, plant, policyOf } from "./rig.ts";
 
 const delayed: Outcome = { kind: "delayed", enhanced: "4.0.0", text: "450 later", by: "mx.b.test" };
 const failed: Outcome = { kind: "failed", enhanced: "5.0.0", text: "550 no", by: "mx.b.test" };
@@ -36,6 +36,7 @@ class Rig {
   readonly schedule: Schedule;
   readonly control: Control;
   stops = 0;
+  readonly reloads: { readonly request: number; readonly check: boolean }[] = [];
 
   constructor() {
     const { clock, store } = this;
@@ -50,7 +51,9 @@ class Rig {
     });
     this.control = new Control({
       ...ports,
-      policy: policyOf(),
+      hasTable: (name) => Object.hasOwn(policyOf().tables, name),
+      configuration: firstConfiguration,
+      reload: (request, check) => void this.reloads.push({ request, check }),
       schedule: this.schedule,
       intake,
       outgoing,
@@ -65,7 +68,8 @@ class Rig {
       this.given.push(...message.envelopes);
       if (message.pardon) this.pardons.push(namesOf(message.envelopes).join(" "));
     });
-    outgoing.setDelivery(far);
+    outgoing.addDelivery("delivery", far);
+    outgoing.follow("delivery");
     const [smtpIn, end] = channelPair<SmtpInToQueue, QueueToSmtpIn>(clock);
     this.smtpIn = smtpIn;
     smtpIn.onMessage(() => {});
@@ -270,7 +274,7 @@ for (const what of ["mta", "mda", "smtp"] as const) {
   Deno.test(`Control pauses and resumes ${what}, once`, async () => {
     const rig = new Rig();
     const status = async () => {
-      equal(count(await rig.ask({ kind: "showStatus" })), 3);
+      equal(count(await rig.ask({ kind: "showStatus" })), 4);
       return rig.items.flatMap((item) => item.kind === "status" && !item.running ? [item.what] : []);
     };
     deepEqual(await status(), []);
@@ -341,7 +345,7 @@ Deno.test("Control answers when lookup goes before it has read the table", async
   const rig = new Rig();
   const [lookup, end] = channelPair<LookupToQueue, QueueToLookup>(rig.clock);
   rig.control.setLookup(end);
-  lookup.onMessage(() => rig.control.setLookup(null));
+  lookup.onMessage(() => rig.control.lost(end));
   equal(count(await rig.ask({ kind: "updateTable", table: "users" })), "failed");
 });
 
