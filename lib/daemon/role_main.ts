@@ -5,12 +5,12 @@ import { type Log, logTo } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { stderrSink } from "../host/log.ts";
-import { listenOnFd, wrapSocket } from "../host/net.ts";
+import { wrapListener, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
 import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Channel, Clock, Random } from "../port.ts";
+import type { Channel, Clock, Listener, Random } from "../port.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
 import { parseDeliveryToLookup, parseDeliveryToQueue, parseSmtpInToLookup, parseSmtpInToQueue } from "./imsg_parse.ts";
@@ -31,7 +31,8 @@ type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration"
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
   peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
-  serve(): void;
+  /** `sockets` are those handed over, by the number of the listener that each one is for. */
+  serve(sockets: ReadonlyMap<number, Listener>): void;
   /** Takes what comes with a reload, but what `drain` does. */
   told(message: ReloadMessage): void;
   /** Resolves when what is begun has ended, or `graceMs` is over and it has stopped within `stopGraceMs`. */
@@ -76,6 +77,9 @@ async function begin(init: Init): Promise<RunningRole> {
   }
 }
 
+/** Handed over to be served. */
+const sockets = new Map<number, Listener>();
+
 function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unknown): void {
   switch (told.kind) {
     case "peer": {
@@ -83,8 +87,13 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
       if (stream !== null) running.peer(told.role, told.name, told.key, new StreamChannel(stream, hostClock.soon));
       return;
     }
+    case "socket": {
+      const socket = wrapListener(handle);
+      if (socket !== null) sockets.set(told.listener, socket);
+      return;
+    }
     case "serve":
-      running.serve();
+      running.serve(sockets);
       hostClock.after(trimDelayMs, trimMemory);
       parent?.send({ kind: "serving" });
       return;
@@ -143,10 +152,10 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
       if (role === "queue") smtpIn.setQueue(channel);
       if (role === "lookup") smtpIn.setLookup(channel);
     },
-    serve() {
-      for (const { fd, listener } of init.sockets) {
+    serve(handed) {
+      for (const [listener, socket] of handed) {
         const spec = init.policy.listeners[listener];
-        if (spec !== undefined) smtpIn.serve(listenOnFd(fd), spec);
+        if (spec !== undefined) smtpIn.serve(socket, spec);
       }
     },
     told() {},
@@ -203,9 +212,9 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
       if (role === "smtp-in") queue.addSmtpIn(name, checkedChannel(channel, parseSmtpInToQueue, broken));
       if (role === "delivery") queue.addDelivery(name, checkedChannel(channel, parseDeliveryToQueue, broken));
     },
-    serve() {
-      const control = init.sockets.find((one) => one.listener === controlListener);
-      if (control !== undefined) queue.serve(listenOnFd(control.fd));
+    serve(handed) {
+      const control = handed.get(controlListener);
+      if (control !== undefined) queue.serve(control);
     },
     told(message) {
       if (message.kind === "policy") queue.follow(message.policy, message.successors);

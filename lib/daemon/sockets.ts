@@ -5,33 +5,39 @@ import { Fault } from "../fault.ts";
 import type { Listener } from "../policy/policy.ts";
 import type { Address } from "../port.ts";
 
-/** What holding sockets needs. `Held` has the descriptor to give to a child. */
-export interface SocketPorts<Held extends { readonly fd: number }> {
+/** A socket that is held. */
+export interface Held {
+  /** A handle of it, to be sent to a child. */
+  share(): unknown;
+  /** Closes it. Children that have it go on. */
+  release(): void;
+}
+
+/** What holding sockets needs. */
+export interface SocketPorts {
   /** Binds and listens. Rejects with a Fault. */
   readonly hold: (at: Address) => Promise<Held>;
-  /** Closes it. Children that have it go on. */
-  readonly release: (socket: Held) => void;
   /** Path of the socket that `sendmail` uses. */
   readonly submitSocket: string;
 }
 
-/** A descriptor and which of `Policy.listeners` it is for. */
+/** A socket and which of `Policy.listeners` it is for. */
 export interface HandedSocket {
-  /** Ours, to be inherited. */
-  readonly fd: number;
-  /** Index. */
+  /** It goes to every life of a member. */
+  readonly socket: Held;
+  /** Index, or `controlListener`. */
   readonly listener: number;
 }
 
 /** The sockets. */
-export class ListeningSockets<Held extends { readonly fd: number }> {
-  readonly #ports: SocketPorts<Held>;
+export class ListeningSockets {
+  readonly #ports: SocketPorts;
   readonly #held = new Map<string, Held>();
   /** Bound for a configuration that is not in force yet. */
   #fresh: string[] = [];
 
   /** None is bound at first. */
-  constructor(ports: SocketPorts<Held>) {
+  constructor(ports: SocketPorts) {
     this.#ports = ports;
   }
 
@@ -65,18 +71,17 @@ export class ListeningSockets<Held extends { readonly fd: number }> {
     for (const name of [...this.#held.keys()]) if (!wanted.has(name)) this.#release(name);
   }
 
-  /** The descriptors for these listeners, all of which are bound. */
+  /** The sockets for these listeners, all of which are bound. */
   of(listeners: readonly Listener[]): readonly HandedSocket[] {
     return listeners.flatMap((listener, index) => {
       const held = this.#held.get(nameOf(listener));
-      return held === undefined ? [] : [{ fd: held.fd, listener: index }];
+      return held === undefined ? [] : [{ socket: held, listener: index }];
     });
   }
 
   #release(name: string): void {
-    const held = this.#held.get(name);
+    this.#held.get(name)?.release();
     this.#held.delete(name);
-    if (held !== undefined) this.#ports.release(held);
   }
 
   #addressOf(listener: Listener): Address {

@@ -21,7 +21,9 @@ export interface Member extends Place {
   configuration: Configuration;
   /** The version of that. */
   configured: number;
-  /** It is to accept connections as soon as it runs. */
+  /** Sockets to accept connections on. */
+  readonly sockets: readonly HandedSocket[];
+  /** It is to do so as soon as it runs. */
   mayServe: boolean;
   isRetired: boolean;
 }
@@ -33,9 +35,9 @@ export interface StaffPorts {
   /** For starts and deaths. */
   readonly log: Log;
   /** Starts the program of a role. May throw a Fault. */
-  readonly spawn: (name: string, grant: Grant<StandingRole>, fds: readonly number[]) => Child;
+  readonly spawn: (name: string, grant: Grant<StandingRole>) => Child;
   /** The first message to a life of a member. */
-  readonly init: (member: Member, grant: Grant<StandingRole>, sockets: readonly HandedSocket[]) => Init;
+  readonly init: (member: Member, grant: Grant<StandingRole>) => Init;
   /** Both ends of a connection. */
   readonly pair: () => Promise<readonly [unknown, unknown]>;
   /** Closes one end that nobody takes. */
@@ -77,8 +79,8 @@ export class Staff {
       clock,
       log,
       restart: true,
-      spawn: () => spawn(name, grant, sockets.map(({ fd }) => fd)),
-      init: () => init(member, grant, sockets),
+      spawn: () => spawn(name, grant),
+      init: () => init(member, grant),
       discard,
       started: () => this.#join(member),
       received: (message) => received(member, message),
@@ -91,6 +93,7 @@ export class Staff {
       process,
       configuration,
       configured: version,
+      sockets,
       mayServe: false,
       isRetired: false,
     };
@@ -119,7 +122,7 @@ export class Staff {
   /** Accepts connections from now on. */
   serve(member: Member): void {
     member.mayServe = true;
-    member.process.send({ kind: "serve" });
+    if (member.process.isRunning) this.#sendServe(member);
   }
 
   /** Ends members that never were in force. */
@@ -180,7 +183,12 @@ export class Staff {
         { kind: "peer", role, name: process.name, key: "" },
       );
     }
-    if (member.mayServe) process.send({ kind: "serve" });
+    if (member.mayServe) this.#sendServe(member);
+  }
+
+  #sendServe({ process, sockets }: Member): void {
+    for (const { socket, listener } of sockets) process.send({ kind: "socket", listener }, socket.share());
+    process.send({ kind: "serve" });
   }
 
   #left(member: Member): void {

@@ -21,7 +21,7 @@ export interface SuccessionPorts {
   /** The processes. */
   readonly staff: Staff;
   /** The listening sockets. */
-  readonly sockets: Pick<ListeningSockets<{ readonly fd: number }>, "bind" | "discard" | "keep">;
+  readonly sockets: Pick<ListeningSockets, "bind" | "discard" | "keep">;
   /** Path of the configuration file, for messages. */
   readonly file: string;
   /** The configuration at the start. */

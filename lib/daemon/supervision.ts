@@ -6,7 +6,7 @@ import type { Subsystem } from "./control.ts";
 import type { Grant, Role } from "./privilege.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
-/** In `Init.sockets`: the control socket, which is no listener of the policy. */
+/** The control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
 
 /** How long roles may take to finish what is in hand at a stop, ms. */
@@ -45,8 +45,6 @@ export interface Init {
   readonly grant: Grant<Role>;
   /** The part of the configuration that the role works with (policy_part.ts). */
   readonly policy: Policy;
-  /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
-  readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
   /** Form of log lines, and the least urgent that are wanted. */
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
   /** What is paused: by `-P` of the command line, or by smtpctl in an earlier life of queue. */
@@ -74,6 +72,9 @@ export type ToRole =
   | Init
   /** One end of a connection to another role comes with this. `key` tells agents apart. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
+  /** A listening socket comes with this; `listener` is the one of `Policy.listeners` that it is for, or
+   * `controlListener`. `serve` follows. */
+  | { readonly kind: "socket"; readonly listener: number }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }
   /** Another configuration is in force. Only roles that go on under it hear so: queue with its part of it, delivery when

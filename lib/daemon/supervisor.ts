@@ -6,7 +6,7 @@ import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
-import { discardSocket, type HeldSocket, holdSocket, hostDialer, releaseSocket, socketPair } from "../host/net.ts";
+import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
 import { emptyDirectory, prepareDirectory, removeIfPresent, setMode } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
@@ -55,7 +55,7 @@ export interface DaemonOptions {
 export class Supervisor {
   readonly #options: DaemonOptions;
   readonly #staff: Staff;
-  readonly #sockets: ListeningSockets<HeldSocket>;
+  readonly #sockets: ListeningSockets;
   readonly #agents: AgentHouse<Member>;
   readonly #succession: Succession;
   #control: HeldSocket | null = null;
@@ -70,16 +70,12 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#sockets = new ListeningSockets({
-      hold: holdSocket,
-      release: releaseSocket,
-      submitSocket: options.submitSocket,
-    });
+    this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
-      spawn: (name, grant, fds) => this.#launch(name, grant, fds),
-      init: (member, grant, sockets) => this.#initOf(member, grant, member.process.name, sockets),
+      spawn: (name, grant) => this.#launch(name, grant),
+      init: (member, grant) => this.#initOf(member, grant, member.process.name),
       pair: () => socketPair(this.#pairPath()),
       discard: discardSocket,
       received: (member, message) => this.#received(member, message),
@@ -162,7 +158,7 @@ export class Supervisor {
     prepareDirectory({ path: join(state, "offline"), mode: isShared ? 0o1733 : 0o700, owner: null });
   }
 
-  #launch(name: string, grant: Grant<Role>, fds: readonly number[]): Child {
+  #launch(name: string, grant: Grant<Role>): Child {
     const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
     const { argv, env } = launchCommand({
       flags: denoFlags(grant),
@@ -170,10 +166,10 @@ export class Supervisor {
       module: new URL("./role_main.ts", import.meta.url).href,
       args: [name],
     });
-    return spawnChild(argv, env, fds);
+    return spawnChild(argv, env);
   }
 
-  #initOf(member: Member, grant: Grant<Role>, name: string, sockets: readonly HandedSocket[]): Init {
+  #initOf(member: Member, grant: Grant<Role>, name: string): Init {
     const { logStyle, logLeast } = this.#options;
     const { configuration, configured } = member;
     const { policy, premises, resolver, selfAddresses } = configuration;
@@ -181,8 +177,6 @@ export class Supervisor {
       kind: "init",
       grant,
       policy: policyPart(grant.role, policy),
-      // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
-      sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
       paused: this.#paused,
       sameUser: premises.accounts === null,
@@ -198,7 +192,7 @@ export class Supervisor {
 
   #socketsOf(role: StandingRole, { policy }: Configuration): readonly HandedSocket[] {
     if (role === "smtp-in") return this.#sockets.of(policy.listeners);
-    if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: controlListener }];
+    if (role === "queue" && this.#control !== null) return [{ socket: this.#control, listener: controlListener }];
     return [];
   }
 
@@ -261,10 +255,10 @@ export class Supervisor {
     const process: RoleProcess = new RoleProcess(`agent#${key}`, {
       clock: hostClock,
       log: this.#options.log,
-      spawn: () => this.#launch(`agent-${key}`, grant, []),
+      spawn: () => this.#launch(`agent-${key}`, grant),
       restart: false,
       discard: discardSocket,
-      init: () => this.#initOf(delivery, grant, `agent#${key}`, []),
+      init: () => this.#initOf(delivery, grant, `agent#${key}`),
       started: () =>
         this.#staff.pair(
           process,
