@@ -9,6 +9,10 @@ import type { AgentRequest } from "./supervision.ts";
 /** How long an idle agent is kept, ms. */
 export const agentIdleMs = 10_000;
 
+/** The same while delivery finishes what it has because another takes its place, ms: between two messages for one
+ * mailbox there is less. */
+export const agentDrainIdleMs = 500;
+
 /** How long to wait for an agent to come up, ms. */
 export const agentStartMs = 15_000;
 
@@ -81,7 +85,7 @@ export class AgentPool {
   /** Those that wait for an agent of others to become idle. */
   readonly #crowd: (() => void)[] = [];
   #sweeper: Timer | null = null;
-  #isDraining = false;
+  #idleMs = agentIdleMs;
 
   /** `need` asks the supervisor for an agent. */
   constructor(clock: Clock, need: (request: AgentRequest) => void) {
@@ -101,9 +105,8 @@ export class AgentPool {
       return await work(slot.link ?? await new Promise((resolve, reject) => slot.waiting.push({ resolve, reject })));
     } finally {
       slot.users--;
-      if (this.#isDraining) this.#releaseIdle(Infinity);
       slot.usedAt = this.#clock.monotonic();
-      this.#sweeper ??= this.#clock.after(agentIdleMs, () => this.#sweep());
+      this.#sweeper ??= this.#clock.after(this.#idleMs, () => this.#sweep());
       this.#crowd.shift()?.();
     }
   }
@@ -120,10 +123,11 @@ export class AgentPool {
     for (const { resolve } of slot.waiting.splice(0)) resolve(link);
   }
 
-  /** Lets every agent go as soon as it has nothing to do: another delivery may need the room. */
+  /** Lets agents go soon when they have nothing to do: another delivery may need the room. */
   drain(): void {
-    this.#isDraining = true;
-    this.#releaseIdle(Infinity);
+    this.#idleMs = agentDrainIdleMs;
+    this.#sweeper?.cancel();
+    this.#sweep();
   }
 
   /** Lets all agents go and stops looking for idle ones. */
@@ -162,15 +166,11 @@ export class AgentPool {
 
   #sweep(): void {
     this.#sweeper = null;
-    this.#releaseIdle(this.#clock.monotonic() - agentIdleMs);
-    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(agentIdleMs, () => this.#sweep());
-  }
-
-  /** Lets those go that have had nothing to do since `before`, in `Clock.monotonic`. */
-  #releaseIdle(before: number): void {
+    const before = this.#clock.monotonic() - this.#idleMs;
     for (const [key, slot] of this.#slots) {
       if (slot.users === 0 && slot.link !== null && slot.usedAt <= before) this.#release(key, slot);
     }
+    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(this.#idleMs, () => this.#sweep());
   }
 
   #release(key: string, slot: Slot): void {
