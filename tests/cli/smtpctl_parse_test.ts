@@ -32,6 +32,9 @@ const requests: readonly [line: string, request: ControlRequest][] = [
   ["res e all", { kind: "resumeEnvelope", target: all }],
   ["update table aliases", { kind: "updateTable", table: "aliases" }],
   ["up t al", { kind: "updateTable", table: "al" }],
+  ["reload", { kind: "reload", check: false }],
+  ["rel -n", { kind: "reload", check: true }],
+  ["reload --check", { kind: "reload", check: true }],
   ["st", { kind: "stop" }],
 ];
 

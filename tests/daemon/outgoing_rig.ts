@@ -26,14 +26,14 @@ export class FakeDelivery {
   readonly pieces: { readonly message: Piece; readonly body: Uint8Array | null }[] = [];
   readonly channel: FakeChannel<DeliveryToQueue, QueueToDelivery>;
 
-  constructor(rig: Rig) {
+  constructor(rig: Rig, name = "delivery") {
     const [near, far] = channelPair<DeliveryToQueue, QueueToDelivery>(rig.clock);
     this.channel = near;
     near.onMessage((message, body) => {
       if (message.kind === "chunk") this.pieces.push({ message, body });
       else this.given.push({ message, body });
     });
-    rig.outgoing.addDelivery("delivery", far);
+    rig.outgoing.addDelivery(name, far);
   }
 
   /** Whose envelopes it was given, one text for each batch. */

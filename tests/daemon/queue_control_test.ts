@@ -400,3 +400,35 @@ Deno.test("Control rejects when the spool cannot be read", async () => {
     ok(message.includes("Cannot use the spool"), message);
   }
 });
+
+Deno.test("Control hands a request to reload on, and answers with what comes back", async () => {
+  const rig = new Rig();
+  const change = { group: "rule", kind: "added", what: "match for any reject", from: "", to: "" } as const;
+  const asked = rig.ask({ kind: "reload", check: false });
+  deepEqual(rig.reloads, [{ request: 1, check: false }]);
+  rig.control.reloaded(2, { kind: "refused", problems: ["of another"] });
+  rig.control.reloaded(1, { kind: "ok", inForce: true, version: 2, changes: [change], warnings: ["odd"] });
+  equal(count(await asked), 1);
+  deepEqual(rig.items, [
+    { kind: "problem", severity: "warning", text: "odd" },
+    { kind: "change", change },
+    { kind: "reload", outcome: "inForce", version: 2 },
+  ]);
+  const refused = rig.ask({ kind: "reload", check: true });
+  deepEqual(rig.reloads[1], { request: 2, check: true });
+  rig.control.reloaded(2, { kind: "refused", problems: ["a", "b"] });
+  equal(count(await refused), 0);
+  deepEqual(rig.items, [
+    { kind: "problem", severity: "error", text: "a" },
+    { kind: "problem", severity: "error", text: "b" },
+    { kind: "reload", outcome: "refused", version: 1 },
+  ]);
+});
+
+Deno.test("Control says which configuration is in force", async () => {
+  const rig = new Rig();
+  const status = { ...firstConfiguration, version: 3, failure: { at: 5, reason: "no" } };
+  rig.control.configured(status);
+  await rig.ask({ kind: "showStatus" });
+  deepEqual(rig.items.at(-1), { kind: "configuration", status });
+});

@@ -317,3 +317,55 @@ Deno.test("RoleProcess tells each life what holds when it begins", async () => {
   deepEqual(rig.lives.map((life) => life.sent[0]?.message), told);
   equal(told.length, 2);
 });
+
+Deno.test("RoleProcess gives the role's own reason when it cannot begin", () => {
+  const rig = new Rig();
+  rig.process.start();
+  rig.life.say({ kind: "notReady", reason: "Cannot read /etc/t: ENOENT" });
+  deepEqual(rig.life.killed, ["SIGKILL"]);
+  rig.life.exit(null, "SIGKILL");
+  deepEqual([rig.failed, rig.died, rig.received], [["lookup: Cannot read /etc/t: ENOENT"], [], []]);
+});
+
+Deno.test("RoleProcess tells of a death, and starts nothing that is discarded on hearing of it", async () => {
+  const rig: Rig = Rig.ready({ died: () => rig.process.discard() });
+  rig.life.exit(null, "SIGSEGV");
+  await rig.clock.advance(60_000);
+  equal(rig.lives.length, 1);
+  const other = Rig.ready();
+  other.life.exit(3);
+  deepEqual(other.died, ["code 3"]);
+});
+
+Deno.test("RoleProcess does not start what was discarded before", () => {
+  const rig = new Rig();
+  rig.process.discard();
+  rig.process.start();
+  equal(rig.lives.length, 0);
+});
+
+Deno.test("RoleProcess that is followed by another ends when it has finished, and is not started again", async () => {
+  const rig = Rig.ready();
+  rig.life.say({ kind: "received" });
+  let isOver = false;
+  void rig.process.drain(300_000, 10_000).then(() => isOver = true);
+  deepEqual(rig.life.sent.at(-1)?.message, { kind: "drain", graceMs: 300_000 });
+  await rig.clock.advance(200_000);
+  equal(isOver, false);
+  rig.life.exit(0);
+  await rig.clock.advance(60_000);
+  deepEqual([isOver, rig.lives.length, rig.died], [true, 1, []]);
+});
+
+Deno.test("RoleProcess that is followed by another can be stopped before, and is killed when it does not end", async () => {
+  const rig = Rig.ready();
+  rig.life.say({ kind: "received" });
+  const both = Promise.all([rig.process.drain(300_000, 10_000), rig.process.stop(10_000)]);
+  rig.life.say({ kind: "received" });
+  deepEqual(rig.life.kinds, ["init", "drain", "stop"]);
+  await rig.clock.advance(11_000);
+  deepEqual(rig.life.killed, ["SIGKILL"]);
+  rig.life.exit(null, "SIGKILL");
+  await both;
+  equal(rig.clock.nextIn, null, "no timer is left");
+});

@@ -398,3 +398,40 @@ Deno.test("counters go to queue when they have changed, and to a new queue in an
   await world.clock.advance(1_000);
   deepEqual(next.of("stats").map(({ stats }) => stats), [{ "smtp.session": 1, "smtp.session.total": 2 }]);
 });
+
+Deno.test("drain: no new connection, open sessions go on as they like, and it is over when the last one ends", async () => {
+  const { world, queue, lookup } = await fullWorld();
+  const client = await world.greeted();
+  let isOver = false;
+  void world.smtpIn.drain(300_000).then(() => isOver = true);
+  equal(world.isListening, false);
+  await world.clock.advance(200_000);
+  await world.say(client, "MAIL FROM:<a@client.test>\r\n", "250");
+  await world.say(client, "RCPT TO:<bob@example.org>\r\n");
+  lookup.resolve();
+  await world.clock.settle();
+  deepEqual(client.codes(), ["250"]);
+  await world.say(client, "DATA\r\n", "354");
+  client.write(content);
+  await world.clock.settle();
+  queue.channel.send({ kind: "committed", message: msg(1) });
+  await world.clock.settle();
+  deepEqual(client.codes(), ["250"]);
+  equal(isOver, false);
+  await world.say(client, "QUIT\r\n", "221");
+  await world.clock.advance(5000);
+  equal(isOver, true);
+});
+
+Deno.test("drain: after its time sessions are told 421", async () => {
+  const { world } = await fullWorld({ idleTimeoutMs: 3_600_000 });
+  const client = await world.greeted();
+  let isOver = false;
+  void world.smtpIn.drain(300_000).then(() => isOver = true);
+  await world.clock.advance(299_000);
+  deepEqual([isOver, client.codes()], [false, []]);
+  await world.clock.advance(1000);
+  deepEqual(client.codes(), ["421"]);
+  await world.clock.advance(20_000);
+  equal(isOver, true);
+});

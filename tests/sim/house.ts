@@ -83,7 +83,11 @@ export class House {
   /** Starts every role. */
   async start(): Promise<this> {
     await this.#openTables(1);
-    for (const role of standing) await this.#start(this.#add(role, 1));
+    for (const role of standing) {
+      const member = this.#add(role, 1);
+      member.mayServe = true;
+      await this.#start(member);
+    }
     await this.settle();
     return this;
   }
@@ -98,18 +102,23 @@ export class House {
     const former = this.#members.filter(({ role, isRetired }) => !isRetired && followed.includes(role));
     this.#policy = policy;
     await this.#openTables(version);
-    for (const role of followed) await this.#start(this.#add(role, version), false);
+    const newcomers = followed.map((role) => this.#add(role, version));
+    for (const member of newcomers) await this.#start(member);
     await this.settle();
     this.#version = version;
     for (const member of this.#members) {
       if (member.isRetired || followed.includes(member.role)) continue;
       member.configuration = { policy };
+      member.configured = version;
       const { running } = member;
-      if (running?.role === "queue") running.it.follow(policyPart("queue", policy), this.#successors());
-      if (running?.role === "delivery") running.it.follow(this.#successors());
+      if (running?.role === "queue") running.it.follow(policyPart("queue", policy), this.#successors(version));
+      if (running?.role === "delivery") running.it.follow(this.#successors(version));
     }
     await this.world.advance(1);
-    for (const member of this.#members) if (member.version === version) this.#serve(member);
+    for (const member of newcomers) {
+      member.mayServe = true;
+      this.#serve(member);
+    }
     for (const member of former) this.#retire(member);
   }
 
@@ -206,22 +215,22 @@ export class House {
     );
   }
 
-  #successors(): Successors {
-    const name = (role: Standing) =>
-      this.#members.findLast((one) => one.role === role && one.version <= this.#version && !one.isRetired)?.name ??
-        role;
+  #successors(version: number): Successors {
+    const isOf = (role: Standing) => (one: Member) => one.role === role && one.version <= version && !one.isRetired;
+    const name = (role: Standing) => this.#members.findLast(isOf(role))?.name ?? role;
     return { lookup: name("lookup"), delivery: name("delivery") };
   }
 
   #add(role: Standing, version: number): Member {
     const name = version === 1 ? role : `${role}#v${version}`;
-    const configuration = { policy: this.#policy };
-    const member = {
+    const member: Member = {
       role,
       version,
       name,
       process: { name },
-      configuration,
+      configuration: { policy: this.#policy },
+      configured: version,
+      mayServe: false,
       life: null,
       running: null,
       isRetired: false,
@@ -230,19 +239,18 @@ export class House {
     return member;
   }
 
-  async #start(member: Member, isServing = true): Promise<void> {
+  async #start(member: Member): Promise<void> {
     const life = new Life(this.world);
     member.life = life;
     const running = await this.#make(member, life);
     if (member.life !== life) return;
     member.running = running;
     // A reload may have come while it started.
-    if (running.role === "queue") {
-      running.it.follow(policyPart("queue", member.configuration.policy), this.#successors());
-    }
-    if (running.role === "delivery") running.it.follow(this.#successors());
+    const successors = this.#successors(member.configured);
+    if (running.role === "queue") running.it.follow(policyPart("queue", member.configuration.policy), successors);
+    if (running.role === "delivery") running.it.follow(successors);
     for (const other of this.#members) if (other !== member && isJoined(member, other)) this.#join(member, other);
-    if (isServing) this.#serve(member);
+    if (member.mayServe) this.#serve(member);
   }
 
   async #make(member: Member, life: Life): Promise<Running> {
@@ -252,7 +260,7 @@ export class House {
       random: this.random,
       log: (event: LogEvent) => void this.log.push(event),
       policy: policyPart(role, member.configuration.policy),
-      successors: this.#successors(),
+      successors: this.#successors(member.configured),
     };
     switch (role) {
       case "queue": {

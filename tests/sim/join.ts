@@ -33,6 +33,9 @@ export interface Member extends Place {
   readonly name: string;
   readonly process: { readonly name: string };
   configuration: { readonly policy: Policy };
+  /** Version of that. */
+  configured: number;
+  mayServe: boolean;
   life: Life | null;
   running: Running | null;
   isRetired: boolean;
