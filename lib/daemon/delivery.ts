@@ -15,6 +15,7 @@ import { formatIp, parseIp } from "../mail/ip.ts";
 import type { Policy, RelayAction } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
+import { sayFarewell } from "./channel.ts";
 import { ContentReader } from "./content.ts";
 import { LocalDelivery, type Report, type UserAnswer } from "./delivery_local.ts";
 import type {
@@ -69,6 +70,7 @@ export class Delivery {
   readonly #agents: AgentPool;
   readonly #local: LocalDelivery;
   #dispatcher: Promise<Dispatcher> | null = null;
+  #queue: QueueChannel | null = null;
   readonly #lookups = new Map<string, LookupLink>();
   /** Name of the one to ask. */
   #asked: string;
@@ -96,6 +98,7 @@ export class Delivery {
   /** Takes the channel to queue. Of what the last one gave, what has begun is finished and its outcomes are lost, what
    * waits for its turn is not begun: the new queue role tries those envelopes again. */
   setQueue(channel: QueueChannel): void {
+    this.#queue = channel;
     const reader = new ContentReader(channel);
     const report: Report = (envelope, outcome) => {
       channel.send({ kind: "outcome", envelope, outcome, at: this.#ports.clock.now() });
@@ -114,7 +117,10 @@ export class Delivery {
         for (const envelope of message.envelopes) this.#local.submit(envelope, content, report);
       } else void this.#relay(first, message, content, report);
     });
-    channel.onClose(() => reader.closed());
+    channel.onClose(() => {
+      if (this.#queue === channel) this.#queue = null;
+      reader.closed();
+    });
   }
 
   /** Takes a channel to a lookup. Asked is the one that was named last as the one to ask. */
@@ -179,6 +185,8 @@ export class Delivery {
     timer.cancel();
     // Connections that are idle get a QUIT.
     await this.stop(stopGraceMs);
+    // An outcome that queue has not heard would be another attempt.
+    if (this.#queue !== null) await sayFarewell(this.#queue, this.#ports.clock);
   }
 
   /** Begins nothing more; what is under way may end within `graceMs`. */

@@ -9,6 +9,7 @@ import { expandRecipient, type TableSource, type Target } from "../policy/expand
 import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
+import { sayFarewell } from "./channel.ts";
 import type {
   DeliveryToLookup,
   EnvelopeDraft,
@@ -19,9 +20,6 @@ import type {
   QueueToLookup,
   SmtpInToLookup,
 } from "./imsg.ts";
-
-/** How long what was told to queue last may take to leave, ms. */
-const farewellMs = 100;
 
 /** What lookup is given. */
 export interface LookupPorts {
@@ -111,8 +109,7 @@ export class Lookup {
     await idle.promise;
     timer.cancel();
     // What queue is told goes out before the end.
-    this.#queue?.close();
-    await new Promise<void>((resolve) => this.#ports.clock.after(farewellMs, resolve));
+    if (this.#queue !== null) await sayFarewell(this.#queue, this.#ports.clock);
   }
 
   #asks(channel: Pick<Channel<never, never>, "onClose">): void {
