@@ -397,28 +397,4 @@ Deno.test("addresses and names of tables that no action names are not given", as
   delivery.send({ kind: "helo", request: 2, table: "names", address: "192.0.2.1" });
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
-
-Deno.test("a lookup that another follows answers what it is asked, and ends when nobody is left to ask", async () => {
-  const { clock, lookup, queue, smtpIn, delivery, toQueue, toSmtpIn } = await world();
-  let isOver = false;
-  void lookup.drain(1000_000).then(() => isOver = true);
-  delivery.close();
-  smtpIn.send(expand("ann@example.org"));
-  await pass(clock);
-  deepEqual([toQueue.length, toSmtpIn.length], [1, 1]);
-  await clock.advance(10_000);
-  equal(isOver, false, "a session may ask again");
-  smtpIn.close();
-  await pass(clock);
-  await clock.advance(1000);
-  equal(isOver, true);
-  equal(queue.isClosed, true);
-});
-
-Deno.test("a lookup that another follows ends after its time in any case", async () => {
-  const { clock, lookup } = await world();
-  let isOver = false;
-  void lookup.drain(300_000).then(() => isOver = true);
-  await clock.advance(301_000);
-  equal(isOver, true);
 });

@@ -21,7 +21,7 @@ import { drainMs, type Successors } from "../../lib/daemon/supervision.ts";
 import { isJoined } from "../../lib/daemon/wiring.ts";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import { openTables } from "../../lib/daemon/tables.ts";
-import type { Log, LogEvent } from "../../lib/event_log.ts";
+import type { LogEvent } from "../../lib/event_log.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";

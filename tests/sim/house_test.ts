@@ -2,52 +2,14 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { offerWaitMs } from "../../lib/daemon/queue_offers.ts";
-import type { Policy } from "../../lib/policy/policy.ts";
-import { policyOf, policyText } from "../daemon/rig.ts";
+import { policyOf } from "../daemon/rig.ts";
 import { House, standing } from "./house.ts";
+import { copies, newHouse, send } from "./house_site.ts";
 import { FakePeer, type PeerScript } from "./peer.ts";
 import { SeededRandom } from "./random.ts";
 import { Sender } from "./sender.ts";
 
 const hour = 3_600_000;
-
-/** A house with mail servers for b.test, which takes everything but mail for `no…`. */
-async function newHouse(seed: number, script: PeerScript = {}): Promise<{ house: House; peers: FakePeer[] }> {
-  const house = new House(policyOf(), seed);
-  const peers: FakePeer[] = [];
-  house.dns.mx("b.test", "10 mx.b.test").host("mx.b.test", "203.0.113.1");
-  house.net.listen("203.0.113.1", 25, (stream) => {
-    const rcpt = (_peer: FakePeer, argument: string) =>
-      argument.startsWith("no") ? "550 5.1.1 No such user" : "250 2.1.5 Ok";
-    peers.push(new FakePeer(stream, { rcpt, ...script }));
-  });
-  return { house: await house.start(), peers };
-}
-
-/** How often each token was delivered to whom: `token mailbox`. Tokens are in the subject. */
-function copies(house: House, peers: readonly FakePeer[]): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
-  const count = (text: string, where: string) => {
-    const token = /^Subject: (\S+)/m.exec(text)?.[1] ?? "none";
-    const key = `${token} ${where}`;
-    found.set(key, (found.get(key) ?? 0) + 1);
-  };
-  for (const [user, texts] of house.mailboxes()) for (const text of texts) count(text, `${user}@example.org`);
-  for (const { taken } of peers) {
-    for (const { content, recipients } of taken) for (const recipient of recipients) count(content, recipient);
-  }
-  return found;
-}
-
-function send(
-  house: House,
-  token: string,
-  to: readonly string[],
-  from = "ann@example.org",
-  body = "Hello.\r\n",
-): Sender {
-  return new Sender(house.connect(), { from, to, content: `Subject: ${token}\r\n\r\n${body}` });
-}
 
 Deno.test("a message from SMTP is in its Maildir", async () => {
   const { house, peers } = await newHouse(1);
@@ -364,59 +326,3 @@ Deno.test("nothing is lost when roles are killed again and again and the disk fa
     await checkPromises(await day(seed, mail, blows, [0, 20, 5][seed % 3]), 1 + kills);
   }
 });
-
-/** The rules of `policyOf()`, and one more that makes each configuration another. */
-function nextPolicy(n: number): Policy {
-  const ttl = n % 2 === 0 ? "" : ` ttl ${n}h`;
-  return policyOf(`${policyText.replace("relay", `relay${ttl}`)}match from any for domain "d${n}.test" reject\n`);
-}
-
-Deno.test("a session that is open while the configuration changes finishes under the rules that it began with", async () => {
-  const { house, peers } = await newHouse(1);
-  const slow = new Sender(house.connect(), {
-    from: "x@c.test",
-    to: ["bob@example.org"],
-    content: `Subject: m1\r\n\r\nHello.\r\n`,
-  });
-  await house.settle();
-  await house.reload(policyOf(policyText.replace(`for domain "example.org"`, `for domain "other.org"`)));
-  await house.world.advance(1000);
-  equal(slow.state, "accepted");
-  const late = send(house, "m2", ["bob@example.org"]);
-  await house.world.advance(10_000);
-  equal(late.state, "accepted");
-  equal(copies(house, peers).get("m1 bob@example.org"), 1);
-  equal(copies(house, peers).get("m2 bob@example.org"), undefined, "it was relayed by the rule that is left");
-  await house.world.advance(10 * 60_000);
-  deepEqual([...house.places].sort(), ["delivery", "lookup#v2", "queue", "smtp-in#v2"], "those of before have ended");
-});
-
-for (let seed = 1; seed <= 30; seed++) {
-  Deno.test(`the configuration changes again and again while roles die, seed ${seed}: nothing promised is lost`, async () => {
-    const { house, peers } = await newHouse(seed);
-    const random = new SeededRandom(seed * 7919);
-    const senders: { readonly token: string; readonly to: string; readonly sender: Sender }[] = [];
-    for (let n = 1; n <= 10; n++) {
-      for (let m = 0; m < 3; m++) {
-        const token = `s${n}-${m}`;
-        const to = random.u32() % 2 === 0 ? "bob@example.org" : "x@b.test";
-        senders.push({ token, to, sender: send(house, token, [to]) });
-      }
-      // Anywhere between two steps of the reload, and of the mail under way.
-      if (random.u32() % 2 === 0) {
-        const role = standing[random.u32() % standing.length] ?? "queue";
-        house.world.before(house.world.steps + random.u32() % 60, () => house.kill(role, 1 + random.u32() % 300));
-      }
-      await house.reload(nextPolicy(n));
-      await house.world.advance(random.u32() % 2000);
-    }
-    await house.world.advance(3 * hour);
-    const found = copies(house, peers);
-    for (const { token, to, sender } of senders) {
-      if (sender.state === "accepted") ok((found.get(`${token} ${to}`) ?? 0) >= 1, `${token} was promised`);
-    }
-    ok(senders.filter(({ sender }) => sender.state === "accepted").length >= 5, "most went through");
-    deepEqual([...house.places].sort(), [`delivery#v11`, "lookup#v11", "queue", "smtp-in#v11"]);
-    await house.checkAtRest();
-  });
-}
