@@ -137,7 +137,10 @@ export const farewellMs = 5000;
 
 /** Closes a channel and resolves when the other side has read all that was sent, or after `farewellMs`: what a process
  * has not sent when it ends is lost. */
-export function sayFarewell(channel: Pick<Channel<never, never>, "onClose" | "close">, clock: Pick<Clock, "after">) {
+export function sayFarewell(
+  channel: Pick<Channel<never, never>, "onClose" | "close">,
+  clock: Pick<Clock, "after">,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = clock.after(farewellMs, resolve);
   channel.onClose(() => {

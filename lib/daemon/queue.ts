@@ -10,22 +10,13 @@ import { Schedule } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
 import type { Subsystem } from "./control.ts";
 import { ControlServer } from "./control_server.ts";
-import type {
-  DeliveryToQueue,
-  LookupToQueue,
-  QueueToDelivery,
-  QueueToLookup,
-  QueueToSmtpIn,
-  SmtpInToQueue,
-} from "./imsg.ts";
+import type { DeliveryToQueue, QueueToDelivery, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
 import { Control } from "./queue_control.ts";
 import { Intake } from "./queue_intake.ts";
-import { Notices } from "./queue_notices.ts";
+import { type LookupChannel, Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 import type { Successors } from "./supervision.ts";
-
-type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
 
 /** What queue is given. */
 export interface QueuePorts {

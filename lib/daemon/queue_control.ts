@@ -1,7 +1,7 @@
 /** queue's answers to smtpctl. */
 
 import { Buffer } from "node:buffer";
-import type { Channel, Clock } from "../port.ts";
+import type { Clock } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
@@ -16,8 +16,8 @@ import {
   type Subsystem,
   subsystems,
 } from "./control.ts";
-import type { LookupToQueue, QueueToLookup } from "./imsg.ts";
 import type { Intake } from "./queue_intake.ts";
+import type { LookupChannel } from "./queue_notices.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
@@ -53,8 +53,6 @@ export interface ControlPorts {
   /** `smtpctl reload`. */
   readonly reload: (request: number, check: boolean) => void;
 }
-
-type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
 
 /** A table that a lookup is reading anew. */
 interface Update {

@@ -36,7 +36,7 @@ export interface NoticePorts {
 }
 
 /** Queue's end of a channel to a lookup. */
-type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
+export type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
 
 interface Waiting {
   readonly plan: BouncePlan;

@@ -25,6 +25,7 @@ export interface Member extends Place {
   readonly sockets: readonly HandedSocket[];
   /** It is to do so as soon as it runs. */
   mayServe: boolean;
+  /** Another has taken its place. */
   isRetired: boolean;
 }
 

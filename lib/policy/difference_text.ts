@@ -9,7 +9,8 @@ import { maildirDefault } from "./policy.ts";
 /** Entries of a list that are shown. */
 export const entriesShownMax = 6;
 
-type Tables = Pick<Policy, "tables" | "filters">;
+/** Where lines find what has no name. */
+export type Tables = Pick<Policy, "tables" | "filters">;
 
 /** What a `listen` line says behind the place that it listens on; empty for nothing. */
 export function listenerText(listener: Listener, policy: Tables): string {

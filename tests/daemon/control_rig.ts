@@ -1,9 +1,8 @@
 /** Control with a queue around it. */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
-import { Buffer } from "node:buffer";
+import { ok } from "node:assert/strict";
 import type { ControlAnswer, ControlItem, ControlRequest } from "../../lib/daemon/control.ts";
-import type { LookupToQueue, QueueToLookup, QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
+import type { QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
 import { Control } from "../../lib/daemon/queue_control.ts";
 import { Intake } from "../../lib/daemon/queue_intake.ts";
 import { Outgoing } from "../../lib/daemon/queue_outgoing.ts";
@@ -12,17 +11,16 @@ import type { Outcome } from "../../lib/delivery/outcome.ts";
 import type { DeliveryToQueue, QueueToDelivery } from "../../lib/daemon/imsg.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
-import { type EvpId, evpIdOf } from "../../lib/spool/id.ts";
 import { Schedule } from "../../lib/spool/schedule.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeStore } from "../sim/store.ts";
-import { bytesOf, draftTo, envelopesOf, firstConfiguration, KeptLog, msg, plant, policyOf } from "./rig.ts";
+import { draftTo, firstConfiguration, KeptLog, msg, plant, policyOf } from "./rig.ts";
 
 const delayed: Outcome = { kind: "delayed", enhanced: "4.0.0", text: "450 later", by: "mx.b.test" };
-const failed: Outcome = { kind: "failed", enhanced: "5.0.0", text: "550 no", by: "mx.b.test" };
 
+/** Control, and whom it works with. */
 export class Rig {
   readonly clock = new FakeClock();
   readonly store = new FakeStore(this.clock);
@@ -111,4 +109,8 @@ export class Rig {
   get names(): readonly string[] {
     return namesOf(this.given);
   }
+}
+
+export function namesOf(envelopes: readonly Envelope[]): readonly string[] {
+  return envelopes.map(({ message, dest }) => `${Number(message)}${dest.localPart}`).sort();
 }

@@ -5,7 +5,7 @@ import { offerWaitMs } from "../../lib/daemon/queue_offers.ts";
 import { policyOf } from "../daemon/rig.ts";
 import { House, standing } from "./house.ts";
 import { copies, newHouse, send } from "./house_site.ts";
-import { FakePeer, type PeerScript } from "./peer.ts";
+import type { FakePeer } from "./peer.ts";
 import { SeededRandom } from "./random.ts";
 import { Sender } from "./sender.ts";
 
