@@ -15,9 +15,9 @@ Deno.test("settingsOf() names each setting once", () => {
 Deno.test("settingsOf() has limits by their names in smtpd.conf, times with units", () => {
   const values = new Map(settingsOf(empty).map((one) => [one.name, one.value]));
   deepEqual(
-    ["mta limit conn-delay-route", "mta limit max-conn-per-host", "mda limit max-session-per-user", "queue ttl"]
+    ["mta limit session-keepalive", "mta limit max-conn-per-host", "mda limit max-session-per-user", "queue ttl"]
       .map((one) => values.get(one)),
-    ["5s", "10", "7", "4d"],
+    ["10s", "10", "7", "4d"],
   );
 });
 

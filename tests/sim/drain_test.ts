@@ -4,11 +4,11 @@ import { deepEqual, equal } from "node:assert/strict";
 import type { LookupToQueue, LookupToSmtpIn, QueueToLookup, SmtpInToLookup } from "../../lib/daemon/imsg.ts";
 import { Lookup } from "../../lib/daemon/lookup.ts";
 import { tablesOf } from "../policy/tables.ts";
-import { channelPair } from "../sim/channel.ts";
-import { FakeClock } from "../sim/clock.ts";
+import { channelPair } from "./channel.ts";
+import { FakeClock } from "./clock.ts";
 import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
-import { msg, policyOf } from "./rig.ts";
-import { fullWorld } from "./smtp_in_rig.ts";
+import { msg, policyOf } from "../daemon/rig.ts";
+import { fullWorld } from "../daemon/smtp_in_rig.ts";
 
 const content = "Subject: hi\r\n\r\nHello\r\n.\r\n";
 
