@@ -16,6 +16,9 @@ export type ControlEnd = Exclude<ControlAnswer, { readonly kind: "item" }>;
 /** Longest silence of the daemon, ms. */
 export const controlTimeoutMs = 30_000;
 
+/** The same for a reload, which is answered when every role works under the new configuration, ms. */
+export const reloadTimeoutMs = 120_000;
+
 /** Sends one request to the daemon that listens at `path` and calls `onItem` for each item, in order, waiting for each
  * call to end before it reads on. Faults: `unavailable` when no daemon listens there, `denied` when we may not talk to
  * it, `timeout` when it is silent for `timeoutMs`, `closed` when it hangs up, `malformed` when it does not speak this

@@ -33,7 +33,8 @@
  *       Print smtpd's counters, key=value, in order of key.
  *   show status
  *       Say of local delivery (MDA), relaying (MTA) and the taking of mail
- *       (SMTP) whether it is running or paused.
+ *       (SMTP) whether it is running or paused, which configuration is in
+ *       force since when, and why the last reload failed, if it did.
  *   schedule evpid|msgid|all
  *       Try to deliver now, also to servers that are left alone for a while
  *       because they failed.
@@ -65,6 +66,12 @@
  *       Log the rules that are tried, the steps of expansions, the look-ups
  *       in tables; and no more. It lasts until smtpd ends. Other words of
  *       OpenSMTPD have no effect.
+ *   reload [-n|--check]
+ *       Read smtpd.conf anew, as SIGHUP does, and show what is different:
+ *       + is new, - is gone, ~ is changed. When this ends it is in force;
+ *       sessions that were open go on under what they began with. Nothing is
+ *       changed when there is an error, a table cannot be opened or an
+ *       address cannot be listened on. With -n only show what would change.
  *   stop
  *       Stop smtpd. It finishes what it has in hand.
  *
@@ -74,8 +81,8 @@
  *
  *   With --json everything is printed as JSON: show queue an array of
  *   objects, show envelope such an object, show message an object with the
- *   content as it is stored in `base64`, show stats and show status an object
- *   each, the other commands an object that says how many envelopes were
+ *   content as it is stored in `base64`, show stats, show status and reload
+ *   an object each, the other commands an object that says how many envelopes were
  *   touched or that they succeeded. Times are ISO 8601 in UTC. What there is
  *   none of is null.
  *

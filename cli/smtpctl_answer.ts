@@ -26,6 +26,7 @@ import {
   viewStats,
   viewStatus,
 } from "./smtpctl_view.ts";
+import { configurationJson, ReloadView, viewConfiguration } from "./smtpctl_reload.ts";
 import type { Screen, TablePlan } from "./terminal_table.ts";
 
 /** Where the answer goes. */
@@ -84,14 +85,14 @@ export function viewOf(request: ControlRequest, printer: Printer, options: RunOp
             : viewStats(stats, printer.screen),
       );
     case "showStatus":
-      return listView<Status>(
+      return listView<Status | Configured>(
         printer,
-        (item) => item.kind === "status" ? item : null,
+        (item) => item.kind === "status" || item.kind === "configuration" ? item : null,
         (all) =>
-          options.json
-            ? jsonText(Object.fromEntries(all.map(({ what, running }) => [what, running ? "running" : "paused"])))
-            : viewStatus(all, printer.screen ?? { color: false }),
+          options.json ? jsonText(Object.fromEntries(all.map(statusJson))) : all.map(statusText(printer)).join(""),
       );
+    case "reload":
+      return new ReloadView(printer, options);
     case "schedule":
       return countView(request.target, "scheduled", printer, options);
     case "remove":
@@ -112,6 +113,18 @@ export function viewOf(request: ControlRequest, printer: Printer, options: RunOp
     default:
       assertNever(request);
   }
+}
+
+type Configured = Extract<ControlItem, { readonly kind: "configuration" }>;
+
+function statusJson(item: Status | Configured): readonly [string, unknown] {
+  if (item.kind === "configuration") return ["configuration", configurationJson(item.status)];
+  return [item.what, item.running ? "running" : "paused"];
+}
+
+function statusText(printer: Printer): (item: Status | Configured) => string {
+  const screen = printer.screen ?? { color: false };
+  return (item) => item.kind === "configuration" ? viewConfiguration(item.status) : viewStatus([item], screen);
 }
 
 /** `show queue`. Entries are printed as they come; a table's first ones wait until its widths are known. */

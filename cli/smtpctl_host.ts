@@ -1,6 +1,6 @@
 /** smtpctl's terminal and daemon, for real. */
 
-import { callControl } from "./control_client.ts";
+import { callControl, controlTimeoutMs, reloadTimeoutMs } from "./control_client.ts";
 import type { Printer } from "./smtpctl_answer.ts";
 import type { Daemon } from "./smtpctl_run.ts";
 import { clientState, environment } from "./state.ts";
@@ -36,7 +36,8 @@ export function hostDaemon(flag: string | null, config: string | null): Daemon {
     state,
     socket,
     start: isSystem ? "smtpd" : `smtpd --state ${state}`,
-    call: (request, onItem) => callControl(socket, request, onItem),
+    call: (request, onItem) =>
+      callControl(socket, request, onItem, request.kind === "reload" ? reloadTimeoutMs : controlTimeoutMs),
     async openSpool() {
       // Seldom needed, and the database costs time to load.
       const [{ findSpool }, { openOfflineSpool }] = await Promise.all([

@@ -113,6 +113,7 @@ function buildTree() {
     parent.command("envelope").description(verb === "pause" ? "hold back" : "let go").argument(targets, "which", target)
       .action((which) => choose({ kind: verb === "pause" ? "pauseEnvelope" : "resumeEnvelope", target: which }));
   }
+  addReload(program, choose);
   program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
   group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
     .action((table) => choose({ kind: "updateTable", table }));
@@ -152,6 +153,11 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
       else choose({ kind, subjects });
     });
   }
+}
+
+function addReload(program: Pick<Command, "command">, choose: (request: ControlRequest) => void): void {
+  program.command("reload").description("read smtpd.conf anew").option("-n, --check", "only show what would change")
+    .action(({ check }) => choose({ kind: "reload", check: check === true }));
 }
 
 type Expanded =

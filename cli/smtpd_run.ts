@@ -8,11 +8,18 @@ import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
-import { inactiveNotices, isServed } from "../lib/policy/inactive.ts";
+import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.ts";
+import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
+import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
-import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import { checkQuickly } from "./smtpd_check.ts";
+import { loadConfiguration } from "./smtpd_config.ts";
+import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
+
+/** Columns of errors that smtpctl prints: it may be anywhere. */
+const problemWidth = 120;
 
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
@@ -48,16 +55,15 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
-    policy,
-    premises: start.premises,
+    configuration: configurationOf(policy, start),
+    file: options.config,
+    load: () => loadAgain(options),
     controlSocket: start.controlSocket,
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
     paused: options.paused,
     traced: options.traced,
-    resolver: start.resolver,
-    selfAddresses: interfaceAddresses().map((one) => one.address),
     log,
     logStyle: style,
     logLeast: least,
@@ -81,8 +87,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     ended.resolve(status);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
-  // A terminal that goes away, and OpenSMTPD's habit of dying at SIGHUP, are no reason to stop mail.
-  Deno.addSignalListener("SIGHUP", () => say("reload-not-supported", { hint: "restart smtpd to read smtpd.conf" }));
+  Deno.addSignalListener("SIGHUP", () => supervisor.reload());
   for (const { severity, place, message } of inactiveNotices(policy)) {
     const where: LogEvent["fields"] = place === null ? {} : { place: `${place.file}:${place.line}` };
     log({ priority: severity, session: "", from: "smtpd", what: "not-active", fields: { ...where, reason: message } });
@@ -95,6 +100,27 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     await finish(1);
   }
   return await ended.promise;
+}
+
+/** What the supervisor is given of a configuration. */
+function configurationOf(policy: Policy, { premises, resolver }: Start): Configuration {
+  return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
+}
+
+/** Reads the configuration as the start did. */
+async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
+  const loaded = await loadConfiguration(options.config, options.macros);
+  const texts = (problems: readonly ConfigError[]) =>
+    problems.map((problem) => printError(problem, { colour: false, width: problemWidth }));
+  if (loaded.kind === "errors") return { kind: "refused", problems: texts(loaded.errors) };
+  const { policy } = loaded;
+  const notices = inactiveNotices(policy).map((notice) => noticeError(notice, options.config));
+  const warnings = [...await checkQuickly(loaded), ...notices];
+  return {
+    kind: "ok",
+    configuration: configurationOf(policy, premisesOf(policy, options, "run")),
+    warnings: texts(warnings),
+  };
 }
 
 /** Starts the same in the background, and waits until it answers. Its log goes to syslog, or to a file in the state

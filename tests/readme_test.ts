@@ -5,7 +5,7 @@ import { parseSmtpctl } from "../cli/smtpctl_parse.ts";
 import { agentsMax } from "../lib/daemon/agent_house.ts";
 import { agentIdleMs } from "../lib/daemon/agent_pool.ts";
 import { offerWaitMs } from "../lib/daemon/queue_offers.ts";
-import { stopGraceMs } from "../lib/daemon/supervisor.ts";
+import { stopGraceMs } from "../lib/daemon/supervision.ts";
 import { links } from "../lib/daemon/wiring.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { nextAttempt } from "../lib/spool/backoff.ts";

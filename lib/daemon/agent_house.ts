@@ -10,7 +10,7 @@ import type { LocalAction } from "../policy/policy.ts";
 import { type AgentWork, planAgent } from "./agent_work.ts";
 import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
-import type { AgentRequest, FromRole, NamedAccount, NamedExec } from "./supervision.ts";
+import type { AgentRequest, NamedAccount, NamedExec } from "./supervision.ts";
 
 /** Agents that run at once; delivery keeps within it by letting idle ones go. */
 export const agentsMax = 32;
@@ -21,20 +21,26 @@ const allowedMax = 100_000;
 /** What queue has named; the oldest are forgotten first, queue names it again with the next attempt. */
 const execsMax = 10_000;
 
+/** A delivery that asks for agents. */
+export interface AgentAsker {
+  /** Its name tells it from others: while a reload takes effect there may be two. */
+  readonly process: { readonly name: string };
+  /** What it works under: its actions say what an agent is for. */
+  readonly configuration: { readonly policy: Policy };
+}
+
 /** What the house needs. */
-export interface AgentHousePorts {
-  /** Its actions say which directory an agent writes. */
-  readonly policy: Policy;
+export interface AgentHousePorts<Asker extends AgentAsker> {
   /** Whether agents get accounts of their own. */
   readonly premises: Premises;
   /** For requests that are refused. */
   readonly log: Log;
-  /** Starts an agent with this row. `ended` is called once, when it has ended for good. */
+  /** Starts an agent with this row for `asker`. `ended` is called once, when it has ended for good. */
   readonly start: (
     grant: Grant<"agent">,
     work: AgentWork,
     key: string,
-    received: (message: FromRole) => void,
+    asker: Asker,
     ended: () => void,
   ) => Pick<RoleProcess, "stop">;
   /** Makes the file of an `mbox` action, owned by the account, when it is missing: the account may not write the
@@ -42,19 +48,24 @@ export interface AgentHousePorts {
   readonly prepareFile: (path: string, account: Account) => void;
 }
 
+interface Wanted<Asker extends AgentAsker> {
+  readonly request: AgentRequest;
+  readonly asker: Asker;
+}
+
 /** Keeps the agents. */
-export class AgentHouse {
-  readonly #ports: AgentHousePorts;
+export class AgentHouse<Asker extends AgentAsker> {
+  readonly #ports: AgentHousePorts<Asker>;
   readonly #agents = new Map<string, Pick<RoleProcess, "stop">>();
   /** Requests that wait for an agent to end: one that delivery has let go takes a moment to do so. */
-  readonly #waiting = new Map<string, AgentRequest>();
+  readonly #waiting = new Map<string, Wanted<Asker>>();
   /** Requests for accounts that lookup has not named: its word to us may come later than the one to delivery. */
-  readonly #unnamed = new Map<string, AgentRequest>();
+  readonly #unnamed = new Map<string, Wanted<Asker>>();
   readonly #allowed = new NameSet(allowedMax);
   readonly #execs = new NameSet(execsMax);
 
   /** No agent runs at first. */
-  constructor(ports: AgentHousePorts) {
+  constructor(ports: AgentHousePorts<Asker>) {
     this.#ports = ports;
   }
 
@@ -71,12 +82,13 @@ export class AgentHouse {
   }
 
   /** Starts an agent for delivery, if it has been named, or when it is. A refusal is logged; delivery times out. */
-  need(request: AgentRequest): void {
-    const { policy } = this.#ports;
+  need(request: AgentRequest, asker: Asker): void {
+    const name = nameOf({ request, asker });
+    const { policy } = asker.configuration;
     const action = policy.actions[request.action];
     if (action === undefined || action.kind !== "local") return this.#refuse(request, "no such local action");
     const missing = this.#missingName(request, action);
-    if (missing !== null) return this.#keep(request, missing);
+    if (missing !== null) return this.#keep({ request, asker }, missing);
     const account = this.#accountOf(request, action);
     const owner = {
       user: request.user,
@@ -93,18 +105,18 @@ export class AgentHouse {
     if (unnameablePaths(grant).length > 0) {
       return this.#refuse(request, "the name of its file or directory has a comma");
     }
-    if (this.#agents.size >= agentsMax || this.#agents.has(request.key)) {
+    if (this.#agents.size >= agentsMax || this.#agents.has(name)) {
       if (this.#waiting.size >= agentsMax) return this.#refuse(request, "too many agents");
-      this.#waiting.set(request.key, request);
+      this.#waiting.set(name, { request, asker });
       return;
     }
     if (isPlainMbox && account !== null) this.#ports.prepareFile(target.path, account);
     let isOver = false;
-    const agent = this.#ports.start(grant, work, request.key, () => {}, () => {
+    const agent = this.#ports.start(grant, work, request.key, asker, () => {
       isOver = true;
-      this.#ended(request.key);
+      this.#ended(name);
     });
-    if (!isOver) this.#agents.set(request.key, agent);
+    if (!isOver) this.#agents.set(name, agent);
   }
 
   /** Who has not named what it is for; null when all is named. The account of aliases is ours to know. */
@@ -119,20 +131,19 @@ export class AgentHouse {
   }
 
   #retry(): void {
-    const { actions } = this.#ports.policy;
-    for (const request of [...this.#unnamed.values()]) {
-      const action = actions[request.action];
-      if (action?.kind !== "local" || this.#missingName(request, action) !== null) continue;
-      this.#unnamed.delete(request.key);
-      this.need(request);
+    for (const { request, asker } of [...this.#unnamed.values()]) {
+      const action = asker.configuration.policy.actions[request.action];
+      if (action?.kind === "local" && this.#missingName(request, action) !== null) continue;
+      this.#unnamed.delete(nameOf({ request, asker }));
+      this.need(request, asker);
     }
   }
 
-  #ended(key: string): void {
-    this.#agents.delete(key);
+  #ended(name: string): void {
+    this.#agents.delete(name);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const request of waiting) this.need(request);
+    for (const { request, asker } of waiting) this.need(request, asker);
   }
 
   /** Ends all agents. */
@@ -143,14 +154,14 @@ export class AgentHouse {
   }
 
   /** Waits for the other's word. The oldest gives way. */
-  #keep(request: AgentRequest, reason: string): void {
-    this.#unnamed.delete(request.key);
-    this.#unnamed.set(request.key, request);
-    this.#tell("debug", "agent-waits", request, reason);
+  #keep(wanted: Wanted<Asker>, reason: string): void {
+    this.#unnamed.delete(nameOf(wanted));
+    this.#unnamed.set(nameOf(wanted), wanted);
+    this.#tell("debug", "agent-waits", wanted.request, reason);
     const [oldest] = this.#unnamed.values();
     if (this.#unnamed.size <= agentsMax || oldest === undefined) return;
-    this.#unnamed.delete(oldest.key);
-    this.#refuse(oldest, reason);
+    this.#unnamed.delete(nameOf(oldest));
+    this.#refuse(oldest.request, reason);
   }
 
   #accountOf(request: AgentRequest, action: LocalAction): Account | null {
@@ -174,6 +185,11 @@ const notNamedExec = "queue has not named this file or command";
 
 /** Commands and files of aliases belong to nobody who has a home. */
 const aliasOwner = { user: aliasUser, home: "/", account: aliasUser, accountHome: "/" } as const;
+
+/** Two deliveries have agents of their own for one mailbox. */
+function nameOf({ request, asker }: Wanted<AgentAsker>): string {
+  return `${asker.process.name} ${request.key}`;
+}
 
 function isOfAlias({ exec }: Pick<AgentRequest, "exec">): boolean {
   return exec?.from === "table";

@@ -9,6 +9,10 @@ import type { AgentRequest } from "./supervision.ts";
 /** How long an idle agent is kept, ms. */
 export const agentIdleMs = 10_000;
 
+/** The same while delivery finishes what it has because another takes its place, ms: between two messages for one
+ * mailbox there is less. */
+export const agentDrainIdleMs = 500;
+
 /** How long to wait for an agent to come up, ms. */
 export const agentStartMs = 15_000;
 
@@ -81,6 +85,7 @@ export class AgentPool {
   /** Those that wait for an agent of others to become idle. */
   readonly #crowd: (() => void)[] = [];
   #sweeper: Timer | null = null;
+  #idleMs = agentIdleMs;
 
   /** `need` asks the supervisor for an agent. */
   constructor(clock: Clock, need: (request: AgentRequest) => void) {
@@ -101,7 +106,7 @@ export class AgentPool {
     } finally {
       slot.users--;
       slot.usedAt = this.#clock.monotonic();
-      this.#sweeper ??= this.#clock.after(agentIdleMs, () => this.#sweep());
+      this.#sweeper ??= this.#clock.after(this.#idleMs, () => this.#sweep());
       this.#crowd.shift()?.();
     }
   }
@@ -116,6 +121,13 @@ export class AgentPool {
     slot.timer?.cancel();
     slot.link = link;
     for (const { resolve } of slot.waiting.splice(0)) resolve(link);
+  }
+
+  /** Lets agents go soon when they have nothing to do: another delivery may need the room. */
+  drain(): void {
+    this.#idleMs = agentDrainIdleMs;
+    this.#sweeper?.cancel();
+    this.#sweep();
   }
 
   /** Lets all agents go and stops looking for idle ones. */
@@ -154,11 +166,11 @@ export class AgentPool {
 
   #sweep(): void {
     this.#sweeper = null;
-    const before = this.#clock.monotonic() - agentIdleMs;
+    const before = this.#clock.monotonic() - this.#idleMs;
     for (const [key, slot] of this.#slots) {
       if (slot.users === 0 && slot.link !== null && slot.usedAt <= before) this.#release(key, slot);
     }
-    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(agentIdleMs, () => this.#sweep());
+    if (this.#slots.size > 0) this.#sweeper = this.#clock.after(this.#idleMs, () => this.#sweep());
   }
 
   #release(key: string, slot: Slot): void {

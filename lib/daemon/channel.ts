@@ -4,7 +4,7 @@
  * the JSON text (UTF-8), the binary part. Frames queued in one turn of the event loop leave in one write. */
 
 import { Buffer } from "node:buffer";
-import type { Channel, Stream } from "../port.ts";
+import type { Channel, Clock, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 
 /** Longest frame accepted, octets. A role that sends more is broken and is cut off. */
@@ -132,6 +132,25 @@ export class StreamChannel<Out, In> implements Channel<Out, In> {
     this.#closed = true;
     this.#onClose?.();
   }
+}
+
+/** Longest wait for the other side to have read the last words of a role that ends, ms. */
+export const farewellMs = 5000;
+
+/** Closes a channel and resolves when the other side has read all that was sent, or after `farewellMs`: what a process
+ * has not sent when it ends is lost. */
+export function sayFarewell(
+  channel: Pick<Channel<never, never>, "onClose" | "close">,
+  clock: Pick<Clock, "after">,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(farewellMs, resolve);
+  channel.onClose(() => {
+    timer.cancel();
+    resolve();
+  });
+  channel.close();
+  return promise;
 }
 
 /** Cuts a byte stream into frames. */

@@ -3,10 +3,12 @@
  * then one `done` or `error` line. Requests of a connection are answered in order. */
 
 import type { ExplainQuestion } from "../policy/explain.ts";
+import type { Change } from "../policy/difference.ts";
 import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { ExplainedAnswer } from "./explanation.ts";
+import type { ConfigurationStatus } from "./reload.ts";
 
 /** Version of this protocol; smtpctl and smtpd must agree. */
 export const controlVersion = 1;
@@ -56,6 +58,8 @@ export type ControlRequest =
   | { readonly kind: "explain"; readonly question: ExplainQuestion }
   | { readonly kind: "trace"; readonly subjects: readonly TraceSubject[] }
   | { readonly kind: "untrace"; readonly subjects: readonly TraceSubject[] }
+  /** With `check`, only says what would change. */
+  | { readonly kind: "reload"; readonly check: boolean }
   | { readonly kind: "stop" };
 
 /** Where an envelope stands now. `inMs` is the time to the next attempt, negative when overdue. */
@@ -74,7 +78,14 @@ export type ControlItem =
   /** A step of an explanation. */
   | { readonly kind: "trace"; readonly event: TraceEvent }
   /** What its steps came to; the last item. */
-  | { readonly kind: "explained"; readonly answer: ExplainedAnswer };
+  | { readonly kind: "explained"; readonly answer: ExplainedAnswer }
+  | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
+  /** A difference between the configuration that was and the one that is now, or would be. */
+  | { readonly kind: "change"; readonly change: Change }
+  /** Something to tell about a configuration file, as `smtpd -n` prints it. */
+  | { readonly kind: "problem"; readonly severity: "error" | "warning"; readonly text: string }
+  /** How a reload ended: `version` is in force, or would be, or (of one that is refused) still is. */
+  | { readonly kind: "reload"; readonly outcome: "inForce" | "checked" | "refused"; readonly version: number };
 
 /** What the daemon says: items, if any, then `done` or `error`, once. */
 export type ControlAnswer =

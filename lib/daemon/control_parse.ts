@@ -147,6 +147,7 @@ const members: Readonly<Record<string, string | null>> = {
   explain: "question",
   trace: "subjects",
   untrace: "subjects",
+  reload: "check",
   stop: null,
 } satisfies Record<ControlRequest["kind"], string | null>;
 
@@ -167,6 +168,8 @@ function requestOf(kind: string, member: unknown): ControlRequest | null {
     case "pause":
     case "resume":
       return isSubsystem(member) ? { kind, what: member } : null;
+    case "reload":
+      return typeof member === "boolean" ? { kind, check: member } : null;
     case "updateTable":
       return isTableName(member) ? { kind, table: member } : null;
     case "explain": {
@@ -222,9 +225,39 @@ function itemOf(value: unknown): ControlItem | null {
       return isObject(value.event) ? value as ControlItem & { kind: "trace" } : null;
     case "explained":
       return isObject(value.answer) ? value as ControlItem & { kind: "explained" } : null;
+    case "configuration":
+      return isStatus(value.status) ? value as ControlItem & { kind: "configuration" } : null;
+    case "change":
+      return isChange(value.change) ? value as ControlItem & { kind: "change" } : null;
+    case "problem": {
+      const { severity, text } = value;
+      const isSeverity = severity === "error" || severity === "warning";
+      return isSeverity && typeof text === "string" ? { kind: "problem", severity, text } : null;
+    }
+    case "reload": {
+      const { outcome, version } = value;
+      if (typeof version !== "number") return null;
+      return outcome === "inForce" || outcome === "checked" || outcome === "refused"
+        ? { kind: "reload", outcome, version }
+        : null;
+    }
     default:
       return null;
   }
+}
+
+function isStatus(value: unknown): boolean {
+  if (!isObject(value) || typeof value.file !== "string") return false;
+  const { version, loadedAt, failure } = value;
+  if (typeof version !== "number" || typeof loadedAt !== "number") return false;
+  return failure === null ||
+    (isObject(failure) && typeof failure.at === "number" && typeof failure.reason === "string");
+}
+
+function isChange(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { group, kind, what, from, to } = value;
+  return [group, kind, what, from, to].every((one) => typeof one === "string");
 }
 
 function isRunState(value: unknown): boolean {

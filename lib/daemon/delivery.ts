@@ -15,6 +15,7 @@ import type { Policy, RelayAction } from "../policy/policy.ts";
 import { groupBySender, type Rewriting } from "../policy/rewrite.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import { AgentPool } from "./agent_pool.ts";
+import { sayFarewell } from "./channel.ts";
 import { ContentReader } from "./content.ts";
 import { LocalDelivery, type Report, type UserAnswer } from "./delivery_local.ts";
 import type {
@@ -25,7 +26,7 @@ import type {
   LookupToDelivery,
   QueueToDelivery,
 } from "./imsg.ts";
-import type { AgentRequest } from "./supervision.ts";
+import { type AgentRequest, stopGraceMs, type Successors } from "./supervision.ts";
 
 /** How long mail waits for a lookup that is not there, ms. */
 export const lookupWaitMs = 5_000;
@@ -44,6 +45,8 @@ export interface DeliveryPorts {
   readonly rewriting: Rewriting | null;
   /** Every role keeps the caller's uid. */
   readonly sameUser: boolean;
+  /** Which lookup to ask. */
+  readonly successors: Pick<Successors, "lookup">;
   /** Made when the first message is relayed: it costs memory that a local server never needs. */
   readonly dns: () => Promise<Dns>;
   /** Connects to other servers. */
@@ -69,16 +72,23 @@ export class Delivery {
   readonly #agents: AgentPool;
   readonly #local: LocalDelivery;
   #dispatcher: Promise<Dispatcher> | null = null;
-  #lookup: LookupLink | null = null;
+  #queue: QueueChannel | null = null;
+  readonly #lookups = new Map<string, LookupLink>();
+  /** Name of the one to ask. */
+  #asked: string;
   /** Who waits for a lookup to come. */
   readonly #lookupWanted = new Set<(lookup: LookupLink) => void>();
   #requests = 0;
   #isStopping = false;
   #whenIdle: (() => void) | null = null;
+  /** Envelopes that queue has given and that were not reported on. */
+  #open = 0;
+  #whenDone: (() => void) | null = null;
 
   /** Does nothing before it has a channel to queue. */
   constructor(ports: DeliveryPorts) {
     this.#ports = ports;
+    this.#asked = ports.successors.lookup;
     this.#agents = new AgentPool(ports.clock, ports.needAgent);
     this.#local = new LocalDelivery({
       ...ports,
@@ -90,9 +100,12 @@ export class Delivery {
   /** Takes the channel to queue. Of what the last one gave, what has begun is finished and its outcomes are lost, what
    * waits for its turn is not begun: the new queue role tries those envelopes again. */
   setQueue(channel: QueueChannel): void {
+    this.#queue = channel;
     const reader = new ContentReader(channel);
     const report: Report = (envelope, outcome) => {
       channel.send({ kind: "outcome", envelope, outcome, at: this.#ports.clock.now() });
+      this.#open--;
+      if (this.#open === 0) this.#whenDone?.();
       // Not before the local delivery that reports has been counted out.
       if (this.#isStopping) this.#ports.clock.soon(() => this.#whenIdle?.());
     };
@@ -104,34 +117,82 @@ export class Delivery {
       }
       const [first] = message.envelopes;
       if (this.#isStopping || first === undefined) return;
+      this.#open += message.envelopes.length;
       const content = reader.content(first.message, message.inline ? body ?? new Uint8Array(0) : null);
       if (first.kind === "mda") {
         for (const envelope of message.envelopes) this.#local.submit(envelope, content, message.size, report);
       } else void this.#relay(first, message, content, report);
     });
-    channel.onClose(() => reader.closed());
+    channel.onClose(() => {
+      if (this.#queue === channel) this.#queue = null;
+      reader.closed();
+    });
   }
 
-  /** Takes the channel to lookup. */
-  setLookup(channel: LookupChannel): void {
+  /** Takes a channel to a lookup. Asked is the one that was named last as the one to ask. */
+  addLookup(name: string, channel: LookupChannel): void {
     const asked = new Map<number, Answer>();
-    const lookup = this.#lookup = { channel, asked };
-    for (const take of this.#lookupWanted) take(lookup);
-    this.#lookupWanted.clear();
+    const lookup = { channel, asked };
+    this.#lookups.set(name, lookup);
+    this.#takeLookup();
     channel.onMessage((message) => {
       asked.get(message.request)?.resolve(message);
       asked.delete(message.request);
+      this.#leaveFormer();
     });
     channel.onClose(() => {
-      if (this.#lookup?.channel === channel) this.#lookup = null;
+      if (this.#lookups.get(name) === lookup) this.#lookups.delete(name);
       for (const { reject } of asked.values()) reject(lookupGone());
       asked.clear();
     });
   }
 
+  /** Another lookup is the one to ask. */
+  follow(successors: Pick<Successors, "lookup">): void {
+    this.#asked = successors.lookup;
+    this.#local.forgetUsers();
+    this.#takeLookup();
+    this.#leaveFormer();
+  }
+
+  /** Those who wait for a lookup need not any more, when it is there. */
+  #takeLookup(): void {
+    const lookup = this.#lookups.get(this.#asked);
+    if (lookup === undefined) return;
+    for (const take of this.#lookupWanted) take(lookup);
+    this.#lookupWanted.clear();
+  }
+
+  /** Lets lookups go that are not asked any more, once they have answered: they end when nobody has a use for them. Those
+   * that are to be asked may come before the word to do so. */
+  #leaveFormer(): void {
+    if (!this.#lookups.has(this.#asked)) return;
+    for (const [name, { channel, asked }] of this.#lookups) {
+      if (name === this.#asked) return;
+      if (asked.size > 0) continue;
+      this.#lookups.delete(name);
+      channel.close();
+    }
+  }
+
   /** Takes a channel to an agent. */
   addAgent(key: string, channel: Channel<DeliveryToAgent, AgentToDelivery>): void {
     this.#agents.arrived(key, channel);
+  }
+
+  /** Another delivery takes its place and queue gives it no more: finishes what it was given. After `graceMs` it stops. */
+  async drain(graceMs: number): Promise<void> {
+    this.#agents.drain();
+    const done = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, () => void this.stop(stopGraceMs).then(done.resolve));
+    this.#whenDone = done.resolve;
+    if (this.#open === 0) done.resolve();
+    await done.promise;
+    timer.cancel();
+    // Connections that are idle get a QUIT.
+    await this.stop(stopGraceMs);
+    // An outcome that queue has not heard would be another attempt.
+    if (this.#queue !== null) await sayFarewell(this.#queue, this.#ports.clock);
   }
 
   /** Begins nothing more; what is under way may end within `graceMs`. */
@@ -259,7 +320,7 @@ export class Delivery {
   }
 
   async #ask(question: (request: number) => DeliveryToLookup): Promise<LookupToDelivery> {
-    const lookup = this.#lookup ?? await this.#nextLookup();
+    const lookup = this.#lookups.get(this.#asked) ?? await this.#nextLookup();
     const request = ++this.#requests;
     return await new Promise((resolve, reject) => {
       lookup.asked.set(request, { resolve, reject });

@@ -102,6 +102,11 @@ export class LocalDelivery {
     else queue.push(job);
   }
 
+  /** What lookup has said of users is not to be believed any more. */
+  forgetUsers(): void {
+    this.#users.clear();
+  }
+
   /** Gives back what waits, untried. */
   abandon(): void {
     for (const jobs of this.#waiting.values()) {

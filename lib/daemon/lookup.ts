@@ -1,7 +1,7 @@
 /** lookup: the only role that reads tables and decides by the rules. It hands envelopes to the queue itself, so that
  * a role that talks to strangers cannot invent a delivery. */
 
-import type { Channel } from "../port.ts";
+import type { Channel, Clock } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
@@ -10,6 +10,7 @@ import { candidateOf } from "../policy/explain.ts";
 import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
+import { sayFarewell } from "./channel.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import { draftOf } from "./draft.ts";
 import { explainRecipient } from "./explanation.ts";
@@ -27,6 +28,8 @@ import type {
 
 /** What lookup is given. */
 export interface LookupPorts {
+  /** Bounds how long it drains. */
+  readonly clock: Pick<Clock, "after">;
   /** Its rules decide. */
   readonly policy: Policy;
   /** Where rules and aliases look things up. */
@@ -52,6 +55,11 @@ export class Lookup {
   #queue: QueueChannel | null = null;
   /** What is logged of decisions. */
   #traced: ReadonlySet<TraceSubject> = new Set();
+  /** Those that ask: smtp-in and delivery. */
+  readonly #askers = new Set<unknown>();
+  /** Questions that are not answered yet. */
+  #open = 0;
+  #whenIdle: (() => void) | null = null;
 
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
@@ -63,12 +71,13 @@ export class Lookup {
     this.#queue = channel;
     channel.onMessage((message) => {
       if (message.kind === "expand") {
-        void this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told));
-        return;
+        return this.#work(this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told)));
       }
       if (message.kind === "trace") this.#traced = new Set(message.subjects);
-      else if (message.kind === "explain") void this.#explain(message, channel);
-      else void this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error }));
+      else if (message.kind === "explain") this.#work(this.#explain(message, channel));
+      else {this.#work(
+          this.#update(message.table).then((error) => channel.send({ ...message, kind: "tableUpdated", error })),
+        );}
     });
     channel.onClose(() => {
       if (this.#queue === channel) this.#queue = null;
@@ -77,24 +86,57 @@ export class Lookup {
 
   /** Takes a channel to an smtp-in, which `name` tells from others. */
   addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
-    channel.onMessage((message) => void this.#expand(message, name, (told) => channel.send(told)));
+    this.#asks(channel);
+    channel.onMessage((message) => this.#work(this.#expand(message, name, (told) => channel.send(told))));
   }
 
-  /** Takes the channel to delivery. */
-  setDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
+  /** Takes a channel to a delivery. */
+  addDelivery(channel: Channel<LookupToDelivery, DeliveryToLookup>): void {
+    this.#asks(channel);
     channel.onMessage((message) => {
       const { request } = message;
       switch (message.kind) {
         case "user":
-          return void this.#user(message).then((answer) => channel.send({ kind: "user", request, answer }));
+          return this.#work(this.#user(message).then((answer) => channel.send({ kind: "user", request, answer })));
         case "relay":
-          return void this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer }));
+          return this.#work(this.#relay(message).then((answer) => channel.send({ kind: "relay", request, answer })));
         case "source":
         case "helo": {
           const { kind } = message;
-          return void this.#ownAddress(message).then((answer) => channel.send({ kind, request, answer }));
+          return this.#work(this.#ownAddress(message).then((answer) => channel.send({ kind, request, answer })));
         }
       }
+    });
+  }
+
+  /** Another lookup takes its place: resolves when nobody is left that could ask, and what was asked is answered, or
+   * after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    const idle = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, idle.resolve);
+    this.#whenIdle = () => {
+      if (this.#open === 0 && this.#askers.size === 0) idle.resolve();
+    };
+    this.#whenIdle();
+    await idle.promise;
+    timer.cancel();
+    // What queue is told goes out before the end.
+    if (this.#queue !== null) await sayFarewell(this.#queue, this.#ports.clock);
+  }
+
+  #asks(channel: Pick<Channel<never, never>, "onClose">): void {
+    this.#askers.add(channel);
+    channel.onClose(() => {
+      this.#askers.delete(channel);
+      this.#whenIdle?.();
+    });
+  }
+
+  #work(work: Promise<unknown>): void {
+    this.#open++;
+    void work.finally(() => {
+      this.#open--;
+      this.#whenIdle?.();
     });
   }
 

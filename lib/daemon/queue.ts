@@ -11,20 +11,14 @@ import { Schedule } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
 import type { Subsystem } from "./control.ts";
 import { ControlServer } from "./control_server.ts";
-import type {
-  DeliveryToQueue,
-  LookupToQueue,
-  QueueToDelivery,
-  QueueToLookup,
-  QueueToSmtpIn,
-  SmtpInToQueue,
-} from "./imsg.ts";
+import type { DeliveryToQueue, QueueToDelivery, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
 import { Control } from "./queue_control.ts";
 import { Explainer } from "./queue_explain.ts";
 import { Intake } from "./queue_intake.ts";
-import { Notices } from "./queue_notices.ts";
+import { type LookupChannel, Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
-import type { NamedExec } from "./supervision.ts";
+import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
+import type { NamedExec, Successors } from "./supervision.ts";
 
 /** What queue is given. */
 export interface QueuePorts {
@@ -48,6 +42,12 @@ export interface QueuePorts {
   readonly allowExec: (named: NamedExec) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
+  /** `smtpctl reload`: asks the supervisor, whose answer is handed to `reloaded`. */
+  readonly reload: (request: number, check: boolean) => void;
+  /** What `smtpctl show status` says of the configuration. */
+  readonly configuration: ConfigurationStatus;
+  /** Which lookup and which delivery to work with. */
+  readonly successors: Successors;
   /** A Fault while no mail is to be taken for want of room. */
   readonly room: () => Fault | null;
 }
@@ -63,16 +63,22 @@ export class Queue {
   readonly #control: Control;
   readonly #explainer: Explainer;
   readonly #server: ControlServer;
-  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  readonly #lookups = new Map<string, LookupChannel>();
+  readonly #deliveries = new Map<string, Channel<QueueToDelivery, DeliveryToQueue>>();
+  #lookup: LookupChannel | null = null;
+  #policy: Policy;
+  #successors: Successors;
 
   /** Does nothing before `recover`. */
   constructor(ports: QueuePorts) {
-    const { clock, random, policy, store } = ports;
+    const { clock, random, store } = ports;
     this.#ports = ports;
+    this.#policy = ports.policy;
+    this.#successors = ports.successors;
     this.#group = new GroupCommit(store, (run) => clock.soon(run));
     const group = this.#group;
-    const { ttlMs, warnAfterMs } = policy.queue;
-    this.#schedule = new Schedule(judgeBy({ ttlMs, warnAfterMs, number: () => random.u32() || 1 }));
+    const rules = () => ({ ...this.#policy.queue, number: () => random.u32() || 1 });
+    this.#schedule = new Schedule((envelope, status, now) => judgeBy(rules())(envelope, status, now));
     const schedule = this.#schedule;
     this.#explainer = new Explainer(clock, ports.traced);
     this.#outgoing = new Outgoing({
@@ -82,6 +88,7 @@ export class Queue {
       notify: (notices) => this.#notices.begin(notices),
       routed: (message) => this.#explainer.routed(message),
     });
+    this.#outgoing.follow(ports.successors.delivery);
     const outgoing = this.#outgoing;
     this.#intake = new Intake({ ...ports, group, committed: (all, content) => outgoing.committed(all, content) });
     const intake = this.#intake;
@@ -95,7 +102,16 @@ export class Queue {
       settle: (settlement) => outgoing.settle(settlement),
     });
     const explainer = this.#explainer;
-    this.#control = new Control({ ...ports, group, schedule, intake, outgoing, explainer, startedAt: clock.now() });
+    this.#control = new Control({
+      ...ports,
+      hasTable: (name) => Object.hasOwn(this.#policy.tables, name),
+      group,
+      schedule,
+      intake,
+      outgoing,
+      explainer,
+      startedAt: clock.now(),
+    });
     for (const what of ports.paused) this.#control.pause(what, true);
     this.#server = new ControlServer((request, emit) => this.#control.answer(request, emit));
   }
@@ -114,14 +130,14 @@ export class Queue {
     if (this.#control.isSmtpPaused) channel.send({ kind: "paused", paused: true });
   }
 
-  /** Takes the channel to lookup. */
-  setLookup(channel: Channel<QueueToLookup, LookupToQueue>): void {
-    this.#lookup = channel;
-    this.#notices.setLookup(channel);
-    this.#control.setLookup(channel);
-    this.#explainer.setLookup(channel);
+  /** Takes a channel to a lookup. What one says of recipients counts as long as it is there; asked is the one that was
+   * named last as the one to work with. */
+  addLookup(name: string, channel: LookupChannel): void {
+    this.#lookups.set(name, channel);
+    if (name === this.#successors.lookup) this.#useLookup(channel);
     channel.onMessage((message) => {
-      if (this.#lookup !== channel) return;
+      // Another life of it has taken its place.
+      if (this.#lookups.get(name) !== channel) return;
       switch (message.kind) {
         case "offer":
           if (message.asker === "queue") this.#notices.offered(message);
@@ -136,18 +152,50 @@ export class Queue {
       }
     });
     channel.onClose(() => {
-      if (this.#lookup !== channel) return;
-      this.#lookup = null;
-      this.#notices.setLookup(null);
-      this.#control.setLookup(null);
-      this.#explainer.setLookup(null);
+      if (this.#lookups.get(name) === channel) this.#lookups.delete(name);
+      this.#notices.lost(channel);
+      this.#control.lost(channel);
+      if (this.#lookup === channel) this.#useLookup(null);
     });
   }
 
-  /** Takes the channel to delivery. */
-  setDelivery(channel: Channel<QueueToDelivery, DeliveryToQueue>): void {
-    this.#outgoing.setDelivery(channel);
-    this.#explainer.setDelivery(channel);
+  /** Takes a channel to a delivery. Mail goes to the one that was named last as the one to work with. */
+  addDelivery(name: string, channel: Channel<QueueToDelivery, DeliveryToQueue>): void {
+    this.#outgoing.addDelivery(name, channel);
+    this.#deliveries.set(name, channel);
+    this.#useDelivery();
+  }
+
+  /** Another configuration is in force. */
+  follow(policy: Policy, successors: Successors): void {
+    this.#policy = policy;
+    this.#successors = successors;
+    this.#useLookup(this.#lookups.get(successors.lookup) ?? null);
+    this.#outgoing.follow(successors.delivery);
+    for (const name of [...this.#deliveries.keys()]) if (name !== successors.delivery) this.#deliveries.delete(name);
+    this.#useDelivery();
+  }
+
+  /** `smtpctl show status` has something else to say of the configuration. */
+  configured(status: ConfigurationStatus): void {
+    this.#control.configured(status);
+  }
+
+  /** The reload that was asked for under this number has ended. */
+  reloaded(request: number, answer: ReloadAnswer): void {
+    this.#control.reloaded(request, answer);
+  }
+
+  #useDelivery(): void {
+    const channel = this.#deliveries.get(this.#successors.delivery);
+    if (channel !== undefined) this.#explainer.setDelivery(channel);
+  }
+
+  #useLookup(channel: LookupChannel | null): void {
+    this.#lookup = channel;
+    this.#notices.setLookup(channel);
+    this.#control.setLookup(channel);
+    this.#explainer.setLookup(channel);
   }
 
   /** Serves the control socket. */

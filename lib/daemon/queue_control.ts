@@ -1,9 +1,8 @@
 /** queue's answers to smtpctl. */
 
 import { Buffer } from "node:buffer";
-import type { Channel, Clock } from "../port.ts";
+import type { Clock } from "../port.ts";
 import type { Log } from "../event_log.ts";
-import type { Policy } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { type EvpId, msgIdOfEvp } from "../spool/id.ts";
@@ -17,10 +16,11 @@ import {
   type Subsystem,
   subsystems,
 } from "./control.ts";
-import type { LookupToQueue, QueueToLookup } from "./imsg.ts";
 import type { Explainer } from "./queue_explain.ts";
 import type { Intake } from "./queue_intake.ts";
+import type { LookupChannel } from "./queue_notices.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
+import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
 /** Envelopes read at once for a listing. */
 const pageLength = 500;
@@ -31,8 +31,10 @@ export interface ControlPorts {
   readonly clock: Clock;
   /** One line for each request that changes something. */
   readonly log: Log;
-  /** Its tables are those that can be read anew. */
-  readonly policy: Policy;
+  /** Is there a table of this name? Such a one can be read anew. */
+  readonly hasTable: (name: string) => boolean;
+  /** What `smtpctl show status` says of the configuration at first. */
+  readonly configuration: ConfigurationStatus;
   /** Listings are read from it. */
   readonly store: SpoolStore;
   /** Removals go through it. */
@@ -51,6 +53,14 @@ export interface ControlPorts {
   readonly keepPaused: (paused: readonly Subsystem[]) => void;
   /** `smtpctl stop`. */
   readonly stopDaemon: () => void;
+  /** `smtpctl reload`. */
+  readonly reload: (request: number, check: boolean) => void;
+}
+
+/** A table that a lookup is reading anew. */
+interface Update {
+  readonly lookup: LookupChannel;
+  readonly resolve: (error: string | null) => void;
 }
 
 /** Sends one item to whoever asked; resolves when the next one may come. */
@@ -59,14 +69,17 @@ export type Emit = (item: ControlItem) => Promise<void>;
 /** Carries out requests. */
 export class Control {
   readonly #ports: ControlPorts;
-  readonly #updates = new Map<number, (error: string | null) => void>();
-  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  readonly #updates = new Map<number, Update>();
+  readonly #reloads = new Map<number, (answer: ReloadAnswer) => void>();
+  #configuration: ConfigurationStatus;
+  #lookup: LookupChannel | null = null;
   #requests = 0;
   #isSmtpPaused = false;
 
   /** Nothing is paused at first but what the schedule has paused. */
   constructor(ports: ControlPorts) {
     this.#ports = ports;
+    this.#configuration = ports.configuration;
   }
 
   /** No mail is taken, by order of `smtpctl pause smtp`. */
@@ -74,16 +87,34 @@ export class Control {
     return this.#isSmtpPaused;
   }
 
-  /** Takes the channel to lookup, null when it is gone. What the last one was asked has failed. */
-  setLookup(channel: Channel<QueueToLookup, LookupToQueue> | null): void {
+  /** Takes the channel to the lookup that is to be asked from now on; null for none. */
+  setLookup(channel: LookupChannel | null): void {
     this.#lookup = channel;
-    for (const resolve of this.#updates.values()) resolve("lookup was restarted");
-    this.#updates.clear();
+  }
+
+  /** This lookup is gone: what it was asked has failed. */
+  lost(channel: LookupChannel): void {
+    for (const [request, { lookup, resolve }] of [...this.#updates]) {
+      if (lookup !== channel) continue;
+      this.#updates.delete(request);
+      resolve("lookup was restarted");
+    }
+  }
+
+  /** Another configuration is in force, or one could not be. */
+  configured(status: ConfigurationStatus): void {
+    this.#configuration = status;
+  }
+
+  /** A reload has ended. */
+  reloaded(request: number, answer: ReloadAnswer): void {
+    this.#reloads.get(request)?.(answer);
+    this.#reloads.delete(request);
   }
 
   /** lookup has read a table anew, or could not. */
   tableUpdated(request: number, error: string | null): void {
-    this.#updates.get(request)?.(error);
+    this.#updates.get(request)?.resolve(error);
     this.#updates.delete(request);
   }
 
@@ -120,6 +151,8 @@ export class Control {
       case "trace":
       case "untrace":
         return this.#ports.explainer.trace(request.subjects, request.kind === "trace");
+      case "reload":
+        return this.#reload(request.check, emit);
       case "stop":
         this.#ports.stopDaemon();
         return done(0);
@@ -189,7 +222,25 @@ export class Control {
     for (const what of subsystems) {
       await emit({ kind: "status", what, running: !this.#isPaused(what) });
     }
-    return done(subsystems.length);
+    await emit({ kind: "configuration", status: this.#configuration });
+    return done(subsystems.length + 1);
+  }
+
+  async #reload(check: boolean, emit: Emit): Promise<ControlAnswer> {
+    const request = ++this.#requests;
+    const answer = await new Promise<ReloadAnswer>((resolve) => {
+      this.#reloads.set(request, resolve);
+      this.#ports.reload(request, check);
+    });
+    if (answer.kind === "refused") {
+      for (const text of answer.problems) await emit({ kind: "problem", severity: "error", text });
+      await emit({ kind: "reload", outcome: "refused", version: this.#configuration.version });
+      return done(0);
+    }
+    for (const text of answer.warnings) await emit({ kind: "problem", severity: "warning", text });
+    for (const change of answer.changes) await emit({ kind: "change", change });
+    await emit({ kind: "reload", outcome: answer.inForce ? "inForce" : "checked", version: answer.version });
+    return done(answer.changes.length);
   }
 
   /** Applies a wish to each envelope of a target, a page at a time. */
@@ -259,13 +310,13 @@ export class Control {
 
   async #updateTable(table: string): Promise<ControlAnswer> {
     const lookup = this.#lookup;
-    if (!Object.hasOwn(this.#ports.policy.tables, table)) {
+    if (!this.#ports.hasTable(table)) {
       return { kind: "error", code: "notFound", message: `no such table: ${table}` };
     }
     if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
     const request = ++this.#requests;
     const error = await new Promise<string | null>((resolve) => {
-      this.#updates.set(request, resolve);
+      this.#updates.set(request, { lookup, resolve });
       lookup.send({ kind: "updateTable", request, table });
     });
     return error === null ? done(1) : { kind: "error", code: "failed", message: error };

@@ -79,6 +79,8 @@ export class Intake {
   readonly #incoming = new Map<MsgId, Incoming>();
   readonly #dealer: MsgIdDealer;
   readonly #stats = new Map<string, Readonly<Record<string, number>>>();
+  /** Of those that are gone. */
+  readonly #totals = new Map<string, number>();
 
   /** No ids are dealt before the first `add`. */
   constructor(ports: IntakePorts) {
@@ -109,7 +111,7 @@ export class Intake {
 
   /** Counters of all smtp-in, added up. */
   stats(): Map<string, number> {
-    const sum = new Map<string, number>();
+    const sum = new Map(this.#totals);
     for (const stats of this.#stats.values()) {
       for (const [key, value] of Object.entries(stats)) sum.set(key, (sum.get(key) ?? 0) + value);
     }
@@ -204,11 +206,19 @@ export class Intake {
     if (client.isGone) return;
     client.isGone = true;
     if (this.#clients.get(client.name) === client) this.#clients.delete(client.name);
-    this.#stats.delete(client.name);
+    this.#keepTotals(client.name);
     for (const [id, owner] of this.#dealt) if (owner === client) this.#dealt.delete(id);
     for (const [id, incoming] of this.#incoming) {
       if (incoming.owner === client && !incoming.isCommitting) this.#forget(id, incoming);
     }
+  }
+
+  /** What has been counted since the start goes on counting when who counted it is gone. */
+  #keepTotals(name: string): void {
+    for (const [key, value] of Object.entries(this.#stats.get(name) ?? {})) {
+      if (key.endsWith(".total")) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value);
+    }
+    this.#stats.delete(name);
   }
 
   #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {

@@ -35,16 +35,21 @@ export interface NoticePorts {
   readonly settle: (settlement: Settlement) => void;
 }
 
+/** Queue's end of a channel to a lookup. */
+export type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
+
 interface Waiting {
   readonly plan: BouncePlan;
   readonly id: MsgId;
+  /** Whom it was asked. */
+  readonly lookup: LookupChannel;
 }
 
 /** Reports under way. */
 export class Notices {
   readonly #ports: NoticePorts;
   readonly #waiting = new Map<number, Waiting>();
-  #lookup: Channel<QueueToLookup, LookupToQueue> | null = null;
+  #lookup: LookupChannel | null = null;
   #requests = 0;
 
   /** Reports wait for a channel to lookup. */
@@ -52,12 +57,18 @@ export class Notices {
     this.#ports = ports;
   }
 
-  /** Takes the channel to lookup, null when it is gone: what was asked is tried again later. */
-  setLookup(channel: Channel<QueueToLookup, LookupToQueue> | null): void {
+  /** Takes the channel to the lookup that is to be asked from now on; null for none. */
+  setLookup(channel: LookupChannel | null): void {
     this.#lookup = channel;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { plan } of waiting) this.#retry(plan, "lookup is not running");
+  }
+
+  /** This lookup is gone: what it was asked is tried again later. */
+  lost(channel: LookupChannel): void {
+    const waiting = [...this.#waiting].filter(([, { lookup }]) => lookup === channel);
+    for (const [request, { plan }] of waiting) {
+      this.#waiting.delete(request);
+      this.#retry(plan, "lookup is not running");
+    }
   }
 
   /** These notices, of one message, are due. */
@@ -88,17 +99,18 @@ export class Notices {
   async #ask(plan: BouncePlan): Promise<void> {
     try {
       const id = await this.#ports.newId();
-      if (this.#lookup === null) return this.#retry(plan, "lookup is not running");
+      const lookup = this.#lookup;
+      if (lookup === null) return this.#retry(plan, "lookup is not running");
       const request = ++this.#requests;
-      this.#waiting.set(request, { plan, id });
+      this.#waiting.set(request, { plan, id, lookup });
       const { origin, dsn, sender: rcpt } = plan;
-      this.#lookup.send({ kind: "expand", request, message: id, origin, sender: null, rcpt, dsn });
+      lookup.send({ kind: "expand", request, message: id, origin, sender: null, rcpt, dsn });
     } catch (error) {
       this.#retry(plan, describeError(error));
     }
   }
 
-  async #compose({ plan, id }: Waiting, drafts: readonly EnvelopeDraft[]): Promise<void> {
+  async #compose({ plan, id }: Pick<Waiting, "plan" | "id">, drafts: readonly EnvelopeDraft[]): Promise<void> {
     const { store, clock, group, schedule } = this.#ports;
     const original = await store.message(plan.original);
     if (original === null || drafts.length === 0) {

@@ -58,12 +58,17 @@ export class Outgoing {
   readonly #ports: OutgoingPorts;
   readonly #fresh = new Map<MsgId, Uint8Array>();
   readonly #inline = new Map<EvpId, number>();
+  readonly #deliveries = new Map<string, DeliveryChannel>();
+  /** Who has which envelope; while one delivery follows another, both have some. */
+  readonly #holders = new Map<EvpId, DeliveryChannel>();
   readonly #pardons = new Set<string>();
   /** Outcomes since the start: delivered, to be tried again, failed for good. */
   readonly counts = { ok: 0, tempfail: 0, permfail: 0 };
   #freshTotal = 0;
   #inlineTotal = 0;
+  /** The one that mail is given to. */
   #delivery: DeliveryChannel | null = null;
+  #successor = "";
   #timer: Timer | null = null;
   #isWoken = false;
   #isPumping = false;
@@ -75,17 +80,26 @@ export class Outgoing {
     this.#ports = ports;
   }
 
-  /** Takes the channel to delivery. What the last one had is attempted again. */
-  setDelivery(channel: DeliveryChannel): void {
-    this.#lost();
-    this.#delivery = channel;
+  /** Takes a channel to a delivery. What the last one of its name had is attempted again. */
+  addDelivery(name: string, channel: DeliveryChannel): void {
+    const former = this.#deliveries.get(name);
+    if (former !== undefined) this.#lost(name, former);
+    this.#deliveries.set(name, channel);
+    if (name === this.#successor) this.#delivery = channel;
     channel.onMessage((message) => {
-      if (this.#delivery !== channel) return;
-      if (message.kind === "outcome") this.#ended(message);
+      if (this.#deliveries.get(name) !== channel) return;
+      if (message.kind === "outcome") this.#ended(channel, message);
       else if (message.kind === "route") this.#ports.routed(message);
       else void this.#sendChunk(channel, message);
     });
-    channel.onClose(() => this.#delivery === channel && this.#lost());
+    channel.onClose(() => this.#lost(name, channel));
+    this.wake();
+  }
+
+  /** Mail goes to the delivery of this name from now on. What others have they finish. */
+  follow(name: string): void {
+    this.#successor = name;
+    this.#delivery = this.#deliveries.get(name) ?? null;
     this.wake();
   }
 
@@ -118,13 +132,24 @@ export class Outgoing {
     this.#timer?.cancel();
   }
 
-  /** delivery is gone, or another one takes its place. */
-  #lost(): void {
-    if (this.#delivery === null) return;
-    this.#delivery = null;
-    this.#inline.clear();
-    this.#inlineTotal = 0;
-    for (const settlement of this.#ports.schedule.flushInFlight(this.#ports.clock.now())) this.settle(settlement);
+  /** A delivery is gone, or another one of its name takes its place. */
+  #lost(name: string, channel: DeliveryChannel): void {
+    if (this.#deliveries.get(name) !== channel) return;
+    this.#deliveries.delete(name);
+    if (this.#delivery === channel) this.#delivery = null;
+    const lost = new Set<EvpId>();
+    for (const [envelope, holder] of this.#holders) if (holder === channel) lost.add(envelope);
+    for (const envelope of lost) this.#release(envelope);
+    const settlements = this.#ports.schedule.flushInFlight(this.#ports.clock.now(), (envelope) => lost.has(envelope));
+    for (const settlement of settlements) this.settle(settlement);
+    this.wake();
+  }
+
+  /** Nobody has it any more. */
+  #release(envelope: EvpId): void {
+    this.#holders.delete(envelope);
+    this.#inlineTotal -= this.#inline.get(envelope) ?? 0;
+    this.#inline.delete(envelope);
   }
 
   /** Makes a settlement durable, however long that takes: an outcome that is not stored would be acted on twice. */
@@ -193,6 +218,9 @@ export class Outgoing {
       const { batches, settlements } = schedule.take(clock.now());
       for (const settlement of settlements) this.settle(settlement);
       if (batches.length === 0) return;
+      for (const { kind, envelopes } of batches) {
+        if (kind !== "bounce") { for (const { id } of envelopes) this.#holders.set(id, delivery); }
+      }
       for (const batch of batches) {
         if (batch.kind === "bounce") this.#ports.notify(batch.envelopes);
         else await this.#give(delivery, batch);
@@ -202,9 +230,10 @@ export class Outgoing {
 
   async #give(delivery: DeliveryChannel, batch: Batch): Promise<void> {
     // The delivery that it was taken for is gone: by now the batch is among those that wait again.
-    const isGone = () => this.#delivery !== delivery;
-    if (isGone()) return;
     const { message, envelopes } = batch;
+    const [first] = envelopes;
+    const isGone = () => first === undefined || this.#holders.get(first.id) !== delivery;
+    if (isGone()) return;
     for (const { action, local, kind } of envelopes) {
       const exec = kind === "mda" ? local?.exec ?? null : null;
       if (local !== null && exec !== null) this.#ports.allowExec({ action, user: local.user, exec });
@@ -256,10 +285,11 @@ export class Outgoing {
     return envelopes.filter((envelope) => this.#pardons.delete(destinationOf(envelope))).length > 0;
   }
 
-  #ended(message: Extract<DeliveryToQueue, { kind: "outcome" }>): void {
+  #ended(channel: DeliveryChannel, message: Extract<DeliveryToQueue, { kind: "outcome" }>): void {
     const { envelope, outcome } = message;
-    this.#inlineTotal -= this.#inline.get(envelope) ?? 0;
-    this.#inline.delete(envelope);
+    // Of what it was not given it has nothing to say.
+    if (this.#holders.get(envelope) !== channel) return;
+    this.#release(envelope);
     if (outcome.kind === "delayed") this.counts.tempfail++;
     else if (outcome.kind === "failed") this.counts.permfail++;
     else this.counts.ok++;
@@ -269,6 +299,7 @@ export class Outgoing {
 
   /** An attempt that ended here, before delivery saw it. */
   #failed(envelope: EvpId, text: string): void {
+    this.#release(envelope);
     const status = { kind: "delayed", enhanced: "4.3.0", text, by: "" } as const;
     const settlement = this.#ports.schedule.outcome(envelope, status, this.#ports.clock.now());
     if (settlement !== null) this.settle(settlement);

@@ -2,15 +2,16 @@
  * `deno run <flags of the role's row> role_main.ts <name>` */
 
 import { type Log, logTo } from "../event_log.ts";
+import { describeError } from "../fault.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { stderrSink } from "../host/log.ts";
-import { listenOnFd, wrapSocket } from "../host/net.ts";
+import { wrapListener, wrapSocket } from "../host/net.ts";
 import { holdsRight } from "../host/permission.ts";
 import { trimMemory } from "../host/memory.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../host/process.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Channel, Clock, Dns, Random } from "../port.ts";
+import type { Channel, Clock, Dns, Listener, Random } from "../port.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { StreamChannel } from "./channel.ts";
 import { checkedChannel } from "./checked_channel.ts";
@@ -27,15 +28,25 @@ import { controlListener, type Init, type NamedAccount, type ToRole } from "./su
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
 const statusNoPermission = 77;
 
+/** How long a role that cannot begin waits for the supervisor to have read why, ms. */
+const lastWordMs = 1000;
+
 /** When what a start leaves behind is given back, ms. */
 const trimDelayMs = 1000;
+
+type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" }>;
 
 /** What role_main needs of a role once it is made. */
 interface RunningRole {
   peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
   /** For lookup: what reading a ~/.forward came to. */
   forward(request: number, file: ForwardFile): void;
-  serve(): void;
+  /** `sockets` are those handed over, by the number of the listener that each one is for. */
+  serve(sockets: ReadonlyMap<number, Listener>): void;
+  /** Takes what comes with a reload, but what `drain` does. */
+  told(message: ReloadMessage): void;
+  /** Resolves when what is begun has ended, or `graceMs` is over and it has stopped within `stopGraceMs`. */
+  drain(graceMs: number): Promise<void>;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -64,13 +75,20 @@ async function begin(init: Init): Promise<RunningRole> {
   }
   try {
     const running = await make(init);
-    parent?.send({ kind: "ready" });
+    parent?.send({ kind: "ready", version: init.version });
     return running;
   } catch (error) {
-    console.error(`${init.name}: ${error instanceof Error ? error.message : String(error)}`);
-    return endProcess(1);
+    const reason = describeError(error);
+    console.error(`${init.name}: ${reason}`);
+    parent?.send({ kind: "notReady", reason });
+    // The supervisor ends it as soon as it has read why. What is sent may be lost by who ends at once.
+    hostClock.after(lastWordMs, () => endProcess(1));
+    return await new Promise<never>(() => {});
   }
 }
+
+/** Handed over to be served. */
+const sockets = new Map<number, Listener>();
 
 function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unknown): void {
   switch (told.kind) {
@@ -82,11 +100,24 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
     case "forward":
       running.forward(told.request, told.file);
       return;
+    case "socket": {
+      const socket = wrapListener(handle);
+      if (socket !== null) sockets.set(told.listener, socket);
+      return;
+    }
     case "serve":
-      running.serve();
+      running.serve(sockets);
       hostClock.after(trimDelayMs, trimMemory);
       parent?.send({ kind: "serving" });
       return;
+    case "policy":
+    case "configuration":
+    case "reloaded":
+      running.told(told);
+      if (told.kind === "policy") parent?.send({ kind: "inForce", version: told.version });
+      return;
+    case "drain":
+      return void running.drain(told.graceMs).then(() => endProcess(0));
     case "stop":
       void running.stop(told.graceMs).then(() => endProcess(0));
   }
@@ -137,12 +168,14 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
       if (role === "queue") smtpIn.setQueue(channel);
       if (role === "lookup") smtpIn.setLookup(channel);
     },
-    serve() {
-      for (const { fd, listener } of init.sockets) {
+    serve(handed) {
+      for (const [listener, socket] of handed) {
         const spec = init.policy.listeners[listener];
-        if (spec !== undefined) smtpIn.serve(listenOnFd(fd), spec);
+        if (spec !== undefined) smtpIn.serve(socket, spec);
       }
     },
+    told() {},
+    drain: (graceMs) => smtpIn.drain(graceMs),
     stop: (graceMs) => smtpIn.stop(graceMs),
   };
 }
@@ -182,11 +215,13 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     peer(role, name, key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
-      if (role === "delivery") lookup.setDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
+      if (role === "delivery") lookup.addDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
       if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
       if (role === "table-host") links.attach(key, checkedChannel(channel, parseTableHostToLookup, broken));
     },
     serve() {},
+    told() {},
+    drain: (graceMs) => lookup.drain(graceMs),
     stop: () => Promise.resolve(),
   };
 }
@@ -206,21 +241,31 @@ async function makeQueue(init: Init, ports: CommonPorts): Promise<RunningRole> {
     keepPaused: (paused) => parent?.send({ kind: "paused", paused }),
     allowExec: (named) => parent?.send({ kind: "mayRun", ...named }),
     stopDaemon: () => parent?.send({ kind: "stopDaemon" }),
+    reload: (request, check) => parent?.send({ kind: "reload", request, check }),
+    configuration: init.configuration,
+    successors: init.successors,
     room: spaceWatch(init.spool, spoolReserve, hostClock.monotonic, () => store.reusable()),
   });
   await queue.recover();
   return {
     forward() {},
     peer(role, name, _key, channel) {
-      if (role === "lookup") queue.setLookup(channel);
+      if (role === "lookup") queue.addLookup(name, channel);
       const broken = tellsOf(ports.log, "queue", name);
       if (role === "smtp-in") queue.addSmtpIn(name, checkedChannel(channel, parseSmtpInToQueue, broken));
-      if (role === "delivery") queue.setDelivery(checkedChannel(channel, parseDeliveryToQueue, broken));
+      if (role === "delivery") queue.addDelivery(name, checkedChannel(channel, parseDeliveryToQueue, broken));
     },
-    serve() {
-      const control = init.sockets.find((one) => one.listener === controlListener);
-      if (control !== undefined) queue.serve(listenOnFd(control.fd));
+    serve(handed) {
+      const control = handed.get(controlListener);
+      if (control !== undefined) queue.serve(control);
     },
+    told(message) {
+      if (message.kind === "policy") queue.follow(message.policy, message.successors);
+      else if (message.kind === "configuration") queue.configured(message.status);
+      else queue.reloaded(message.request, message.answer);
+    },
+    // It is the only one that has the spool open: another cannot take its place.
+    drain: () => queue.stop(),
     stop: () => queue.stop(),
   };
 }
@@ -234,6 +279,7 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
     ...ports,
     rewriting: rewritingOf(init.policy, hostClock, hostSha1),
     sameUser: init.sameUser,
+    successors: init.successors,
     dialer: hostDialer,
     selfAddresses: new Set(init.selfAddresses),
     needAgent: (request) => parent?.send({ kind: "needAgent", ...request }),
@@ -241,12 +287,16 @@ async function makeDelivery(init: Init, ports: CommonPorts): Promise<RunningRole
   });
   return {
     forward() {},
-    peer(role, _name, key, channel) {
+    peer(role, name, key, channel) {
       if (role === "queue") delivery.setQueue(channel);
-      if (role === "lookup") delivery.setLookup(channel);
+      if (role === "lookup") delivery.addLookup(name, channel);
       if (role === "agent") delivery.addAgent(key, channel);
     },
     serve() {},
+    told(message) {
+      if (message.kind === "policy") delivery.follow(message.successors);
+    },
+    drain: (graceMs) => delivery.drain(graceMs),
     stop: (graceMs) => delivery.stop(graceMs),
   };
 }
@@ -268,7 +318,8 @@ async function readOneForward(work: Extract<AgentWork, { kind: "forward" }>): Pr
   const { readForward } = await import("./forward_reader.ts");
   const { hostDisk } = await import("../host/disk.ts");
   parent?.send({ kind: "forwardRead", file: await readForward(hostDisk, work.user.home, work.uid) });
-  return { peer() {}, forward() {}, serve() {}, stop: () => Promise.resolve() };
+  const nothing = () => Promise.resolve();
+  return { peer() {}, forward() {}, serve() {}, told() {}, drain: nothing, stop: nothing };
 }
 
 async function makeDeliverer(
@@ -297,6 +348,8 @@ async function makeDeliverer(
       });
     },
     serve() {},
+    told() {},
+    drain: () => gone.promise,
     stop: () => gone.promise,
   };
 }
@@ -314,15 +367,18 @@ async function makeTableHost(init: Init, ports: CommonPorts): Promise<RunningRol
     start: () => startProgram(command, config === null ? [] : [config]),
   });
   host.start();
+  const stop = () => {
+    host.stop();
+    return Promise.resolve();
+  };
   return {
     peer(role, _name, _key, channel) {
       if (role === "lookup") host.setLookup(channel);
     },
     forward() {},
     serve() {},
-    stop() {
-      host.stop();
-      return Promise.resolve();
-    },
+    told() {},
+    drain: stop,
+    stop,
   };
 }

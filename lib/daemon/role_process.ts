@@ -13,6 +13,9 @@ export const restartDelayMaxMs = 30_000;
 /** A role that has run this long without dying starts from the shortest wait again, ms. */
 const settledMs = 60_000;
 
+/** How much later than a role should have ended by itself it is killed, ms. */
+const killDelayMs = 1000;
+
 /** What a role's process is made of. */
 export interface RoleProcessPorts {
   /** Times the waits between starts. */
@@ -31,7 +34,9 @@ export interface RoleProcessPorts {
   readonly started: () => void;
   /** The role says something, other than that it took a message. */
   readonly received: (message: FromRole) => void;
-  /** Ended for good: before it ever said `ready` (its messages are on standard error), or it is not to be restarted. */
+  /** A life has ended that was not asked to, and that had been ready. */
+  readonly died: (how: string) => void;
+  /** Ended for good: before it ever said `ready`, or it is not to be restarted. */
   readonly failed: (reason: string) => void;
 }
 
@@ -48,7 +53,10 @@ export class RoleProcess {
   #life = 0;
   #wasReady = false;
   #isReady = false;
-  #stopping: (() => void) | null = null;
+  /** Why the present life cannot begin, in its own words. */
+  #trouble: string | null = null;
+  /** It is to end, and is not started again: who waits for that. */
+  #stopping: (() => void)[] | null = null;
 
   /** Nothing is started yet. */
   constructor(name: string, ports: RoleProcessPorts) {
@@ -71,8 +79,9 @@ export class RoleProcess {
     return this.#life;
   }
 
-  /** Begins a life. When the program cannot be started that counts as a death. */
+  /** Begins a life, unless it was told to end. When the program cannot be started that counts as a death. */
   start(): void {
+    if (this.#stopping !== null) return;
     const { clock, spawn, init, received, started } = this.#ports;
     this.#startedAt = clock.monotonic();
     let child: Child;
@@ -90,6 +99,10 @@ export class RoleProcess {
       const told = parseFromRole(message);
       if (told === null) return this.#talksNonsense();
       if (told.kind === "received") return this.#sendNext();
+      if (told.kind === "notReady") {
+        this.#trouble = told.reason;
+        return this.abort();
+      }
       if (told.kind === "ready") {
         this.#isReady = true;
         this.#wasReady = true;
@@ -97,6 +110,7 @@ export class RoleProcess {
       received(told);
     });
     this.#life++;
+    this.#trouble = null;
     this.#isSending = false;
     this.send(init());
     started();
@@ -113,19 +127,33 @@ export class RoleProcess {
 
   /** Asks it to stop and resolves when it has; kills it after `graceMs`. */
   stop(graceMs: number): Promise<void> {
+    return this.#endWith({ kind: "stop", graceMs }, graceMs + killDelayMs);
+  }
+
+  /** Another process takes its place: asks it to finish what it has begun and resolves when it has ended. It is told to
+   * stop after `graceMs`, and killed when it does not within `stopGraceMs` more. */
+  drain(graceMs: number, stopGraceMs: number): Promise<void> {
+    return this.#endWith({ kind: "drain", graceMs }, graceMs + stopGraceMs + killDelayMs);
+  }
+
+  /** Ends it at once, for good. */
+  discard(): void {
+    this.#stopping ??= [];
+    this.abort();
+  }
+
+  #endWith(message: ToRole, limitMs: number): Promise<void> {
     const child = this.#child;
-    if (child === null) {
-      this.#stopping = () => {};
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const timer = this.#ports.clock.after(graceMs + 1000, () => child.kill("SIGKILL"));
-      this.#stopping = () => {
-        timer.cancel();
-        resolve();
-      };
-      this.send({ kind: "stop", graceMs });
+    this.#stopping ??= [];
+    if (child === null) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(limitMs, () => child.kill("SIGKILL"));
+    this.#stopping.push(() => {
+      timer.cancel();
+      resolve();
     });
+    this.send(message);
+    return promise;
   }
 
   /** Ends the present life without a word. */
@@ -151,7 +179,14 @@ export class RoleProcess {
     this.#child = null;
     this.#isReady = false;
     for (const { handle } of this.#outbox.splice(0)) this.#ports.discard(handle);
-    if (this.#stopping !== null) return this.#stopping();
+    if (this.#stopping !== null) {
+      for (const resolve of this.#stopping.splice(0)) resolve();
+      return;
+    }
+    if (this.#wasReady) this.#ports.died(how);
+    // Whoever heard of it may have discarded it.
+    if (this.#stopping !== null) return;
+    if (this.#trouble !== null) return this.#down(this.#trouble, `${this.name}: ${this.#trouble}`);
     this.#down(how, `${this.name} ended with ${how}${this.#wasReady ? "" : " before it was ready"}`);
   }
 

@@ -9,6 +9,7 @@ import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { stopGraceMs } from "./supervision.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
@@ -39,6 +40,7 @@ export class SmtpIn {
   #accepted = 0;
   #told = "";
   #stopping: (() => void) | null = null;
+  #drained: (() => void) | null = null;
   #sweeper: Timer | null = null;
 
   /** Takes no connection before `serve`. */
@@ -80,6 +82,20 @@ export class SmtpIn {
   serve(socket: ListeningSocket, listener: Listener): void {
     this.#sockets.push(socket);
     socket.accept((stream) => this.#connect(stream, listener));
+  }
+
+  /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
+   * ended. */
+  async drain(graceMs: number): Promise<void> {
+    for (const socket of this.#sockets.splice(0)) socket.close();
+    const ended = Promise.withResolvers<void>();
+    const timer = this.#ports.clock.after(graceMs, () => void this.stop(stopGraceMs).then(ended.resolve));
+    this.#drained = () => {
+      if (this.#connections.size === 0) ended.resolve();
+    };
+    this.#drained();
+    await ended.promise;
+    timer.cancel();
   }
 
   /** Takes no more connections, lets messages in transfer end within `graceMs`, then closes the rest. */
@@ -233,6 +249,7 @@ export class SmtpIn {
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
+    this.#drained?.();
   }
 
   /** One timer for all sessions: a timer each would cost more than the sessions themselves. */

@@ -8,9 +8,26 @@ import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import type { Grant, Role } from "./privilege.ts";
+import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
-/** In `Init.sockets`: the control socket, which is no listener of the policy. */
+/** The control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
+
+/** How long roles may take to finish what is in hand at a stop, ms. */
+export const stopGraceMs = 10_000;
+
+/** How long a role that another takes the place of may go on with what it has begun, ms. Sessions that are still open
+ * then are told 421. */
+export const drainMs = 5 * 60_000;
+
+/** Which of several lookups and deliveries is the one for what begins now. While a reload takes effect there are two of
+ * a kind: the former finishes what it has begun. */
+export interface Successors {
+  /** Name of the lookup to ask. */
+  readonly lookup: string;
+  /** Name of the delivery to give mail to. */
+  readonly delivery: string;
+}
 
 /** How delivery finds hosts: /etc/resolv.conf and /etc/hosts, read by the supervisor. Plain data. */
 export interface ResolverSetup {
@@ -32,8 +49,6 @@ export interface Init {
   readonly grant: Grant<Role>;
   /** The part of the configuration that the role works with (policy_part.ts). */
   readonly policy: Policy;
-  /** Descriptors handed over, and which `Policy.listeners` each one is for. `controlListener` is the control socket. */
-  readonly sockets: readonly { readonly fd: number; readonly listener: number }[];
   /** Form of log lines, and the least urgent that are wanted. */
   readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
   /** What is paused: by `-P` of the command line, or by smtpctl in an earlier life of queue. */
@@ -52,6 +67,12 @@ export interface Init {
   readonly name: string;
   /** For an agent: what it is for. Null for other roles. */
   readonly work: AgentWork | null;
+  /** Number of the configuration that `policy` is of: 1 at the start of the daemon, one more with each reload. */
+  readonly version: number;
+  /** Whom to work with. */
+  readonly successors: Successors;
+  /** For queue: what `smtpctl show status` says of the configuration. */
+  readonly configuration: ConfigurationStatus;
 }
 
 /** supervisor to role. */
@@ -60,10 +81,27 @@ export type ToRole =
   /** One end of a connection to another role comes with this. `key` tells agents apart, and is the table of a
    * table-host. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
+  /** A listening socket comes with this; `listener` is the one of `Policy.listeners` that it is for, or
+   * `controlListener`. `serve` follows. */
+  | { readonly kind: "socket"; readonly listener: number }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }
   /** To lookup: what reading a ~/.forward came to. */
   | { readonly kind: "forward"; readonly request: number; readonly file: ForwardFile }
+  /** Another configuration is in force. Only roles that go on under it hear so: queue with its part of it, delivery when
+   * its part is the same. */
+  | {
+    readonly kind: "policy";
+    readonly version: number;
+    readonly policy: Policy;
+    readonly successors: Successors;
+  }
+  /** To queue: what `smtpctl show status` is to say from now on. */
+  | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
+  /** To queue: how the reload ended that it asked for. */
+  | { readonly kind: "reloaded"; readonly request: number; readonly answer: ReloadAnswer }
+  /** Another one takes your place: begin nothing, go on with what is begun for `graceMs` at most, then exit. */
+  | { readonly kind: "drain"; readonly graceMs: number }
   /** Finish what is in hand within `graceMs`, then exit. */
   | { readonly kind: "stop"; readonly graceMs: number };
 
@@ -120,8 +158,13 @@ export interface NamedExec {
 export type FromRole =
   /** To each message: the next one may come. */
   | { readonly kind: "received" }
-  | { readonly kind: "ready" }
+  /** It has all that it needs to work under this version of the configuration. */
+  | { readonly kind: "ready"; readonly version: number }
+  /** It will not be: why. It ends. */
+  | { readonly kind: "notReady"; readonly reason: string }
   | { readonly kind: "serving" }
+  /** The answer to `policy`. */
+  | { readonly kind: "inForce"; readonly version: number }
   /** delivery has mail for this account and no agent. */
   | ({ readonly kind: "needAgent" } & AgentRequest)
   /** lookup has found this account in a userbase: only such accounts get agents. */
@@ -136,5 +179,7 @@ export type FromRole =
   | { readonly kind: "distrust"; readonly name: string }
   /** smtpctl has paused or resumed something: all that is paused now, for queue's next life. */
   | { readonly kind: "paused"; readonly paused: readonly Subsystem[] }
+  /** `smtpctl reload`; with `check` it only shows what would change. The answer is `reloaded`. */
+  | { readonly kind: "reload"; readonly request: number; readonly check: boolean }
   /** `smtpctl stop`. */
   | { readonly kind: "stopDaemon" };

@@ -1,6 +1,7 @@
 /** What roles say to the supervisor, checked. A role that strangers talk to may have been taken over: whatever it sends,
  * the supervisor must neither fall over it nor take a number that is text for an account. Pure. */
 
+import { scrub } from "../event_log.ts";
 import type { LocalExec } from "../policy/expand.ts";
 import { type ForwardFile, forwardLengthMax, isForwardProblem } from "../policy/forward.ts";
 import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
@@ -19,10 +20,22 @@ export function parseFromRole(value: unknown): FromRole | null {
   const kind = fields["kind"];
   switch (kind) {
     case "received":
-    case "ready":
     case "serving":
     case "stopDaemon":
       return { kind };
+    case "ready":
+    case "inForce": {
+      const version = countOf(fields["version"]);
+      return version === null ? null : { kind, version };
+    }
+    case "notReady": {
+      const reason = textOf(fields["reason"]);
+      return reason === null ? null : { kind, reason: scrub(reason) };
+    }
+    case "reload": {
+      const [request, check] = [countOf(fields["request"]), fields["check"]];
+      return request === null || typeof check !== "boolean" ? null : { kind, request, check };
+    }
     case "mayDeliver": {
       const [owner, table, user] = [ownerOf(fields), textOf(fields["table"]), textOf(fields["user"])];
       const account = fields["account"] === null ? null : textOf(fields["account"]);
@@ -112,6 +125,10 @@ function forwardOf(value: unknown): ForwardFile | null {
 function pausedOf(value: unknown): readonly Subsystem[] | null {
   if (!Array.isArray(value) || value.length > subsystems.length || !value.every(isSubsystem)) return null;
   return new Set(value).size === value.length ? value : null;
+}
+
+function countOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
 function idOf(value: unknown): number | null {

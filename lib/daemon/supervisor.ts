@@ -2,11 +2,12 @@
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
-import { describeError, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
+import { hostDisk } from "../host/disk.ts";
 import {
   emptyDirectory,
   makeFileFor,
@@ -18,41 +19,26 @@ import {
 } from "../host/state.ts";
 import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
-import { isServed } from "../policy/inactive.ts";
-import type { Policy } from "../policy/policy.ts";
-import { hostDisk } from "../host/disk.ts";
 import type { TraceSubject } from "../policy/trace.ts";
-import { AgentHouse } from "./agent_house.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
-import {
-  type Account,
-  denoFlags,
-  type Grant,
-  type HostedTable,
-  type Premises,
-  type Role,
-  standingGrants,
-  type StandingRole,
-  tableHostGrants,
-  unnameablePaths,
-} from "./privilege.ts";
-import { ForwardHouse } from "./forward_house.ts";
+import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
-import { RoleProcess } from "./role_process.ts";
-import { controlListener, type FromRole, type Init, type ResolverSetup, type ToRole } from "./supervision.ts";
-import { TableHouse } from "./table_house.ts";
-import { isLinked } from "./wiring.ts";
-
-/** How long roles may take to finish what is in hand at a stop, ms. */
-export const stopGraceMs = 10_000;
+import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
+import { Retinue } from "./retinue.ts";
+import { type HandedSocket, ListeningSockets } from "./sockets.ts";
+import { type Member, namesOf, Staff } from "./staff.ts";
+import { Succession } from "./succession.ts";
+import { controlListener, type FromRole, type Init, stopGraceMs } from "./supervision.ts";
 
 /** What to run. */
 export interface DaemonOptions {
-  /** The configuration. */
-  readonly policy: Policy;
-  /** Directories, accounts and resolvers. */
-  readonly premises: Premises;
+  /** The configuration to begin with. */
+  readonly configuration: Configuration;
+  /** Path of the file that it comes from. */
+  readonly file: string;
+  /** Reads that file again. */
+  readonly load: () => Promise<Loaded>;
   /** Absolute path of the socket for smtpctl. */
   readonly controlSocket: string;
   /** Absolute path of the socket for sendmail. */
@@ -63,10 +49,6 @@ export interface DaemonOptions {
   readonly traced: readonly TraceSubject[];
   /** What `-P` of the command line starts paused. */
   readonly paused: readonly Subsystem[];
-  /** How delivery finds hosts. */
-  readonly resolver: ResolverSetup;
-  /** Our own addresses, as `formatIp` writes them. */
-  readonly selfAddresses: readonly string[];
   /** For starts, deaths and failures. */
   readonly log: Log;
   /** Form of the roles' log lines. */
@@ -84,11 +66,10 @@ export interface DaemonOptions {
 /** A running daemon. */
 export class Supervisor {
   readonly #options: DaemonOptions;
-  readonly #roles: { readonly role: StandingRole; readonly process: RoleProcess }[] = [];
-  readonly #held: { readonly socket: HeldSocket; readonly listener: number }[] = [];
-  readonly #agents: AgentHouse;
-  readonly #tableHosts: TableHouse;
-  readonly #forwards: ForwardHouse;
+  readonly #staff: Staff;
+  readonly #sockets: ListeningSockets;
+  readonly #retinue: Retinue;
+  readonly #succession: Succession;
   #control: HeldSocket | null = null;
   readonly #serving = new Set<string>();
   #isReady = false;
@@ -101,91 +82,98 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#agents = new AgentHouse({
-      policy: options.policy,
-      premises: options.premises,
-      log: options.log,
-      prepareFile: (path, account) => this.#prepareFile(path, account),
-      start: (grant, work, key, received, ended) => this.#startAgent(grant, work, key, received, ended),
-    });
-    this.#forwards = new ForwardHouse({
+    this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
+    this.#staff = new Staff({
       clock: hostClock,
+      log: options.log,
+      spawn: (name, grant) => this.#launch(name, grant),
+      init: (member, grant) => {
+        const under = { configuration: member.configuration, version: member.configured };
+        return this.#initOf(under, grant, member.process.name, null);
+      },
+      started: (member) => this.#retinue.started(member),
+      left: (member) => this.#retinue.left(member),
+      pair: () => socketPair(this.#pairPath()),
+      discard: discardSocket,
+      received: (member, message) => this.#received(member, message),
+      died: (member, how) => this.#succession.died(member, how),
+      failed: (name, reason) => this.#failed(name, reason),
+    });
+    this.#succession = new Succession({
+      clock: hostClock,
+      log: options.log,
+      staff: this.#staff,
+      sockets: this.#sockets,
+      file: options.file,
+      configuration: options.configuration,
+      load: options.load,
+      smtpIns: options.smtpIns,
+      addRole: (grant, configuration, version) => this.#addRole(grant, configuration, version),
+    });
+    this.#retinue = new Retinue({
+      clock: hostClock,
+      log: options.log,
       disk: hostDisk,
       realPath,
-      premises: options.premises,
+      makeFile: makeFileFor,
       uid: ownUid() ?? -1,
-      start: (grant, work, key, received, ended) => this.#startAgent(grant, work, key, received, ended),
-      answer: (request, file) => this.#processOf("lookup")?.send({ kind: "forward", request, file }),
-    });
-    this.#tableHosts = new TableHouse({
-      make: (hosted, name, started) => this.#makeTableHost(hosted, name, started),
-      join: (process, table) => this.#joinTableHost(process, table),
+      configuration: options.configuration,
+      staff: this.#staff,
+      launch: (name, grant) => this.#launch(name, grant),
+      init: (under, grant, name, work) => this.#initOf(under, grant, name, work),
+      discard: discardSocket,
+      failed: (name, reason) => this.#failed(name, reason),
     });
   }
 
   /** Binds every socket and starts every role. Faults say what could not be had. */
   async start(): Promise<void> {
-    const { policy, premises, controlSocket, submitSocket } = this.#options;
-    const helpers = tableHostGrants(policy, premises).map(({ grant }) => grant);
-    const [unnameable] = [...standingGrants(policy, premises), ...helpers].flatMap(unnameablePaths);
-    if (unnameable !== undefined) {
-      throw new Fault("denied", `Cannot use ${unnameable}: Deno gives no right to a path with a comma; rename it`);
-    }
+    const { controlSocket, submitSocket } = this.#options;
+    const { policy, premises } = this.#options.configuration;
+    const [unnameable] = grantsOf(this.#options.configuration).flatMap(unnameablePaths);
+    if (unnameable !== undefined) throw new Fault("denied", commaProblem(unnameable));
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);
     this.#control = await holdSocket({ kind: "unix", path: controlSocket });
     setMode(controlSocket, 0o600);
-    for (const [listener, spec] of policy.listeners.entries()) {
-      if (!isServed(spec)) continue;
-      const at = spec.kind === "socket"
-        ? { kind: "unix", path: submitSocket } as const
-        : { kind: "inet", ip: spec.address, port: spec.port } as const;
-      this.#held.push({ socket: await holdSocket(at), listener });
-    }
+    await this.#sockets.bind(policy.listeners);
+    this.#sockets.keep(policy.listeners);
     // Anybody on this machine may submit mail; only the owner may control the daemon.
     setMode(submitSocket, 0o666);
-    for (const grant of standingGrants(policy, premises)) {
-      const count = grant.role === "smtp-in" ? this.#options.smtpIns : 1;
-      for (let n = 1; n <= count; n++) this.#addRole(grant, count > 1 ? `${grant.role}#${n}` : grant.role);
-    }
-    for (const { process } of this.#roles) process.start();
-    this.#tableHosts.want(1, tableHostGrants(policy, premises));
+    for (const grant of standingGrants(policy, premises)) this.#addRole(grant, this.#options.configuration, 1);
+    for (const { process } of this.#staff.members) process.start();
+  }
+
+  /** Reads the configuration again, as `smtpctl reload` does. What comes of it is in the log. */
+  reload(): void {
+    this.#succession.ask(null, false);
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
-      const these = this.#roles.filter((one) => one.role === role);
-      await Promise.all(these.map((one) => one.process.stop(stopGraceMs)));
-      if (role === "delivery") await this.#agents.stop(stopGraceMs);
-      if (role === "lookup") await this.#tableHosts.stop(stopGraceMs);
-      if (role === "lookup") await this.#forwards.stop();
+      await this.#staff.stop(role);
+      if (role === "delivery") await this.#retinue.agents.stop(stopGraceMs);
+      if (role === "lookup") await this.#retinue.stop(stopGraceMs);
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
   }
 
-  #addRole(grant: Grant<StandingRole>, name: string): void {
+  /** Adds the processes of a role, for a version of the configuration. */
+  #addRole(grant: Grant<StandingRole>, configuration: Configuration, version: number): readonly Member[] {
     const { role } = grant;
-    const sockets = this.#socketsOf(role);
-    const process = new RoleProcess(name, {
-      clock: hostClock,
-      log: this.#options.log,
-      spawn: () => this.#launch(name, grant, sockets.map((one) => one.fd)),
-      restart: true,
-      init: () => this.#initOf(grant, name, sockets),
-      discard: discardSocket,
-      started: () => this.#join(role, process),
-      received: (message) => this.#received(role, process, message),
-      failed: (reason) => this.#failed(reason),
-    });
-    this.#roles.push({ role, process });
+    if (role === "lookup") this.#retinue.want(configuration, version);
+    const names = namesOf(role, version, role === "smtp-in" ? this.#options.smtpIns : 1);
+    const sockets = this.#socketsOf(role, configuration);
+    return names.map((name) => this.#staff.add(name, grant, configuration, version, sockets));
   }
 
   #prepareDirectories(): void {
-    const { state, spool, accounts } = this.#options.premises;
+    const { state, spool, accounts } = this.#options.configuration.premises;
     // With accounts of their own, users have to reach the socket for mail and offline/, and queue its spool.
     const isShared = accounts !== null;
     const run = join(state, "run");
@@ -198,7 +186,7 @@ export class Supervisor {
     prepareDirectory({ path: join(state, "offline"), mode: isShared ? 0o1733 : 0o700, owner: null });
   }
 
-  #launch(name: string, grant: Grant<Role>, fds: readonly number[]): Child {
+  #launch(name: string, grant: Grant<Role>): Child {
     const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
     const { argv, env } = launchCommand({
       flags: denoFlags(grant),
@@ -206,92 +194,70 @@ export class Supervisor {
       module: new URL("./role_main.ts", import.meta.url).href,
       args: [name],
     });
-    return spawnChild(argv, env, fds);
+    return spawnChild(argv, env);
   }
 
   #initOf(
+    { configuration, version }: { readonly configuration: Configuration; readonly version: number },
     grant: Grant<Role>,
     name: string,
-    sockets: readonly { readonly fd: number; readonly listener: number }[],
-    work: AgentWork | null = null,
+    work: AgentWork | null,
   ): Init {
-    const { policy, premises, logStyle, logLeast } = this.#options;
+    const { logStyle, logLeast, traced } = this.#options;
+    const { policy, premises, resolver, selfAddresses } = configuration;
     return {
       kind: "init",
       grant,
       policy: policyPart(grant.role, policy),
-      // In the child, descriptors count from 4: 0-2 are standard, 3 is IPC.
-      sockets: sockets.map(({ listener }, index) => ({ fd: 4 + index, listener })),
       log: { style: logStyle, least: logLeast },
       paused: this.#paused,
-      traced: this.#options.traced,
+      traced,
       sameUser: premises.accounts === null,
-      resolver: this.#options.resolver,
-      selfAddresses: this.#options.selfAddresses,
+      resolver,
+      selfAddresses,
       spool: premises.spool,
       name,
       work,
+      version,
+      successors: this.#staff.successors(version),
+      configuration: this.#succession.status,
     };
   }
 
-  #socketsOf(role: StandingRole): readonly { readonly fd: number; readonly listener: number }[] {
-    if (role === "smtp-in") return this.#held.map(({ socket, listener }) => ({ fd: socket.fd, listener }));
-    if (role === "queue" && this.#control !== null) return [{ fd: this.#control.fd, listener: controlListener }];
+  #socketsOf(role: StandingRole, { policy }: Configuration): readonly HandedSocket[] {
+    if (role === "smtp-in") return this.#sockets.of(policy.listeners);
+    if (role === "queue" && this.#control !== null) return [{ socket: this.#control, listener: controlListener }];
     return [];
   }
 
-  /** Joins a role that has just started to each of its peers that runs. */
-  #join(role: StandingRole, process: RoleProcess): void {
-    for (const other of this.#roles) {
-      if (other.process === process || !other.process.isRunning || !isLinked(role, other.role)) continue;
-      this.#pair(
-        process,
-        { kind: "peer", role: other.role, name: other.process.name, key: "" },
-        other.process,
-        { kind: "peer", role, name: process.name, key: "" },
-      );
-    }
-    if (role === "lookup") this.#tableHosts.join(1);
-    if (this.#isReady) process.send({ kind: "serve" });
+  #pairPath(): string {
+    const { state } = this.#options.configuration.premises;
+    return join(state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
   }
 
-  /** Joins two roles: each gets one end, with the message that says who is at the other. */
-  #pair(a: RoleProcess, toA: ToRole, b: RoleProcess, toB: ToRole): void {
-    const path = join(this.#options.premises.state, "run", `p${hostRandom.u32().toString(36)}${++this.#pairs}`);
-    const lives = [a.life, b.life];
-    socketPair(path).then(
-      ([near, far]) => {
-        // One that has died meanwhile gets another pair when it is back.
-        if (a.life !== lives[0] || b.life !== lives[1]) {
-          discardSocket(near);
-          discardSocket(far);
-          return;
-        }
-        a.send(toA, near);
-        b.send(toB, far);
-      },
-      (error) => this.#failed(describeError(error)),
-    );
-  }
-
-  #received(role: StandingRole, process: RoleProcess, message: FromRole): void {
+  #received(member: Member, message: FromRole): void {
+    const { role, process } = member;
     switch (message.kind) {
       case "ready":
+        this.#succession.ready(member, message.version);
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
+        this.#succession.confirmed(member);
         return this.#announceWhenServing();
+      case "inForce":
+        return this.#succession.inForce(member, message.version);
       case "needAgent":
-        if (role === "delivery") this.#agents.need(message);
+        if (role === "delivery") this.#retinue.agents.need(message, member);
         return;
       case "mayDeliver":
-        if (role === "lookup") this.#agents.allow(message);
+        if (role === "lookup") this.#retinue.agents.allow(message);
         return;
       case "mayRun":
-        if (role === "queue") this.#agents.allowExec(message);
+        if (role === "queue") this.#retinue.agents.allowExec(message);
         return;
       case "needForward":
-        if (role === "lookup") void this.#forwards.need(message.request, message);
+        if (role === "lookup") this.#retinue.needForward(member, message);
         return;
       case "distrust":
         if (role === "queue" || role === "lookup") this.#distrust(message.name);
@@ -299,6 +265,9 @@ export class Supervisor {
       case "paused":
         if (role === "queue") this.#paused = message.paused;
         return;
+      case "reload":
+        if (role !== "queue") return;
+        return this.#succession.ask({ life: process.life, request: message.request }, message.check);
       case "stopDaemon":
         if (role === "queue") this.#options.stopRequested();
     }
@@ -306,99 +275,28 @@ export class Supervisor {
 
   /** Only those that strangers talk to are ended on another's word. */
   #distrust(name: string): void {
-    this.#tableHosts.distrust(name);
-    const suspect = this.#roles.find(({ process }) => process.name === name);
+    this.#retinue.distrust(name);
+    const suspect = this.#staff.find(name);
     if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
 
   #serveWhenReady(): void {
-    if (this.#isReady || !this.#roles.every((one) => one.process.isReady)) return;
+    if (this.#isReady || !this.#staff.members.every((one) => one.process.isReady)) return;
     this.#isReady = true;
-    for (const { process } of this.#roles) process.send({ kind: "serve" });
+    for (const member of this.#staff.members) this.#staff.serve(member);
   }
 
   #announceWhenServing(): void {
-    if (this.#isAnnounced || !this.#roles.every((one) => this.#serving.has(one.process.name))) return;
+    if (this.#isAnnounced || !this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
     this.#isAnnounced = true;
     this.#options.ready();
   }
 
-  #processOf(role: StandingRole): RoleProcess | undefined {
-    return this.#roles.find((one) => one.role === role)?.process;
-  }
-
-  /** A file that cannot be made shows when the agent opens it. */
-  #prepareFile(path: string, account: Account): void {
-    try {
-      makeFileFor(path, account);
-    } catch (error) {
-      const reason = describeError(error);
-      this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
-    }
-  }
-
-  #startAgent(
-    grant: Grant<"agent">,
-    work: AgentWork,
-    key: string,
-    received: (message: FromRole) => void,
-    ended: () => void,
-  ): RoleProcess {
-    const process: RoleProcess = new RoleProcess(`agent#${key}`, {
-      clock: hostClock,
-      log: this.#options.log,
-      spawn: () => this.#launch(`agent-${key}`, grant, []),
-      restart: false,
-      discard: discardSocket,
-      init: () => this.#initOf(grant, `agent#${key}`, [], work),
-      started: () => {
-        const delivery = this.#processOf("delivery");
-        if (delivery === undefined || work.kind !== "deliver") return;
-        this.#pair(
-          process,
-          { kind: "peer", role: "delivery", name: "delivery", key: "" },
-          delivery,
-          { kind: "peer", role: "agent", name: process.name, key },
-        );
-      },
-      received,
-      failed: ended,
-    });
-    process.start();
-    return process;
-  }
-
-  #makeTableHost({ grant, spec }: HostedTable, name: string, started: () => void): RoleProcess {
-    return new RoleProcess(name, {
-      clock: hostClock,
-      log: this.#options.log,
-      spawn: () => this.#launch(name, grant, []),
-      restart: true,
-      init: () => {
-        const init = this.#initOf(grant, name, []);
-        return { ...init, policy: { ...init.policy, tables: { [spec.name]: spec } } };
-      },
-      discard: discardSocket,
-      started,
-      received: () => {},
-      failed: (reason) => this.#failed(reason),
-    });
-  }
-
-  #joinTableHost(process: RoleProcess, table: string): void {
-    const lookup = this.#roles.find((one) => one.role === "lookup")?.process;
-    if (lookup === undefined || !lookup.isRunning) return;
-    this.#pair(
-      process,
-      { kind: "peer", role: "lookup", name: lookup.name, key: "" },
-      lookup,
-      { kind: "peer", role: "table-host", name: process.name, key: table },
-    );
-  }
-
-  #failed(reason: string): void {
+  /** Something cannot be had that was never there. */
+  #failed(name: string, reason: string): void {
     if (this.#isStopping) return;
     if (!this.#isReady) return this.#options.failed(reason);
+    if (this.#succession.failed(name, reason)) return;
     this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
   }
 }

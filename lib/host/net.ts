@@ -10,6 +10,7 @@ import { socketFault, SocketStream } from "./socket.ts";
 /** Closes a socket that could not be handed over, so that its other end learns of it. */
 export function discardSocket(handle: unknown): void {
   if (handle instanceof net.Socket) handle.destroy();
+  if (handle instanceof net.Server) handle.close(() => {});
 }
 
 /** A socket that came over IPC as a `Stream`; null when it is none. */
@@ -17,38 +18,45 @@ export function wrapSocket(handle: unknown): Stream | null {
   return handle instanceof net.Socket ? takeHandle(handle) ?? new SocketStream(handle) : null;
 }
 
-/** Serves a listening socket that was inherited as file descriptor `fd`. Needs no permission. */
-export function listenOnFd(fd: number): Listener {
-  let take: ((stream: Stream) => void) | null = null;
-  // Half-open, so that a client that shuts down its side after QUIT still gets its replies.
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-    if (take === null) return void socket.destroy();
+/** A listening socket that came over IPC as a `Listener`; null when it is none. It needs no permission. Connections that
+ * come before `accept` wait. */
+export function wrapListener(handle: unknown): Listener | null {
+  if (!(handle instanceof net.Server)) return null;
+  const early: Stream[] = [];
+  let take: (stream: Stream) => void = (stream) => void early.push(stream);
+  // Half-open, so that a client that shuts down its side after QUIT still gets its replies. It listens already: these
+  // members are looked at with each connection.
+  Reflect.set(handle, "allowHalfOpen", true);
+  Reflect.set(handle, "pauseOnConnect", true);
+  handle.on("connection", (socket) => {
     socket.setNoDelay(true);
     take(new SocketStream(socket));
   });
-  server.on("error", (error) => {
-    throw socketFault(`listen on descriptor ${fd}`, error);
+  handle.on("error", (error) => {
+    throw socketFault("accept connections", error);
   });
   return {
     accept(run) {
       take = run;
-      server.on("listening", () => acceptHandles(server, run));
-      server.listen({ fd });
+      acceptHandles(handle, run);
+      for (const stream of early.splice(0)) run(stream);
     },
-    close: () => void server.close(),
+    close: () => void handle.close(),
   };
 }
 
 /** A bound socket that this process holds for its children without ever accepting on it. */
 export interface HeldSocket {
-  /** Descriptor number to give to a child's `stdio`. */
-  readonly fd: number;
   /** What it is bound to. */
   readonly local: Address;
+  /** A handle to send to a child: it is a `wrapListener` there, as often as one is sent. */
+  share(): unknown;
+  /** Closes it. Children that have it go on. */
+  release(): void;
 }
 
-/** Binds and listens. The socket stays open for the life of the process, so a child that is
- * restarted finds the connections that queued up meanwhile. Faults: `exists`, `denied`, `unreachable`. */
+/** Binds and listens. The socket stays open until it is released, so a child that is restarted finds the connections
+ * that queued up meanwhile. Faults: `exists`, `denied`, `unreachable`. */
 export function holdSocket(at: Address): Promise<HeldSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<HeldSocket>();
   const server = net.createServer((socket) => void socket.destroy());
@@ -60,9 +68,9 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
     try {
       if (at.kind === "unix") renameSync(temporary, name);
       const bound = server.address();
-      const fd = duplicate(server);
+      const kept = keepDescriptor(duplicate(server));
       const port = typeof bound === "object" && bound !== null ? bound.port : 0;
-      resolve({ fd, local: at.kind === "inet" ? { ...at, port } : at });
+      resolve({ local: at.kind === "inet" ? { ...at, port } : at, ...kept });
     } catch (error) {
       reject(error instanceof Fault ? error : socketFault(`listen on ${name}`, error));
     } finally {
@@ -75,10 +83,29 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   return promise;
 }
 
-/** A second descriptor for a server's socket. Deno has no public call that tells a descriptor's number;
- * this is what its own IPC uses to pass sockets. */
-function duplicate(server: net.Server): number {
-  const handle: unknown = Reflect.get(server, "_handle");
+/** Keeps a descriptor of a listening socket. A `net.Socket` has no accept loop. Nor may a child inherit the descriptor:
+ * to start a child makes it blocking, for all who share it, and who accepts on it then stands still. */
+function keepDescriptor(first: number): Pick<HeldSocket, "share" | "release"> {
+  // The types do not know that it is neither read nor written: it would fail, for it is not connected.
+  const keep = (fd: number) => new net.Socket({ fd, readable: false, writable: false });
+  let kept = keep(first);
+  return {
+    share() {
+      // What is sent is closed here: a duplicate stays.
+      const sent = kept;
+      kept = keep(duplicate(sent));
+      const server = new net.Server();
+      Reflect.set(server, "_handle", Reflect.get(sent, "_handle"));
+      return server;
+    },
+    release: () => void kept.destroy(),
+  };
+}
+
+/** A second descriptor for a socket. Deno has no public call that tells a descriptor's number; this is what its own IPC
+ * uses to pass sockets. */
+function duplicate(of: net.Server | net.Socket): number {
+  const handle: unknown = Reflect.get(of, "_handle");
   if (typeof handle === "object" && handle !== null) {
     const take: unknown = Reflect.get(handle, "fdForIpc");
     const fd: unknown = typeof take === "function" ? take.call(handle) : null;
@@ -101,6 +128,8 @@ export function socketPair(path: string): Promise<readonly [net.Socket, net.Sock
     server.on("connection", (far) => {
       far.on("error", fail);
       server.close();
+      // Else whoever sends it to a child, and the child, keep a list of this server's connections for ever.
+      Reflect.set(far, "server", null);
       connected.then(() => resolve([near, far]));
     });
   });

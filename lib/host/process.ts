@@ -6,19 +6,18 @@ import type { Child } from "../port.ts";
 import { Fault } from "../fault.ts";
 import { flushLog } from "./log.ts";
 
-/** Starts `argv` with exactly `env`, an IPC channel on descriptor 3 and `fds` from descriptor 4 on.
+/** Starts `argv` with exactly `env` and an IPC channel on descriptor 3.
  * argv must not hold Deno's own path: node:child_process would then add a flag that grants every permission. */
 export function spawnChild(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  fds: readonly number[],
 ): Child {
   const [program, ...args] = argv;
   if (program === undefined) throw new Fault("notFound", "Cannot start a role: no program given");
   if (argv.some((word) => word.includes(Deno.execPath()))) {
     throw new Fault("denied", "Cannot start a role: its command names Deno itself and would hold every permission");
   }
-  const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc", ...fds] });
+  const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
   return {
     pid: child.pid ?? -1,
     send(message, handle, unsent) {

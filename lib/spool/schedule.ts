@@ -232,12 +232,12 @@ export class Schedule {
     return at === Infinity ? null : at;
   }
 
-  /** The delivery role is gone and its attempts with it: they are made again. Notices under way stay so.
-   * Returns the settlements of envelopes that were to be removed or suspended when they came back. */
-  flushInFlight(now: number): Settlement[] {
+  /** A delivery role is gone, and with it the attempts that `isLost` tells of: they are made again. Notices under way
+   * stay so. Returns the settlements of envelopes that were to be removed or suspended when they came back. */
+  flushInFlight(now: number, isLost: (envelope: EvpId) => boolean): Settlement[] {
     const settlements: Settlement[] = [];
     for (const entry of [...this.#known.values()]) {
-      if (entry.state !== "inFlight" || entry.envelope.kind === "bounce") continue;
+      if (entry.state !== "inFlight" || entry.envelope.kind === "bounce" || !isLost(entry.envelope.id)) continue;
       if (entry.isRemoved) settlements.push(this.#drop(entry, now));
       else if (entry.isSuspended) settlements.push(this.#replace(entry, { ...entry.envelope, suspended: true }, now));
       else {

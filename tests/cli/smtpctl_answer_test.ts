@@ -112,7 +112,18 @@ Deno.test("show stats and show status print lists and objects", async () => {
     { kind: "status", what: "mda", running: true },
     { kind: "status", what: "mta", running: false },
   ];
+  const configuration: ViewItem = {
+    kind: "configuration",
+    status: { file: "/etc/smtpd.conf", version: 2, loadedAt: 0, failure: null },
+  };
   equal(await textOf({ kind: "showStatus" }, status), "MDA running\nMTA paused\n");
+  equal(
+    await textOf({ kind: "showStatus" }, [...status, configuration]),
+    "MDA running\nMTA paused\nconfiguration /etc/smtpd.conf version 2, loaded 1970-01-01T00:00:00.000Z\n",
+  );
+  deepEqual(await jsonOf({ kind: "showStatus" }, [configuration]), {
+    configuration: { file: "/etc/smtpd.conf", version: 2, loadedAt: "1970-01-01T00:00:00.000Z", failure: null },
+  });
   deepEqual(await jsonOf({ kind: "showStatus" }, status), { mda: "running", mta: "paused" });
 });
 

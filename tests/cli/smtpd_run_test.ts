@@ -37,7 +37,10 @@ Deno.test("smtpd goes to the background, with the caller's paths, macros and pau
       await until("the log has a line", async () => /^smtpd: ready pid=\d+ /.test(await Deno.readTextFile(log)));
       equal(((await Deno.stat(log)).mode ?? 0) & 0o777, 0o600);
     }
-    match((await site.run("smtpctl", ["show", "status"])).stdout, /^MDA paused\nMTA paused\nSMTP running\n$/);
+    match(
+      (await site.run("smtpctl", ["show", "status"])).stdout,
+      /^MDA paused\nMTA paused\nSMTP running\nconfiguration /,
+    );
     const sent = await site.run("sendmail", ["-f", "ann@client.test", "bob@example.org"], "Subject: x\n\nHello\n");
     equal(sent.code, 0, sent.stderr);
     equal((await site.run("smtpctl", ["resume", "mda"])).code, 0);

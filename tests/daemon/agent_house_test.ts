@@ -1,7 +1,7 @@
 /** Who gets an agent, and who does not, whatever delivery asks for. */
 
 import { deepEqual, equal } from "node:assert/strict";
-import { AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
+import { type AgentAsker, AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
 import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";
 import type { AgentRequest, NamedAccount, NamedExec } from "../../lib/daemon/supervision.ts";
@@ -36,6 +36,8 @@ const accounts: Premises["accounts"] = {
   smtpq: { name: "_smtpq", uid: 991, gid: 991 },
 };
 
+const delivery: AgentAsker = { process: { name: "delivery" }, configuration: { policy: policyOf(text) } };
+
 /** A house whose agents are only written down. `startFails`: they end while they are being started. */
 function house(change: { readonly accounts?: Premises["accounts"]; readonly startFails?: boolean } = {}) {
   const log = new KeptLog();
@@ -44,14 +46,12 @@ function house(change: { readonly accounts?: Premises["accounts"]; readonly star
   const stopped: string[] = [];
   const works: AgentWork[] = [];
   const prepared: string[] = [];
-  const policy = policyOf(text);
   const premises: Premises = { spool: "/q", state: "/s", accounts, includes: [], resolvers: [], ...change };
-  const agents = new AgentHouse({
-    policy,
+  const agents = new AgentHouse<AgentAsker>({
     premises,
     log: log.log,
     prepareFile: (path, account) => void prepared.push(`${path} ${account.uid}`),
-    start(grant, work, key, _received, gone) {
+    start(grant, work, key, _asker, gone) {
       started.push(grant);
       works.push(work);
       ended.set(key, gone);
@@ -78,7 +78,7 @@ function request(n: number): AgentRequest & NamedAccount {
 Deno.test("an account that lookup has named gets an agent, with its ids and its directory", () => {
   const { agents, started, refusals } = house();
   agents.allow(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
   deepEqual(started.map(({ role, account, read, write }) => ({ role, account, read, write })), [
     { role: "agent", account: { name: "ann", uid: 1001, gid: 100 }, read: ["/mail/ann"], write: ["/mail/ann"] },
   ]);
@@ -88,7 +88,7 @@ Deno.test("an account that lookup has named gets an agent, with its ids and its 
 Deno.test("without accounts of its own the daemon's agents keep the caller's", () => {
   const { agents, started } = house({ accounts: null });
   agents.allow({ ...ann, uid: 0 });
-  agents.need({ ...ann, uid: 0 });
+  agents.need({ ...ann, uid: 0 }, delivery);
   deepEqual(started.map(({ account }) => account), [null]);
 });
 
@@ -109,7 +109,7 @@ Deno.test("an account that lookup has not named in each particular gets none", (
   ) {
     const { agents, started, waits } = house();
     agents.allow(ann);
-    agents.need({ ...ann, ...change });
+    agents.need({ ...ann, ...change }, delivery);
     agents.allow(ann);
     deepEqual([started, waits().length], [[], 1], JSON.stringify(change));
   }
@@ -117,8 +117,8 @@ Deno.test("an account that lookup has not named in each particular gets none", (
 
 Deno.test("an account that lookup names a moment later gets its agent then, once", () => {
   const { agents, started, refusals } = house();
-  agents.need(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
   agents.allow(request(1));
   equal(started.length, 0);
   agents.allow(ann);
@@ -128,7 +128,7 @@ Deno.test("an account that lookup names a moment later gets its agent then, once
 
 Deno.test("of very many requests for accounts that nobody names the oldest are refused, and named ones still count", () => {
   const { agents, started, refusals } = house();
-  for (let n = 0; n < agentsMax + 2; n++) agents.need(request(n));
+  for (let n = 0; n < agentsMax + 2; n++) agents.need(request(n), delivery);
   deepEqual(refusals(), ["lookup has not named this account", "lookup has not named this account"]);
   agents.allow(request(0));
   agents.allow(request(2));
@@ -139,7 +139,7 @@ Deno.test("root gets no agent, though lookup has named it", () => {
   const { agents, started, refusals } = house();
   const root = { ...ann, uid: 0, gid: 0, home: "/root" };
   agents.allow(root);
-  agents.need(root);
+  agents.need(root, delivery);
   deepEqual([started, refusals()], [[], ["mail is not delivered as root"]]);
 });
 
@@ -158,7 +158,7 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
   ) {
     const { agents, started, refusals } = house();
     agents.allow({ ...ann, ...change });
-    agents.need({ ...ann, ...change });
+    agents.need({ ...ann, ...change }, delivery);
     deepEqual([started, refusals()], [[], [reason]], JSON.stringify(change));
   }
 });
@@ -166,9 +166,9 @@ Deno.test("an action that is not there, relays, or has no directory, gives no ag
 Deno.test("one key has one agent at a time; asked for again, the next comes when it has ended", () => {
   const { agents, started, ended } = house();
   agents.allow(ann);
-  agents.need(ann);
-  agents.need(ann);
-  agents.need(ann);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
+  agents.need(ann, delivery);
   equal(started.length, 1);
   ended.get("ann")?.();
   equal(started.length, 2);
@@ -180,7 +180,7 @@ Deno.test("no more than so many run: who comes later waits, and too many that wa
   const { agents, started, ended, refusals } = house();
   for (let n = 0; n <= 2 * agentsMax; n++) {
     agents.allow(request(n));
-    agents.need(request(n));
+    agents.need(request(n), delivery);
   }
   equal(started.length, agentsMax);
   deepEqual(refusals(), ["too many agents"]);
@@ -192,7 +192,7 @@ Deno.test("no more than so many run: who comes later waits, and too many that wa
 Deno.test("an agent that cannot be started takes no room", () => {
   const { agents, started } = house({ startFails: true });
   agents.allow(ann);
-  for (let n = 0; n < 3 * agentsMax; n++) agents.need(ann);
+  for (let n = 0; n < 3 * agentsMax; n++) agents.need(ann, delivery);
   equal(started.length, 3 * agentsMax);
 });
 
@@ -200,7 +200,7 @@ Deno.test("stop() ends those that run, and starts none that waited", async () =>
   const { agents, started, ended, stopped } = house();
   for (let n = 0; n <= agentsMax; n++) {
     agents.allow(request(n));
-    agents.need(request(n));
+    agents.need(request(n), delivery);
   }
   await agents.stop(500);
   equal(stopped.length, agentsMax);
@@ -217,9 +217,9 @@ Deno.test("the oldest of very many accounts are forgotten, and can be named agai
   // Named again, it counts as new.
   agents.allow(ann);
   for (let n = 1; n < 100_000; n++) agents.allow({ ...ann, uid: 10_000 + n, gid: 1, home: "/h" });
-  agents.need(first);
+  agents.need(first, delivery);
   deepEqual(waits(), ["u0"]);
-  agents.need(ann);
+  agents.need(ann, delivery);
   equal(started.length, 1);
   agents.allow(first);
   equal(started.length, 2);
@@ -233,7 +233,7 @@ Deno.test("a command of a user runs as the user, when lookup has named him and q
     const { agents, started, works } = house();
     if (order === "lookup first") agents.allow(ann);
     else agents.allowExec(named);
-    agents.need({ ...ann, exec: command });
+    agents.need({ ...ann, exec: command }, delivery);
     equal(started.length, 0, order);
     if (order === "lookup first") agents.allowExec(named);
     else agents.allow(ann);
@@ -260,7 +260,7 @@ Deno.test("delivery chooses no command, file or Maildir, and none of another use
     agents.allow(ann);
     agents.allow({ ...ann, user: "bob" });
     agents.allowExec(named);
-    agents.need({ ...ann, ...change });
+    agents.need({ ...ann, ...change }, delivery);
     deepEqual(started, [], JSON.stringify(change));
   }
 });
@@ -269,7 +269,7 @@ Deno.test("what an alias names runs as the account of aliases, whatever ids deli
   const { agents, started, works } = house();
   const exec = { kind: "file", text: "/var//log/mail", from: "table" } as const;
   agents.allowExec({ action: "box", user: "_smtpd", exec });
-  agents.need({ ...ann, user: "_smtpd", uid: 0, gid: 0, home: "/root", exec });
+  agents.need({ ...ann, user: "_smtpd", uid: 0, gid: 0, home: "/root", exec }, delivery);
   deepEqual(started.map(({ account, read, write, run }) => ({ account, read, write, run })), [
     { account: accounts?.smtpd, read: ["/var/log/mail"], write: ["/var/log/mail"], run: [] },
   ]);
@@ -286,7 +286,7 @@ Deno.test("a path that leads astray gives no agent", () => {
       const { agents, started, refusals } = house();
       const exec = { kind, text, from: "table" } as const;
       agents.allowExec({ action: "box", user: "_smtpd", exec });
-      agents.need({ ...ann, user: "_smtpd", exec });
+      agents.need({ ...ann, user: "_smtpd", exec }, delivery);
       deepEqual([started, refusals()], [[], ["the path is not absolute and plain"]], text);
     }
   }

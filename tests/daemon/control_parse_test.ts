@@ -46,6 +46,7 @@ const requests: readonly ControlRequest[] = [
   },
   { kind: "trace", subjects: ["rules", "lookup"] },
   { kind: "untrace", subjects: [] },
+  { kind: "reload", check: true },
   { kind: "stop" },
 ];
 
@@ -92,6 +93,8 @@ Deno.test("parseControlRequest() refuses all else", () => {
       '{"kind":"trace","subjects":"rules"}',
       '{"kind":"trace","subjects":["mta"]}',
       '{"kind":"untrace"}',
+      '{"kind":"reload"}',
+      '{"kind":"reload","check":"yes"}',
     ]
   ) {
     const answer = parseControlRequest(line);
@@ -123,6 +126,20 @@ Deno.test("parseControlAnswer() reads every kind of answer back", () => {
     { kind: "item", item: { kind: "content", base64: "aGkK" } },
     { kind: "item", item: { kind: "stat", key: "smtp.session", value: 3 } },
     { kind: "item", item: { kind: "status", what: "mta", running: false } },
+    {
+      kind: "item",
+      item: {
+        kind: "configuration",
+        status: { file: "/f", version: 2, loadedAt: 5, failure: { at: 6, reason: "no" } },
+      },
+    },
+    { kind: "item", item: { kind: "configuration", status: { file: "/f", version: 1, loadedAt: 5, failure: null } } },
+    {
+      kind: "item",
+      item: { kind: "change", change: { group: "rule", kind: "moved", what: "match", from: "rule 1", to: "rule 2" } },
+    },
+    { kind: "item", item: { kind: "problem", severity: "warning", text: "f:1:1: warning: odd" } },
+    { kind: "item", item: { kind: "reload", outcome: "checked", version: 3 } },
     { kind: "done", count: 2 },
     { kind: "error", code: "notFound", message: "no such envelope\u2028" },
   ];
@@ -160,6 +177,11 @@ Deno.test("parseControlAnswer() refuses all else", () => {
       '{"kind":"item","item":{"kind":"content"}}',
       '{"kind":"item","item":{"kind":"stat","key":"x","value":"1"}}',
       '{"kind":"item","item":{"kind":"status","what":"mda"}}',
+      '{"kind":"item","item":{"kind":"configuration","status":{"file":"/f","version":1,"loadedAt":5}}}',
+      '{"kind":"item","item":{"kind":"configuration","status":{"file":"/f","version":1,"loadedAt":5,"failure":{}}}}',
+      '{"kind":"item","item":{"kind":"change","change":{"group":"rule"}}}',
+      '{"kind":"item","item":{"kind":"problem","severity":"odd","text":"x"}}',
+      '{"kind":"item","item":{"kind":"reload","outcome":"odd","version":1}}',
       '{"kind":"done"}',
       '{"kind":"error","code":"strange","message":"x"}',
       '{"kind":"error","code":"failed"}',

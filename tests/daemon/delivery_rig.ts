@@ -25,7 +25,7 @@ import { FakeNet } from "../sim/net.ts";
 import { FakePeer, type PeerScript } from "../sim/peer.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
-import { bytesOf, draftTo, KeptLog, msg, policyOf, textOf } from "./rig.ts";
+import { bytesOf, draftTo, firstSuccessors, KeptLog, msg, policyOf, textOf } from "./rig.ts";
 
 const text = `
 table users { ann = 1001:1001:/home/ann }
@@ -81,7 +81,7 @@ export class FakeLookup {
   readonly asked: DeliveryToLookup[] = [];
   readonly channel: FakeChannel<LookupToDelivery, DeliveryToLookup>;
 
-  constructor(rig: Rig) {
+  constructor(rig: Rig, name = "lookup") {
     const [near, far] = channelPair<LookupToDelivery, DeliveryToLookup>(rig.clock);
     this.channel = near;
     near.onMessage((message) => {
@@ -89,7 +89,7 @@ export class FakeLookup {
       const answer = rig.answerOf(message);
       if (answer !== null) near.send(answer);
     });
-    rig.delivery.setLookup(far);
+    rig.delivery.addLookup(name, far);
   }
 }
 
@@ -141,6 +141,7 @@ export class Rig {
       policy: { ...policy, actions },
       rewriting: rewritingOf(policy, this.clock, hostSha1),
       sameUser: false,
+      successors: firstSuccessors,
       dns: () => {
         this.dnsMade++;
         return Promise.resolve<Dns>(this.dns);

@@ -346,3 +346,33 @@ Deno.test("Delivery says which way mail would go, and sends nothing", async () =
   ]);
   deepEqual(rig.net.dialled, []);
 });
+
+Deno.test("a delivery that another follows finishes what it was given, then ends with its agents and connections", async () => {
+  const { rig, queue } = await Rig.full();
+  rig.serve("203.0.113.1");
+  let isOver = false;
+  queue.deliver([envelopeTo("ann@example.org", 1)]);
+  await rig.settle();
+  queue.deliver([envelopeTo("ann@example.org", 2)]);
+  queue.deliver([envelopeTo("x@b.test", 3)]);
+  await rig.clock.settle();
+  void rig.delivery.drain(300_000).then(() => isOver = true);
+  await rig.clock.advance(5000);
+  deepEqual([...queue.reports].sort(), ["1 delivered 2.0.0", "2 delivered 2.0.0", "3 relayed 2.0.0"]);
+  equal(isOver, true);
+  deepEqual(rig.agents.map((agent) => agent.isClosed), [true]);
+});
+
+Deno.test("a delivery whose lookup is followed asks the next one, and lets the former go", async () => {
+  const { rig, queue, lookup } = await Rig.full();
+  const next = new FakeLookup(rig, "lookup#v2");
+  queue.deliver([envelopeTo("ann@example.org", 1)]);
+  await rig.settle();
+  deepEqual([lookup.asked.length, next.asked.length], [1, 0]);
+  rig.delivery.follow({ lookup: "lookup#v2" });
+  queue.deliver([envelopeTo("ann@example.org", 2)]);
+  await rig.settle();
+  deepEqual([lookup.asked.length, next.asked.length], [1, 1], "what the former said is not believed any more");
+  deepEqual([lookup.channel.isClosed, next.channel.isClosed], [true, false]);
+  deepEqual(queue.reports, ["1 delivered 2.0.0", "2 delivered 2.0.0"]);
+});

@@ -19,7 +19,13 @@ const dsn = { notify: [], ret: null, envId: null, originalRecipient: null };
 /** What lookup tells smtp-in and offers to queue. */
 async function askLookup(candidate: Candidate, policy: Policy, options: Parameters<typeof tablesOf>[1]) {
   const clock = new FakeClock();
-  const lookup = new Lookup({ policy, tables: tablesOf(policy, options), log: new KeptLog().log, allow: () => {} });
+  const lookup = new Lookup({
+    clock,
+    policy,
+    tables: tablesOf(policy, options),
+    log: new KeptLog().log,
+    allow: () => {},
+  });
   const [nearQueue, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const [nearSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
   const offers: LookupToQueue[] = [];
@@ -202,7 +208,7 @@ Deno.test("lookup explains a recipient to queue in parts, and names its listener
   const policy = policyOf();
   const clock = new FakeClock();
   const tables = tablesOf(policy, { users: ["ann"] });
-  const lookup = new Lookup({ policy, tables, log: new KeptLog().log, allow: () => {} });
+  const lookup = new Lookup({ clock, policy, tables, log: new KeptLog().log, allow: () => {} });
   const [near, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const told: Extract<LookupToQueue, { kind: "explained" }>[] = [];
   queue.onMessage((message) => void (message.kind === "explained" && told.push(message)));

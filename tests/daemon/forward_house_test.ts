@@ -62,7 +62,7 @@ Deno.test("a .forward is read by a process of the user's own, which may read his
     [],
   ]);
   deepEqual(reader?.work, { kind: "forward", user: ann, uid: 1001 });
-  reader?.hear({ kind: "ready" });
+  reader?.hear({ kind: "ready", version: 1 });
   reader?.hear({ kind: "forwardRead", file: text });
   reader?.hear({ kind: "forwardRead", file: { kind: "absent" } });
   await clock.settle();

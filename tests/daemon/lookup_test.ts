@@ -54,6 +54,7 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
   const allowed: unknown[] = [];
   const tables = tablesOf(policy, { broken, users: ["vmail", "root"] });
   const lookup = new Lookup({
+    clock,
     policy,
     tables: change(tables),
     log: log.log,
@@ -70,7 +71,7 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
   const [nearDelivery, delivery, toDelivery] = end<LookupToDelivery, DeliveryToLookup>();
   lookup.setQueue(nearQueue);
   lookup.addSmtpIn("smtp-in#2", nearSmtpIn);
-  lookup.setDelivery(nearDelivery);
+  lookup.addDelivery(nearDelivery);
   await clock.settle();
   return { clock, log, lookup, allowed, tables, queue, smtpIn, delivery, toQueue, toSmtpIn, toDelivery };
 }
@@ -123,7 +124,7 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
 Deno.test("queue is offered a recipient before the asker hears of it", async () => {
   const clock = new FakeClock();
   const policy = policyOf(text);
-  const lookup = new Lookup({ policy, tables: tablesOf(policy), log: () => {}, allow: () => {} });
+  const lookup = new Lookup({ clock, policy, tables: tablesOf(policy), log: () => {}, allow: () => {} });
   const [toQueue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const [toSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
   const order: string[] = [];
@@ -248,6 +249,7 @@ Deno.test("mayDeliver is told before the answer goes out", async () => {
   const policy = policyOf(text);
   const clock = new FakeClock();
   const lookup = new Lookup({
+    clock,
     policy,
     tables: tablesOf(policy),
     log: () => {},
@@ -259,7 +261,7 @@ Deno.test("mayDeliver is told before the answer goes out", async () => {
     order.push("answer");
     return send(message, body);
   };
-  lookup.setDelivery(near);
+  lookup.addDelivery(near);
   far.send({ kind: "user", request: 1, table: "users", user: "ann", account: null });
   await pass(clock);
   deepEqual(order, ["allow", "answer"]);

@@ -28,14 +28,14 @@ export class FakeDelivery {
   readonly pieces: { readonly message: Piece; readonly body: Uint8Array | null }[] = [];
   readonly channel: FakeChannel<DeliveryToQueue, QueueToDelivery>;
 
-  constructor(rig: Rig) {
+  constructor(rig: Rig, name = "delivery") {
     const [near, far] = channelPair<DeliveryToQueue, QueueToDelivery>(rig.clock);
     this.channel = near;
     near.onMessage((message, body) => {
       if (message.kind === "chunk") this.pieces.push({ message, body });
       else if (message.kind === "deliver") this.given.push({ message, body });
     });
-    rig.outgoing.setDelivery(far);
+    rig.outgoing.addDelivery(name, far);
   }
 
   /** Whose envelopes it was given, one text for each batch. */
@@ -77,6 +77,7 @@ export class Rig {
       notify: (envelopes) => void this.notified.push(envelopes),
       routed: (message) => void this.routed.push(message.request),
     });
+    this.outgoing.follow("delivery");
   }
 
   async delivery(): Promise<FakeDelivery> {

@@ -1,116 +1,15 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { ControlAnswer, ControlItem, ControlRequest } from "../../lib/daemon/control.ts";
-import type { LookupToQueue, QueueToLookup, QueueToSmtpIn, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
-import { Explainer } from "../../lib/daemon/queue_explain.ts";
-import { Control } from "../../lib/daemon/queue_control.ts";
-import { Intake } from "../../lib/daemon/queue_intake.ts";
-import { Outgoing } from "../../lib/daemon/queue_outgoing.ts";
-import { judgeBy } from "../../lib/delivery/bounce.ts";
+import type { LookupToQueue, QueueToLookup, QueueToSmtpIn } from "../../lib/daemon/imsg.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
-import type { DeliveryToQueue, QueueToDelivery } from "../../lib/daemon/imsg.ts";
-import type { Envelope } from "../../lib/spool/envelope.ts";
-import { GroupCommit } from "../../lib/spool/group.ts";
 import { type EvpId, evpIdOf } from "../../lib/spool/id.ts";
-import { Schedule } from "../../lib/spool/schedule.ts";
-import { channelPair, type FakeChannel } from "../sim/channel.ts";
-import { FakeClock } from "../sim/clock.ts";
-import { SeededRandom } from "../sim/random.ts";
-import { FakeStore } from "../sim/store.ts";
-import { bytesOf, draftTo, envelopesOf, KeptLog, msg, plant, policyOf } from "./rig.ts";
+import { channelPair } from "../sim/channel.ts";
+import { Rig } from "./control_rig.ts";
+import { bytesOf, draftTo, envelopesOf, firstConfiguration, msg, plant } from "./rig.ts";
 
 const delayed: Outcome = { kind: "delayed", enhanced: "4.0.0", text: "450 later", by: "mx.b.test" };
 const failed: Outcome = { kind: "failed", enhanced: "5.0.0", text: "550 no", by: "mx.b.test" };
-
-class Rig {
-  readonly clock = new FakeClock();
-  readonly store = new FakeStore(this.clock);
-  readonly kept = new KeptLog();
-  readonly given: Envelope[] = [];
-  /** Batches that came with a pardon. */
-  readonly pardons: string[] = [];
-  /** What was to be kept of each pause and resume. */
-  readonly pauses: string[] = [];
-  readonly items: ControlItem[] = [];
-  readonly delivery: FakeChannel<DeliveryToQueue, QueueToDelivery>;
-  readonly smtpIn: FakeChannel<SmtpInToQueue, QueueToSmtpIn>;
-  readonly schedule: Schedule;
-  readonly control: Control;
-  stops = 0;
-
-  constructor() {
-    const { clock, store } = this;
-    const random = new SeededRandom(1);
-    const ports = { clock, random, log: this.kept.log, store, group: new GroupCommit(store, (run) => clock.soon(run)) };
-    this.schedule = new Schedule(judgeBy({ ttlMs: 86_400_000, warnAfterMs: [], number: () => random.u32() || 1 }));
-    const quiet = { allowExec: () => {}, notify: () => {}, routed: () => {} };
-    const outgoing = new Outgoing({ ...ports, ...quiet, schedule: this.schedule });
-    const intake = new Intake({
-      ...ports,
-      room: () => null,
-      committed: (all, content) => outgoing.committed(all, content),
-    });
-    this.control = new Control({
-      ...ports,
-      policy: policyOf(),
-      schedule: this.schedule,
-      ...{ intake, outgoing, explainer: new Explainer(clock, []) },
-      startedAt: clock.now(),
-      keepPaused: (paused) => void this.pauses.push(paused.join(" ")),
-      stopDaemon: () => this.stops++,
-    });
-    const [delivery, far] = channelPair<DeliveryToQueue, QueueToDelivery>(clock);
-    this.delivery = delivery;
-    delivery.onMessage((message) => {
-      if (message.kind !== "deliver") return;
-      this.given.push(...message.envelopes);
-      if (message.pardon) this.pardons.push(namesOf(message.envelopes).join(" "));
-    });
-    outgoing.setDelivery(far);
-    const [smtpIn, end] = channelPair<SmtpInToQueue, QueueToSmtpIn>(clock);
-    this.smtpIn = smtpIn;
-    smtpIn.onMessage(() => {});
-    intake.add("smtp-in", end);
-  }
-
-  /** Messages 1 to `count` for two recipients each, known to be delayed until 6 m 40 s from now. */
-  static async withDelayed(count: number): Promise<Rig> {
-    const rig = new Rig();
-    for (let n = 1; n <= count; n++) {
-      await plant(rig.store.inner, msg(n), rig.clock.now(), [draftTo("x@b.test"), draftTo("y@b.test")]);
-    }
-    await rig.clock.settle();
-    rig.outcome(delayed, ...rig.given);
-    await rig.clock.settle();
-    rig.given.length = 0;
-    return rig;
-  }
-
-  outcome(outcome: Outcome, ...envelopes: readonly Envelope[]): void {
-    for (const { id } of envelopes) this.delivery.send({ kind: "outcome", envelope: id, outcome, at: 0 });
-  }
-
-  async ask(request: ControlRequest): Promise<ControlAnswer> {
-    this.items.length = 0;
-    let answer: ControlAnswer | null = null;
-    void Promise.resolve(this.control.answer(request, (item) => {
-      this.items.push(item);
-      return Promise.resolve();
-    })).then((given) => answer = given);
-    // A long list takes many turns that the clock does not see.
-    for (let n = 0; n < 100 && answer === null; n++) await this.clock.settle();
-    ok(answer, "there is an answer");
-    return answer;
-  }
-
-  get names(): readonly string[] {
-    return namesOf(this.given);
-  }
-}
-
-function namesOf(envelopes: readonly Envelope[]): readonly string[] {
-  return envelopes.map(({ message, dest }) => `${Number(message)}${dest.localPart}`).sort();
-}
 
 const x1 = evpIdOf(msg(1), 1);
 const nobody = evpIdOf(msg(77), 1);
@@ -271,7 +170,7 @@ for (const what of ["mta", "mda", "smtp"] as const) {
   Deno.test(`Control pauses and resumes ${what}, once`, async () => {
     const rig = new Rig();
     const status = async () => {
-      equal(count(await rig.ask({ kind: "showStatus" })), 3);
+      equal(count(await rig.ask({ kind: "showStatus" })), 4);
       return rig.items.flatMap((item) => item.kind === "status" && !item.running ? [item.what] : []);
     };
     deepEqual(await status(), []);
@@ -342,7 +241,7 @@ Deno.test("Control answers when lookup goes before it has read the table", async
   const rig = new Rig();
   const [lookup, end] = channelPair<LookupToQueue, QueueToLookup>(rig.clock);
   rig.control.setLookup(end);
-  lookup.onMessage(() => rig.control.setLookup(null));
+  lookup.onMessage(() => rig.control.lost(end));
   equal(count(await rig.ask({ kind: "updateTable", table: "users" })), "failed");
 });
 
@@ -396,4 +295,36 @@ Deno.test("Control rejects when the spool cannot be read", async () => {
     await rig.clock.settle();
     ok(message.includes("Cannot use the spool"), message);
   }
+});
+
+Deno.test("Control hands a request to reload on, and answers with what comes back", async () => {
+  const rig = new Rig();
+  const change = { group: "rule", kind: "added", what: "match for any reject", from: "", to: "" } as const;
+  const asked = rig.ask({ kind: "reload", check: false });
+  deepEqual(rig.reloads, [{ request: 1, check: false }]);
+  rig.control.reloaded(2, { kind: "refused", problems: ["of another"] });
+  rig.control.reloaded(1, { kind: "ok", inForce: true, version: 2, changes: [change], warnings: ["odd"] });
+  equal(count(await asked), 1);
+  deepEqual(rig.items, [
+    { kind: "problem", severity: "warning", text: "odd" },
+    { kind: "change", change },
+    { kind: "reload", outcome: "inForce", version: 2 },
+  ]);
+  const refused = rig.ask({ kind: "reload", check: true });
+  deepEqual(rig.reloads[1], { request: 2, check: true });
+  rig.control.reloaded(2, { kind: "refused", problems: ["a", "b"] });
+  equal(count(await refused), 0);
+  deepEqual(rig.items, [
+    { kind: "problem", severity: "error", text: "a" },
+    { kind: "problem", severity: "error", text: "b" },
+    { kind: "reload", outcome: "refused", version: 1 },
+  ]);
+});
+
+Deno.test("Control says which configuration is in force", async () => {
+  const rig = new Rig();
+  const status = { ...firstConfiguration, version: 3, failure: { at: 5, reason: "no" } };
+  rig.control.configured(status);
+  await rig.ask({ kind: "showStatus" });
+  deepEqual(rig.items.at(-1), { kind: "configuration", status });
 });

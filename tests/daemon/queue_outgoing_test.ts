@@ -364,3 +364,36 @@ Deno.test("Outgoing names each file or command to the supervisor when it gives d
   deepEqual(rig.named, [{ action: "box", user: "_smtpd", exec }]);
   equal(delivery.given.length, 2);
 });
+
+Deno.test("Outgoing gives mail to the delivery that follows, and still takes the outcomes of the former", async () => {
+  const rig = new Rig();
+  const former = await rig.delivery();
+  await rig.committed(1, ["x@b.test"], short);
+  const next = new FakeDelivery(rig, "delivery#v2");
+  await rig.clock.settle();
+  await rig.committed(2, ["y@b.test"], short);
+  deepEqual([former.names, next.names], [["x", "y"], []], "it is there, but not the one to work with yet");
+  rig.outgoing.follow("delivery#v2");
+  await rig.committed(3, ["z@b.test"], short);
+  deepEqual([former.names, next.names], [["x", "y"], ["z"]]);
+  former.answer(delivered, former.given[0]!.message.envelopes);
+  await rig.clock.settle();
+  equal(rig.outgoing.counts.ok, 1);
+  former.channel.die();
+  await rig.clock.settle();
+  deepEqual(next.names, ["z", "y"], "what the former had not done is done by the next");
+  next.answer(delivered, next.given.flatMap(({ message }) => message.envelopes));
+  await rig.clock.settle();
+  deepEqual([rig.outgoing.counts.ok, await envelopesOf(rig.store.inner)], [3, []]);
+});
+
+Deno.test("Outgoing takes no outcome from a delivery that was not given the envelope", async () => {
+  const rig = new Rig();
+  const former = await rig.delivery();
+  await rig.committed(1, ["x@b.test"], short);
+  const other = new FakeDelivery(rig, "delivery#v2");
+  await rig.clock.settle();
+  other.answer(delivered, former.given[0]!.message.envelopes);
+  await rig.clock.settle();
+  equal((await envelopesOf(rig.store.inner)).length, 1);
+});

@@ -24,7 +24,7 @@ import { FakeClock } from "../sim/clock.ts";
 import { MortalClock } from "../sim/mortal.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeStore } from "../sim/store.ts";
-import { draftTo, KeptLog, policyOf } from "./rig.ts";
+import { draftTo, firstConfiguration, firstSuccessors, KeptLog, policyOf } from "./rig.ts";
 
 /** What the lookup of a test does with a recipient. */
 export type Resolve = (ask: ExpandRequest) => readonly EnvelopeDraft[] | Reply | null;
@@ -47,7 +47,7 @@ export class DeliveryDouble {
         if (outcome !== null) this.answer(envelope, outcome);
       }
     });
-    rig.queue.setDelivery(far);
+    rig.queue.addDelivery("delivery", far);
   }
 
   answer(envelope: Envelope, outcome: Outcome): void {
@@ -71,7 +71,7 @@ export class LookupDouble {
       const found = rig.resolve(message);
       if (found !== null) this.answer(message, found);
     });
-    rig.queue.setLookup(far);
+    rig.queue.addLookup("lookup", far);
   }
 
   answer({ request, message }: ExpandRequest, found: readonly EnvelopeDraft[] | Reply): void {
@@ -96,6 +96,7 @@ export class QueueRig {
   lookup!: LookupDouble;
   delivery!: DeliveryDouble;
   stops = 0;
+  readonly reloads: { readonly request: number; readonly check: boolean }[] = [];
   readonly #policy: Policy;
   readonly #ends: { die(): void }[] = [];
 
@@ -118,6 +119,9 @@ export class QueueRig {
       allowExec: () => {},
       keepPaused: () => {},
       stopDaemon: () => this.stops++,
+      reload: (request, check) => void this.reloads.push({ request, check }),
+      configuration: firstConfiguration,
+      successors: firstSuccessors,
       room: () => null,
     });
     const recovered = this.queue.recover();

@@ -4,6 +4,8 @@ import { ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Log, LogEvent } from "../../lib/event_log.ts";
 import type { EnvelopeDraft } from "../../lib/daemon/imsg.ts";
+import type { ConfigurationStatus } from "../../lib/daemon/reload.ts";
+import type { Successors } from "../../lib/daemon/supervision.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { evpIdOf, type MsgId, msgIdOf } from "../../lib/spool/id.ts";
@@ -28,6 +30,17 @@ export function policyOf(text: string = policyText): Policy {
   ok(loaded.kind === "ok", JSON.stringify(loaded));
   return loaded.policy;
 }
+
+/** Whom a role works with when there was no reload. */
+export const firstSuccessors: Successors = { lookup: "lookup", delivery: "delivery" };
+
+/** A configuration that is in force since the start. */
+export const firstConfiguration: ConfigurationStatus = {
+  file: "/etc/mail/smtpd.conf",
+  version: 1,
+  loadedAt: 0,
+  failure: null,
+};
 
 /** A log that is kept. `words` are its lines, as `what` and some fields. */
 export class KeptLog {

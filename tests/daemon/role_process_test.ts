@@ -60,6 +60,7 @@ class Rig {
   readonly lives: FakeChild[] = [];
   readonly received: string[] = [];
   readonly failed: string[] = [];
+  readonly died: string[] = [];
   readonly discarded: unknown[] = [];
   starts = 0;
   spawnFault: Fault | null = null;
@@ -80,6 +81,7 @@ class Rig {
       discard: (handle) => handle !== undefined && void this.discarded.push(handle),
       started: () => this.starts++,
       received: (message) => void this.received.push(message.kind),
+      died: (how) => void this.died.push(how),
       failed: (reason) => void this.failed.push(reason),
       ...change,
     });
@@ -89,7 +91,7 @@ class Rig {
   static ready(change: Partial<RoleProcessPorts> = {}): Rig {
     const rig = new Rig(change);
     rig.process.start();
-    rig.life.say({ kind: "ready" });
+    rig.life.say({ kind: "ready", version: 1 });
     return rig;
   }
 
@@ -113,7 +115,7 @@ Deno.test("RoleProcess tells a new life first what it is, then joins it", () => 
   deepEqual(rig.life.kinds, ["init"]);
   equal(rig.starts, 1);
   deepEqual([rig.process.isRunning, rig.process.isReady], [true, false]);
-  rig.life.say({ kind: "ready" });
+  rig.life.say({ kind: "ready", version: 1 });
   equal(rig.process.isReady, true);
   deepEqual(rig.received, ["ready"]);
 });
@@ -128,7 +130,7 @@ Deno.test("RoleProcess sends each message when the last one was received, in ord
   deepEqual(rig.life.kinds, ["init"]);
   rig.life.say({ kind: "received" });
   deepEqual(rig.life.sent.at(-1), { message: peer("a"), handle: "handle a" });
-  rig.life.say({ kind: "ready" });
+  rig.life.say({ kind: "ready", version: 1 });
   equal(rig.life.sent.length, 2, "nothing but `received` lets the next one go");
   for (let n = 0; n < 3; n++) rig.life.say({ kind: "received" });
   deepEqual(rig.life.sent.map(({ handle }) => handle), [undefined, "handle a", "handle b", undefined]);
@@ -142,7 +144,7 @@ Deno.test("RoleProcess starts a role that died anew: 0.1 s, 0.2 s ... up to 30 s
   const delays: number[] = [];
   for (let n = 0; n < 11; n++) {
     delays.push(await rig.restartAfterDeath());
-    rig.life.say({ kind: "ready" });
+    rig.life.say({ kind: "ready", version: 1 });
   }
   deepEqual(delays, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, restartDelayMaxMs, restartDelayMaxMs]);
   equal(rig.starts, 12);
@@ -180,7 +182,7 @@ Deno.test("RoleProcess gives nothing that waited for the last life to the next",
   former.exit(1);
   await rig.clock.advance(100);
   former.say({ kind: "received" });
-  former.say({ kind: "ready" });
+  former.say({ kind: "ready", version: 1 });
   deepEqual(rig.life.kinds, ["init"]);
   equal(rig.process.isReady, false);
   rig.life.say({ kind: "received" });
@@ -314,4 +316,56 @@ Deno.test("RoleProcess tells each life what holds when it begins", async () => {
   await rig.clock.advance(100);
   deepEqual(rig.lives.map((life) => life.sent[0]?.message), told);
   equal(told.length, 2);
+});
+
+Deno.test("RoleProcess gives the role's own reason when it cannot begin", () => {
+  const rig = new Rig();
+  rig.process.start();
+  rig.life.say({ kind: "notReady", reason: "Cannot read /etc/t: ENOENT" });
+  deepEqual(rig.life.killed, ["SIGKILL"]);
+  rig.life.exit(null, "SIGKILL");
+  deepEqual([rig.failed, rig.died, rig.received], [["lookup: Cannot read /etc/t: ENOENT"], [], []]);
+});
+
+Deno.test("RoleProcess tells of a death, and starts nothing that is discarded on hearing of it", async () => {
+  const rig: Rig = Rig.ready({ died: () => rig.process.discard() });
+  rig.life.exit(null, "SIGSEGV");
+  await rig.clock.advance(60_000);
+  equal(rig.lives.length, 1);
+  const other = Rig.ready();
+  other.life.exit(3);
+  deepEqual(other.died, ["code 3"]);
+});
+
+Deno.test("RoleProcess does not start what was discarded before", () => {
+  const rig = new Rig();
+  rig.process.discard();
+  rig.process.start();
+  equal(rig.lives.length, 0);
+});
+
+Deno.test("RoleProcess that is followed by another ends when it has finished, and is not started again", async () => {
+  const rig = Rig.ready();
+  rig.life.say({ kind: "received" });
+  let isOver = false;
+  void rig.process.drain(300_000, 10_000).then(() => isOver = true);
+  deepEqual(rig.life.sent.at(-1)?.message, { kind: "drain", graceMs: 300_000 });
+  await rig.clock.advance(200_000);
+  equal(isOver, false);
+  rig.life.exit(0);
+  await rig.clock.advance(60_000);
+  deepEqual([isOver, rig.lives.length, rig.died], [true, 1, []]);
+});
+
+Deno.test("RoleProcess that is followed by another can be stopped before, and is killed when it does not end", async () => {
+  const rig = Rig.ready();
+  rig.life.say({ kind: "received" });
+  const both = Promise.all([rig.process.drain(300_000, 10_000), rig.process.stop(10_000)]);
+  rig.life.say({ kind: "received" });
+  deepEqual(rig.life.kinds, ["init", "drain", "stop"]);
+  await rig.clock.advance(11_000);
+  deepEqual(rig.life.killed, ["SIGKILL"]);
+  rig.life.exit(null, "SIGKILL");
+  await both;
+  equal(rig.clock.nextIn, null, "no timer is left");
 });

@@ -20,7 +20,10 @@ const forward = { request: 1, name: "ann", uid: 1001, gid: 100, home: "/home/ann
 Deno.test("parseFromRole() takes each message of a role as it is", () => {
   const messages: readonly FromRole[] = [
     { kind: "received" },
-    { kind: "ready" },
+    { kind: "ready", version: 1 },
+    { kind: "notReady", reason: "Cannot read /etc/mail/aliases: ENOENT" },
+    { kind: "inForce", version: 2 },
+    { kind: "reload", request: 1, check: true },
     { kind: "serving" },
     { kind: "stopDaemon" },
     { kind: "distrust", name: "smtp-in#1" },

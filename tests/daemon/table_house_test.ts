@@ -48,10 +48,11 @@ function rig() {
         init: () => ({ kind: "serve" }),
         discard() {},
         started() {
-          say({ kind: "ready" });
+          say({ kind: "ready", version: 1 });
           started();
         },
         received() {},
+        died() {},
         failed() {},
       });
     },

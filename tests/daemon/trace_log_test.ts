@@ -84,7 +84,7 @@ Deno.test("logTracer() is nobody when nothing is to be logged, and passwords are
 Deno.test("lookup logs its decisions while it is told to", async () => {
   const policy = policyOf();
   const [clock, log] = [new FakeClock(), new KeptLog()];
-  const lookup = new Lookup({ policy, tables: tablesOf(policy), log: log.log, allow: () => {} });
+  const lookup = new Lookup({ clock, policy, tables: tablesOf(policy), log: log.log, allow: () => {} });
   const [near, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   lookup.setQueue(near);
   queue.onMessage(() => {});

@@ -23,7 +23,10 @@ Deno.test("smtpctl holds deliveries, shows the queue, and lets them go", async (
   await using site = await Site.local();
   const daemon = await site.start();
   equal((await site.run("smtpctl", ["pause", "mda"])).code, 0);
-  match((await site.run("smtpctl", ["show", "status"])).stdout, /^MDA paused\nMTA running\nSMTP running\n$/);
+  match(
+    (await site.run("smtpctl", ["show", "status"])).stdout,
+    /^MDA paused\nMTA running\nSMTP running\nconfiguration /,
+  );
   await sendOne(site);
   const { stdout, code } = await site.run("smtpctl", ["show", "queue"]);
   equal(code, 0);
@@ -114,7 +117,7 @@ Deno.test("what smtpctl paused stays paused when queue is killed", async () => {
   for (const pid of before) kill(pid);
   await until("queue answers again", async () => {
     const { code, stdout } = await site.run("smtpctl", ["show", "status"]);
-    return code === 0 && stdout === "MDA paused\nMTA running\nSMTP paused\n";
+    return code === 0 && stdout.startsWith("MDA paused\nMTA running\nSMTP paused\n");
   });
   equal(daemon.role("queue").some(({ pid }) => before.includes(pid)), false);
   await greets(site, 421);

@@ -81,7 +81,7 @@ class World {
 
   roleEnds(): void {
     for (const [id, envelope] of this.underWay) if (envelope.kind !== "bounce") this.underWay.delete(id);
-    this.#writing.push(...this.schedule.flushInFlight(this.now));
+    this.#writing.push(...this.schedule.flushInFlight(this.now, () => true));
   }
 
   async wish(what: "wishNow" | "wishRemoved" | "wishSuspended" | "wishResumed", index: number): Promise<void> {

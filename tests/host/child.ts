@@ -1,6 +1,6 @@
 /** A child of the tests: does what its parent says, and answers. */
 
-import { listenOnFd, wrapSocket } from "../../lib/host/net.ts";
+import { wrapListener, wrapSocket } from "../../lib/host/net.ts";
 import { holdsRight } from "../../lib/host/permission.ts";
 import type { Right } from "../../lib/port.ts";
 import { endProcess, ignoreSignals, parentProcess } from "../../lib/host/process.ts";
@@ -8,8 +8,8 @@ import type { Stream } from "../../lib/port.ts";
 
 /** What the child is told. */
 export type ToChild =
-  /** Sends back what comes on each connection to descriptor `fd`. */
-  | { readonly kind: "serve"; readonly fd: number }
+  /** Sends back what comes on each connection to the listening socket that is handed over with it. */
+  | { readonly kind: "serve" }
   /** Sends back what comes on the socket that is handed over with it. */
   | { readonly kind: "echo" }
   | { readonly kind: "rights"; readonly rights: readonly Right[] }
@@ -28,7 +28,7 @@ if (parent !== null) {
 function obey(told: ToChild, handle: unknown): FromChild {
   switch (told.kind) {
     case "serve":
-      listenOnFd(told.fd).accept(echo);
+      wrapListener(handle)?.accept(echo);
       return { kind: "done" };
     case "echo": {
       const stream = wrapSocket(handle);

@@ -19,7 +19,6 @@ function firstBytes(stream: Stream): Promise<string> {
 
 Deno.test("holdSocket() keeps a port open without taking a connection", async () => {
   const held = await holdSocket({ kind: "inet", ip: "127.0.0.1", port: 0 });
-  ok(held.fd > 2);
   ok(held.local.kind === "inet" && held.local.port > 0);
   // It waits in the backlog: nobody accepts, nobody refuses.
   const stream = await hostDialer.dial(held.local, { timeoutMs: 5000 });

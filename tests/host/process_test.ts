@@ -11,10 +11,10 @@ import type { FromChild, ToChild } from "./child.ts";
 import { maildirWork } from "../support/agent_work.ts";
 
 /** The child of child.ts, started as roles are. */
-function startChild(grant: Grant, fds: readonly number[] = []): Child {
+function startChild(grant: Grant): Child {
   const module = new URL("./child.ts", import.meta.url).href;
   const { argv, env } = launchCommand({ flags: denoFlags(grant), account: null, module, args: [] });
-  return spawnChild(argv, env, fds);
+  return spawnChild(argv, env);
 }
 
 /** Tells a child one thing and waits for its answer. */
@@ -47,12 +47,12 @@ async function echoed(stream: Stream): Promise<string> {
 const nothing: Grant = { ...agentGrant(null, maildirWork("/")), read: [], write: [] };
 
 Deno.test("spawnChild() refuses a command that names Deno itself", () => {
-  throws(() => spawnChild([Deno.execPath(), "run"], {}, []), /would hold every permission/);
-  throws(() => spawnChild(["/bin/sh", "-c", `exec ${Deno.execPath()}`], {}, []), /would hold every permission/);
+  throws(() => spawnChild([Deno.execPath(), "run"], {}), /would hold every permission/);
+  throws(() => spawnChild(["/bin/sh", "-c", `exec ${Deno.execPath()}`], {}), /would hold every permission/);
 });
 
 Deno.test("spawnChild() tells how a child ended, and that one which is gone gets no message", async () => {
-  const child = spawnChild(["/bin/sh", "-c", "exit 7"], { PATH: "/bin" }, []);
+  const child = spawnChild(["/bin/sh", "-c", "exit 7"], { PATH: "/bin" });
   const status = await new Promise((resolve) => child.onExit(resolve));
   deepEqual(status, { code: 7, signal: null });
   const unsent = await new Promise((resolve) => child.send({ a: 1 }, undefined, () => resolve(true)));
@@ -61,7 +61,7 @@ Deno.test("spawnChild() tells how a child ended, and that one which is gone gets
 
 Deno.test("spawnChild() gives a child exactly the environment it is told", async () => {
   const file = await Deno.makeTempFile();
-  const child = spawnChild(["/bin/sh", "-c", `env >${file}`], { ONLY: "this", PATH: "/usr/bin:/bin" }, []);
+  const child = spawnChild(["/bin/sh", "-c", `env >${file}`], { ONLY: "this", PATH: "/usr/bin:/bin" });
   await new Promise((resolve) => child.onExit(resolve));
   const names = (await Deno.readTextFile(file)).split("\n").map((line) => line.split("=")[0] ?? "");
   const own = ["", "PWD", "SHLVL", "_", "OLDPWD"];
@@ -77,8 +77,8 @@ Deno.test("a child without any right serves a socket that its parent holds, and 
   for (let life = 1; life <= 2; life++) {
     // Between two lives connections wait.
     const waiting = await Promise.all(held.map(({ local }) => dial(local)));
-    const child = startChild(nothing, held.map(({ fd }) => fd));
-    for (const index of held.keys()) await tell(child, { kind: "serve", fd: 4 + index });
+    const child = startChild(nothing);
+    for (const socket of held) await tell(child, { kind: "serve" }, socket.share());
     for (const stream of waiting) equal(await echoed(stream), "hello");
     for (const { local } of held) equal(await echoed(await dial(local)), "hello");
     const end = ended(child);

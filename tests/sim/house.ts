@@ -14,35 +14,26 @@ import {
   parseControlAnswer,
 } from "../../lib/daemon/control_parse.ts";
 import { Delivery } from "../../lib/daemon/delivery.ts";
-import type {
-  AgentToDelivery,
-  DeliveryToAgent,
-  DeliveryToLookup,
-  DeliveryToQueue,
-  LookupToDelivery,
-  LookupToQueue,
-  LookupToSmtpIn,
-  QueueToDelivery,
-  QueueToLookup,
-  QueueToSmtpIn,
-  SmtpInToLookup,
-  SmtpInToQueue,
-} from "../../lib/daemon/imsg.ts";
+import type { AgentToDelivery, DeliveryToAgent, LookupToQueue, QueueToLookup } from "../../lib/daemon/imsg.ts";
 import { Lookup } from "../../lib/daemon/lookup.ts";
 import { policyPart } from "../../lib/daemon/policy_part.ts";
 import { Queue } from "../../lib/daemon/queue.ts";
+import { drainMs, type Successors } from "../../lib/daemon/supervision.ts";
+import { isJoined } from "../../lib/daemon/wiring.ts";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import { openTables } from "../../lib/daemon/tables.ts";
-import type { Log, LogEvent } from "../../lib/event_log.ts";
+import type { LogEvent } from "../../lib/event_log.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
 import type { SpoolStore } from "../../lib/spool/store.ts";
+import { firstConfiguration } from "../daemon/rig.ts";
 import { channelPair, type FakeChannel } from "./channel.ts";
-import { FakeClock } from "./clock.ts";
 import { FakeDisk } from "./disk.ts";
 import { FakeDns } from "./dns.ts";
-import { MortalClock, MortalDialer, MortalDisk } from "./mortal.ts";
+import { MortalDialer, MortalDisk } from "./mortal.ts";
+import { joinMembers, type Member, type Running } from "./join.ts";
+import { CountingClock, Life } from "./life.ts";
 import { FakeNet, type FakeStream, streamPair } from "./net.ts";
 import { SeededRandom } from "./random.ts";
 import { FakeStore, type StoreFaults } from "./store.ts";
@@ -52,64 +43,6 @@ import type { NamedAccount } from "../../lib/daemon/supervision.ts";
 /** Roles that come back when they die. */
 export const standing = ["queue", "lookup", "delivery", "smtp-in"] as const;
 type Standing = (typeof standing)[number];
-
-/** One process. */
-class Life {
-  readonly clock: MortalClock;
-  readonly mortals: { die(): void }[] = [];
-  readonly ends: { die(lost: number): void }[] = [];
-  readonly streams: FakeStream[] = [];
-
-  constructor(world: FakeClock) {
-    this.clock = new MortalClock(world);
-  }
-
-  /** Of the messages that it had sent to each peer, `lost` had not left it. */
-  die(lost: number): void {
-    this.clock.die();
-    for (const mortal of this.mortals) mortal.die();
-    for (const end of this.ends) end.die(lost);
-    for (const stream of this.streams) stream.destroy();
-  }
-}
-
-interface Roles {
-  queue: Queue;
-  lookup: Lookup;
-  delivery: Delivery;
-  "smtp-in": SmtpIn;
-}
-
-interface Common {
-  readonly clock: MortalClock;
-  readonly random: SeededRandom;
-  readonly log: Log;
-  readonly policy: Policy;
-}
-
-/** A clock that counts what it lets happen, so that something can be done between any two steps. */
-class CountingClock extends FakeClock {
-  steps = 0;
-  readonly #at = new Map<number, () => void>();
-
-  /** Calls `run` before step `step`, counted from 0; at once when that is past. */
-  before(step: number, run: () => void): void {
-    if (step < this.steps) return run();
-    const others = this.#at.get(step);
-    this.#at.set(step, () => {
-      others?.();
-      run();
-    });
-  }
-
-  override soon(run: () => void): void {
-    super.soon(() => {
-      this.#at.get(this.steps)?.();
-      this.#at.delete(this.steps++);
-      run();
-    });
-  }
-}
 
 /** The house. What outlives its roles is public: tests look at it. */
 export class House {
@@ -122,15 +55,16 @@ export class House {
   readonly log: LogEvent[] = [];
   /** What fails of the spool, in every life of the queue. */
   storeFaults: StoreFaults = () => null;
-  readonly #policy: Policy;
-  #tables: TableSource | null = null;
-  readonly #roles: Partial<Roles> = {};
-  readonly #lives = new Map<Standing, Life>();
+  #policy: Policy;
+  #version = 1;
+  readonly #tables = new Map<number, TableSource>();
+  #members: Member[] = [];
   readonly #agents = new Map<string, { readonly life: Life; readonly ended: () => void }>();
-  readonly #house: AgentHouse;
+  readonly #house: AgentHouse<Member>;
   /** Connections that nobody has accepted yet: the supervisor holds the socket. */
   readonly #backlog: FakeStream[] = [];
   #accept: ((stream: FakeStream) => void) | null = null;
+  #acceptor: Member | null = null;
   #paused: readonly Subsystem[] = [];
   #control: ((stream: FakeStream) => void) | null = null;
   /** Queue's end of the channel to lookup. */
@@ -140,12 +74,11 @@ export class House {
     this.#policy = policy;
     this.random = new SeededRandom(seed);
     this.#house = new AgentHouse({
-      policy,
       premises: { spool: "/spool", state: "/state", accounts: null, includes: [], resolvers: [] },
       log: (event) => void this.log.push(event),
       prepareFile: () => {},
-      start: (_grant, work, key, _received, ended) => {
-        if (work.kind === "deliver") this.#startAgent(work, key, ended);
+      start: (_grant, work, key, delivery, ended) => {
+        if (work.kind === "deliver") this.#startAgent(work, key, delivery, ended);
         return { stop: () => Promise.resolve() };
       },
     });
@@ -153,22 +86,49 @@ export class House {
 
   /** Starts every role. */
   async start(): Promise<this> {
-    const opened = await openTables(
-      this.#policy,
-      this.disk,
-      this.world,
-      (event) => void this.log.push(event),
-      noBackends,
-    );
-    this.#tables = {
-      ...opened,
-      reverseName: () => Promise.resolve(null),
-      rewriting: null,
-      readForward: () => Promise.resolve({ kind: "absent" }),
-    };
-    for (const role of standing) await this.#start(role);
+    await this.#openTables(1);
+    for (const role of standing) {
+      const member = this.#add(role, 1);
+      member.mayServe = true;
+      await this.#start(member);
+    }
     await this.settle();
     return this;
+  }
+
+  /** Another policy takes over, as the supervisor brings it about: newcomers first, then those that stay are told, then
+   * newcomers serve and those that they follow finish. */
+  async reload(policy: Policy): Promise<void> {
+    const version = this.#version + 1;
+    const isSame =
+      JSON.stringify(policyPart("delivery", policy)) === JSON.stringify(policyPart("delivery", this.#policy));
+    const followed = standing.filter((role) => role !== "queue" && (role !== "delivery" || !isSame));
+    const former = this.#members.filter(({ role, isRetired }) => !isRetired && followed.includes(role));
+    this.#policy = policy;
+    await this.#openTables(version);
+    const newcomers = followed.map((role) => this.#add(role, version));
+    for (const member of newcomers) await this.#start(member);
+    await this.settle();
+    this.#version = version;
+    for (const member of this.#members) {
+      if (member.isRetired || followed.includes(member.role)) continue;
+      member.configuration = { policy };
+      member.configured = version;
+      const { running } = member;
+      if (running?.role === "queue") running.it.follow(policyPart("queue", policy), this.#successors(version));
+      if (running?.role === "delivery") running.it.follow(this.#successors(version));
+    }
+    await this.world.advance(1);
+    for (const member of newcomers) {
+      member.mayServe = true;
+      this.#serve(member);
+    }
+    for (const member of former) this.#retire(member);
+  }
+
+  /** How many places there are: those that finish count. */
+  get places(): readonly string[] {
+    return this.#members.map(({ name }) => name);
   }
 
   /** Whole turns: the disk takes some that the clock does not see. */
@@ -178,14 +138,18 @@ export class House {
 
   /** kill -9. No effect on a role that is not there. It comes back after `restartMs`; with 0 perhaps before its peers have seen it go. */
   kill(role: Standing, restartMs: number, lost = 0): void {
-    const life = this.#lives.get(role);
-    if (life === undefined) return;
-    life.die(lost);
-    this.#lives.delete(role);
-    delete this.#roles[role];
-    if (role === "smtp-in") this.#accept = null;
-    if (restartMs === 0) void this.#start(role);
-    else this.world.after(restartMs, () => void this.#start(role));
+    const member = this.#members.findLast((one) => one.role === role && !one.isRetired);
+    if (member?.life == null) return;
+    this.#end(member, lost);
+    if (restartMs === 0) void this.#start(member);
+    else this.world.after(restartMs, () => member.isRetired || void this.#start(member));
+  }
+
+  #end(member: Member, lost: number): void {
+    member.life?.die(lost);
+    if (member.role === "smtp-in" && this.#acceptor === member) this.#accept = null;
+    member.life = null;
+    member.running = null;
   }
 
   /** kill -9 of an agent, if there is any. */
@@ -248,14 +212,63 @@ export class House {
     if (this.spool instanceof MemoryStore) deepEqual(await this.spool.recover(), 0);
   }
 
-  async #start(role: Standing): Promise<void> {
+  async #openTables(version: number): Promise<void> {
+    const log = (event: LogEvent) => void this.log.push(event);
+    const opened = await openTables(this.#policy, this.disk, this.world, log, noBackends);
+    this.#tables.set(version, {
+      ...opened,
+      reverseName: () => Promise.resolve(null),
+      rewriting: null,
+      readForward: () => Promise.resolve({ kind: "absent" }),
+    });
+  }
+
+  #successors(version: number): Successors {
+    const isOf = (role: Standing) => (one: Member) => one.role === role && one.version <= version && !one.isRetired;
+    const name = (role: Standing) => this.#members.findLast(isOf(role))?.name ?? role;
+    return { lookup: name("lookup"), delivery: name("delivery") };
+  }
+
+  #add(role: Standing, version: number): Member {
+    const name = version === 1 ? role : `${role}#v${version}`;
+    const member: Member = {
+      role,
+      version,
+      name,
+      process: { name },
+      configuration: { policy: this.#policy },
+      configured: version,
+      mayServe: false,
+      life: null,
+      running: null,
+      isRetired: false,
+    };
+    this.#members.push(member);
+    return member;
+  }
+
+  async #start(member: Member): Promise<void> {
     const life = new Life(this.world);
-    this.#lives.set(role, life);
+    member.life = life;
+    const running = await this.#make(member, life);
+    if (member.life !== life) return;
+    member.running = running;
+    // A reload may have come while it started.
+    const successors = this.#successors(member.configured);
+    if (running.role === "queue") running.it.follow(policyPart("queue", member.configuration.policy), successors);
+    if (running.role === "delivery") running.it.follow(successors);
+    for (const other of this.#members) if (other !== member && isJoined(member, other)) this.#join(member, other);
+    if (member.mayServe) this.#serve(member);
+  }
+
+  async #make(member: Member, life: Life): Promise<Running> {
+    const { role, version } = member;
     const common = {
       clock: life.clock,
       random: this.random,
       log: (event: LogEvent) => void this.log.push(event),
-      policy: policyPart(role, this.#policy),
+      policy: policyPart(role, member.configuration.policy),
+      successors: this.#successors(member.configured),
     };
     switch (role) {
       case "queue": {
@@ -270,105 +283,76 @@ export class House {
           keepPaused: (paused) => this.#paused = paused,
           allowExec: (named) => this.#house.allowExec(named),
           stopDaemon: () => {},
+          reload: () => {},
+          configuration: firstConfiguration,
           room: () => null,
         });
         await queue.recover();
         queue.serve({ accept: (take) => this.#control = take, close: () => this.#control = null });
-        this.#roles.queue = queue;
-        break;
+        return { role, it: queue };
       }
       case "lookup": {
-        ok(this.#tables);
+        const tables = this.#tables.get(version);
+        ok(tables);
         const allow = (named: NamedAccount) => this.#house.allow(named);
-        this.#roles.lookup = new Lookup({ ...common, tables: this.#tables, allow });
-        break;
+        return { role, it: new Lookup({ ...common, tables, allow }) };
       }
-      case "delivery":
-        this.#roles.delivery = this.#makeDelivery(life, common);
-        break;
+      case "delivery": {
+        const dialer = new MortalDialer(life.clock, this.net);
+        life.mortals.push(dialer);
+        const delivery = new Delivery({
+          rewriting: null,
+          ...common,
+          dialer,
+          sameUser: true,
+          dns: () => Promise.resolve(this.dns),
+          selfAddresses: new Set(),
+          needAgent: (request) => this.world.after(1, () => this.#house.need(request, member)),
+        });
+        return { role, it: delivery };
+      }
       case "smtp-in":
-        this.#roles["smtp-in"] = this.#makeSmtpIn(life, common);
+        return { role, it: new SmtpIn({ ...common, limits: common.policy.smtp }) };
     }
-    this.#join(role);
   }
 
-  #makeDelivery(
-    life: Life,
-    common: Common,
-  ) {
-    const dialer = new MortalDialer(life.clock, this.net);
-    life.mortals.push(dialer);
-    return new Delivery({
-      rewriting: null,
-      ...common,
-      dialer,
-      sameUser: true,
-      dns: () => Promise.resolve(this.dns),
-      selfAddresses: new Set(),
-      needAgent: (request) => this.world.after(1, () => this.#house.need(request)),
-    });
-  }
-
-  #makeSmtpIn(
-    life: Life,
-    common: Common,
-  ) {
-    const smtpIn = new SmtpIn({ ...common, limits: common.policy.smtp });
-    const listener = common.policy.listeners.find(({ kind }) => kind === "inet");
+  /** The socket is held by the supervisor: connections wait until somebody accepts. */
+  #serve(member: Member): void {
+    const { running, life } = member;
+    if (running?.role !== "smtp-in" || life === null) return;
+    const listener = member.configuration.policy.listeners.find(({ kind }) => kind === "inet");
     ok(listener);
     const accept = (take: (stream: FakeStream) => void) => {
+      this.#acceptor = member;
       this.#accept = (stream) => {
         life.streams.push(stream);
         take(stream);
       };
       for (const stream of this.#backlog.splice(0)) this.#accept(stream);
     };
-    smtpIn.serve({ accept, close: () => this.#accept = null }, listener);
-    return smtpIn;
+    running.it.serve({ accept, close: () => this.#acceptor === member && (this.#accept = null) }, listener);
   }
 
-  /** Joins a role to each of its peers that is there. */
-  #join(role: Standing): void {
-    const { queue, lookup, delivery, "smtp-in": smtpIn } = this.#roles;
-    const is = (a: Standing, b: Standing) => role === a || role === b;
-    if (smtpIn && lookup && is("smtp-in", "lookup")) {
-      const [near, far] = this.#pair<SmtpInToLookup, LookupToSmtpIn>("smtp-in", "lookup");
-      smtpIn.setLookup(near);
-      lookup.addSmtpIn("smtp-in", far);
-    }
-    if (smtpIn && queue && is("smtp-in", "queue")) {
-      const [near, far] = this.#pair<SmtpInToQueue, QueueToSmtpIn>("smtp-in", "queue");
-      smtpIn.setQueue(near);
-      queue.addSmtpIn("smtp-in", far);
-    }
-    if (lookup && queue && is("lookup", "queue")) {
-      const [near, far] = this.#pair<LookupToQueue, QueueToLookup>("lookup", "queue");
-      lookup.setQueue(near);
-      queue.setLookup(far);
-      this.#fromLookup = far;
-    }
-    if (queue && delivery && is("queue", "delivery")) {
-      const [near, far] = this.#pair<QueueToDelivery, DeliveryToQueue>("queue", "delivery");
-      queue.setDelivery(near);
-      delivery.setQueue(far);
-    }
-    if (delivery && lookup && is("delivery", "lookup")) {
-      const [near, far] = this.#pair<DeliveryToLookup, LookupToDelivery>("delivery", "lookup");
-      delivery.setLookup(near);
-      lookup.setDelivery(far);
-    }
+  #retire(member: Member): void {
+    member.isRetired = true;
+    const { running } = member;
+    const gone = () => {
+      this.#end(member, 0);
+      this.#members = this.#members.filter((one) => one !== member);
+    };
+    if (running === null || running.role === "queue") return gone();
+    void running.it.drain(drainMs).then(gone);
   }
 
-  #pair<Out, In>(a: Standing, b: Standing): [FakeChannel<Out, In>, FakeChannel<In, Out>] {
-    const [near, far] = channelPair<Out, In>(this.world);
-    this.#lives.get(a)?.ends.push(near);
-    this.#lives.get(b)?.ends.push(far);
-    return [near, far];
+  #join(one: Member, other: Member): void {
+    const fromLookup = joinMembers(one, other, this.world);
+    if (fromLookup !== null) this.#fromLookup = fromLookup;
   }
 
-  #startAgent(work: AgentWorld["work"], key: string, ended: () => void): void {
+  #startAgent(work: AgentWorld["work"], key: string, delivery: Member, ended: () => void): void {
     const life = new Life(this.world);
-    this.#agents.set(key, { life, ended });
+    const name = `${delivery.name} ${key}`;
+    this.#agents.set(name, { life, ended });
     const disk = new MortalDisk(life.clock, this.disk);
     const { serverName: hostname } = this.#policy;
     const shell = new FakeShell();
@@ -376,13 +360,12 @@ export class House {
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(this.world);
     life.ends.push(far);
     agent.serve(far, () => {
-      if (this.#agents.get(key)?.life !== life) return;
-      this.#agents.delete(key);
+      if (this.#agents.get(name)?.life !== life) return;
+      this.#agents.delete(name);
       this.world.after(1, ended);
     });
-    const { delivery } = this.#roles;
-    if (delivery === undefined) return near.close();
-    this.#lives.get("delivery")?.ends.push(near);
-    delivery.addAgent(key, near);
+    if (delivery.running?.role !== "delivery") return near.close();
+    delivery.life?.ends.push(near);
+    delivery.running.it.addAgent(key, near);
   }
 }

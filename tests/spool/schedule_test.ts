@@ -185,7 +185,7 @@ Deno.test("Schedule attempts again what was under way when the delivery role end
   schedule.take(0, 9);
   const settlement = schedule.outcome(at(4, 1).id, delivered, 5);
   assert.ok(settlement);
-  assert.deepEqual(schedule.flushInFlight(10), []);
+  assert.deepEqual(schedule.flushInFlight(10, () => true), []);
   assert.deepEqual([schedule.ready, schedule.inFlight], [2, 2]);
   assert.equal(schedule.outcome(at(1, 1).id, delivered, 11), null, "an answer of the old role");
   assert.deepEqual(schedule.take(12, 9).batches.map(({ message }) => message).sort(), [
@@ -271,7 +271,7 @@ Deno.test("Schedule carries out at a role's end what was to be done when attempt
   schedule.take(0, 9);
   schedule.wishRemoved(at(1, 1), 1);
   schedule.wishSuspended(at(2, 1), 1);
-  const changes = schedule.flushInFlight(2).flatMap((settlement) => settlement.changes);
+  const changes = schedule.flushInFlight(2, () => true).flatMap((settlement) => settlement.changes);
   assert.deepEqual(changes, [
     { kind: "delete", envelope: at(1, 1).id },
     { kind: "update", envelope: at(2, 1, { suspended: true }) },

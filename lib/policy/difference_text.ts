@@ -1,0 +1,180 @@
+/** Lines of a policy as smtpd.conf would have them, for showing what has changed. They are for people: long lists are
+ * cut, and values of maps and settings of databases, which may be secrets, are left out. Pure. */
+
+import type { TableSpec } from "../table/table.ts";
+import { formatSpan } from "../event_log.ts";
+import type { Action, Criterion, Listener, LocalMethod, Policy, Rule, TableName } from "./policy.ts";
+import { maildirDefault } from "./policy.ts";
+
+/** Entries of a list that are shown. */
+export const entriesShownMax = 6;
+
+/** Where lines find what has no name. */
+export type Tables = Pick<Policy, "tables" | "filters">;
+
+/** What a `listen` line says behind the place that it listens on; empty for nothing. */
+export function listenerText(listener: Listener, policy: Tables): string {
+  const { tag, hostname, filter, maskSource, dsn } = listener;
+  const words = listener.kind === "socket" ? [] : inetWords(listener, policy);
+  if (tag !== "") words.push(`tag ${tag}`);
+  words.push(`hostname ${hostname}`);
+  if (filter !== null) words.push(`filter ${filterWord(filter, policy)}`);
+  if (maskSource) words.push("mask-src");
+  if (!dsn) words.push("no-dsn");
+  return words.join(" ");
+}
+
+function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables): string[] {
+  const { tls, auth, hostnames, senders, receivedAuth, proxy } = listener;
+  const words: string[] = [];
+  const mode = { none: "", offered: "tls", required: "tls-require", implicit: "smtps" }[tls.mode];
+  if (mode !== "") words.push(mode);
+  if (tls.verify) words.push("verify");
+  for (const name of tls.pki) words.push(`pki ${name}`);
+  if (tls.ca !== null) words.push(`ca ${tls.ca}`);
+  if (tls.ciphers !== null) words.push(`ciphers "${tls.ciphers}"`);
+  if (tls.protocols !== null) words.push(`protocols "${tls.protocols}"`);
+  if (auth.mode !== "none") {
+    const word = auth.mode === "optional" ? "auth-optional" : "auth";
+    words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+  }
+  if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);
+  if (senders !== null) {
+    words.push(`senders ${tableWord(senders.table, policy)}${senders.masquerade ? " masquerade" : ""}`);
+  }
+  if (receivedAuth) words.push("received-auth");
+  if (proxy) words.push("proxy-v2");
+  return words;
+}
+
+/** A rule as a `match` line. */
+export function ruleText(rule: Rule, policy: Tables): string {
+  const { from, for: to, auth, outcome } = rule;
+  const words = ["match", criterion("tag", rule.tag, policy)];
+  switch (from.kind) {
+    case "any":
+      words.push("from any");
+      break;
+    case "local":
+    case "socket":
+      words.push(not(from.negated, `from ${from.kind}`));
+      break;
+    case "src":
+      words.push(criterion("from src", from.criterion, policy));
+      break;
+    case "rdns":
+      words.push(
+        from.criterion === null ? not(from.negated, "from rdns") : criterion("from rdns", from.criterion, policy),
+      );
+  }
+  words.push(criterion("helo", rule.helo, policy));
+  if (auth !== null) {
+    words.push(auth.kind === "any" ? not(auth.negated, "auth") : criterion("auth", auth.criterion, policy));
+  }
+  if (rule.tls !== null) words.push(not(!rule.tls, "tls"));
+  words.push(criterion("mail-from", rule.mailFrom, policy));
+  if (to.kind === "any") words.push("for any");
+  else words.push(to.kind === "local" ? not(to.negated, "for local") : criterion("for domain", to.criterion, policy));
+  words.push(criterion("rcpt-to", rule.rcptTo, policy));
+  words.push(outcome.kind === "reject" ? "reject" : `action "${outcome.name}"`);
+  return words.filter((word) => word !== "").join(" ");
+}
+
+/** What an `action` line says behind the name. */
+export function actionText(action: Action, policy: Tables): string {
+  const words = action.kind === "local" ? localWords(action, policy) : relayWords(action, policy);
+  if (action.ttlMs !== null) words.push(`ttl ${formatSpan(action.ttlMs)}`);
+  return words.join(" ");
+}
+
+function localWords(action: Extract<Action, { kind: "local" }>, policy: Tables): string[] {
+  const words = [methodText(action.method)];
+  if (action.wrapper !== null) words.push(`wrapper "${action.wrapper}"`);
+  if (action.user !== null) words.push(`user ${action.user}`);
+  if (action.alias !== null) words.push(`alias ${tableWord(action.alias, policy)}`);
+  if (action.virtual !== null) words.push(`virtual ${tableWord(action.virtual, policy)}`);
+  if (action.userbase !== "<getpwnam>") words.push(`userbase ${tableWord(action.userbase, policy)}`);
+  return words;
+}
+
+function methodText(method: LocalMethod): string {
+  switch (method.kind) {
+    case "maildir":
+      return `maildir "${method.path ?? maildirDefault}"${method.junk ? " junk" : ""}`;
+    case "mda":
+      return `mda "${method.command}"`;
+    case "lmtp":
+      return `lmtp "${method.destination}"${method.rcptTo ? " rcpt-to" : ""}`;
+    default:
+      return method.kind;
+  }
+}
+
+function relayWords(action: Extract<Action, { kind: "relay" }>, policy: Tables): string[] {
+  const words = ["relay"];
+  const table = (word: string, name: TableName | null) => {
+    if (name !== null) words.push(`${word} ${tableWord(name, policy)}`);
+  };
+  const text = (word: string, value: string | null) => {
+    if (value !== null) words.push(`${word} "${value}"`);
+  };
+  table("host", action.host);
+  table("domain", action.domain);
+  if (action.backup !== null) words.push(action.backup.mx === null ? "backup" : `backup mx "${action.backup.mx}"`);
+  if (action.tls.mode === "required") words.push(action.tls.verify ? "tls" : "tls no-verify");
+  text("helo", action.helo);
+  table("helo-src", action.heloSource);
+  table("src", action.source);
+  text("mail-from", action.mailFrom);
+  table("auth", action.auth);
+  text("pki", action.pki);
+  text("ca", action.ca);
+  text("ciphers", action.ciphers);
+  text("protocols", action.protocols);
+  if (action.filter !== null) words.push(`filter ${filterWord(action.filter, policy)}`);
+  if (action.srs) words.push("srs");
+  return words;
+}
+
+/** What a `table` line says behind the name. Entries are counted: they may be secrets. */
+export function tableText(table: TableSpec): string {
+  switch (table.kind) {
+    case "static":
+      return `of ${table.entries.length} ${table.entries.length === 1 ? "entry" : "entries"}`;
+    case "getpwnam":
+      return "getpwnam";
+    case "proc":
+      return `proc:"${table.command}"`;
+    default:
+      return `${table.kind}:${table.path}`;
+  }
+}
+
+/** Keys of a table that stands in the configuration, the first ones when there are many. */
+export function entriesText(table: Extract<TableSpec, { kind: "static" }>): string {
+  const shown = table.entries.slice(0, entriesShownMax).map(([key]) => `"${key}"`);
+  const more = table.entries.length - shown.length;
+  return `{ ${[...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(", ")} }`;
+}
+
+/** How a line names a table: one without a name by its entries, of a map by its keys. */
+function tableWord(name: TableName, policy: Tables): string {
+  const table = policy.tables[name];
+  if (!name.startsWith("<dynamic:") || table?.kind !== "static") return name.startsWith("<") ? name : `<${name}>`;
+  return table.entries.length === 1 ? `"${table.entries[0]?.[0]}"` : entriesText(table);
+}
+
+function filterWord(name: string, policy: Tables): string {
+  const filter = policy.filters[name];
+  if (!name.startsWith("<") || filter?.kind !== "chain") return `"${name}"`;
+  return `{ ${filter.members.join(", ")} }`;
+}
+
+function criterion(word: string, test: Criterion | null, policy: Tables): string {
+  if (test === null) return "";
+  return not(test.negated, `${word}${test.regex ? " regex" : ""} ${tableWord(test.table, policy)}`);
+}
+
+function not(isNegated: boolean, words: string): string {
+  return isNegated ? `!${words}` : words;
+}
