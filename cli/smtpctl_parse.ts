@@ -68,9 +68,7 @@ type Choice = ControlRequest | Extract<SmtpctlLine, { readonly kind: "noted" | "
 function buildTree() {
   let request: Choice | null = null;
   let helpText = "";
-  const choose = (wanted: Choice) => {
-    request = wanted;
-  };
+  const choose = (wanted: Choice) => void (request = wanted);
   const program = new Command("smtpctl")
     .exitOverride()
     .configureOutput({
@@ -113,10 +111,10 @@ function buildTree() {
     parent.command("envelope").description(verb === "pause" ? "hold back" : "let go").argument(targets, "which", target)
       .action((which) => choose({ kind: verb === "pause" ? "pauseEnvelope" : "resumeEnvelope", target: which }));
   }
-  addReload(program, choose);
   program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
   group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
     .action((table) => choose({ kind: "updateTable", table }));
+  addReload(program, choose);
   addExplain(program, choose);
   return {
     // The tree is walked as a tree; what its leaves were declared with does not matter there.

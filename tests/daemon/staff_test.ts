@@ -60,7 +60,7 @@ Deno.test("Staff hands a member its sockets before it is to serve, in each life,
   exit();
   await clock.advance(100);
   await clock.settle();
-  deepEqual(heard.splice(0), ["init", "socket share2", "serve"]);
+  deepEqual(heard.splice(0), ["init", "started smtp-in", "socket share2", "serve"]);
   for (const role of ["lookup", "delivery"] as const) {
     const row = standingGrants(policy, premises).find((one) => one.role === role)!;
     staff.add(`${role}#v1`, row, configuration, 1, []);
