@@ -1,9 +1,9 @@
 /** The privilege table for people: `smtpd -n -v`. */
 
 import { planAgent } from "../lib/daemon/agent_work.ts";
+import type { Denied } from "../lib/daemon/denied.ts";
 import {
   agentGrant,
-  type Denied,
   denoFlags,
   type Grant,
   type Premises,

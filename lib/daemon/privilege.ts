@@ -4,13 +4,12 @@
 
 import type { Address, Right } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
-import { formatIp, parseIp } from "../mail/ip.ts";
-import { parseRelayUrl } from "../policy/relay_url.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { AgentWork } from "./agent_work.ts";
-import { excludeFromRange, isInRange } from "./range.ts";
+import { type Denied, deniedRanges, denyText, splitRanges } from "./denied.ts";
+import { bracket } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
@@ -44,14 +43,6 @@ export interface Premises {
   readonly resolvers: readonly string[];
 }
 
-/** Addresses that a role must not connect to: `range` (`address/bits`), less the single addresses in `except`. */
-export interface Denied {
-  /** The whole range. */
-  readonly range: string;
-  /** What may be reached all the same, as `formatIp` writes it; all inside the range. */
-  readonly except: readonly string[];
-}
-
 /** One row: what a role holds. Everything that is not listed is refused. */
 export interface Grant<Whose extends Holder = Holder> {
   /** Whose row it is. */
@@ -79,12 +70,6 @@ export interface Grant<Whose extends Holder = Holder> {
   /** What the supervisor hands over, for people. */
   readonly handed: string;
 }
-
-/** Addresses that mail to strangers never goes to. Deno takes IPv4 ranges and single IPv6 addresses; the ranges
- * fc00::/7 and fe80::/10 are left to delivery/mx.ts, which looks at every address that the DNS gives. */
-const closedRanges = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "::1/128"];
-/** Of those, the ones where a smart host given by name may well live. */
-const insideRanges = new Set(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
 
 /** The rows of the roles that always run, in the order of their start. */
 export function standingGrants(policy: Policy, premises: Premises): readonly Grant<StandingRole>[] {
@@ -263,55 +248,6 @@ function resolverHosts(resolvers: readonly string[]): readonly string[] {
 
 const dnsPort = 53;
 
-/** The closed ranges, less what a relay or a resolver of this configuration needs. */
-function deniedRanges(policy: Policy, resolvers: readonly string[]): readonly Denied[] {
-  const named = relayHosts(policy);
-  const literal = new Set<string>(resolvers);
-  let byName = false;
-  for (const host of named) {
-    const ip = parseIp(host);
-    if (ip !== null) literal.add(formatIp(ip));
-    else if (host === "localhost") {
-      literal.add("127.0.0.1");
-      literal.add("::1");
-    } else byName = true;
-  }
-  return closedRanges.filter((range) => !(byName && insideRanges.has(range))).map((range) => ({
-    range,
-    except: [...literal].filter((ip) => isInRange(range, ip)).sort(),
-  }));
-}
-
-/** The ranges that hold what is denied and nothing else, for Deno knows no exceptions. */
-function splitRanges(deny: readonly Denied[]): readonly string[] {
-  return deny.flatMap(({ range, except }) =>
-    except.reduce<readonly string[]>(
-      (ranges, ip) => ranges.flatMap((one) => excludeFromRange(one, ip)),
-      [range],
-    )
-  );
-}
-
-/** Hosts of all relay URLs that stand in the configuration itself. A `host` table in a file may name any host. */
-function relayHosts(policy: Policy): readonly string[] {
-  const hosts: string[] = [];
-  for (const action of Object.values(policy.actions)) {
-    if (action.kind !== "relay") continue;
-    const name = action.host ?? action.domain;
-    const table = name === null ? undefined : policy.tables[name];
-    if (table === undefined) continue;
-    if (table.kind !== "static") {
-      hosts.push("*");
-      continue;
-    }
-    for (const [key, value] of table.entries) {
-      const parsed = parseRelayUrl(table.shape === "list" ? key : value ?? "");
-      if (parsed.kind === "ok") hosts.push(parsed.url.host.replace(/^\[(?:IPv6:)?(.*)\]$/i, "$1").toLowerCase());
-    }
-  }
-  return hosts;
-}
-
 /** Lets a role give memory back (host/memory.ts). */
 export const heapFlag = "--v8-flags=--expose-gc";
 
@@ -333,11 +269,6 @@ export function denoFlags(grant: Grant): readonly string[] {
   if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
   if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
   return flags;
-}
-
-/** One range in Deno's form. */
-function denyText(range: string): string {
-  return range.endsWith("/128") ? `[${range.slice(0, -4)}]` : range;
 }
 
 /** Deno has no way to write a comma inside an item. Doubled it makes an empty item, which Deno refuses: the role does
@@ -396,8 +327,4 @@ export function checkGrant(grant: Grant, holds: (right: Right) => boolean): read
 
 function covers(roots: readonly string[], path: string): boolean {
   return roots.some((root) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`));
-}
-
-function bracket(ip: string): string {
-  return ip.includes(":") ? `[${ip}]` : ip;
 }

@@ -1,4 +1,4 @@
-/** Arithmetic on address ranges, for the deny lists of the privilege table. */
+/** Arithmetic on address ranges, and addresses as Deno takes them, for the privilege table. */
 
 import { formatIp, type Ip, netContains, parseIp, parseNet } from "../mail/ip.ts";
 
@@ -24,6 +24,11 @@ export function isInRange(range: string, ip: string): boolean {
   const net = parseNet(range);
   const one = parseIp(ip);
   return net !== null && one !== null && netContains(net, one);
+}
+
+/** A host as it stands before `:port`: literal IPv6 addresses in brackets. */
+export function bracket(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function numberOf(ip: Ip): { readonly value: bigint; readonly width: number } {

@@ -1,6 +1,6 @@
 /** The drivers of databases. The package of each is loaded when its first session is made, and in no other role. */
 
-import type { DatabaseDrivers } from "../port.ts";
+import type { DatabaseDrivers } from "../port_database.ts";
 
 /** The real ones. */
 export const hostDatabases: DatabaseDrivers = {

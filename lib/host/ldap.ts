@@ -3,7 +3,7 @@
 import tls from "node:tls";
 import { Client, type Entry, ResultCodeError } from "ldapts";
 import { Fault } from "../fault.ts";
-import type { DatabaseDrivers, DirectoryEntry, DirectorySearch, ServerSession } from "../port.ts";
+import type { DatabaseDrivers, DirectoryEntry, DirectorySearch, ServerSession } from "../port_database.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
 /** How a LDAP server is entered. */

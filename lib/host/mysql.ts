@@ -1,7 +1,8 @@
 /** MySQL and MariaDB, over the driver `mysql2`. */
 
 import mysql from "mysql2";
-import type { ServerLogin, ServerSession, SqlRequest, SqlRows, SqlValue } from "../port.ts";
+import type { SqlValue } from "../port.ts";
+import type { ServerLogin, ServerSession, SqlRequest, SqlRows } from "../port_database.ts";
 import { Fault } from "../fault.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 

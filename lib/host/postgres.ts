@@ -2,7 +2,7 @@
 
 import postgres from "postgres";
 import { Fault } from "../fault.ts";
-import type { DatabaseDrivers, PostgresTarget, ServerSession, SqlRequest, SqlRows } from "../port.ts";
+import type { DatabaseDrivers, PostgresTarget, ServerSession, SqlRequest, SqlRows } from "../port_database.ts";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
 /** How a PostgreSQL server is entered. */

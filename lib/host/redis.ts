@@ -2,7 +2,7 @@
 
 import { createClient, SimpleError } from "@redis/client";
 import { Fault } from "../fault.ts";
-import type { RedisReply, ServerLogin, ServerSession } from "../port.ts";
+import type { RedisReply, ServerLogin, ServerSession } from "../port_database.ts";
 import { placeOf, sessionFault, tlsOptionsOf } from "./server_socket.ts";
 
 /** A session with a Redis server. */

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Fault } from "../fault.ts";
-import type { ServerAddress, ServerLogin } from "../port.ts";
+import type { ServerAddress, ServerLogin } from "../port_database.ts";
 
 /** Options of TLS for a driver: what is checked of the certificate. */
 export type TlsOptions = Pick<

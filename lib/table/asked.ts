@@ -2,7 +2,8 @@
 
 import { scrub } from "../event_log.ts";
 import { Fault } from "../fault.ts";
-import type { Clock, DatabaseDrivers, DatabaseServer, ServerAddress, ServerLogin } from "../port.ts";
+import type { Clock } from "../port.ts";
+import type { DatabaseDrivers, DatabaseServer, ServerAddress, ServerLogin } from "../port_database.ts";
 import { poolTimeoutMs, SessionPool } from "./pool.ts";
 import { serversOf } from "./server.ts";
 import { parseSettingMs, settingOf } from "./settings.ts";

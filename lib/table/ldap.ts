@@ -1,7 +1,8 @@
 /** Tables in LDAP directories: table-ldap(5). */
 
 import { Fault } from "../fault.ts";
-import type { Clock, DirectoryEntry, DirectorySearch } from "../port.ts";
+import type { Clock } from "../port.ts";
+import type { DirectoryEntry, DirectorySearch } from "../port_database.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
 import { FetchCycle, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";

@@ -2,7 +2,8 @@
  * after a while. Whatever goes wrong is a Fault of the lookup, and never more than that. */
 
 import { describeError, Fault } from "../fault.ts";
-import type { Clock, DatabaseServer, ServerSession, Timer } from "../port.ts";
+import type { Clock, Timer } from "../port.ts";
+import type { DatabaseServer, ServerSession } from "../port_database.ts";
 
 /** Most sessions of one table with its server. */
 export const poolSessionsMax = 4;

@@ -1,6 +1,6 @@
 /** Tables in PostgreSQL databases: table-postgres(5). */
 
-import type { PostgresTarget } from "../port.ts";
+import type { PostgresTarget } from "../port_database.ts";
 import { type AskedPorts, poolFor } from "./asked.ts";
 import type { Target } from "./conninfo.ts";
 import { conninfoOf } from "./server.ts";

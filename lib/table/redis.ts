@@ -2,7 +2,8 @@
  * into them afterwards, so that no key is ever read as a command. */
 
 import { Fault } from "../fault.ts";
-import type { Clock, RedisReply } from "../port.ts";
+import type { Clock } from "../port.ts";
+import type { RedisReply } from "../port_database.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
 import { FetchCycle, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";

@@ -1,7 +1,7 @@
 /** Where the servers of database tables are, and what a role needs to reach them. Pure: rights are computed from it. */
 
 import { Fault } from "../fault.ts";
-import type { ServerAddress, ServerTls } from "../port.ts";
+import type { ServerAddress, ServerTls } from "../port_database.ts";
 import { type Conninfo, type ConninfoHost, parseConninfo } from "./conninfo.ts";
 import { parseLdapUrl } from "./ldap_url.ts";
 import { settingOf, socketPathOf, type TableSettings } from "./settings.ts";

@@ -1,7 +1,8 @@
 /** Tables in SQL databases behind a server. The queries are those of query.ts; the server matches keys, wildcards and
  * networks as they say. */
 
-import type { Clock, SqlRequest, SqlRows } from "../port.ts";
+import type { Clock } from "../port.ts";
+import type { SqlRequest, SqlRows } from "../port_database.ts";
 import { inTable } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
 import { FetchCycle, fetchedOfRows, queryOf, readQueries, type TableQueries, valueOfRows } from "./query.ts";

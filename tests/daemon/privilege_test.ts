@@ -8,70 +8,18 @@ import {
   denoFlags,
   type Grant,
   offlineGrant,
-  type Premises,
   standingGrants,
   tableHostGrants,
   unnameablePaths,
   usesSystemUsers,
 } from "../../lib/daemon/privilege.ts";
-import type { Right } from "../../lib/port.ts";
 import type { DatabaseKind } from "../../lib/table/table.ts";
-import { isInRange } from "../../lib/daemon/range.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
 import { policyOf, policyText } from "./rig.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";
+import { premises, processWith, relayTo, rowOf, smtpd, smtpq } from "./privilege_rig.ts";
 import { maildirWork } from "../support/agent_work.ts";
-
-const smtpd: Account = { name: "_smtpd", uid: 990, gid: 990 };
-const smtpq: Account = { name: "_smtpq", uid: 991, gid: 991 };
-const premises: Premises = {
-  spool: "/var/spool/postern",
-  state: "/run/postern",
-  accounts: { smtpd, smtpq },
-  includes: [],
-  resolvers: [],
-};
-
-function rowOf(role: Grant["role"], text: string = policyText, change: Partial<Premises> = {}): Grant {
-  const row = standingGrants(policyOf(text), { ...premises, ...change }).find((one) => one.role === role);
-  ok(row);
-  return row;
-}
-
-/** A process that holds exactly what the flags say, as Deno reads them. */
-function processWith(flags: readonly string[]): (query: Right) => boolean {
-  const listOf = (name: string): readonly string[] | null => {
-    const flag = flags.find((one) => one === name || one.startsWith(`${name}=`));
-    if (flag === undefined) return null;
-    return flag === name
-      ? ["*"]
-      : flag.slice(name.length + 1).split(/(?<!,),(?!,)/).map((one) => one.replaceAll(",,", ","));
-  };
-  return ({ name, path, host, command, kind }) => {
-    const allowed = listOf(`--allow-${name}`);
-    if (allowed === null) return false;
-    const what = path ?? host ?? command ?? kind;
-    if (what === undefined) return allowed.includes("*");
-    if (path !== undefined) return allowed.some((one) => one === "*" || path === one || path.startsWith(`${one}/`));
-    if (host === undefined || allowed.includes(host)) return allowed.includes("*") || allowed.includes(what);
-    const ip = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-    const isDenied = (range: string) => {
-      const bare = range.replace(/^\[(.*)\]$/, "$1");
-      return isInRange(bare.includes("/") ? bare : `${bare}/${bare.includes(":") ? 128 : 32}`, ip);
-    };
-    if (allowed.includes(host)) return true;
-    return allowed.includes("*") && !(listOf("--deny-net") ?? []).some(isDenied);
-  };
-}
-
-/** May delivery connect to `ip`, with this configuration? */
-function mayReach(ip: string, text: string, change: Partial<Premises> = {}): boolean {
-  const host = ip.includes(":") ? `[${ip}]:25` : `${ip}:25`;
-  return processWith(denoFlags(rowOf("delivery", text, change)))({ name: "net", host });
-}
-
-const relayTo = (host: string) => `action "out" relay host "${host}"\nmatch from any for any action "out"\n`;
 
 Deno.test("smtp-in holds nothing at all", () => {
   const { read, write, net, run, sys, npm, account } = rowOf("smtp-in");
@@ -185,8 +133,8 @@ Deno.test("lookup reaches the resolvers only for rules that ask for names of pee
   const hosts = [
     ...["192.0.2.53:53", "0.0.0.0:0", "[2001:db8::53]:53", "[::]:0"],
     ...["127.0.0.53:53", "127.0.0.53:0", "[::1]:53", "[::1]:0"],
-  ];
-  deepEqual([row.net, row.npm], [{ kind: "hosts", hosts }, true]);
+  ].sort();
+  deepEqual([row.net, row.npm], [{ kind: "servers", hosts, paths: [] }, true]);
   ok(denoFlags(row).includes(`--allow-net=${hosts.join(",")}`));
   const held = processWith(denoFlags(row));
   deepEqual(checkGrant(row, held), []);
@@ -201,72 +149,6 @@ Deno.test("without accounts every role keeps the caller's", () => {
     standingGrants(policyOf(), { ...premises, accounts: null }).map(({ role, account }) => [role, account]),
     [["queue", null], ["lookup", null], ["delivery", null], ["smtp-in", null]],
   );
-});
-
-Deno.test("delivery reaches strangers and nobody inside", () => {
-  for (
-    const [ip, want] of [
-      ["192.0.2.1", true],
-      ["2001:db8::1", true],
-      ["127.0.0.1", false],
-      ["127.255.255.254", false],
-      ["::1", false],
-      ["10.1.2.3", false],
-      ["172.16.0.1", false],
-      ["172.31.255.255", false],
-      ["172.32.0.1", true],
-      ["192.168.1.1", false],
-      ["169.254.169.254", false],
-    ] as const
-  ) equal(mayReach(ip, relayTo("192.0.2.5")), want, ip);
-});
-
-Deno.test("a relay inside, given by its address, opens that address alone", () => {
-  for (
-    const [host, open, closed] of [
-      ["10.0.0.25", ["10.0.0.25"], ["10.0.0.24", "10.0.0.26", "10.255.0.1", "127.0.0.1", "192.168.0.1"]],
-      ["smtp://192.168.1.5:2525", ["192.168.1.5"], ["192.168.1.4", "192.168.1.7", "10.0.0.25"]],
-      ["127.0.0.1", ["127.0.0.1"], ["127.0.0.2", "127.0.1.1", "::1"]],
-      ["[::1]", ["::1"], ["127.0.0.1"]],
-      ["localhost", ["127.0.0.1", "::1"], ["127.0.0.2", "10.0.0.1"]],
-      ["LocalHost", ["127.0.0.1", "::1"], ["127.0.0.2"]],
-    ] as const
-  ) {
-    for (const ip of open) equal(mayReach(ip, relayTo(host)), true, `${host}: ${ip}`);
-    for (const ip of closed) equal(mayReach(ip, relayTo(host)), false, `${host}: ${ip}`);
-  }
-});
-
-Deno.test("a relay given by name, or from a file, may be on a private network, and not on this machine", () => {
-  const fromFile = 'table hosts file:/etc/mail/hosts\naction "out" relay host <hosts>\nmatch for any action "out"\n';
-  for (const text of [relayTo("relay.example.org"), fromFile]) {
-    for (const ip of ["10.0.0.1", "172.16.3.4", "192.168.0.9"]) equal(mayReach(ip, text), true, ip);
-    for (const ip of ["127.0.0.1", "::1", "169.254.1.1"]) equal(mayReach(ip, text), false, ip);
-  }
-});
-
-Deno.test("all relays of a table count, and none that no action uses", () => {
-  const text = `
-table used { "10.0.0.1", "smtp://10.0.0.2" }
-table unused { "10.0.0.3" }
-action "out" relay host <used>
-match for domain <unused> action "out"
-`;
-  deepEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((ip) => mayReach(ip, text)), [true, true, false]);
-});
-
-Deno.test("the resolvers in use are reached, wherever they are", () => {
-  const resolvers = ["127.0.0.53", "192.168.1.1", "192.0.2.53", "::1"];
-  for (const ip of resolvers) equal(mayReach(ip, relayTo("192.0.2.5"), { resolvers }), true, ip);
-  for (const ip of ["127.0.0.1", "192.168.1.2"]) equal(mayReach(ip, relayTo("192.0.2.5"), { resolvers }), false, ip);
-});
-
-Deno.test("denied ranges keep their exceptions apart, for people", () => {
-  const { net } = rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["10.0.0.53", "127.0.0.53"] });
-  deepEqual(net.kind === "out" && net.deny.filter(({ except }) => except.length > 0), [
-    { range: "127.0.0.0/8", except: ["127.0.0.53"] },
-    { range: "10.0.0.0/8", except: ["10.0.0.25", "10.0.0.53"] },
-  ]);
 });
 
 Deno.test("an agent holds what its work needs: one file and its lock, the shell, or a home to look at", () => {

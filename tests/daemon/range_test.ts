@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { excludeFromRange, isInRange } from "../../lib/daemon/range.ts";
+import { bracket, excludeFromRange, isInRange } from "../../lib/daemon/range.ts";
 import { formatIp } from "../../lib/mail/ip.ts";
 
 Deno.test("excludeFromRange() halves the range around the hole", () => {
@@ -86,4 +86,14 @@ Deno.test("isInRange() is false for what is no address or no range", () => {
       ["::1/128", "0.0.0.1"],
     ] as const
   ) equal(isInRange(range, ip), false, `${range} ${ip}`);
+});
+
+Deno.test("bracket() sets literal IPv6 addresses apart from ports", () => {
+  for (
+    const [host, want] of [
+      ["::1", "[::1]"],
+      ["192.0.2.1", "192.0.2.1"],
+      ["db.example.org", "db.example.org"],
+    ] as const
+  ) equal(bracket(host), want);
 });

@@ -3,7 +3,7 @@
 import { equal, match, ok } from "node:assert/strict";
 import { hostDatabases } from "../../lib/host/databases.ts";
 import { Fault } from "../../lib/fault.ts";
-import type { ServerAddress, ServerLogin } from "../../lib/port.ts";
+import type { ServerAddress, ServerLogin } from "../../lib/port_database.ts";
 import { within } from "../support/wait.ts";
 
 const loginTo = (address: ServerAddress): ServerLogin => ({

@@ -3,7 +3,7 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { dialServer, placeOf, sessionFault, tlsOptionsOf } from "../../lib/host/server_socket.ts";
 import { Fault } from "../../lib/fault.ts";
-import type { ServerAddress, ServerTls } from "../../lib/port.ts";
+import type { ServerAddress, ServerTls } from "../../lib/port_database.ts";
 
 const never = new AbortController().signal;
 const address = (port: number): ServerAddress => ({ kind: "host", host: "127.0.0.1", port, name: "db.test" });

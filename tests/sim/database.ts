@@ -1,7 +1,7 @@
 /** A database server that does what a test says. */
 
 import { Fault } from "../../lib/fault.ts";
-import type { DatabaseDrivers, DatabaseServer, ServerLogin, ServerSession } from "../../lib/port.ts";
+import type { DatabaseDrivers, DatabaseServer, ServerLogin, ServerSession } from "../../lib/port_database.ts";
 
 /** A server of fake sessions. */
 export class FakeServer<Request, Answer> implements DatabaseServer<Request, Answer> {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { DirectoryEntry, DirectorySearch } from "../../lib/port.ts";
+import type { DirectoryEntry, DirectorySearch } from "../../lib/port_database.ts";
 import { escapeFilter, fillFilter, LdapTable } from "../../lib/table/ldap.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { fakeDrivers, FakeServer } from "../sim/database.ts";

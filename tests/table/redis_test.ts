@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Fault } from "../../lib/fault.ts";
-import type { RedisReply } from "../../lib/port.ts";
+import type { RedisReply } from "../../lib/port_database.ts";
 import { commandWords, RedisTable } from "../../lib/table/redis.ts";
 import type { Service } from "../../lib/table/table.ts";
 import { FakeClock } from "../sim/clock.ts";

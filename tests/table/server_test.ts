@@ -1,7 +1,7 @@
 /** Where servers are, by the settings of a table. */
 
 import assert from "node:assert/strict";
-import type { ServerAddress, ServerTls } from "../../lib/port.ts";
+import type { ServerAddress, ServerTls } from "../../lib/port_database.ts";
 import { conninfoOf, mysqlSocket, serversOf, startsTls } from "../../lib/table/server.ts";
 import { parseTableSettings } from "../../lib/table/settings.ts";
 import type { DatabaseSpec } from "../../lib/table/spec.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
-import type { SqlRequest, SqlRows } from "../../lib/port.ts";
+import type { SqlRequest, SqlRows } from "../../lib/port_database.ts";
 import { openMysqlTable } from "../../lib/table/mysql.ts";
 import { openPostgresTable } from "../../lib/table/postgres.ts";
 import type { DatabaseSpec } from "../../lib/table/spec.ts";
