@@ -45,8 +45,7 @@ interface Setup {
 }
 
 async function world({ broken = [], change = (tables) => tables, relay = {} }: Setup = {}) {
-  const clock = new FakeClock();
-  const log = new KeptLog();
+  const [clock, log] = [new FakeClock(), new KeptLog()];
   const parsed = policyOf(text);
   const out = parsed.actions["out"];
   const actions = { ...parsed.actions, ...(out?.kind === "relay" ? { out: { ...out, ...relay } } : {}) };
@@ -395,8 +394,9 @@ Deno.test("our addresses are given in turn, and our names on them", async () => 
 
 Deno.test("addresses and names of tables that no action names are not given", async () => {
   const { clock, delivery, toDelivery } = await world({ relay: { source: "ours" } });
-  delivery.send({ kind: "source", request: 1, table: "names" });
-  delivery.send({ kind: "helo", request: 2, table: "names", address: "192.0.2.1" });
+  for (const kind of ["source", "helo"] as const) {
+    delivery.send({ kind, request: 1, table: "names", address: "192.0.2.1" });
+  }
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
 });
