@@ -64,6 +64,7 @@
  *   interfaces: [],
  *   resolveHost: () => [],
  *   tableHelper: () => null,
+ *   isProgram: () => false,
  *   serverName,
  *   macros: new Map(),
  * });

@@ -34,6 +34,7 @@ export async function loadConfiguration(
     interfaces: interfaceAddresses(),
     serverName: serverName(),
     tableHelper,
+    isProgram,
     macros,
   };
   const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
@@ -66,7 +67,8 @@ export function tableHelper(name: string): string | null {
   return helperDirectories.map((directory) => `${directory}/table-${name}`).find(isProgram) ?? null;
 }
 
-function isProgram(path: string): boolean {
+/** Is a file there that may be executed? One that cannot be looked at is none. */
+export function isProgram(path: string): boolean {
   try {
     const { isFile, mode } = Deno.statSync(path);
     return isFile && ((mode ?? 0) & 0o111) !== 0;

@@ -27,8 +27,8 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "table redis": ["table NAME redis:PATH", "The same for Redis."],
   "table ldap": ["table NAME ldap:PATH", "The same for an LDAP directory."],
   "table proc": [
-    `table NAME "proc:COMMAND"`,
-    "A program that speaks smtpd-tables(7). `NAME2:PATH` of any other kind runs OpenSMTPD's program `table-NAME2`.",
+    `table NAME "proc:COMMAND [ARGUMENT]"`,
+    "A program, by its whole path, that speaks smtpd-tables(7). `NAME2:PATH` of any other kind runs OpenSMTPD's program `table-NAME2`.",
   ],
   "line listen": [
     "listen on WHERE",

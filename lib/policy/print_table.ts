@@ -23,10 +23,9 @@ export function printTables(shown: Shown): readonly string[] {
         return `${head} ${printEntries(shown, spec.name, head.length + 1)}`;
       case "getpwnam":
         return `${head} getpwnam`;
-      case "proc": {
-        const backend = spec.command.slice(spec.command.lastIndexOf("/") + 1).replace(/^table-/, "");
-        return `${head} ${printWord(spec.config === null ? `proc:${spec.command}` : `${backend}:${spec.config}`)}`;
-      }
+      case "proc":
+        // Not `NAME:CONFIG`: which program that is depends on the machine.
+        return `${head} ${printWord(`proc:${spec.command}${spec.config === null ? "" : ` ${spec.config}`}`)}`;
       default:
         return `${head} ${printWord(`${spec.kind}:${spec.path}`)}`;
     }

@@ -47,9 +47,7 @@ export function resolveBackend(scope: Scope, name: string, word: Word): TableSpe
     case "getpwnam":
       return path === "" ? { kind: "getpwnam", name } : failPath("the system's users are in no file: write `getpwnam`");
     case "proc":
-      return path.startsWith("/")
-        ? { kind: "proc", name, command: path, config: null }
-        : failPath('write the whole path of a program, such as "proc:/usr/local/bin/table-x ARGUMENT"');
+      return readProgram(scope, name, word, path);
     case "sqlite":
     case "postgres":
     case "postgresql":
@@ -76,6 +74,22 @@ function readDatabase(scope: Scope, kind: DatabaseKind, name: string, path: stri
   if (parsed.kind === "ok") return { kind, name, path, settings: parsed.settings };
   const place = parsed.line > 0 ? `line ${parsed.line}: ` : "";
   return fail(scope, span, `${message}: ${place}${parsed.message}`, parsed.hint);
+}
+
+/** `proc:PROGRAM ARGUMENT`. No shell reads it: the argument is all that follows the program's path. */
+function readProgram(scope: Scope, name: string, { span }: Word, text: string): TableSpec | null {
+  const [, command = "", config = ""] = /^(\S*)\s*([^]*?)\s*$/.exec(text) ?? [];
+  if (!command.startsWith("/")) {
+    const hint = 'write the whole path of a program, such as "proc:/usr/local/bin/table-x ARGUMENT"';
+    return fail(scope, span, `invalid backend parameter for table: ${name}`, hint);
+  }
+  if (!scope.source.isProgram(command)) {
+    const hint = config === ""
+      ? "install it, or correct its path; it must be a file that may be executed"
+      : `install it, or correct its path; what follows the blank, \`${config}\`, is its argument`;
+    return fail(scope, span, `no such program: ${command}`, hint);
+  }
+  return { kind: "proc", name, command, config: config === "" ? null : config };
 }
 
 /** Any other kind is served by a program of that name. */

@@ -23,6 +23,8 @@ export interface ConfigSource {
   readonly serverName: Domain;
   /** Absolute path of the program `table-NAME` that serves tables of kind NAME; null when it is not installed. */
   readonly tableHelper: (name: string) => string | null;
+  /** Is a file that may be executed at this absolute path? */
+  readonly isProgram: (path: string) => boolean;
   /** `-D name=value` of the command line. */
   readonly macros: ReadonlyMap<string, string>;
 }

@@ -4,6 +4,7 @@ import {
   configPaths,
   defaultConfigPath,
   helperDirectories,
+  isProgram,
   loadConfiguration,
   parseConfiguration,
   tableHelper,
@@ -44,6 +45,21 @@ Deno.test("parseConfiguration() gives what stands there, with files that it incl
   const broken = parseConfiguration(path);
   deepEqual([broken.problems.length, broken.isAbsent], [1, false]);
   equal(parseConfiguration(join(folder, "none.conf")).isAbsent, true);
+});
+
+Deno.test("isProgram() is true of files that may be executed, and of nothing else", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = join(folder, "file");
+  await Deno.writeTextFile(file, "#!/bin/sh\n", { mode: 0o644 });
+  deepEqual(["/bin/sh", file, folder, join(folder, "none"), join(file, "below")].map(isProgram), [
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  await Deno.chmod(file, 0o755);
+  equal(isProgram(file), true);
 });
 
 Deno.test("tableHelper() finds no program that is not there, and no directory in place of one", () => {

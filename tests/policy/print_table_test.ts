@@ -13,8 +13,9 @@ Deno.test("printTables() writes every kind, and leaves out tables that nobody de
     "table t cdb:/etc/t.db",
     "table t passwd:/etc/t",
     "table t getpwnam",
-    "table t socketmap:/etc/t",
-    'table t "proc:/bin/t -x"',
+    "table t proc:/usr/local/libexec/smtpd/table-socketmap",
+    'table t "proc:/usr/local/libexec/smtpd/table-socketmap /etc/t"',
+    'table t "proc:/bin/t -x y"',
   ]);
 });
 

@@ -29,7 +29,11 @@ Deno.test("resolveBackend() reads every kind of table", () => {
     ["sqlite:/s", { kind: "sqlite", name: "t", path: "/s", settings }],
     // The database itself, such as makemap makes.
     ["sqlite:/db", { kind: "sqlite", name: "t", path: "/db", settings: [] }],
-    ['"proc:/bin/x y"', { kind: "proc", name: "t", command: "/bin/x y", config: null }],
+    ["proc:/bin/x", { kind: "proc", name: "t", command: "/bin/x", config: null }],
+    ['"proc:/bin/x "', { kind: "proc", name: "t", command: "/bin/x", config: null }],
+    ['"proc:/bin/x y"', { kind: "proc", name: "t", command: "/bin/x", config: "y" }],
+    // One argument, whatever stands in it: there is no shell.
+    ['"proc:/bin/x   -a  $b; c "', { kind: "proc", name: "t", command: "/bin/x", config: "-a  $b; c" }],
     ["socketmap:/c", {
       kind: "proc",
       name: "t",
@@ -50,6 +54,32 @@ Deno.test("resolveBackend() takes a path for every kind that needs one, and no o
       backend,
     );
     assert.match(String(tableOf(`${backend}:x`)), /^invalid backend parameter for table: t$/, backend);
+  }
+});
+
+Deno.test("resolveBackend() wants a program that is there, by its whole path", () => {
+  const cases = [
+    [
+      "proc:/none/x",
+      "no such program: /none/x",
+      "install it, or correct its path; it must be a file that may be executed",
+    ],
+    [
+      '"proc:/none/my helper /etc/h"',
+      "no such program: /none/my",
+      "install it, or correct its path; what follows the blank, `helper /etc/h`, is its argument",
+    ],
+    ...["proc:x", "proc:", '"proc: /bin/x"', '"proc:bin/x y"'].map((word) =>
+      [
+        word,
+        "invalid backend parameter for table: t",
+        'write the whole path of a program, such as "proc:/usr/local/bin/table-x ARGUMENT"',
+      ] as const
+    ),
+  ] as const;
+  for (const [word, message, hint] of cases) {
+    assert.equal(tableOf(word), message, word);
+    assert.equal(hintOfLines(`table t ${word}`), hint, word);
   }
 });
 

@@ -107,6 +107,7 @@ Deno.test("hostNames() gives the names that only a resolver knows", () => {
     interfaces: machine.interfaces,
     serverName: machine.serverName,
     tableHelper: machine.tableHelper,
+    isProgram: machine.isProgram,
     path: "smtpd.conf",
     readFile: () => ({ kind: "ok", text }),
     macros: new Map(),
