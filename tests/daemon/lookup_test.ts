@@ -40,17 +40,15 @@ match from local for any action "out"
 interface Setup {
   readonly broken?: readonly string[];
   readonly change?: (tables: TableSource) => TableSource;
-  /** Changes the action `out`. */
   readonly relay?: Partial<RelayAction>;
 }
 
 async function world({ broken = [], change = (tables) => tables, relay = {} }: Setup = {}) {
+  const allowed: unknown[] = [];
   const [clock, log] = [new FakeClock(), new KeptLog()];
   const parsed = policyOf(text);
-  const out = parsed.actions["out"];
-  const actions = { ...parsed.actions, ...(out?.kind === "relay" ? { out: { ...out, ...relay } } : {}) };
-  const policy = { ...parsed, actions };
-  const allowed: unknown[] = [];
+  const out = { ...parsed.actions["out"] as RelayAction, ...relay };
+  const policy = { ...parsed, actions: { ...parsed.actions, out } };
   const tables = tablesOf(policy, { broken, users: ["vmail", "root"] });
   const lookup = new Lookup({
     clock,
