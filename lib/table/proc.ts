@@ -88,6 +88,9 @@ export class ProcTable implements Table {
     const answer = await this.#link.ask(ask);
     if (answer.kind === "found") return answer.value;
     if (answer.kind === "absent") return null;
-    throw new Fault("unavailable", `Cannot ${ask.kind} in table ${this.name}: ${answer.reason}`);
+    const what = ask.kind === "update"
+      ? `update table ${this.name}`
+      : `${ask.kind} ${ask.service} in table ${this.name}`;
+    throw new Fault("unavailable", `Cannot ${what}: ${answer.reason}`);
   }
 }

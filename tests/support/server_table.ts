@@ -125,7 +125,7 @@ export function testServerTable(
   test("a server that is deaf is a timeout, and of use again when it hears", () =>
     using(conf(undefined, `${uncached}timeout 1\n`), async (table) => {
       equal(await table.check("alias", "bob"), true);
-      site.server.freeze();
+      await site.server.freeze();
       try {
         for (let i = 0; i < 2; i++) {
           await rejects(table.check("alias", "bob"), (error) => error instanceof Fault && error.kind !== "malformed");
