@@ -10,7 +10,7 @@ import { FakeDns } from "../sim/dns.ts";
 import { FakeDisk } from "../sim/disk.ts";
 import { hostClock } from "../../lib/host/clock.ts";
 import { inFolder } from "../support/folder.ts";
-import { helperScript } from "../support/helper.ts";
+import { helperScript } from "../support/table_program.ts";
 import { PaperPrinter } from "../support/printer.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";

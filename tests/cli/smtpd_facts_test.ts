@@ -4,7 +4,7 @@ import { contentsOf, gatherFacts, readTableTexts } from "../../cli/smtpd_facts.t
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { inFolder } from "../support/folder.ts";
-import { helperScript } from "../support/helper.ts";
+import { helperScript } from "../support/table_program.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
 

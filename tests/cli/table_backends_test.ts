@@ -4,7 +4,7 @@ import { tableBackends } from "../../cli/table_backends.ts";
 import type { LogEvent } from "../../lib/event_log.ts";
 import type { ProcLink } from "../../lib/table/proc.ts";
 import { inFolder } from "../support/folder.ts";
-import { helperScript } from "../support/helper.ts";
+import { helperScript } from "../support/table_program.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
 
