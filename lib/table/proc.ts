@@ -3,24 +3,11 @@
 
 import { Fault } from "../fault.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
+import { databaseServices } from "./settings.ts";
 import type { Service, Table } from "./table.ts";
 
 /** What helpers can be asked for, as the protocol names it. */
-export const procServices: readonly Service[] = [
-  "alias",
-  "domain",
-  "credentials",
-  "netaddr",
-  "userinfo",
-  "source",
-  "mailaddr",
-  "mailaddrmap",
-  "addrname",
-  "relayhost",
-  "string",
-  "regex",
-  "auth",
-];
+export const procServices: readonly Service[] = [...databaseServices, "auth"];
 
 /** A question to a helper. */
 export type ProcAsk =

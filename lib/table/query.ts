@@ -3,7 +3,7 @@
 
 import { Fault } from "../fault.ts";
 import type { SqlValue } from "../port.ts";
-import { parseSettingMs } from "./settings.ts";
+import { databaseServices, fetchServices, parseSettingMs } from "./settings.ts";
 import type { Service } from "./table.ts";
 
 /** Most rows that a query may give. More is a fault: half of an expansion is worse than none. */
@@ -27,27 +27,9 @@ export interface TableQueries {
   readonly fetchRefresh: number;
 }
 
-/** Services that a query can be written for. */
-const lookupServices = [
-  "alias",
-  "domain",
-  "credentials",
-  "netaddr",
-  "userinfo",
-  "source",
-  "mailaddr",
-  "mailaddrmap",
-  "addrname",
-  "relayhost",
-  "string",
-  "regex",
-] as const;
-/** Services whose entries are fetched in turn. */
-const fetchServices = ["source", "relayhost"] as const;
-
 /** Every keyword that `readQueries` reads. The others of a file are the driver's. */
 export const queryKeywords: readonly string[] = [
-  ...lookupServices.map((service) => `query_${service}`),
+  ...databaseServices.map((service) => `query_${service}`),
   ...fetchServices.map((service) => `fetch_${service}`),
   "fetch_source_expire",
   "fetch_source_refresh",
@@ -64,7 +46,7 @@ export function readQueries(table: string, settings: readonly (readonly [string,
   }
   const lookups = new Map<Service, string>();
   const fetches = new Map<Service, string>();
-  for (const service of lookupServices) {
+  for (const service of databaseServices) {
     const sql = texts.get(`query_${service}`);
     if (sql !== undefined) lookups.set(service, sql);
   }
