@@ -149,6 +149,44 @@ export class FetchCycle {
   }
 }
 
+/** The cycles of one table. */
+export class FetchCycles {
+  readonly #cycles = new Map<Service, FetchCycle>();
+  readonly #monotonic: () => number;
+
+  /** `monotonic` is `Clock.monotonic`. */
+  constructor(monotonic: () => number) {
+    this.#monotonic = monotonic;
+  }
+
+  /** The next entry of a service; null when there is none. `begin` is called at the first: it gives what `FetchCycle`
+   * is made with, or throws. Rejects as `load` does. */
+  async next(service: Service, begin: () => FetchPlan): Promise<string | null> {
+    let cycle = this.#cycles.get(service);
+    if (cycle === undefined) {
+      const plan = begin();
+      cycle = new FetchCycle(plan.load, this.#monotonic, plan);
+      this.#cycles.set(service, cycle);
+    }
+    return await cycle.next();
+  }
+
+  /** Asks again at the next fetches. */
+  expire(): void {
+    for (const cycle of this.#cycles.values()) cycle.expire();
+  }
+}
+
+/** What is gone through, and how long. */
+export interface FetchPlan {
+  /** Asks for all entries. */
+  readonly load: () => Promise<readonly string[]>;
+  /** As `TableQueries` has it. */
+  readonly fetchExpireMs: number;
+  /** As `TableQueries` has it. */
+  readonly fetchRefresh: number;
+}
+
 /** How many values a query of `?` parameters takes: each `?` one, `?2` two in all. Those inside quotes and comments are
  * text. */
 export function countParameters(sql: string): number {
