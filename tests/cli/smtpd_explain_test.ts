@@ -14,6 +14,7 @@ import { helperScript } from "../support/table_program.ts";
 import { PaperPrinter } from "../support/printer.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
+import { questionOf } from "../support/explain_question.ts";
 
 const conf = `table virtuals file:/etc/virtuals
 table missing file:/etc/missing
@@ -31,17 +32,7 @@ match from local for domain "map.test" action "map"
 match from local for any action "out"
 `;
 
-const question: ExplainQuestion = {
-  sender: mailbox("eve@c.test"),
-  rcpt: mailbox("info@shop.test"),
-  address: null,
-  hostname: null,
-  helo: null,
-  username: null,
-  tls: false,
-  tag: null,
-  listener: null,
-};
+const question = questionOf(mailbox("eve@c.test"), mailbox("info@shop.test"));
 
 async function explain(
   change: Partial<ExplainQuestion>,
