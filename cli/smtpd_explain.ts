@@ -66,14 +66,23 @@ export async function explainOffline(
     throw new UsageError(`there is no such listener; there are ${asked.known.join(", ")}`);
   }
   const tables = openLazily(policy, ports, (text) => printer.complain(`smtpd: ${text}`));
-  const explained = await explainRecipient(asked.candidate, policy, tables);
-  const answer = await withRoutes(explained.answer, policy, ports, tables);
-  await printer.write(formatExplanation({ question, events: explained.events, answer }, printer.screen, json));
-  return answer.kind === "refused" ? statusRefused : 0;
+  try {
+    const explained = await explainRecipient(asked.candidate, policy, tables);
+    const answer = await withRoutes(explained.answer, policy, ports, tables);
+    await printer.write(formatExplanation({ question, events: explained.events, answer }, printer.screen, json));
+    return answer.kind === "refused" ? statusRefused : 0;
+  } finally {
+    await tables.close();
+  }
+}
+
+interface OpenTables extends TableSource {
+  /** Closes those that were opened: this ends helpers. */
+  close(): Promise<void>;
 }
 
 /** Tables are opened when they are asked: one that cannot be read is told of where it matters. */
-function openLazily(policy: Policy, ports: OfflinePorts, complain: (text: string) => void): TableSource {
+function openLazily(policy: Policy, ports: OfflinePorts, complain: (text: string) => void): OpenTables {
   const { disk, clock, dns, uid: caller } = ports;
   const log: Log = (event) => complain(String(event.fields["reason"] ?? event.what));
   const backends = tableBackends(policy.tables, log);
@@ -94,6 +103,9 @@ function openLazily(policy: Policy, ports: OfflinePorts, complain: (text: string
       return lazyTable(name, ask);
     },
     readInclude: async (path) => await (await open({})).readInclude(path),
+    async close() {
+      for (const one of await Promise.allSettled(opened.values())) if (one.status === "fulfilled") one.value.close();
+    },
     reverseName: (address) => reverse?.nameOf(address) ?? Promise.resolve(null),
     rewriting: rewritingOf(policy, clock, hostSha1),
     async readForward({ name, home, uid }) {

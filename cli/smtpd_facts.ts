@@ -55,8 +55,8 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
-/** Looks at certificates and keys, and with `all` opens every table, each for at most `probeMs`. */
-export async function gatherFacts(policy: Policy, tables: "all" | "none"): Promise<FileFacts> {
+/** Looks at certificates and keys, and with `all` opens every table, each for at most `limitMs`. */
+export async function gatherFacts(policy: Policy, tables: "all" | "none", limitMs = probeMs): Promise<FileFacts> {
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
@@ -74,7 +74,7 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none"): Promi
   });
   const failures = tables === "none" ? [] : await Promise.all(
     Object.values(policy.tables).map(async (spec) => {
-      const failure = await probeTable(spec, policy.smtp.subAddressDelimiter);
+      const failure = await probeTable(spec, policy.smtp.subAddressDelimiter, limitMs);
       return failure === null ? [] : [[spec.name, failure] as const];
     }),
   );
@@ -134,42 +134,47 @@ function judgeKey(text: string, leaf: X509Certificate | null): KeyFact {
   }
 }
 
-function giveUp(table: Table, error: unknown): never {
-  table.close();
-  throw error;
-}
-
 /** Opens a table and closes it again. Null when that works. */
 async function probeTable(
   spec: TableSpec,
   subAddressDelimiter: string,
+  limitMs: number,
 ): Promise<{ readonly fault: FaultKind; readonly message: string } | null> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Fault("timeout", `Cannot open table ${spec.name}: no answer in ${probeMs / 1000} s`)),
-      probeMs,
+      () => reject(new Fault("timeout", `Cannot open table ${spec.name}: no answer in ${limitMs / 1000} s`)),
+      limitMs,
     );
   });
-  const opened = openTable(spec, hostDisk, {
+  let isOver = false;
+  let opened: Table | null = null;
+  const end = () => {
+    isOver = true;
+    opened?.close();
+  };
+  const probed = openTable(spec, hostDisk, {
     ...tableBackends({ [spec.name]: spec }, () => {}),
     subAddressDelimiter,
     monotonic: () => performance.now(),
     report: () => {},
   }).then(async (table) => {
+    // One that opens late is closed when it does.
+    if (isOver) return table.close();
+    opened = table;
     // What is asked over a connection or of a program is there only when that answers.
-    if (isRemembered(spec)) await table.update().catch((error) => giveUp(table, error));
-    return table;
+    if (isRemembered(spec)) await table.update();
   });
-  // One that opens late is closed when it does.
-  void opened.then((table) => table.close(), () => {});
+  probed.catch(() => {});
   try {
-    await Promise.race([opened, late]);
+    await Promise.race([probed, late]);
     return null;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { fault: error.kind, message: error.message };
   } finally {
     clearTimeout(timer);
+    // This ends a helper that hangs, too.
+    end();
   }
 }

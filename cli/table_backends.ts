@@ -23,6 +23,8 @@ export function tableBackends(tables: Policy["tables"], log: Log): TableBackends
   };
 }
 
+const closed: ProcAnswer = { kind: "failed", reason: "the table is closed" };
+
 /** A helper that this process runs. */
 class OwnHelper implements ProcLink {
   readonly #host: TableHost;
@@ -30,6 +32,7 @@ class OwnHelper implements ProcLink {
   #take: (message: LookupToTableHost) => void = () => {};
   #requests = 0;
   #isStarted = false;
+  #isClosed = false;
 
   constructor(tables: Policy["tables"], table: string, log: Log) {
     const spec = tables[table];
@@ -40,6 +43,7 @@ class OwnHelper implements ProcLink {
   }
 
   ask(ask: Parameters<ProcLink["ask"]>[0]): Promise<ProcAnswer> {
+    if (this.#isClosed) return Promise.resolve(closed);
     if (!this.#isStarted) this.#start();
     const request = ++this.#requests;
     return new Promise((resolve) => {
@@ -49,8 +53,9 @@ class OwnHelper implements ProcLink {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#host.stop();
-    for (const resolve of this.#asked.values()) resolve({ kind: "failed", reason: "the table is closed" });
+    for (const resolve of this.#asked.values()) resolve(closed);
     this.#asked.clear();
   }
 

@@ -2,6 +2,8 @@
  * what they mean. */
 
 import type { FaultKind } from "../fault.ts";
+import { sqliteDatabase } from "../table/spec.ts";
+import type { TableSpec } from "../table/table.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem, Span } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
@@ -184,13 +186,19 @@ function judgeTable(
   // What is down now may be up when it is asked; a file that is not there is missed at once.
   const isElsewhere = kind === "proc" || kind === "postgres" || kind === "mysql" || kind === "redis" || kind === "ldap";
   const isMaybe = isElsewhere || fault === "denied" || fault === "timeout";
-  const path = spec !== undefined && "path" in spec && (fault === "notFound" || fault === "denied") ? spec.path : null;
+  const path = fault === "notFound" || fault === "denied" ? fileOf(spec) : null;
   return {
     severity: isMaybe ? "warning" : "error",
     span: lines.tableContent(name),
     message: path === null ? message : `cannot read ${path}: ${describeReadFault(fault)}`,
     hint: isElsewhere ? "mail that needs it is answered 451 until it answers" : null,
   };
+}
+
+/** The file that a table is read from; null when there is none. */
+function fileOf(spec: TableSpec | undefined): string | null {
+  if (spec === undefined || !("path" in spec)) return null;
+  return spec.kind === "sqlite" ? sqliteDatabase(spec) : spec.path;
 }
 
 function octal(mode: number): string {

@@ -4,7 +4,7 @@ import { assertNever, Fault } from "../fault.ts";
 import type { Mailbox, ReversePath } from "../mail/address.ts";
 import type { Service, Table } from "../table/table.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
-import { negate, optionTexts, type RulePart, ruleText } from "./rule_text.ts";
+import { negate, optionTexts, type RulePart, ruleText, shortTables } from "./rule_text.ts";
 import type { RuleTest, Tracer } from "./trace.ts";
 
 /** Where a message came from: facts of the session that rules can test. Kept with its envelopes, for `match` at bounce
@@ -285,7 +285,7 @@ function tellRule(run: Run, index: number, count: number, verdict: "matched" | "
   const { rules, questions } = compilePolicy(policy);
   const { rule, tests } = rules[index]!;
   if (trace === null) return;
-  const options = optionTexts(rule, policy);
+  const options = optionTexts(rule, shortTables(policy));
   const made = tests.slice(0, count).map((test, i): RuleTest => ({
     option: negate(options[test.part], test.negated),
     subject: subjectText(test, questions, subject),

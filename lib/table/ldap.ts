@@ -1,11 +1,10 @@
 /** Tables in LDAP directories: table-ldap(5). */
 
 import { Fault } from "../fault.ts";
-import type { Clock } from "../port.ts";
 import type { DirectoryEntry, DirectorySearch } from "../port_database.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
-import { FetchCycle, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";
+import { FetchCycles, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";
 import { startsTls } from "./server.ts";
 import { normalizeKey } from "./service.ts";
 import { settingOf } from "./settings.ts";
@@ -18,13 +17,12 @@ export class LdapTable implements Table {
   readonly shape = "dynamic";
   readonly #spec: DatabaseSpec;
   readonly #pool: SessionPool<DirectorySearch, readonly DirectoryEntry[]>;
-  readonly #cycles = new Map<Service, FetchCycle>();
-  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #cycles: FetchCycles;
 
   /** Opens no session yet. */
   constructor(spec: DatabaseSpec, ports: AskedPorts) {
     this.#spec = spec;
-    this.#clock = ports.clock;
+    this.#cycles = new FetchCycles(() => ports.clock.monotonic());
     const startTls = startsTls(spec);
     this.#pool = poolFor(spec, ports, (login) => [ports.drivers.ldap({ ...login, startTls })]);
   }
@@ -54,22 +52,18 @@ export class LdapTable implements Table {
 
   /** Goes through all values that `source_filter` or `relayhost_filter` gives when it does not name the key. */
   async fetch(service: Service): Promise<string | null> {
-    let cycle = this.#cycles.get(service);
-    if (cycle === undefined) {
+    return await this.#cycles.next(service, () => {
       if (/%[us]/.test(this.#filter("fetch", service).replaceAll("%%", ""))) {
         throw this.#wrong("unavailable", `${service}_filter asks for a key, so it cannot be gone through`);
       }
       const load = async () => (await this.#search("fetch", service, "")).flatMap((entry) => entry[0] ?? []);
-      const limits = { fetchExpireMs, fetchRefresh };
-      cycle = new FetchCycle(load, () => this.#clock.monotonic(), limits);
-      this.#cycles.set(service, cycle);
-    }
-    return await cycle.next();
+      return { load, fetchExpireMs, fetchRefresh };
+    });
   }
 
   /** Sees whether the server answers, and asks anew for what goes round. */
   async update(): Promise<void> {
-    for (const cycle of this.#cycles.values()) cycle.expire();
+    this.#cycles.expire();
     await inTable(this.#spec, "update", null, () => this.#pool.renew());
   }
 

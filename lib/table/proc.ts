@@ -3,24 +3,11 @@
 
 import { Fault } from "../fault.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
+import { databaseServices } from "./settings.ts";
 import type { Service, Table } from "./table.ts";
 
 /** What helpers can be asked for, as the protocol names it. */
-export const procServices: readonly Service[] = [
-  "alias",
-  "domain",
-  "credentials",
-  "netaddr",
-  "userinfo",
-  "source",
-  "mailaddr",
-  "mailaddrmap",
-  "addrname",
-  "relayhost",
-  "string",
-  "regex",
-  "auth",
-];
+export const procServices: readonly Service[] = [...databaseServices, "auth"];
 
 /** A question to a helper. */
 export type ProcAsk =
@@ -88,6 +75,9 @@ export class ProcTable implements Table {
     const answer = await this.#link.ask(ask);
     if (answer.kind === "found") return answer.value;
     if (answer.kind === "absent") return null;
-    throw new Fault("unavailable", `Cannot ${ask.kind} in table ${this.name}: ${answer.reason}`);
+    const what = ask.kind === "update"
+      ? `update table ${this.name}`
+      : `${ask.kind} ${ask.service} in table ${this.name}`;
+    throw new Fault("unavailable", `Cannot ${what}: ${answer.reason}`);
   }
 }

@@ -3,7 +3,7 @@
 
 import { Fault } from "../fault.ts";
 import type { SqlValue } from "../port.ts";
-import { parseSettingMs } from "./settings.ts";
+import { databaseServices, fetchServices, parseSettingMs } from "./settings.ts";
 import type { Service } from "./table.ts";
 
 /** Most rows that a query may give. More is a fault: half of an expansion is worse than none. */
@@ -27,27 +27,9 @@ export interface TableQueries {
   readonly fetchRefresh: number;
 }
 
-/** Services that a query can be written for. */
-const lookupServices = [
-  "alias",
-  "domain",
-  "credentials",
-  "netaddr",
-  "userinfo",
-  "source",
-  "mailaddr",
-  "mailaddrmap",
-  "addrname",
-  "relayhost",
-  "string",
-  "regex",
-] as const;
-/** Services whose entries are fetched in turn. */
-const fetchServices = ["source", "relayhost"] as const;
-
 /** Every keyword that `readQueries` reads. The others of a file are the driver's. */
 export const queryKeywords: readonly string[] = [
-  ...lookupServices.map((service) => `query_${service}`),
+  ...databaseServices.map((service) => `query_${service}`),
   ...fetchServices.map((service) => `fetch_${service}`),
   "fetch_source_expire",
   "fetch_source_refresh",
@@ -64,7 +46,7 @@ export function readQueries(table: string, settings: readonly (readonly [string,
   }
   const lookups = new Map<Service, string>();
   const fetches = new Map<Service, string>();
-  for (const service of lookupServices) {
+  for (const service of databaseServices) {
     const sql = texts.get(`query_${service}`);
     if (sql !== undefined) lookups.set(service, sql);
   }
@@ -165,6 +147,44 @@ export class FetchCycle {
   expire(): void {
     this.#loadedAt = -Infinity;
   }
+}
+
+/** The cycles of one table. */
+export class FetchCycles {
+  readonly #cycles = new Map<Service, FetchCycle>();
+  readonly #monotonic: () => number;
+
+  /** `monotonic` is `Clock.monotonic`. */
+  constructor(monotonic: () => number) {
+    this.#monotonic = monotonic;
+  }
+
+  /** The next entry of a service; null when there is none. `begin` is called at the first: it gives what `FetchCycle`
+   * is made with, or throws. Rejects as `load` does. */
+  async next(service: Service, begin: () => FetchPlan): Promise<string | null> {
+    let cycle = this.#cycles.get(service);
+    if (cycle === undefined) {
+      const plan = begin();
+      cycle = new FetchCycle(plan.load, this.#monotonic, plan);
+      this.#cycles.set(service, cycle);
+    }
+    return await cycle.next();
+  }
+
+  /** Asks again at the next fetches. */
+  expire(): void {
+    for (const cycle of this.#cycles.values()) cycle.expire();
+  }
+}
+
+/** What is gone through, and how long. */
+export interface FetchPlan {
+  /** Asks for all entries. */
+  readonly load: () => Promise<readonly string[]>;
+  /** As `TableQueries` has it. */
+  readonly fetchExpireMs: number;
+  /** As `TableQueries` has it. */
+  readonly fetchRefresh: number;
 }
 
 /** How many values a query of `?` parameters takes: each `?` one, `?2` two in all. Those inside quotes and comments are

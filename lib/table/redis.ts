@@ -2,11 +2,10 @@
  * into them afterwards, so that no key is ever read as a command. */
 
 import { Fault } from "../fault.ts";
-import type { Clock } from "../port.ts";
 import type { RedisReply } from "../port_database.ts";
 import { type AskedPorts, inTable, poolFor } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
-import { FetchCycle, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";
+import { FetchCycles, fetchExpireMs, fetchRefresh, queryRowsMax, queryValueMax } from "./query.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
 import { databaseServices, parseSettingMs, settingOf } from "./settings.ts";
 import type { DatabaseSpec } from "./spec.ts";
@@ -18,13 +17,12 @@ export class RedisTable implements Table {
   readonly shape = "dynamic";
   readonly #spec: DatabaseSpec;
   readonly #pool: SessionPool<readonly string[], RedisReply>;
-  readonly #cycles = new Map<Service, FetchCycle>();
-  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #cycles: FetchCycles;
 
   /** Opens no session yet. */
   constructor(spec: DatabaseSpec, ports: AskedPorts) {
     this.#spec = spec;
-    this.#clock = ports.clock;
+    this.#cycles = new FetchCycles(() => ports.clock.monotonic());
     this.#pool = poolFor(spec, ports, (login) => [ports.drivers.redis(login)]);
   }
 
@@ -44,24 +42,22 @@ export class RedisTable implements Table {
 
   /** Goes through the members of what `fetch_source` or `fetch_relayhost` gives, such as `SMEMBERS sources`. */
   async fetch(service: Service): Promise<string | null> {
-    let cycle = this.#cycles.get(service);
-    if (cycle === undefined) {
+    return await this.#cycles.next(service, () => {
       const query = settingOf(this.#spec.settings, `fetch_${service}`);
       if (query === null) throw this.#lacks("fetch", service, `fetch_${service}`);
       const load = async () => this.#members(service, await this.#ask("fetch", service, query, ""));
       const expireMs = parseSettingMs(settingOf(this.#spec.settings, "fetch_source_expire") ?? "");
-      cycle = new FetchCycle(load, () => this.#clock.monotonic(), {
+      return {
+        load,
         fetchExpireMs: expireMs ?? fetchExpireMs,
         fetchRefresh: Number(settingOf(this.#spec.settings, "fetch_source_refresh") ?? fetchRefresh),
-      });
-      this.#cycles.set(service, cycle);
-    }
-    return await cycle.next();
+      };
+    });
   }
 
   /** Sees whether the server answers, and asks anew for what goes round. */
   async update(): Promise<void> {
-    for (const cycle of this.#cycles.values()) cycle.expire();
+    this.#cycles.expire();
     await inTable(this.#spec, "update", null, () => this.#pool.renew());
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from "../port.ts";
 import type { SqlRequest, SqlRows } from "../port_database.ts";
 import { inTable } from "./asked.ts";
 import type { SessionPool } from "./pool.ts";
-import { FetchCycle, fetchedOfRows, queryOf, readQueries, type TableQueries, valueOfRows } from "./query.ts";
+import { FetchCycles, fetchedOfRows, queryOf, readQueries, type TableQueries, valueOfRows } from "./query.ts";
 import { normalizeKey } from "./service.ts";
 import type { DatabaseSpec } from "./spec.ts";
 import type { Service, Table } from "./table.ts";
@@ -18,8 +18,7 @@ export class SqlServerTable implements Table {
   readonly #pool: SessionPool<SqlRequest, SqlRows>;
   readonly #placeholders: (sql: string) => number;
   readonly #queries: TableQueries;
-  readonly #cycles = new Map<Service, FetchCycle>();
-  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #cycles: FetchCycles;
 
   /** `placeholders` counts how often a query takes the key. Throws a Fault `malformed` for settings without sense. */
   constructor(
@@ -30,7 +29,7 @@ export class SqlServerTable implements Table {
   ) {
     this.#spec = spec;
     this.#pool = pool;
-    this.#clock = clock;
+    this.#cycles = new FetchCycles(() => clock.monotonic());
     this.#placeholders = placeholders;
     this.#queries = readQueries(spec.name, spec.settings);
   }
@@ -49,20 +48,18 @@ export class SqlServerTable implements Table {
   }
 
   async fetch(service: Service): Promise<string | null> {
-    let cycle = this.#cycles.get(service);
-    if (cycle === undefined) {
+    return await this.#cycles.next(service, () => {
       const sql = queryOf(this.name, this.#queries.fetches, "fetch", service);
       const load = async () => fetchedOfRows(this.name, service, await this.#ask("fetch", service, sql, []));
-      cycle = new FetchCycle(load, () => this.#clock.monotonic(), this.#queries);
-      this.#cycles.set(service, cycle);
-    }
-    return await cycle.next();
+      const { fetchExpireMs, fetchRefresh } = this.#queries;
+      return { load, fetchExpireMs, fetchRefresh };
+    });
   }
 
   /** Sees whether the server answers, and asks anew for what goes round. The file of settings is read when the
    * configuration is: lookup has no right to it. */
   async update(): Promise<void> {
-    for (const cycle of this.#cycles.values()) cycle.expire();
+    this.#cycles.expire();
     await inTable(this.#spec, "update", null, () => this.#pool.renew());
   }
 

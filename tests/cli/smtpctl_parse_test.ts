@@ -4,6 +4,7 @@ import { parseSmtpctl, type SmtpctlLine, statusInvalid } from "../../cli/smtpctl
 import type { ControlRequest } from "../../lib/daemon/control.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
 import { mailboxOf } from "../support/envelope.ts";
+import { questionOf } from "../support/explain_question.ts";
 
 const message = msgIdOf(0x5f3a9c01);
 const envelope = evpIdOf(message, 0xd2e4b677);
@@ -11,17 +12,7 @@ const all = { kind: "all" } as const;
 
 const parse = (line: string): SmtpctlLine => parseSmtpctl(line.split(" ").filter((word) => word !== ""));
 
-const question = {
-  sender: mailboxOf("ann@a.test"),
-  rcpt: mailboxOf("bob@b.test"),
-  address: null,
-  hostname: null,
-  helo: null,
-  username: null,
-  tls: false,
-  tag: null,
-  listener: null,
-};
+const question = questionOf(mailboxOf("ann@a.test"), mailboxOf("bob@b.test"));
 
 const requests: readonly [line: string, request: ControlRequest][] = [
   ["show queue", { kind: "showQueue", target: all }],

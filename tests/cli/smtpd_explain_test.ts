@@ -8,7 +8,13 @@ import type { Disk } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDns } from "../sim/dns.ts";
 import { FakeDisk } from "../sim/disk.ts";
+import { hostClock } from "../../lib/host/clock.ts";
+import { inFolder } from "../support/folder.ts";
+import { helperScript } from "../support/table_program.ts";
 import { PaperPrinter } from "../support/printer.ts";
+import { anyAlive } from "../support/processes.ts";
+import { until } from "../support/wait.ts";
+import { questionOf } from "../support/explain_question.ts";
 
 const conf = `table virtuals file:/etc/virtuals
 table missing file:/etc/missing
@@ -26,19 +32,14 @@ match from local for domain "map.test" action "map"
 match from local for any action "out"
 `;
 
-const question: ExplainQuestion = {
-  sender: mailbox("eve@c.test"),
-  rcpt: mailbox("info@shop.test"),
-  address: null,
-  hostname: null,
-  helo: null,
-  username: null,
-  tls: false,
-  tag: null,
-  listener: null,
-};
+const question = questionOf(mailbox("eve@c.test"), mailbox("info@shop.test"));
 
-async function explain(change: Partial<ExplainQuestion>, withDns = true, ports: Partial<OfflinePorts> = {}) {
+async function explain(
+  change: Partial<ExplainQuestion>,
+  withDns = true,
+  ports: Partial<OfflinePorts> = {},
+  policy = policyOf(conf),
+) {
   const dns = new FakeDns().mx("far.test", "10 mx.far.test").host("mx.far.test", "203.0.113.1")
     .host("a.smart.test", "203.0.113.7").host("b.smart.test", "203.0.113.8");
   const name = { type: "PTR", name: "Mail.partner.test", ttlMs: 60_000 } as const;
@@ -55,7 +56,7 @@ async function explain(change: Partial<ExplainQuestion>, withDns = true, ports: 
     selfAddresses: new Set<string>(),
     ...ports,
   };
-  const status = await explainOffline(policyOf(conf), { ...question, ...change }, all, printer, true);
+  const status = await explainOffline(policy, { ...question, ...change }, all, printer, true);
   const { recipient, answer } = JSON.parse(printer.text);
   return { status, answer, recipient, errors: printer.errors };
 }
@@ -124,5 +125,21 @@ Deno.test("explainOffline() refuses a listener that there is not", async () => {
   await rejects(explain({ address: "192.0.2.1", listener: "smtps" }), (error) => {
     ok(error instanceof UsageError);
     return error.message === "there is no such listener; there are socket";
+  });
+});
+
+Deno.test("explainOffline() asks a helper, and ends it", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/helper`, helperScript, { mode: 0o755 });
+    const spec = { kind: "proc", name: "virtuals", command: `${folder}/helper`, config: "ann" } as const;
+    const policy = policyOf(conf);
+    const helped = { ...policy, tables: { ...policy.tables, virtuals: spec } };
+    const { answer, status } = await explain({ rcpt: mailbox("root@shop.test"), address: "198.51.100.7" }, false, {
+      clock: hostClock,
+    }, helped);
+    equal(status, 0);
+    deepEqual(answer.envelopes.map((one: { local: { user: string } }) => one.local.user), ["ann"]);
+    const pid = Number(await Deno.readTextFile(`${folder}/helper.pid`));
+    await until("the helper has ended", () => !anyAlive([pid]));
   });
 });

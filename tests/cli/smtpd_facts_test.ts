@@ -1,9 +1,12 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "@std/path";
 import { contentsOf, gatherFacts, readTableTexts } from "../../cli/smtpd_facts.ts";
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { inFolder } from "../support/folder.ts";
+import { helperScript } from "../support/table_program.ts";
+import { anyAlive } from "../support/processes.ts";
+import { until } from "../support/wait.ts";
 
 /** Made for these tests, P-256, valid for 100 years. */
 const certificate = `-----BEGIN CERTIFICATE-----
@@ -92,6 +95,52 @@ Deno.test("gatherFacts() opens all tables when asked to", async () => {
       ["none", "notFound"],
     ]);
     deepEqual((await gatherFacts(policy, "none")).tables, new Map());
+  });
+});
+
+Deno.test("gatherFacts() asks helpers and servers whether they are there, and looks into databases", async () => {
+  await inFolder(async (folder) => {
+    const write = (name: string, text: string, mode = 0o644) => Deno.writeTextFile(join(folder, name), text, { mode });
+    await write("dead", "#!/bin/sh\nexit 3\n", 0o755);
+    await write("well", helperScript, 0o755);
+    await write("none.conf", `dbpath ${folder}/none.db\nquery_alias SELECT ?\n`);
+    await write("no.db", "no database, and longer than the header of one is, which takes one hundred octets".repeat(9));
+    await write("no.conf", `dbpath ${folder}/no.db\nquery_alias SELECT ?\n`);
+    // Nobody listens on a port that is just given back.
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await write(
+      "pg.conf",
+      `conninfo host=127.0.0.1 port=${listener.addr.port} user=u dbname=d\nquery_alias SELECT $1\n`,
+    );
+    listener.close();
+    const policy = await policyIn(
+      folder,
+      `table dead "proc:${folder}/dead"\ntable well "proc:${folder}/well"\ntable none sqlite:${folder}/none.conf\n` +
+        `table no sqlite:${folder}/no.conf\ntable pg postgres:${folder}/pg.conf\nmatch for local reject\n`,
+    );
+    const { tables } = await gatherFacts(policy, "all");
+    deepEqual([...tables].map(([name, { fault }]) => [name, fault]).sort(), [
+      ["dead", "unavailable"],
+      ["no", "malformed"],
+      ["none", "notFound"],
+      ["pg", "unavailable"],
+    ]);
+    match(tables.get("dead")?.message ?? "", /^Cannot update table dead: it ended with code 3 before it was ready/);
+    match(tables.get("pg")?.message ?? "", /^Cannot update table pg: .*ECONNREFUSED/);
+  });
+});
+
+Deno.test("gatherFacts() waits for a helper that hangs no longer than it says, and ends it", async () => {
+  await inFolder(async (folder) => {
+    // It says who it is before it hangs, and hears of no end.
+    const script = `#!/bin/sh\necho $$ > ${folder}/pid.new\nmv ${folder}/pid.new ${folder}/pid\nexec sleep 1000\n`;
+    await Deno.writeTextFile(join(folder, "hang"), script, { mode: 0o755 });
+    const policy = await policyIn(folder, `table t "proc:${folder}/hang"\nmatch for local reject\n`);
+    // Slow machines start a shell in more than a moment, and none in no time at all.
+    const { tables } = await gatherFacts(policy, "all", 1000);
+    deepEqual(tables.get("t"), { fault: "timeout", message: "Cannot open table t: no answer in 1 s" });
+    const pid = Number(await Deno.readTextFile(join(folder, "pid")).catch(() => "0"));
+    if (pid > 0) await until("the helper has ended", () => !anyAlive([pid]));
   });
 });
 

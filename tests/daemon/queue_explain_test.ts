@@ -3,23 +3,13 @@ import type { ControlItem } from "../../lib/daemon/control.ts";
 import type { ExplainedAnswer, ExplainedEnvelope } from "../../lib/daemon/explanation.ts";
 import type { DeliveryToQueue, LookupToQueue, QueueToDelivery, QueueToLookup } from "../../lib/daemon/imsg.ts";
 import { explainedRoutesMax, Explainer, routeDeadlineMs } from "../../lib/daemon/queue_explain.ts";
-import type { ExplainQuestion } from "../../lib/policy/explain.ts";
 import type { TraceEvent, TraceSubject } from "../../lib/policy/trace.ts";
 import { mailbox } from "../policy/tables.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
+import { questionOf } from "../support/explain_question.ts";
 
-const question: ExplainQuestion = {
-  sender: null,
-  rcpt: mailbox("bob@b.test"),
-  address: null,
-  hostname: null,
-  helo: null,
-  username: null,
-  tls: false,
-  tag: null,
-  listener: null,
-};
+const question = questionOf(null, mailbox("bob@b.test"));
 
 const note = (text: string): TraceEvent => ({ kind: "note", node: 0, text });
 

@@ -1,9 +1,8 @@
 /** Tables in OpenLDAP, the packages `slapd` and `ldap-utils` of Debian. */
 
-import { match, rejects } from "node:assert/strict";
-import { Fault } from "../../lib/fault.ts";
+import { rejects } from "node:assert/strict";
 import { findProgram } from "../support/programs.ts";
-import { hostileKeys, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
+import { hostileKeys, isFault, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
 import { freePort, makeCertificate, openFolder, RealServer, run } from "../support/servers.ts";
 
 const program = findProgram("slapd");
@@ -86,10 +85,6 @@ testServerTable("ldap", { ignore, packages: "slapd, ldap-utils" }, [
 ], makeSite);
 
 const options = { ignore };
-const isFault = (kind: string, text: RegExp) => (error: unknown) => {
-  match(String(error), text);
-  return error instanceof Fault && error.kind === kind;
-};
 
 Deno.test({ name: "ldap: an error of the server is a Fault that says it", ...options }, async () => {
   const table = await openServerTable("ldap", base.replace("basedn dc=test", "basedn dc=else") + queries);

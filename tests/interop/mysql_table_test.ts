@@ -1,9 +1,8 @@
 /** Tables in MariaDB, the package of Debian. */
 
-import { equal, match, rejects } from "node:assert/strict";
-import { Fault } from "../../lib/fault.ts";
+import { equal, rejects } from "node:assert/strict";
 import { findProgram } from "../support/programs.ts";
-import { hostileKeys, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
+import { hostileKeys, isFault, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
 import { asNobody, freePort, makeCertificate, openFolder, RealServer, run } from "../support/servers.ts";
 
 const program = findProgram("mariadbd");
@@ -101,10 +100,6 @@ testServerTable("mysql", { ignore, packages: "mariadb-server" }, [
 ], makeSite);
 
 const options = { ignore };
-const isFault = (kind: string, text: RegExp) => (error: unknown) => {
-  match(String(error), text);
-  return error instanceof Fault && error.kind === kind;
-};
 
 Deno.test({ name: "mysql: a slow query is a timeout, and the others go on", ...options }, async () => {
   const table = await openServerTable("mysql", `${base}${queries}timeout 1\ncache_size 0`);

@@ -1,11 +1,10 @@
 /** Tables in PostgreSQL, the package of Debian. */
 
-import { deepEqual, equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects } from "node:assert/strict";
 import { join } from "@std/path";
-import { Fault } from "../../lib/fault.ts";
 import { Client } from "../e2e/client.ts";
 import { Site as Premises } from "../e2e/daemon.ts";
-import { hostileKeys, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
+import { hostileKeys, isFault, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
 import { asNobody, findPostgres, freePort, makeCertificate, openFolder, RealServer, run } from "../support/servers.ts";
 import { until } from "../support/wait.ts";
 
@@ -104,10 +103,6 @@ testServerTable("postgres", { ignore, packages: "postgresql" }, [
 ], makeSite);
 
 const options = { ignore };
-const isFault = (kind: string, text: RegExp) => (error: unknown) => {
-  match(String(error), text);
-  return error instanceof Fault && error.kind === kind;
-};
 
 Deno.test({ name: "postgres: networks are matched by the query", ...options }, async () => {
   const table = await openServerTable("postgres", base + queries);

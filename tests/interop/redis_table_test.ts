@@ -1,9 +1,8 @@
 /** Tables in Redis, the package of Debian. */
 
-import { equal, match, rejects } from "node:assert/strict";
-import { Fault } from "../../lib/fault.ts";
+import { equal, rejects } from "node:assert/strict";
 import { findProgram } from "../support/programs.ts";
-import { hostileKeys, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
+import { hostileKeys, isFault, openServerTable, type Site, testServerTable } from "../support/server_table.ts";
 import { freePort, makeCertificate, openFolder, RealServer, run } from "../support/servers.ts";
 
 const program = findProgram("redis-server");
@@ -77,10 +76,6 @@ testServerTable("redis", { ignore, packages: "redis-server" }, [
 ], makeSite);
 
 const options = { ignore };
-const isFault = (kind: string, text: RegExp) => (error: unknown) => {
-  match(String(error), text);
-  return error instanceof Fault && error.kind === kind;
-};
 
 Deno.test({ name: "redis: half an entry and the wrong kind of key are Faults", ...options }, async () => {
   const table = await openServerTable("redis", base + queries);

@@ -3,13 +3,17 @@ import { checkFiles, type FileFacts } from "../../lib/policy/check_files.ts";
 import { collectErrors } from "../../lib/policy/error.ts";
 import { loadText } from "./config_fixture.ts";
 
-const loaded = loadText(`pki mx.test cert "/c"
+const loaded = loadText(
+  `pki mx.test cert "/c"
 pki mx.test key "/k"
 ca mx.test cert "/ca"
 table f file:/f
 table r "proc:/bin/helper"
+table s sqlite:/s.conf
 match for local reject
-`);
+`,
+  { "/s.conf": "dbpath /s.db\nquery_alias SELECT x FROM a WHERE k = ?\n" },
+);
 assert.ok(loaded.kind === "ok");
 const { policy, config } = loaded;
 
@@ -101,6 +105,8 @@ Deno.test("checkFiles() tells of tables: what is elsewhere may be up when it is 
   assert.deepEqual(of("f", "notFound"), ["error 4 cannot read /f: no such file"]);
   assert.deepEqual(of("f", "malformed"), ["error 4 Cannot open it"]);
   assert.deepEqual(of("f", "denied"), ["warning 4 cannot read /f: permission denied"]);
+  assert.deepEqual(of("s", "notFound"), ["error 6 cannot read /s.db: no such file"]);
+  assert.deepEqual(of("s", "malformed"), ["error 6 Cannot open it"]);
   assert.deepEqual(of("r", "refused"), ["warning 5 Cannot open it"]);
   assert.deepEqual(of("r", "timeout"), ["warning 5 Cannot open it"]);
 });

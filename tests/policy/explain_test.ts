@@ -2,7 +2,6 @@ import { deepEqual, equal } from "node:assert/strict";
 import {
   candidateOf,
   describeTest,
-  type ExplainQuestion,
   hintsOf,
   parseClientAddress,
   parseSenderText,
@@ -12,18 +11,9 @@ import {
 import { expandRecipient } from "../../lib/policy/expand.ts";
 import type { TraceEvent } from "../../lib/policy/trace.ts";
 import { mailbox, originAt, policyOf, tablesOf } from "./tables.ts";
+import { questionOf } from "../support/explain_question.ts";
 
-const question: ExplainQuestion = {
-  sender: mailbox("ann@a.test"),
-  rcpt: mailbox("bob@b.test"),
-  address: null,
-  hostname: null,
-  helo: null,
-  username: null,
-  tls: false,
-  tag: null,
-  listener: null,
-};
+const question = questionOf(mailbox("ann@a.test"), mailbox("bob@b.test"));
 
 const listening =
   'listen on socket tag sock\nlisten on 192.0.2.10 tag in\nlisten on lo port 587 hostname "sub.test" tag out\n' +

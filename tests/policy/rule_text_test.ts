@@ -1,5 +1,5 @@
-import { equal } from "node:assert/strict";
-import { negate, optionTexts, ruleText } from "../../lib/policy/rule_text.ts";
+import { deepEqual, equal } from "node:assert/strict";
+import { negate, optionTexts, ruleText, shortTables, testTexts } from "../../lib/policy/rule_text.ts";
 import type { Policy, Rule } from "../../lib/policy/policy.ts";
 import { policyOf } from "./tables.ts";
 
@@ -49,8 +49,10 @@ Deno.test("ruleText() writes what the session is tested for", () => {
 
 Deno.test("optionTexts() leaves out what a rule does not have, and `!`", () => {
   const policy = policyOf("match from any !tag x reject\n");
-  const texts = optionTexts(policy.rules[0]!, policy);
+  const texts = optionTexts(policy.rules[0]!, shortTables(policy));
   equal(texts.tag, "tag x");
   equal(texts.helo, "");
   equal(negate(texts.tag, true), "!tag x");
+  const upper = (name: string) => name.toUpperCase();
+  deepEqual(testTexts(policy.rules[0]!, ["rcpt-to", "from", "tag"], upper), ["from any", "!tag <DYNAMIC:0>"]);
 });

@@ -38,12 +38,23 @@ export function pssOf(pids: readonly number[]): number {
   return kilobytes * 1024;
 }
 
+/** True when every thread of the processes has been stopped by a signal. */
+export function allStopped(pids: readonly number[]): boolean {
+  const lines = shell(`cat ${pids.map((pid) => `/proc/${pid}/task/*/stat`).join(" ")}`).split("\n");
+  return lines.every((line) => line === "" || stateOf(line)[0] === "T");
+}
+
+/** State and parent in a line of /proc/PID/stat. */
+function stateOf(line: string): readonly string[] {
+  // The program's name is in parentheses and may have blanks and parentheses of its own.
+  return line.slice(line.lastIndexOf(")") + 2).split(" ");
+}
+
 /** Parents of all processes that have not ended. */
 function livingProcesses(): Map<number, number> {
   const parents = new Map<number, number>();
   for (const line of shell("cat /proc/[0-9]*/stat").split("\n")) {
-    // The program's name is in parentheses and may have blanks and parentheses of its own.
-    const [state, parent] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    const [state, parent] = stateOf(line);
     if (parent !== undefined && state !== "Z" && state !== "X") parents.set(parseInt(line), Number(parent));
   }
   return parents;

@@ -1,11 +1,11 @@
 /** What every table behind a real server must do. */
 
-import { equal, ok, rejects } from "node:assert/strict";
+import { equal, match, ok, rejects } from "node:assert/strict";
 import { hostClock } from "../../lib/host/clock.ts";
 import { hostDatabases } from "../../lib/host/databases.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { openSqlReader } from "../../lib/host/sqlite.ts";
-import { Fault } from "../../lib/fault.ts";
+import { Fault, type FaultKind } from "../../lib/fault.ts";
 import { openTable } from "../../lib/table/open.ts";
 import { parseTableSettings } from "../../lib/table/settings.ts";
 import type { DatabaseKind, Service, Table } from "../../lib/table/table.ts";
@@ -55,6 +55,12 @@ export const hostileKeys: readonly string[] = [
   "bücher.test",
   "100%",
 ];
+
+/** Is an error a Fault of this kind, with this text? Throws when it has another. */
+export const isFault = (kind: FaultKind, text: RegExp) => (error: unknown): boolean => {
+  match(String(error), text);
+  return error instanceof Fault && error.kind === kind;
+};
 
 /** Declares the tests. `site` is called once; the server is ended after the last. */
 export function testServerTable(
@@ -125,7 +131,7 @@ export function testServerTable(
   test("a server that is deaf is a timeout, and of use again when it hears", () =>
     using(conf(undefined, `${uncached}timeout 1\n`), async (table) => {
       equal(await table.check("alias", "bob"), true);
-      site.server.freeze();
+      await site.server.freeze();
       try {
         for (let i = 0; i < 2; i++) {
           await rejects(table.check("alias", "bob"), (error) => error instanceof Fault && error.kind !== "malformed");

@@ -2,7 +2,7 @@
 
 import { join } from "@std/path";
 import { findProgram } from "./programs.ts";
-import { processTree } from "./processes.ts";
+import { allStopped, processTree } from "./processes.ts";
 import { until, within } from "./wait.ts";
 
 /** A server program that a test starts, kills and starts again. */
@@ -66,8 +66,10 @@ export class RealServer implements AsyncDisposable {
   }
 
   /** Makes it deaf until `wake`; its sessions stay. */
-  freeze(): void {
-    this.#signalAll("SIGSTOP");
+  async freeze(): Promise<void> {
+    const pids = this.#signalAll("SIGSTOP");
+    // Each thread goes on until it next looks.
+    await until("it is stopped", () => allStopped(pids));
   }
 
   /** Lets it go on. */
@@ -75,9 +77,11 @@ export class RealServer implements AsyncDisposable {
     this.#signalAll("SIGCONT");
   }
 
-  #signalAll(signal: Deno.Signal): void {
-    if (this.#child === null) return;
-    for (const { pid } of processTree(this.#child.pid)) Deno.kill(pid, signal);
+  #signalAll(signal: Deno.Signal): readonly number[] {
+    if (this.#child === null) return [];
+    const pids = processTree(this.#child.pid).map(({ pid }) => pid);
+    for (const pid of pids) Deno.kill(pid, signal);
+    return pids;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

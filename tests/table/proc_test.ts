@@ -87,8 +87,8 @@ Deno.test("ProcTable fetches, updates, and says why it cannot", async () => {
   link.isBroken = true;
   await assert.rejects(table.update(), (error) => {
     assert.ok(error instanceof Fault && error.kind === "unavailable");
-    assert.match(error.message, /^Cannot update in table t: the helper reports an error$/);
+    assert.match(error.message, /^Cannot update table t: the helper reports an error$/);
     return true;
   });
-  await assert.rejects(table.check("alias", "a\nb"), /the key holds a line end/);
+  await assert.rejects(table.check("alias", "a\nb"), /^Fault: Cannot check alias in table t: the key holds a line end/);
 });

@@ -4,6 +4,7 @@ import type { SqlValue } from "../../lib/port.ts";
 import {
   countParameters,
   FetchCycle,
+  FetchCycles,
   fetchedOfRows,
   fetchExpireMs,
   fetchRefresh,
@@ -104,6 +105,27 @@ Deno.test("FetchCycle: nothing to go round, and a backend that fails", async () 
   assert.equal(await empty.next(), null);
   const failing = new FetchCycle(() => Promise.reject(new Fault("io", "no")), () => 0, { fetchExpireMs, fetchRefresh });
   await assert.rejects(failing.next(), /no/);
+});
+
+Deno.test("FetchCycles begins each service once, and asks again for all of them", async () => {
+  const cycles = new FetchCycles(() => 0);
+  const asked: string[] = [];
+  const next = (service: "source" | "relayhost") =>
+    cycles.next(service, () => {
+      asked.push(`begin ${service}`);
+      const load = () => Promise.resolve([`${service} ${asked.push(service)}`]);
+      return { load, fetchExpireMs, fetchRefresh };
+    });
+  assert.equal(await next("source"), "source 2");
+  assert.equal(await next("relayhost"), "relayhost 4");
+  assert.equal(await next("source"), "source 2");
+  cycles.expire();
+  assert.equal(await next("source"), "source 5");
+  assert.equal(await next("relayhost"), "relayhost 6");
+  const refuses = () => {
+    throw new Fault("unavailable", "no query");
+  };
+  await assert.rejects(new FetchCycles(() => 0).next("source", refuses), /no query/);
 });
 
 Deno.test("countParameters() counts what is bound", () => {
