@@ -85,7 +85,10 @@ Deno.test("a second smtpd on the same state is refused, and the first one runs o
 Deno.test("smtpd -P smtp takes no mail at first, and a wrong system for -P is refused", async () => {
   await using site = await Site.local();
   const daemon = await site.start(["--same-user", "-P", "smtp"]);
-  match((await site.run("smtpctl", ["show", "status"])).stdout, /^MDA running\nMTA running\nSMTP paused\nconfiguration \/.*smtpd\.conf version 1, loaded \S+\n$/);
+  match(
+    (await site.run("smtpctl", ["show", "status"])).stdout,
+    /^MDA running\nMTA running\nSMTP paused\nconfiguration \/.*smtpd\.conf version 1, loaded \S+\n$/,
+  );
   await daemon.stop();
   const { code, stderr } = await smtpd(site, ["-d", "-P", "mail", "-f", "smtpd.conf"]);
   equal(code, 1);
