@@ -3,10 +3,7 @@
 import type { Rule } from "./policy.ts";
 import { printTable, type Shown } from "./print_table.ts";
 import { printQuoted } from "./print_word.ts";
-import { type RulePart, testTexts } from "./rule_text.ts";
-
-/** The order in which people write them. */
-const writtenOrder: readonly RulePart[] = ["tag", "from", "helo", "auth", "tls", "mail-from", "for", "rcpt-to"];
+import { testTexts, writtenOrder } from "./rule_text.ts";
 
 /** Writes the line of a rule. `from local` is left out, as it holds anyway; so does `for local`, but a line without both
  * would hardly be understood. */

@@ -10,6 +10,9 @@ export type RulePart = "tag" | "from" | "for" | "helo" | "auth" | "tls" | "mail-
 /** The order in which `matchRule` tries them. */
 export const triedOrder: readonly RulePart[] = ["tag", "from", "for", "helo", "auth", "tls", "mail-from", "rcpt-to"];
 
+/** The order in which people write them. */
+export const writtenOrder: readonly RulePart[] = ["tag", "from", "helo", "auth", "tls", "mail-from", "for", "rcpt-to"];
+
 /** How a table stands where an option names it. */
 export type TableText = (name: TableName) => string;
 

@@ -3,6 +3,9 @@
 import { Buffer } from "node:buffer";
 import { within } from "../support/wait.ts";
 
+/** Octets that are written at once. */
+const pieceLength = 64 * 1024;
+
 /** A server's answer. */
 export interface Answer {
   readonly code: number;
@@ -35,10 +38,12 @@ export class Client {
     return client;
   }
 
+  /** Sends octets; throws when the server takes none of them for 20 s. */
   async write(text: string): Promise<void> {
     const bytes = Buffer.from(text, "latin1");
     for (let sent = 0; sent < bytes.length;) {
-      const writing = this.#connection.write(bytes.subarray(sent));
+      // Piece by piece: a busy machine may take long for all of it, but not for one.
+      const writing = this.#connection.write(bytes.subarray(sent, sent + pieceLength));
       sent += await within("the server takes what is sent", writing, 20_000, () => this.close());
     }
   }
