@@ -24,7 +24,11 @@ const execsMax = 10_000;
 /** A delivery that asks for agents. */
 export interface AgentAsker {
   /** Its name tells it from others: while a reload takes effect there may be two. */
-  readonly process: { readonly name: string };
+  readonly process: {
+    readonly name: string;
+    /** Counts its starts: its next life gives its agents the same keys anew. */
+    readonly life: number;
+  };
   /** What it works under: its actions say what an agent is for. */
   readonly configuration: { readonly policy: Policy };
 }
@@ -51,6 +55,8 @@ export interface AgentHousePorts<Asker extends AgentAsker> {
 interface Wanted<Asker extends AgentAsker> {
   readonly request: AgentRequest;
   readonly asker: Asker;
+  /** The life of the asker that wants it. */
+  readonly life: number;
 }
 
 /** Keeps the agents. */
@@ -83,12 +89,18 @@ export class AgentHouse<Asker extends AgentAsker> {
 
   /** Starts an agent for delivery, if it has been named, or when it is. A refusal is logged; delivery times out. */
   need(request: AgentRequest, asker: Asker): void {
-    const name = nameOf({ request, asker });
+    this.#need({ request, asker, life: asker.process.life });
+  }
+
+  #need(wanted: Wanted<Asker>): void {
+    const { request, asker, life } = wanted;
+    if (asker.process.life !== life) return;
+    const name = nameOf(wanted);
     const { policy } = asker.configuration;
     const action = policy.actions[request.action];
     if (action === undefined || action.kind !== "local") return this.#refuse(request, "no such local action");
     const missing = this.#missingName(request, action);
-    if (missing !== null) return this.#keep({ request, asker }, missing);
+    if (missing !== null) return this.#keep(wanted, missing);
     const account = this.#accountOf(request, action);
     const owner = {
       user: request.user,
@@ -107,7 +119,7 @@ export class AgentHouse<Asker extends AgentAsker> {
     }
     if (this.#agents.size >= agentsMax || this.#agents.has(name)) {
       if (this.#waiting.size >= agentsMax) return this.#refuse(request, "too many agents");
-      this.#waiting.set(name, { request, asker });
+      this.#waiting.set(name, wanted);
       return;
     }
     if (isPlainMbox && account !== null) this.#ports.prepareFile(target.path, account);
@@ -131,11 +143,12 @@ export class AgentHouse<Asker extends AgentAsker> {
   }
 
   #retry(): void {
-    for (const { request, asker } of [...this.#unnamed.values()]) {
+    for (const wanted of [...this.#unnamed.values()]) {
+      const { request, asker } = wanted;
       const action = asker.configuration.policy.actions[request.action];
       if (action?.kind === "local" && this.#missingName(request, action) !== null) continue;
-      this.#unnamed.delete(nameOf({ request, asker }));
-      this.need(request, asker);
+      this.#unnamed.delete(nameOf(wanted));
+      this.#need(wanted);
     }
   }
 
@@ -143,7 +156,7 @@ export class AgentHouse<Asker extends AgentAsker> {
     this.#agents.delete(name);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { request, asker } of waiting) this.need(request, asker);
+    for (const wanted of waiting) this.#need(wanted);
   }
 
   /** Ends all agents. */
@@ -186,9 +199,9 @@ const notNamedExec = "queue has not named this file or command";
 /** Commands and files of aliases belong to nobody who has a home. */
 const aliasOwner = { user: aliasUser, home: "/", account: aliasUser, accountHome: "/" } as const;
 
-/** Two deliveries have agents of their own for one mailbox. */
-function nameOf({ request, asker }: Wanted<AgentAsker>): string {
-  return `${asker.process.name} ${request.key}`;
+/** Two deliveries, and two lives of one, have agents of their own for one mailbox. */
+function nameOf({ request, asker, life }: Wanted<AgentAsker>): string {
+  return `${asker.process.name} ${life} ${request.key}`;
 }
 
 function isOfAlias({ exec }: Pick<AgentRequest, "exec">): boolean {

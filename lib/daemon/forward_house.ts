@@ -85,6 +85,7 @@ export class ForwardHouse {
     const { disk } = this.#ports;
     try {
       const directory = await disk.stat(home);
+      if (directory === null) return { kind: "absent" };
       const problem = judgeHome(directory);
       if (problem !== null) return { kind: "refused", problem, detail: home };
       return (await disk.stat(`${home}/.forward`)) === null ? { kind: "absent" } : null;

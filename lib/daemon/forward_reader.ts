@@ -17,8 +17,9 @@ export async function readForward(disk: Disk, home: string, uid: number): Promis
   const path = `${home.replace(/\/+$/, "")}/.forward`;
   try {
     const directory = await disk.stat(home);
+    if (directory === null) return { kind: "absent" };
     const ofHome = judgeHome(directory);
-    if (ofHome !== null || directory === null) return refused(ofHome ?? "homeMissing", home);
+    if (ofHome !== null) return refused(ofHome, home);
     const named = await disk.stat(path);
     if (named === null) return { kind: "absent" };
     // A pipe would keep us waiting, and a link is not followed.

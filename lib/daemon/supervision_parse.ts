@@ -8,7 +8,7 @@ import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
 /** Longest text in a message of a role, characters. */
-export const roleTextMax = 4096;
+export const roleTextMax = 8192;
 
 /** Largest user or group id: that of (uid_t)-2; -1 means "no change" to the system. */
 const accountIdMax = 0xfffffffe;

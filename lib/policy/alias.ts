@@ -36,6 +36,9 @@ export const expansionCommandMax = 1023;
  * `:include:/file` or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole value an error,
  * so that a typing mistake never delivers to somebody else. */
 export function parseExpansionValue(text: string): ExpansionValue {
+  // No name, path or command holds one, and what travels between roles must not.
+  const control = controlCharacter.exec(text);
+  if (control !== null) return { kind: "error", message: "it holds a control character", column: control.index + 1 };
   const quick = parseSimple(text);
   if (quick !== null) return { kind: "ok", nodes: [quick] };
   const nodes: ExpansionNode[] = [];
@@ -52,6 +55,9 @@ export function parseExpansionValue(text: string): ExpansionValue {
     at = element.end + 1;
   }
 }
+
+// deno-lint-ignore no-control-regex -- they are what is looked for
+const controlCharacter = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** Parses a file that a value includes: one value per line. A backslash at the end joins lines, `#` without one before
  * it begins a comment. `line` counts from 1. */

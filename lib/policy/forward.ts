@@ -18,7 +18,7 @@ export const forwardElementsMax = 100;
 
 /** Why a .forward is not followed: whether for good, and what to tell the administrator. */
 export const forwardProblems = {
-  homeMissing: { permanent: true, text: "the home directory does not exist" },
+  homeNotDirectory: { permanent: true, text: "the home is no directory" },
   /** A sticky home is the custom of users who are changing their mail set-up (qmail's, and OpenSMTPD's). */
   homeSticky: { permanent: false, text: "the home directory is sticky: its owner is changing something" },
   notRegular: { permanent: true, text: "it is not a regular file; links are not followed" },
@@ -66,10 +66,10 @@ export interface ForwardFacts {
   readonly size: number;
 }
 
-/** Judges the home directory of the user `uid`; null when it is fine. It is looked at before the file: a home that is
- * not to be used says nothing about what is in it. */
-export function judgeHome(home: ForwardFacts | null): ForwardProblem | null {
-  if (home === null || home.kind !== "directory") return "homeMissing";
+/** Judges the home directory of a user; null when it is fine. It is looked at before the file: a home that is not to be
+ * used says nothing about what is in it. One that is missing holds no .forward: virtual users often have none. */
+export function judgeHome(home: ForwardFacts): ForwardProblem | null {
+  if (home.kind !== "directory") return "homeNotDirectory";
   return (home.mode & 0o1000) !== 0 ? "homeSticky" : null;
 }
 

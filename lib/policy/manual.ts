@@ -14,7 +14,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "table NAME { a, b } or { k = v, … }",
     "Declares a table, used as `<NAME>`: a list or a map. It stands above its use, as actions do.",
   ],
-  "table file": ["table NAME file:PATH", "A text file, one entry a line. Read at start and by `smtpctl update table`."],
+  "table file": ["table NAME file:PATH", "A text file, one entry a line. A change is used within seconds."],
   "table static": ["table NAME static:PATH", "The same. So is a path alone."],
   "table db": ["table NAME db:PATH", "A cdb file made by `makemap`. One that was replaced is used within a second."],
   "table cdb": ["table NAME cdb:PATH", "The same."],

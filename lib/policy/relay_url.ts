@@ -33,6 +33,16 @@ const defaultPorts: Readonly<Record<RelayScheme, number | null>> = {
   "lmtp": null,
 };
 
+/** Schemes of OpenSMTPD before 6.4, and what does the same now. */
+const formerSchemes: Readonly<Record<string, RelayScheme>> = {
+  "tls": "smtp+tls",
+  "tls+auth": "smtp+tls",
+  "smtp+auth": "smtp+tls",
+  "secure": "smtps",
+  "secure+auth": "smtps",
+  "smtps+auth": "smtps",
+};
+
 /** All schemes of smtpd.conf(5). */
 export const relaySchemes: readonly RelayScheme[] = ["smtp", "smtp+tls", "smtp+notls", "smtps", "lmtp"];
 
@@ -50,7 +60,10 @@ export function parseRelayUrl(text: string): RelayUrlResult {
   const mark = text.indexOf("://");
   const word = mark === -1 ? "smtp" : text.slice(0, mark).toLowerCase();
   const scheme = relaySchemes.find((known) => known === word);
-  if (scheme === undefined) return fail(`unknown scheme \`${word}://\``);
+  if (scheme === undefined) {
+    const now = formerSchemes[word];
+    return fail(`unknown scheme \`${word}://\`${now === undefined ? "" : `, which is \`${now}://\` today`}`);
+  }
   const rest = mark === -1 ? text : text.slice(mark + 3);
   const at = rest.lastIndexOf("@");
   const label = at === -1 ? null : rest.slice(0, at);

@@ -46,7 +46,9 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
       scope,
       on.span,
       `invalid virtual ip or interface: ${on.text}`,
-      suggest(on.text, names, (name) => `\`${name}\``),
+      on.text === "egress" || on.text === "all"
+        ? "Linux has no groups of interfaces: name one, or write 0.0.0.0 and :: on two lines"
+        : suggest(on.text, names, (name) => `\`${name}\``),
     );
   }
   if (port === null) return;

@@ -3,6 +3,7 @@
 import { formatIp, parseIp, parseNet } from "../mail/ip.ts";
 import { literalOfAddress, parseDomain } from "../mail/domain.ts";
 import { parseUserinfo } from "../table/service.ts";
+import { compileRegex } from "../table/regex.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
 import type { Items, Pattern, TableDirective, TableExpr, Word } from "./ast.ts";
@@ -129,11 +130,22 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
     return fail(scope, expr.span, `table "${quoted}" may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
   }
   const items = scope.items.get(name);
+  if (items !== undefined && regex) checkRegexes(scope, items);
   if (items !== undefined && !regex && !scope.checked.has(`${purpose} ${name}`)) {
     scope.checked.add(`${purpose} ${name}`);
     checkItems(scope, items, purpose);
   }
   return name;
+}
+
+/** OpenSMTPD takes a wrong expression too, and it never matches. */
+function checkRegexes(scope: Scope, items: Items): void {
+  const keys = items.shape === "list" ? items.entries : items.entries.map(([key]) => key);
+  for (const { text, span } of keys) {
+    if (compileRegex(text) !== null || scope.checked.has(`regex ${span.start}`)) continue;
+    scope.checked.add(`regex ${span.start}`);
+    warn(scope, span, `"${text}" is no regular expression: it never matches`, "see regex(7), extended expressions");
+  }
 }
 
 /** `<localhost>` is the built-in table, unless the file has one of that name. OpenSMTPD's grammar cannot name them. */

@@ -27,6 +27,6 @@ export function hideSecrets(policy: Policy): Policy {
 /** Passwords stand alone, or in strings and URLs that say how to reach a database. */
 function hideSetting(keyword: string, value: string): string {
   if (/pass|pw$|secret|token/i.test(keyword)) return hiddenSecret;
-  return value.replace(/(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)/gi, `$1${hiddenSecret}`)
+  return value.replace(/(password\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)/gi, `$1${hiddenSecret}`)
     .replace(/(:\/\/[^\s/@:]*:)[^\s/@]*(?=@)/g, `$1${hiddenSecret}`);
 }

@@ -60,6 +60,9 @@ export interface Userinfo {
   readonly home: string;
 }
 
+/** Longest path of a home, characters: PATH_MAX of Linux, less its NUL. */
+export const homeLengthMax = 4095;
+
 /** Reads `uid:gid:home`. Ids are decimal, 0 … 2^32-2. Null for anything else. */
 export function parseUserinfo(value: string): Userinfo | null {
   const first = value.indexOf(":");
@@ -68,8 +71,12 @@ export function parseUserinfo(value: string): Userinfo | null {
   const uid = parseId(value.slice(0, first));
   const gid = parseId(value.slice(first + 1, second));
   const home = value.slice(second + 1);
-  if (uid === null || gid === null || !home.startsWith("/") || home.includes("\0")) return null;
+  if (uid === null || gid === null || !isHome(home)) return null;
   return { uid, gid, home };
+}
+
+function isHome(path: string): boolean {
+  return path.startsWith("/") && path.length <= homeLengthMax && !path.includes("\0");
 }
 
 /** Writes what `parseUserinfo` reads. */

@@ -36,7 +36,7 @@ const accounts: Premises["accounts"] = {
   smtpq: { name: "_smtpq", uid: 991, gid: 991 },
 };
 
-const delivery: AgentAsker = { process: { name: "delivery" }, configuration: { policy: policyOf(text) } };
+const delivery: AgentAsker = { process: { name: "delivery", life: 1 }, configuration: { policy: policyOf(text) } };
 
 /** A house whose agents are only written down. `startFails`: they end while they are being started. */
 function house(change: { readonly accounts?: Premises["accounts"]; readonly startFails?: boolean } = {}) {
@@ -290,4 +290,15 @@ Deno.test("a path that leads astray gives no agent", () => {
       deepEqual([started, refusals()], [[], ["the path is not absolute and plain"]], text);
     }
   }
+});
+
+Deno.test("what a life of delivery waited for is not given to the next one, which counts its agents anew", () => {
+  const { agents, started } = house();
+  const asker = { process: { name: "delivery", life: 1 }, configuration: { policy: policyOf(text) } };
+  agents.need(ann, asker);
+  asker.process.life = 2;
+  agents.allow(ann);
+  equal(started.length, 0);
+  agents.need(ann, asker);
+  equal(started.length, 1);
 });

@@ -357,3 +357,14 @@ Deno.test("LocalDelivery bounces mail whose command cannot be made for it", asyn
     ["failed", 'Command of action "box": range is outside the value'],
   ]);
 });
+
+Deno.test("LocalDelivery has mail for /dev/null delivered without anybody's help", async () => {
+  const rig = new Rig();
+  for (const from of ["table", "forward"] as const) {
+    const exec = { kind: "file", text: "/dev/null", from } as const;
+    rig.submit(envelopeTo("ann", 1, { local: { user: "ann", subAddress: "", exec } }));
+  }
+  await rig.settle();
+  deepEqual(rig.agents.length, 0);
+  deepEqual(rig.reports.map((one) => one.split(" ").slice(1, 3).join(" ")), ["delivered 2.0.0", "delivered 2.0.0"]);
+});

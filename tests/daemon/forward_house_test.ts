@@ -45,7 +45,7 @@ Deno.test("a user without a .forward, or without a home, takes no process", asyn
   await forwards.need(2, { ...ann, home: "/home/gone" });
   deepEqual(answers, [
     [1, { kind: "absent" }],
-    [2, { kind: "refused", problem: "homeMissing", detail: "/home/gone" }],
+    [2, { kind: "absent" }],
   ]);
   equal(started.length, 0);
 });

@@ -69,5 +69,5 @@ Deno.test("readForward() opens no directory, and takes no long or broken text", 
 
 Deno.test("readForward() says when there is no home", () =>
   inHome(async (home) => {
-    equal(problemOf(await readForward(hostDisk, join(home, "none"), 0)), "homeMissing");
+    deepEqual(await readForward(hostDisk, join(home, "none"), 0), { kind: "absent" });
   }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ExpansionNode, parseExpansionValue } from "../../lib/policy/alias.ts";
+import { type ExpansionNode, parseExpansionLines, parseExpansionValue } from "../../lib/policy/alias.ts";
 
 const user = (name: string): ExpansionNode => ({ kind: "username", name });
 const address = (localPart: string, domain: string): ExpansionNode => ({ kind: "address", localPart, domain });
@@ -118,4 +118,12 @@ Deno.test("parseExpansionValue() gives the same answer with blanks around and as
     }),
     { numRuns: 2000, seed: 1 },
   );
+});
+
+Deno.test("parseExpansionValue() takes no control characters: roles refuse each other's messages that hold one", () => {
+  for (const text of ["|cat\0x", "/var/x\0y", "ann\x7f", "a@b.test, |x\x1b", "error:550 a\nb"]) {
+    assert.equal(parseExpansionValue(text).kind, "error", JSON.stringify(text));
+  }
+  assert.equal(parseExpansionValue("ann,\tbob").kind, "ok");
+  assert.equal(parseExpansionLines("ann\n|cat\0x\n").kind, "error");
 });

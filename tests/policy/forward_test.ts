@@ -14,10 +14,9 @@ const file: ForwardFacts = { kind: "file", mode: 0o644, uid: 1001, size: 20 };
 const home: ForwardFacts = { kind: "directory", mode: 0o755, uid: 1001, size: 4096 };
 
 Deno.test("judgeHome() wants a directory that is not sticky", () => {
-  const cases: readonly (readonly [ForwardFacts | null, ForwardProblem | null])[] = [
+  const cases: readonly (readonly [ForwardFacts, ForwardProblem | null])[] = [
     [home, null],
-    [null, "homeMissing"],
-    [{ ...home, kind: "file" }, "homeMissing"],
+    [{ ...home, kind: "file" }, "homeNotDirectory"],
     [{ ...home, mode: 0o1755 }, "homeSticky"],
     // What others may do to it counts once there is a .forward.
     [{ ...home, mode: 0o777 }, null],

@@ -24,7 +24,7 @@ const refused: readonly (readonly [string, string])[] = [
   ["smtp://:25", "it names no host"],
   ["ftp://mx.test", "unknown scheme `ftp://`"],
   ["://mx.test", "unknown scheme `://`"],
-  ["tls://mx.test", "unknown scheme `tls://`"],
+  ["tls://mx.test", "unknown scheme `tls://`, which is `smtp+tls://` today"],
   ["smtp://lab@mx.test", "credentials are sent over TLS only: use `smtp+tls://` or `smtps://`"],
   ["lab@mx.test", "credentials are sent over TLS only: use `smtp+tls://` or `smtps://`"],
   ["smtps://@mx.test", "nothing stands before the @"],
@@ -75,4 +75,9 @@ Deno.test("parseRelayUrl() reads back what it understood", () => {
     }),
     { numRuns: 2000, seed: 1 },
   );
+});
+
+Deno.test("parseRelayUrl() says what a scheme of old is called today", () => {
+  const parsed = parseRelayUrl("tls+auth://label@mx.test");
+  assert.equal(parsed.kind === "error" && parsed.message, "unknown scheme `tls+auth://`, which is `smtp+tls://` today");
 });

@@ -28,6 +28,7 @@ Deno.test("hideSecrets() takes passwords out of settings of databases and leaves
     ["password", "one"],
     ["bindpw", "two"],
     ["conninfo", "host=db.test password='th\\' ree' user=x"],
+    ["conninfo", "user=u password=si\\ x host=h"],
     ["conninfo", "postgres://ann:four@db.test/mail?password=five&sslmode=require"],
     ["query_alias", "SELECT v FROM t WHERE k = ?"],
   ] as const;
@@ -40,6 +41,7 @@ Deno.test("hideSecrets() takes passwords out of settings of databases and leaves
     "***",
     "***",
     "host=db.test password=*** user=x",
+    "user=u password=*** host=h",
     "postgres://ann:***@db.test/mail?password=***&sslmode=require",
     "SELECT v FROM t WHERE k = ?",
   ]);

@@ -235,7 +235,7 @@ export class House {
       role,
       version,
       name,
-      process: { name },
+      process: { name, life: 0 },
       configuration: { policy: this.#policy },
       configured: version,
       mayServe: false,
@@ -250,6 +250,7 @@ export class House {
   async #start(member: Member): Promise<void> {
     const life = new Life(this.world);
     member.life = life;
+    member.process.life++;
     const running = await this.#make(member, life);
     if (member.life !== life) return;
     member.running = running;

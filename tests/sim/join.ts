@@ -31,7 +31,7 @@ export type Running =
 /** One place in the house, which one life after the other takes. */
 export interface Member extends Place {
   readonly name: string;
-  readonly process: { readonly name: string };
+  readonly process: { readonly name: string; life: number };
   configuration: { readonly policy: Policy };
   /** Version of that. */
   configured: number;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import {
   formatUserinfo,
+  homeLengthMax,
   keyLengthMax,
   lowerAscii,
   matchingOf,
@@ -66,4 +67,10 @@ Deno.test("parseId() takes digits up to 2^32-2", () => {
     ["+1", null],
   ];
   for (const [text, want] of table) assert.equal(parseId(text), want, text);
+});
+
+Deno.test("parseUserinfo() takes no home that is too long for a path", () => {
+  const home = (length: number) => `/${"h".repeat(length - 1)}`;
+  assert.deepEqual(parseUserinfo(`1:1:${home(homeLengthMax)}`)?.home.length, homeLengthMax);
+  assert.deepEqual(parseUserinfo(`1:1:${home(homeLengthMax + 1)}`), null);
 });
