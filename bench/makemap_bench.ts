@@ -62,7 +62,12 @@ async function reportLookups(
   service: Service,
   key: (i: number) => string,
 ): Promise<void> {
-  const options = { subAddressDelimiter: "+", monotonic: () => performance.now(), report: () => {}, ...noBackends };
+  const options = {
+    subAddressDelimiter: "+",
+    clock: { monotonic: () => performance.now(), now: () => Date.now() },
+    report: () => {},
+    ...noBackends,
+  };
   const table = await openTable(spec, hostDisk, options);
   await table.check(service, "warm up");
   const start = performance.now();

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { Fault, type FaultKind } from "../lib/fault.ts";
+import { hostClock } from "../lib/host/clock.ts";
 import { diskFault, hostDisk } from "../lib/host/disk.ts";
 import type { TableContent } from "../lib/policy/check.ts";
 import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/policy/check_files.ts";
@@ -156,7 +157,7 @@ async function probeTable(
   const probed = openTable(spec, hostDisk, {
     ...tableBackends({ [spec.name]: spec }, () => {}),
     subAddressDelimiter,
-    monotonic: () => performance.now(),
+    clock: hostClock,
     report: () => {},
   }).then(async (table) => {
     // One that opens late is closed when it does.

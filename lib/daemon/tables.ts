@@ -29,7 +29,7 @@ export async function openTables(
     const table = await openTable(spec, disk, {
       ...backends,
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
-      monotonic: () => clock.monotonic(),
+      clock,
       report: (fault) =>
         log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason: fault.message } }),
     });

@@ -6,10 +6,10 @@ import { CdbFile, type CdbRecord } from "./cdb.ts";
 import { type Found, KeyIndex, type KeyStore } from "./index.ts";
 import { normalizeKey } from "./service.ts";
 import type { Service, Table } from "./table.ts";
-import { FileWatch } from "./watch.ts";
+import { type FileStamp, FileWatch, isSameStamp, type WatchClock } from "./watch.ts";
 
-/** A table looked up on disk. A file that was replaced is opened within a second; when that fails the old one stays
- * in use, and `report` is told. Keys are stored in lower case by makemap; files of other makers must do the same. */
+/** A table looked up on disk. A file that was replaced is opened once it has settled (watch.ts); when that fails the old one
+ * stays in use, and `report` is told. Keys are stored in lower case by makemap; files of other makers must do the same. */
 export class CdbTable implements Table {
   /** Its entries are whatever the file has when they are asked for. */
   readonly shape = "dynamic";
@@ -26,25 +26,25 @@ export class CdbTable implements Table {
     disk: Disk,
     name: string,
     content: CdbContent,
-    options: { readonly delimiter: string; readonly monotonic: () => number; readonly report: (fault: Fault) => void },
+    options: { readonly delimiter: string; readonly clock: WatchClock; readonly report: (fault: Fault) => void },
   ) {
     this.name = name;
     this.#disk = disk;
     this.#path = content.file.path;
     this.#delimiter = options.delimiter;
-    this.#watch = new FileWatch(disk, this.#path, options.monotonic);
+    this.#watch = new FileWatch(disk, this.#path, options.clock);
     this.#watch.seen(content.file.stat);
     this.#report = options.report;
     this.#content = content;
   }
 
-  /** Opens the file. `delimiter` begins the tag of an address's user; `monotonic` is `Clock.monotonic`. Faults: as
+  /** Opens the file. `delimiter` begins the tag of an address's user; `clock` times the looks at it. Faults: as
    * `CdbFile.open`. */
   static async open(
     disk: Disk,
     name: string,
     path: string,
-    options: { readonly delimiter: string; readonly monotonic: () => number; readonly report: (fault: Fault) => void },
+    options: { readonly delimiter: string; readonly clock: WatchClock; readonly report: (fault: Fault) => void },
   ): Promise<CdbTable> {
     return new CdbTable(disk, name, new CdbContent(await CdbFile.open(disk, path), options.delimiter), options);
   }
@@ -62,8 +62,15 @@ export class CdbTable implements Table {
     return this.#content.next();
   }
 
-  async update(): Promise<void> {
-    const content = new CdbContent(await CdbFile.open(this.#disk, this.#path), this.#delimiter);
+  update(): Promise<void> {
+    return this.#take(null);
+  }
+
+  /** Opens the file, and takes it when it is what has settled; null for whatever it is. */
+  async #take(settled: FileStamp | null): Promise<void> {
+    const file = await CdbFile.open(this.#disk, this.#path);
+    if (settled !== null && !isSameStamp(file.stat, settled)) return file.close();
+    const content = new CdbContent(file, this.#delimiter);
     this.#content.file.close();
     this.#content = content;
     this.#watch.seen(content.file.stat);
@@ -81,7 +88,7 @@ export class CdbTable implements Table {
   }
 
   #refresh(): Promise<void> {
-    return this.#watch.refresh(() => this.update(), this.#report);
+    return this.#watch.refresh((settled) => this.#take(settled), this.#report);
   }
 }
 

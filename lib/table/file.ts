@@ -5,20 +5,20 @@ import type { Disk } from "../port.ts";
 import { parseTableText } from "./entry.ts";
 import { StaticTable } from "./static.ts";
 import type { Service, Table, TableShape } from "./table.ts";
-import { type FileStamp, FileWatch, readStamped } from "./watch.ts";
+import { type FileStamp, FileWatch, isSameStamp, readStamped, type WatchClock } from "./watch.ts";
 
 /** What a file table needs beside its file. */
 export interface FileTableOptions {
   /** Begins the tag of an address's user. */
   readonly delimiter: string;
-  /** `Clock.monotonic`. */
-  readonly monotonic: () => number;
+  /** Times the looks at the file. */
+  readonly clock: WatchClock;
   /** Told once when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
 }
 
-/** A table read from a file in the form of entry.ts. A changed file is read anew at the first look-up after a second;
- * when that fails the old content stays in use. */
+/** A table read from a file in the form of entry.ts. A changed file is read anew once it has settled (watch.ts);
+ * until then, and when that fails, the old content stays in use. */
 export class FileTable implements Table {
   readonly #disk: Disk;
   readonly #path: string;
@@ -30,14 +30,16 @@ export class FileTable implements Table {
     this.#disk = disk;
     this.#path = path;
     this.#options = options;
-    this.#watch = new FileWatch(disk, path, options.monotonic);
+    this.#watch = new FileWatch(disk, path, options.clock);
     this.#watch.seen(read.stamp);
     this.#content = read.table;
   }
 
   /** Reads the file. Faults: as `Disk.open` and its file, and `malformed` with the line. */
   static async open(disk: Disk, name: string, path: string, options: FileTableOptions): Promise<FileTable> {
-    return new FileTable(disk, path, options, await readContent(disk, name, path, options.delimiter));
+    const { bytes, stamp } = await readStamped(disk, path);
+    const table = parseContent(name, path, bytes, options.delimiter);
+    return new FileTable(disk, path, options, { table, stamp });
   }
 
   /** As the configuration calls it. */
@@ -67,8 +69,18 @@ export class FileTable implements Table {
 
   /** A file that was a map and is a list now, or the other way round, is refused: rules that use the table were
    * checked against what it was. Empty ones may become either. */
-  async update(): Promise<void> {
-    const { table, stamp } = await readContent(this.#disk, this.name, this.#path, this.#options.delimiter);
+  update(): Promise<void> {
+    return this.#take(null);
+  }
+
+  /** There is nothing to close. */
+  close(): void {}
+
+  /** Reads the file, and takes it when it is what has settled; null for whatever it is. */
+  async #take(settled: FileStamp | null): Promise<void> {
+    const { bytes, stamp } = await readStamped(this.#disk, this.#path);
+    if (settled !== null && !isSameStamp(stamp, settled)) return;
+    const table = parseContent(this.name, this.#path, bytes, this.#options.delimiter);
     const old = this.#content;
     if (table.shape !== old.shape && table.size > 0 && old.size > 0) {
       throw new Fault(
@@ -80,11 +92,8 @@ export class FileTable implements Table {
     this.#watch.seen(stamp);
   }
 
-  /** There is nothing to close. */
-  close(): void {}
-
   async #refresh(): Promise<void> {
-    if (this.#watch.isDue) await this.#watch.refresh(() => this.update(), this.#options.report);
+    if (this.#watch.isDue) await this.#watch.refresh((settled) => this.#take(settled), this.#options.report);
   }
 }
 
@@ -93,8 +102,7 @@ interface Content {
   readonly stamp: FileStamp;
 }
 
-async function readContent(disk: Disk, name: string, path: string, delimiter: string): Promise<Content> {
-  const { bytes, stamp } = await readStamped(disk, path);
+function parseContent(name: string, path: string, bytes: Uint8Array, delimiter: string): StaticTable {
   const { shape, entries } = parseTableText(path, bytes);
-  return { table: new StaticTable(name, shape, entries, delimiter), stamp };
+  return new StaticTable(name, shape, entries, delimiter);
 }

@@ -12,6 +12,7 @@ import type { DatabaseSpec } from "./spec.ts";
 import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
+import type { WatchClock } from "./watch.ts";
 
 /** The ways to what holds entries outside of plain files. */
 export interface TableBackends {
@@ -27,8 +28,8 @@ export interface TableBackends {
 export interface TableOptions extends TableBackends {
   /** Begins the tag of an address's user; `SmtpLimits.subAddressDelimiter`. Empty for no tags. */
   readonly subAddressDelimiter: string;
-  /** `Clock.monotonic`, ms: files are looked at for changes at most once a second. */
-  readonly monotonic: () => number;
+  /** Times looks at files, at most one a second, and what is remembered. */
+  readonly clock: WatchClock;
   /** Told when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
 }
@@ -39,27 +40,31 @@ export const passwdPath = "/etc/passwd";
 /** Opens a table and reads what it holds in memory. Faults: as `Disk.open` and `Disk.readFile`; `malformed`, with the
  * path and line, when the content makes no sense. */
 export async function openTable(spec: TableSpec, disk: Disk, options: TableOptions): Promise<Table> {
-  const { subAddressDelimiter: delimiter, monotonic, report } = options;
+  const { subAddressDelimiter: delimiter, clock, report } = options;
   switch (spec.kind) {
     case "static":
       return new StaticTable(spec.name, spec.shape, spec.entries, delimiter);
     case "file":
-      return await FileTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
+      return await FileTable.open(disk, spec.name, spec.path, { delimiter, clock, report });
     case "cdb":
-      return await CdbTable.open(disk, spec.name, spec.path, { delimiter, monotonic, report });
+      return await CdbTable.open(disk, spec.name, spec.path, { delimiter, clock, report });
     case "getpwnam":
-      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: passwdPath, monotonic, report });
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: passwdPath, clock, report });
     case "passwd":
-      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: spec.path, monotonic, report });
+      return await PasswdTable.open(disk, { kind: spec.kind, name: spec.name, path: spec.path, clock, report });
     case "sqlite":
-      return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, monotonic, report });
+      return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, clock, report });
     case "proc":
-      return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), [], monotonic);
+      return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), [], () => clock.monotonic());
     case "postgres":
     case "mysql":
     case "redis":
     case "ldap":
-      return await remember(await openServerTable(spec.kind, spec, options.servers), spec.settings, monotonic);
+      return await remember(
+        await openServerTable(spec.kind, spec, options.servers),
+        spec.settings,
+        () => clock.monotonic(),
+      );
   }
 }
 

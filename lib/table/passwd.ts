@@ -4,7 +4,7 @@ import { Fault } from "../fault.ts";
 import type { Disk } from "../port.ts";
 import { formatUserinfo, lowerAscii, normalizeKey, parseId } from "./service.ts";
 import type { Service, Table } from "./table.ts";
-import { FileWatch, readStamped } from "./watch.ts";
+import { type FileStamp, FileWatch, isSameStamp, readStamped, type WatchClock } from "./watch.ts";
 
 /** Where the file is and how it is read. */
 export interface PasswdOptions {
@@ -20,14 +20,14 @@ export interface PasswdOptions {
   readonly name: string;
   /** Absolute path. */
   readonly path: string;
-  /** `Clock.monotonic`. */
-  readonly monotonic: () => number;
+  /** Times the looks at the file. */
+  readonly clock: WatchClock;
   /** Told once when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
 }
 
-/** Looks users up in a passwd file; a changed file is read anew within a second. When that fails the old content
- * stays. */
+/** Looks users up in a passwd file; a changed file is read anew once it has settled (watch.ts). Until then, and
+ * when that fails, the old content stays. */
 export class PasswdTable implements Table {
   /** Its entries are whatever the file has when they are asked for. */
   readonly shape = "dynamic";
@@ -40,7 +40,7 @@ export class PasswdTable implements Table {
   private constructor(disk: Disk, options: PasswdOptions) {
     this.#disk = disk;
     this.#options = options;
-    this.#watch = new FileWatch(disk, options.path, options.monotonic);
+    this.#watch = new FileWatch(disk, options.path, options.clock);
   }
 
   /** Reads the file. Faults: as `Disk.open` and its file; `malformed` with the line. */
@@ -81,20 +81,26 @@ export class PasswdTable implements Table {
     );
   }
 
-  async update(): Promise<void> {
-    const { path, kind } = this.#options;
-    const { bytes, stamp } = await readStamped(this.#disk, path);
-    const text = new TextDecoder().decode(bytes);
-    this.#lines = kind === "getpwnam" ? parseSystemPasswd(text) : parsePasswd(path, text);
-    this.#watch.seen(stamp);
+  update(): Promise<void> {
+    return this.#take(null);
   }
 
   /** There is nothing to close. */
   close(): void {}
 
+  /** Reads the file, and takes it when it is what has settled; null for whatever it is. */
+  async #take(settled: FileStamp | null): Promise<void> {
+    const { path, kind } = this.#options;
+    const { bytes, stamp } = await readStamped(this.#disk, path);
+    if (settled !== null && !isSameStamp(stamp, settled)) return;
+    const text = new TextDecoder().decode(bytes);
+    this.#lines = kind === "getpwnam" ? parseSystemPasswd(text) : parsePasswd(path, text);
+    this.#watch.seen(stamp);
+  }
+
   async #find(key: string): Promise<string | undefined> {
     const name = normalizeKey(this.name, key);
-    await this.#watch.refresh(() => this.update(), this.#options.report);
+    await this.#watch.refresh((settled) => this.#take(settled), this.#options.report);
     return this.#lines.get(name);
   }
 

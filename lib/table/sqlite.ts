@@ -8,7 +8,7 @@ import { countParameters, FetchCycle, fetchedOfRows, queryOf, readQueries, value
 import { matchingOf, normalizeKey } from "./service.ts";
 import { type DatabaseSpec, sqliteDatabase } from "./spec.ts";
 import type { Service, Table } from "./table.ts";
-import { FileWatch } from "./watch.ts";
+import { FileWatch, type WatchClock } from "./watch.ts";
 
 /** What a SQLite table needs beside its specification. */
 export interface SqliteOptions {
@@ -16,8 +16,8 @@ export interface SqliteOptions {
   readonly openSql: (path: string) => SqlDatabase;
   /** Begins the tag of an address's user; for maps. */
   readonly delimiter: string;
-  /** `Clock.monotonic`. */
-  readonly monotonic: () => number;
+  /** Times the looks at the file. */
+  readonly clock: WatchClock;
   /** Told once when a replaced database cannot be opened, while the old one stays in use. */
   readonly report: (fault: Fault) => void;
 }
@@ -49,7 +49,7 @@ export class SqliteTable implements Table {
     this.#disk = disk;
     this.#path = sqliteDatabase(spec);
     this.#options = options;
-    this.#watch = new FileWatch(disk, this.#path, options.monotonic, "file");
+    this.#watch = new FileWatch(disk, this.#path, options.clock, "file");
     this.#content = content;
   }
 
@@ -122,7 +122,7 @@ function openContent(spec: DatabaseSpec, options: SqliteOptions): SqliteContent 
   try {
     return spec.settings.length === 0
       ? new SqliteMap(spec.name, db, options.delimiter)
-      : new SqliteQueries(spec, db, options.monotonic);
+      : new SqliteQueries(spec, db, () => options.clock.monotonic());
   } catch (error) {
     db.close();
     throw error;

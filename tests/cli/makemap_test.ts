@@ -35,7 +35,7 @@ Deno.test("makemap -d sqlite writes file.sqlite, -U prints it, and smtpd's table
     assert.deepEqual(await makemap(["-U", "m.sqlite"]), { ...quiet, stdout: "root\tAnn\nbob\tcarl@example.org\n" });
     const table = await openTable({ kind: "sqlite", name: "t", path: `${folder}/m.sqlite`, settings: [] }, hostDisk, {
       subAddressDelimiter: "+",
-      monotonic: () => 0,
+      clock: { monotonic: () => 0, now: () => 0 },
       report: () => {},
       ...noBackends,
       openSql: openSqlReader,

@@ -12,7 +12,12 @@ import { findProgram } from "../support/programs.ts";
 const cdb = findProgram("cdb") ?? "";
 const ignore = cdb === "";
 const needs = ignore ? " (needs the package tinycdb)" : "";
-const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {}, ...noBackends };
+const options = {
+  subAddressDelimiter: "+",
+  clock: { monotonic: () => 0, now: () => 0 },
+  report: () => {},
+  ...noBackends,
+};
 
 /** Records in cdb(1)'s own form: `+klen,vlen:key->value`. */
 function formatRecords(records: readonly (readonly [string, string])[]): string {

@@ -9,7 +9,12 @@ import { type Ended, runProgram, runTask } from "../support/command.ts";
 import { inFolder } from "../support/folder.ts";
 import { findPostfix, findProgram } from "../support/programs.ts";
 
-const options = { subAddressDelimiter: "+", monotonic: () => 0, report: () => {}, ...noBackends };
+const options = {
+  subAddressDelimiter: "+",
+  clock: { monotonic: () => 0, now: () => 0 },
+  report: () => {},
+  ...noBackends,
+};
 const unpacked = findPostfix();
 const installed = findProgram("postmap");
 

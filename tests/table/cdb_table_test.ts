@@ -11,7 +11,11 @@ import { inFolder } from "../support/folder.ts";
 async function openTable(path: string) {
   const clock = { now: 0 };
   const reports: Fault[] = [];
-  const options = { delimiter: "+", monotonic: () => clock.now, report: (fault: Fault) => void reports.push(fault) };
+  const options = {
+    delimiter: "+",
+    clock: { monotonic: () => clock.now, now: () => Date.now() + clock.now },
+    report: (fault: Fault) => void reports.push(fault),
+  };
   return { table: await CdbTable.open(hostDisk, "t", path, options), clock, reports };
 }
 

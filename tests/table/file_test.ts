@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
+import type { Disk } from "../../lib/port.ts";
 import { FileTable } from "../../lib/table/file.ts";
 import { testTable } from "../contract/table.ts";
 import { watchIntervalMs } from "../../lib/table/watch.ts";
@@ -8,11 +9,15 @@ import { inFolder, replaceFile } from "../support/folder.ts";
 
 const clock = { now: 0 };
 const reports: Fault[] = [];
-const open = (path: string) => {
+const optionsOf = () => {
   reports.length = 0;
-  const options = { delimiter: "+", monotonic: () => clock.now, report: (fault: Fault) => void reports.push(fault) };
-  return FileTable.open(hostDisk, "t", path, options);
+  return {
+    delimiter: "+",
+    clock: { monotonic: () => clock.now, now: () => Date.now() + clock.now },
+    report: (fault: Fault) => void reports.push(fault),
+  };
 };
+const open = (path: string) => FileTable.open(hostDisk, "t", path, optionsOf());
 
 for (const shape of ["list", "map"] as const) {
   testTable({ name: `file ${shape}`, shape, keepsCase: true }, (entries, run) =>
@@ -71,7 +76,7 @@ Deno.test("FileTable: open() faults when there is no file", () =>
     await assert.rejects(open(`${folder}/none`), (error) => error instanceof Fault && error.kind === "notFound");
   }));
 
-Deno.test("FileTable: a changed file is read within a second", () =>
+Deno.test("FileTable: a changed file is read once it is a second old", () =>
   inFolder(async (folder) => {
     const path = `${folder}/t`;
     await Deno.writeTextFile(path, "a one\n");
@@ -101,4 +106,60 @@ Deno.test("FileTable: a broken new content keeps the old one, is reported once, 
     clock.now += watchIntervalMs;
     assert.equal(await table.lookup("alias", "a"), "two");
     assert.equal(reports.length, 1);
+  }));
+
+Deno.test("FileTable: a file that is emptied and filled again is never taken half, a malformed end changes nothing", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    const table = await open(path);
+    /** Writes it a moment before the next look. */
+    const rewrite = async (text: string) => {
+      await Deno.writeTextFile(path, text);
+      clock.now += watchIntervalMs;
+      const now = (Date.now() + clock.now - 100) / 1000;
+      await Deno.utime(path, now, now);
+    };
+    for (const text of ["", "b two\n", "b two\nc th"]) {
+      await rewrite(text);
+      assert.equal(await table.lookup("alias", "a"), "one", text);
+    }
+    await rewrite("b two\nc three\na four\n");
+    assert.equal(await table.lookup("alias", "a"), "one");
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("alias", "a"), "four");
+    assert.deepEqual(reports, []);
+    await rewrite("");
+    assert.equal(await table.lookup("alias", "a"), "four");
+    await rewrite("a two\nbad\n");
+    for (let i = 0; i < 3; i++) {
+      assert.equal(await table.lookup("alias", "a"), "four");
+      clock.now += watchIntervalMs;
+    }
+    assert.equal(reports.length, 1);
+  }));
+
+Deno.test("FileTable: what is written between the look and the reading waits for its turn", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/t`;
+    await Deno.writeTextFile(path, "a one\n");
+    let meanwhile: string | null = null;
+    const disk: Disk = {
+      ...hostDisk,
+      open: async (path, options) => {
+        if (meanwhile !== null) await Deno.writeTextFile(path, meanwhile);
+        meanwhile = null;
+        return await hostDisk.open(path, options);
+      },
+    };
+    const table = await FileTable.open(disk, "t", path, optionsOf());
+    await replaceFile(path, "a two\nb\n");
+    meanwhile = "";
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("alias", "a"), "one");
+    assert.equal(meanwhile, null);
+    await replaceFile(path, "a three\n");
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("alias", "a"), "three");
+    assert.deepEqual(reports, []);
   }));

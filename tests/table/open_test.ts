@@ -20,7 +20,7 @@ const helper: ProcLink = {
 };
 const options = {
   subAddressDelimiter: "-",
-  monotonic: () => 0,
+  clock: { monotonic: () => 0, now: () => 0 },
   report: () => {},
   openSql: openSqlReader,
   connectProc: () => helper,

@@ -24,7 +24,7 @@ async function openTable(path: string, kind: "getpwnam" | "passwd" = "getpwnam")
     kind,
     name: "t",
     path,
-    monotonic: () => clock.now,
+    clock: { monotonic: () => clock.now, now: () => Date.now() + clock.now },
     report: (fault) => reports.push(fault),
   });
   return { table, clock, reports };
@@ -113,6 +113,25 @@ Deno.test("PasswdTable reads a changed file within its interval", () =>
     assert.deepEqual(reports, []);
     await assert.rejects(table.update(), (error) => error instanceof Fault && error.kind === "notFound");
     assert.equal(await table.lookup("userinfo", "eve"), "7:7:/home/eve");
+  }));
+
+Deno.test("PasswdTable does not take a file that is being written for one without users", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/passwd`;
+    await Deno.writeTextFile(path, text);
+    const { table, clock, reports } = await openTable(path);
+    await Deno.writeTextFile(path, "");
+    clock.now += watchIntervalMs;
+    const justNow = (Date.now() + clock.now - 100) / 1000;
+    await Deno.utime(path, justNow, justNow);
+    assert.equal(await table.lookup("userinfo", "bob"), "1000:100:/home/bob");
+    await Deno.writeTextFile(path, `${text}eve:x:7:7::/home/eve:/bin/sh\n`);
+    clock.now += watchIntervalMs;
+    assert.equal(await table.lookup("userinfo", "eve"), "7:7:/home/eve");
+    assert.deepEqual(reports, []);
+    await Deno.writeTextFile(path, "");
+    await table.update();
+    assert.equal(await table.lookup("userinfo", "bob"), null);
   }));
 
 Deno.test("PasswdTable reports a changed file that it cannot read, and keeps what it has", () =>

@@ -16,7 +16,7 @@ async function open(path: string, settings: DatabaseSpec["settings"] = []) {
   const table = await SqliteTable.open({ kind: "sqlite", name: "t", path, settings }, hostDisk, {
     openSql: openSqlReader,
     delimiter: "+",
-    monotonic: () => clock.now,
+    clock: { monotonic: () => clock.now, now: () => Date.now() + clock.now },
     report: (fault) => reports.push(fault),
   });
   return { table, clock, reports };

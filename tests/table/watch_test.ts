@@ -2,37 +2,43 @@ import assert from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import type { Disk, DiskStat } from "../../lib/port.ts";
-import { FileWatch, readStamped, watchIntervalMs } from "../../lib/table/watch.ts";
+import { FileWatch, readStamped, type WatchClock, watchIntervalMs } from "../../lib/table/watch.ts";
 import { inFolder, replaceFile } from "../support/folder.ts";
+
+/** Files are as old as what has passed on the clock since they were written. */
+const times = (clock: { readonly now: number }): WatchClock => ({
+  monotonic: () => clock.now,
+  now: () => Date.now() + clock.now,
+});
 
 /** A watch of a file that has been seen, and its clock. */
 async function watchOf(path: string, disk: Disk = hostDisk) {
   const clock = { now: 0 };
-  const watch = new FileWatch(disk, path, () => clock.now);
+  const watch = new FileWatch(disk, path, times(clock));
   const file = await hostDisk.open(path, { read: true });
   watch.seen(await file.stat());
   file.close();
   return { watch, clock };
 }
 
-Deno.test("isChanged() sees a replaced file, and forgets it once it is seen", () =>
+Deno.test("findChange() sees a replaced file, and forgets it once it is seen", () =>
   inFolder(async (folder) => {
     const path = `${folder}/f`;
     await Deno.writeTextFile(path, "one");
     const { watch, clock } = await watchOf(path);
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), false);
+    assert.equal(await watch.findChange(), null);
     await replaceFile(path, "two");
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), true);
+    assert.notEqual(await watch.findChange(), null);
     const stat = await hostDisk.stat(path);
     assert.ok(stat !== null);
     watch.seen(stat);
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), false);
+    assert.equal(await watch.findChange(), null);
   }));
 
-Deno.test("isChanged() looks at most once in its interval", () =>
+Deno.test("findChange() looks at most once in its interval", () =>
   inFolder(async (folder) => {
     const path = `${folder}/f`;
     await Deno.writeTextFile(path, "one");
@@ -47,12 +53,12 @@ Deno.test("isChanged() looks at most once in its interval", () =>
     const { watch, clock } = await watchOf(path, disk);
     for (let i = 0; i < 10; i++) {
       clock.now += watchIntervalMs / 5;
-      await watch.isChanged();
+      await watch.findChange();
     }
     assert.equal(looks, 2);
   }));
 
-Deno.test("isChanged() sees through a symlink", () =>
+Deno.test("findChange() sees through a symlink", () =>
   inFolder(async (folder) => {
     const path = `${folder}/f`;
     await Deno.writeTextFile(path, "one");
@@ -60,20 +66,20 @@ Deno.test("isChanged() sees through a symlink", () =>
     const link = { ...await hostDisk.stat(path), kind: "symlink" } as DiskStat;
     const { watch, clock } = await watchOf(path, { ...hostDisk, stat: () => Promise.resolve(link) });
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), false);
+    assert.equal(await watch.findChange(), null);
     await replaceFile(path, "two");
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), true);
+    assert.notEqual(await watch.findChange(), null);
   }));
 
-Deno.test("isChanged() takes a file that is gone for no new content", () =>
+Deno.test("findChange() takes a file that is gone for no new content", () =>
   inFolder(async (folder) => {
     const path = `${folder}/f`;
     await Deno.writeTextFile(path, "one");
     const { watch, clock } = await watchOf(path);
     await Deno.remove(path);
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), false);
+    assert.equal(await watch.findChange(), null);
   }));
 
 Deno.test("refresh() reads a new content once, and a bad one once until it changes again", () =>
@@ -119,12 +125,74 @@ Deno.test("a watch of the file alone does not mind what is written to it", () =>
     const path = `${folder}/f`;
     await Deno.writeTextFile(path, "one");
     const clock = { now: 0 };
-    const watch = new FileWatch(hostDisk, path, () => clock.now, "file");
+    const watch = new FileWatch(hostDisk, path, times(clock), "file");
     watch.seen((await readStamped(hostDisk, path)).stamp);
     await Deno.writeTextFile(path, "longer");
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), false);
+    assert.equal(await watch.findChange(), null);
     await replaceFile(path, "longer");
     clock.now += watchIntervalMs;
-    assert.equal(await watch.isChanged(), true);
+    assert.notEqual(await watch.findChange(), null);
+  }));
+
+/** What a look sees: `[ms since the start, size, when it was written, or null for no file, is it taken]`. */
+const looks: readonly (readonly [string, readonly (readonly [number, number, number | null, boolean])[]])[] = [
+  ["emptied and filled", [[1000, 0, 900, false], [2000, 30, 1100, false], [3000, 30, 1100, true]]],
+  ["filled slowly", [[1000, 0, 950, false], [2000, 10, 1950, false], [3000, 20, 2950, false], [5000, 30, 3500, true]]],
+  ["changed long before the first look", [[60_000, 30, 5000, true]]],
+  ["written on a machine whose clock is ahead", [[1000, 30, 90_000, false], [2000, 30, 90_000, true]]],
+  ["still growing there", [[1000, 10, 90_000, false], [2000, 20, 91_000, false], [3000, 20, 91_000, true]]],
+  ["gone between", [[1000, 10, 90_000, false], [2000, 0, null, false], [3000, 10, 90_000, false]]],
+  ["back to what is in use", [[1000, 0, 900, false], [2000, 5, 0, false]]],
+];
+
+Deno.test("findChange() gives a changed file only once it has settled", async () => {
+  for (const [name, steps] of looks) {
+    const clock = { now: 0 };
+    const base: DiskStat = { kind: "file", size: 5, mode: 0, uid: 0, gid: 0, links: 1, modifiedAt: 0, inode: 1 };
+    let seen: DiskStat | null = base;
+    const world = { monotonic: () => clock.now, now: () => clock.now };
+    const watch = new FileWatch({ ...hostDisk, stat: () => Promise.resolve(seen) }, "/f", world);
+    watch.seen(base);
+    for (const [at, size, modifiedAt, isTaken] of steps) {
+      clock.now = at;
+      seen = modifiedAt === null ? null : { ...base, size, modifiedAt };
+      assert.equal(await watch.findChange(), isTaken ? seen : null, `${name} at ${at}`);
+    }
+  }
+});
+
+/** A disk whose file changes behind each of the first reads. */
+function restlessDisk(changes: number): Disk {
+  let left = changes;
+  return {
+    ...hostDisk,
+    open: async (path, options) => {
+      const file = await hostDisk.open(path, options);
+      return {
+        readAt: (offset, into) => {
+          const count = file.readAt(offset, into);
+          if (left-- > 0) Deno.writeTextFileSync(path, "+", { append: true });
+          return count;
+        },
+        stat: () => file.stat(),
+        write: (bytes) => file.write(bytes),
+        sync: () => file.sync(),
+        close: () => file.close(),
+      };
+    },
+  };
+}
+
+Deno.test("readStamped() reads again what changed while it was read, and not for ever", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/f`;
+    await Deno.writeTextFile(path, "one");
+    const { bytes, stamp } = await readStamped(restlessDisk(2), path);
+    assert.equal(new TextDecoder().decode(bytes), "one++");
+    assert.equal(stamp.size, 5);
+    await assert.rejects(
+      readStamped(restlessDisk(99), path),
+      (error) => error instanceof Fault && error.kind === "unavailable" && error.message.includes("being written"),
+    );
   }));
