@@ -321,14 +321,25 @@ export interface ShellCommandLine {
   readonly side: ((bytes: Uint8Array) => Promise<void>) | null;
 }
 
+/** How a command ended. */
+export interface ShellEnd {
+  /** Its exit status; meaningless with `signal`. */
+  readonly code: number;
+  /** Set when one ended it. */
+  readonly signal: string | null;
+  /** All that was written to descriptor 3 has been taken; true as well where nobody listens there. */
+  readonly isSideWhole: boolean;
+}
+
 /** A command under way, in a session and process group of its own. */
 export interface ShellRun {
   /** Writes to its standard input. False: it reads no more. */
   write(bytes: Uint8Array): Promise<boolean>;
   /** Ends its standard input. */
   end(): Promise<void>;
-  /** How it ended, when all that it printed has been taken; `signal` is set when one ended it. Never rejects. */
-  readonly ended: Promise<{ readonly code: number; readonly signal: string | null }>;
+  /** How it ended, when all that it printed has been taken. Output that children hold open is waited for briefly; what
+   * comes on descriptor 3 of a command that ends well is waited for until its end, or until `kill`. Never rejects. */
+  readonly ended: Promise<ShellEnd>;
   /** Kills it with all its children that are still in its process group. */
   kill(): void;
 }

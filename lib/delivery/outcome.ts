@@ -132,7 +132,7 @@ export interface CommandEnd {
   readonly signal: string | null;
   /** We ended it, because it took too long. */
   readonly timedOut: boolean;
-  /** It ended before it had read the message. */
+  /** It ended before it had read the message, or what a wrapper gives back did not come to its end. */
   readonly premature: boolean;
   /** Last line of what it printed. */
   readonly text: string;

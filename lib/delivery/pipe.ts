@@ -121,9 +121,9 @@ export class CommandSink implements MessageSink {
     await this.#tail;
     await this.#give(this.#lines.finish(), "latin1");
     await this.#run.end();
-    const { code, signal } = await this.#run.ended;
+    const { code, signal, isSideWhole } = await this.#run.ended;
     this.#timer.cancel();
-    const premature = !this.#reads && this.#length > pipeLength;
+    const premature = (!this.#reads && this.#length > pipeLength) || !isSideWhole;
     const end = {
       status: code,
       signal,
@@ -131,7 +131,7 @@ export class CommandSink implements MessageSink {
       premature,
       text: lastLine(this.#output),
     };
-    const isGood = code === 0 && signal === null && !premature;
+    const isGood = code === 0 && signal === null && !premature && !this.#isTimedOut;
     if (this.#mailbox !== null) await this.#mailbox.finish(isGood);
     this.#end = end;
   }

@@ -1,12 +1,13 @@
 /** Commands through /bin/sh, for agents: the `Shell` port over the operating system. */
 
 import { Fault } from "../fault.ts";
-import type { Shell, ShellCommandLine, ShellRun } from "../port.ts";
+import type { Shell, ShellCommandLine, ShellEnd, ShellRun } from "../port.ts";
 
 /** The shell. A role that may run this path may run nothing else itself; its commands may, as any program of the user. */
 export const shellPath = "/bin/sh";
 
-/** How long a command's output is waited for once it has ended, ms: children in the background may hold it open. */
+/** How long a command's output is waited for once it has ended, ms: children in the background may hold it open. What a
+ * command that ended well wrote to descriptor 3 is mail, and is waited for until the command is killed. */
 export const outputGraceMs = 500;
 
 /** The shell of this machine. It holds no state. */
@@ -30,10 +31,10 @@ export const hostShell: Shell = {
     const input = child.stdin.getWriter();
     // Who reads no more closes the pipe; `write` tells.
     input.closed.catch(() => {});
-    const readers = [
-      take(child.stdout, command.side ?? ((bytes) => Promise.resolve(command.output(bytes)))),
-      take(child.stderr, (bytes) => Promise.resolve(command.output(bytes))),
-    ];
+    const log = (bytes: Uint8Array) => Promise.resolve(command.output(bytes));
+    const stdout = take(child.stdout, command.side ?? log);
+    const stderr = take(child.stderr, log);
+    const killed = Promise.withResolvers<void>();
     return {
       async write(bytes) {
         try {
@@ -46,8 +47,11 @@ export const hostShell: Shell = {
       async end() {
         await input.close().catch(() => {});
       },
-      ended: endOf(child, readers),
-      kill: () => killGroup(child.pid),
+      ended: endOf(child, stdout, stderr, command.side === null ? null : killed.promise),
+      kill() {
+        killed.resolve();
+        killGroup(child.pid);
+      },
     };
   },
 };
@@ -59,7 +63,8 @@ function preamble({ side }: ShellCommandLine): string {
 }
 
 interface Reader {
-  readonly done: Promise<void>;
+  /** Whether all has been read and used. */
+  readonly done: Promise<boolean>;
   stop(): void;
 }
 
@@ -68,24 +73,44 @@ function take(stream: ReadableStream<Uint8Array>, use: (bytes: Uint8Array) => Pr
   const done = (async () => {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
+      if (done) return true;
       await use(value);
     }
   })();
-  return { done: done.catch(() => {}), stop: () => void reader.cancel().catch(() => {}) };
+  return { done: done.catch(() => false), stop: () => void reader.cancel().catch(() => {}) };
 }
 
+/** `sideKilled` is null when stdout is not descriptor 3; else it resolves when the command is killed. */
 async function endOf(
   child: Deno.ChildProcess,
-  readers: readonly Reader[],
-): Promise<{ readonly code: number; readonly signal: string | null }> {
+  stdout: Reader,
+  stderr: Reader,
+  sideKilled: Promise<void> | null,
+): Promise<ShellEnd> {
   const { code, signal } = await child.status;
-  const grace = Promise.withResolvers<void>();
-  const timer = setTimeout(grace.resolve, outputGraceMs);
-  await Promise.race([Promise.all(readers.map(({ done }) => done)), grace.promise]);
-  clearTimeout(timer);
-  for (const reader of readers) reader.stop();
-  return { code, signal };
+  const isGood = code === 0 && signal === null;
+  const now = Promise.resolve();
+  const [isStdoutWhole] = await Promise.all([
+    // Nobody uses what a command that failed gave back.
+    settle(stdout, isGood && sideKilled !== null ? sideKilled : now),
+    settle(stderr, now),
+  ]);
+  return { code, signal, isSideWhole: sideKilled === null || isStdoutWhole };
+}
+
+/** Waits until all is read, but no longer than `outputGraceMs` from `impatient` on. True: all is read. */
+async function settle(reader: Reader, impatient: Promise<void>): Promise<boolean> {
+  const { promise: grace, resolve } = Promise.withResolvers<false>();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let isSettled = false;
+  void impatient.then(() => {
+    if (!isSettled) timer = setTimeout(() => resolve(false), outputGraceMs);
+  });
+  const isWhole = await Promise.race([reader.done, grace]);
+  isSettled = true;
+  if (timer !== null) clearTimeout(timer);
+  reader.stop();
+  return isWhole;
 }
 
 /** Deno gives the right to send signals to a group only with the right to run everything; the shell has it anyway. */

@@ -27,14 +27,15 @@ export type WrappedCommand =
   | { readonly kind: "text"; readonly text: string };
 
 /** Makes a command of a template. Errors: those of `expandPieces`, and a specifier where the shell would read its value
- * as syntax: in backquotes, in arithmetic, behind a here-document. */
+ * as syntax, or where its quotes cannot be followed: in backquotes, in arithmetic, behind a here-document, behind `case`
+ * in `$( )`, behind a continued line. */
 export function shellCommand(template: string, values: FormatValues): CommandResult {
   const parts = compile(template, values, "plain");
   return typeof parts === "string" ? { kind: "error", message: parts } : { kind: "ok", command: render(parts) };
 }
 
 /** Makes a command of a wrapper around another. Outside of quotes `%{mda}` is the text of the other command; inside of
- * quotes it is one word for a shell to read, with every value quoted. */
+ * quotes it is one word for a shell to read, with every value an argument of a shell of its own. */
 export function wrappedCommand(wrapper: string, inner: WrappedCommand, values: FormatValues): CommandResult {
   const within = inner.kind === "text"
     ? [{ kind: "text" as const, text: inner.text }]
@@ -44,7 +45,7 @@ export function wrappedCommand(wrapper: string, inner: WrappedCommand, values: F
   if (typeof outer === "string") return { kind: "error", message: outer };
   const parts = outer.flatMap((part): readonly Part[] => {
     if (part.kind !== "mda") return [part];
-    return part.quoting === "none" ? within : [{ kind: "value", text: flatten(within), quoting: part.quoting }];
+    return part.quoting === "none" ? within : [{ kind: "value", text: oneWord(within), quoting: part.quoting }];
   });
   return { kind: "ok", command: render(parts) };
 }
@@ -116,12 +117,11 @@ function render(parts: readonly Part[]): ShellCommand {
   return { script: args.length === 0 ? body : `${names}; shift ${args.length}\n${body}`, args };
 }
 
-/** The command as one word, for another shell to read. */
-function flatten(parts: readonly Part[]): string {
-  return parts.map((part) => {
-    if (part.kind === "text") return part.text;
-    return part.kind === "value" ? inQuotes(quoteForShell(part.text), part.quoting) : "";
-  }).join("");
+/** The command as one word, for another shell to read. Values are arguments there too, of a simple command, so that
+ * `exec` and `timeout 10` can stand before it: how the shell reads the template never decides whether a value is text. */
+function oneWord(parts: readonly Part[]): string {
+  const { script, args } = render(parts);
+  return args.length === 0 ? script : `/bin/sh -c ${[script, "sh", ...args].map(quoteForShell).join(" ")}`;
 }
 
 /** Closes the quotes that the place stands in, and opens them again. */
@@ -137,7 +137,8 @@ type Frame = { readonly kind: "plain" | "single" | "double" | "backquote" | "ari
 class QuoteScanner {
   /** The innermost last. `depth` counts parentheses. */
   readonly #frames: Frame[] = [{ kind: "plain", depth: 0 }];
-  #hasHereDocument = false;
+  /** Why no specifier may follow. */
+  #problem: string | null = null;
   /** Nothing of a word stands before the next character: `#` begins a comment. */
   #isWordStart = true;
 
@@ -160,7 +161,7 @@ class QuoteScanner {
   /** How the place reached is quoted, or why no value may stand there. */
   place(): Quoting | { readonly problem: string } {
     this.#isWordStart = false;
-    if (this.#hasHereDocument) return { problem: "a specifier stands behind a here-document (<<)" };
+    if (this.#problem !== null) return { problem: this.#problem };
     if (this.#frames.some(({ kind }) => kind === "backquote")) {
       return { problem: "a specifier stands in backquotes; write $( ) instead" };
     }
@@ -179,11 +180,20 @@ class QuoteScanner {
     return this.#frames.at(-1) ?? { kind: "plain", depth: 0 };
   }
 
+  /** Within `$( )`, at whatever depth. */
+  get #isSubstitution(): boolean {
+    return this.#frames.slice(1).some(({ kind }) => kind === "plain");
+  }
+
   /** Takes what begins at `i`; returns how many characters that is, one too many when the text ends within it. */
   #step(text: string, i: number): number {
     const char = text.charAt(i);
     const frame = this.#top;
     const wasWordStart = this.#isWordStart;
+    // The `)` of its patterns would be taken for the end of the substitution.
+    if (/^\W?case\b/.test(text.slice(Math.max(i - 1, 0), i + 5)) && this.#isSubstitution) {
+      this.#problem = "a specifier stands behind `case` in $( )";
+    }
     this.#isWordStart = /[\s;&|()]/.test(char);
     if (frame.kind === "single") return this.#close(char === "'");
     if (frame.kind === "comment") {
@@ -191,6 +201,7 @@ class QuoteScanner {
       return 1;
     }
     if (char === "\\") {
+      if (text.charAt(i + 1) === "\n") this.#problem = "a specifier stands behind a continued line (\\ at its end)";
       this.#isWordStart = false;
       return 2;
     }
@@ -208,7 +219,7 @@ class QuoteScanner {
     if (char === "(") frame.depth++;
     if (char === ")" && frame.depth-- === 0 && this.#frames.length > 1) this.#frames.pop();
     if (text.startsWith("<<", i)) {
-      if (text.charAt(i + 2) !== "<") this.#hasHereDocument = true;
+      if (text.charAt(i + 2) !== "<") this.#problem = "a specifier stands behind a here-document (<<)";
       return text.charAt(i + 2) === "<" ? 3 : 2;
     }
     return 1;

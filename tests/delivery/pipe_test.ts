@@ -1,6 +1,7 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, fail, rejects } from "node:assert/strict";
 import { Fault } from "../../lib/fault.ts";
 import { commandEnvironment, CommandSink, commandTimeoutMs, pipeLength } from "../../lib/delivery/pipe.ts";
+import { classifyCommandEnd } from "../../lib/delivery/outcome.ts";
 import type { MessageSink } from "../../lib/delivery/sink.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { type FakeRun, FakeShell } from "../sim/shell.ts";
@@ -126,6 +127,29 @@ Deno.test("CommandSink puts into the mailbox what comes out of the wrapped comma
     await sink.write(bytes("Subject: x\r\n"));
     await sink.commit();
     deepEqual([mailbox.text, mailbox.how, sink.end?.status], ["Subject: x\n\nfiltered\n", how, code]);
+  }
+});
+
+Deno.test("CommandSink commits nothing when what comes out of the wrapped command does not come to its end", async () => {
+  const mailbox = new FakeSink();
+  const { sink } = begin((run) => void run.side(".Subject: x\n").then(() => run.exit(0, null, false)), mailbox);
+  await sink.commit();
+  const end = sink.end ?? fail("no end");
+  deepEqual([mailbox.how, end.premature, classifyCommandEnd(end).kind], ["abandoned", true, "delayed"]);
+});
+
+Deno.test("CommandSink commits nothing when the time is over after the wrapper ended well", async () => {
+  for (const isSideWhole of [false, true]) {
+    const mailbox = new FakeSink();
+    const { clock, shell, sink } = begin((run) => void run.side(".Subject: x\n"), mailbox);
+    const [run] = shell.runs;
+    // As the shell does it: the command has ended, a child of it keeps descriptor 3 until the kill.
+    run!.kill = () => run!.exit(0, null, isSideWhole);
+    const ended = sink.commit();
+    await clock.advance(commandTimeoutMs);
+    await ended;
+    const end = sink.end ?? fail("no end");
+    deepEqual([mailbox.how, end.timedOut, classifyCommandEnd(end).kind], ["abandoned", true, "delayed"]);
   }
 });
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import fc from "fast-check";
-import { hostShell, shellPath } from "../../lib/host/shell.ts";
+import { hostShell, outputGraceMs, shellPath } from "../../lib/host/shell.ts";
 import { shellCommand, wrappedCommand } from "../../lib/policy/command.ts";
 import type { FormatValues } from "../../lib/policy/format.ts";
 import { shellProgram } from "../../lib/daemon/privilege.ts";
@@ -32,7 +32,8 @@ async function run(
   });
   if (input !== "") await one.write(new TextEncoder().encode(input));
   await one.end();
-  return { ...await within("the command ends", one.ended), output };
+  const { code, signal } = await within("the command ends", one.ended);
+  return { code, signal, output };
 }
 
 Deno.test("the shell that runs is the one that privilege.ts grants", () => equal(shellPath, shellProgram));
@@ -116,6 +117,48 @@ Deno.test("hostShell takes what is written to descriptor 3 apart from the output
   deepEqual([side, output], ["kept\n", "said\nmore\n"]);
 });
 
+Deno.test("hostShell takes all of descriptor 3, however slow its taker is", async () => {
+  let length = 0;
+  // The taker waits until the command has ended and the time for its output is over.
+  const disk = Promise.withResolvers<void>();
+  const one = hostShell.run({
+    script: "head -c 100000 /dev/zero >&3; echo over >&2",
+    args: [],
+    env: { PATH: "/usr/bin:/bin" },
+    output: () => void setTimeout(disk.resolve, 2 * outputGraceMs),
+    side: async (bytes) => {
+      if (length > 40_000) await disk.promise;
+      length += bytes.length;
+    },
+  });
+  await one.end();
+  deepEqual(await within("it ends", one.ended), { code: 0, signal: null, isSideWhole: true });
+  equal(length, 100_000);
+});
+
+Deno.test("hostShell says that descriptor 3 did not come to its end when a child keeps it until the kill", async () => {
+  let side = "";
+  const [said, left] = [Promise.withResolvers<number>(), Promise.withResolvers<void>()];
+  const one = hostShell.run({
+    script: "echo half >&3; setsid sh -c 'echo $$ >&2; exec sleep 1000 2>/dev/null' &",
+    args: [],
+    env: { PATH: "/usr/bin:/bin" },
+    output: (bytes) => said.resolve(Number(new TextDecoder().decode(bytes))),
+    side: (bytes) => {
+      side += new TextDecoder().decode(bytes);
+      left.resolve();
+      return Promise.resolve();
+    },
+  });
+  await one.end();
+  const pid = await within("it speaks", said.promise);
+  await within("it gives back something", left.promise);
+  one.kill();
+  const { isSideWhole } = await within("it ends", one.ended);
+  deepEqual([isSideWhole, side], [false, "half\n"]);
+  Deno.kill(pid, "SIGKILL");
+});
+
 Deno.test("a command holds no descriptor of ours", async () => {
   const { output } = await run('for fd in /proc/self/fd/*; do readlink "$fd"; done');
   equal(output.split("\n").some((line) => line.startsWith("socket:")), false, output);
@@ -188,6 +231,21 @@ Deno.test("whatever a value is and however its place is quoted, the command sees
     }),
     { numRuns: 60 },
   );
+});
+
+Deno.test("no value runs in the shell of a wrapper, even where the quotes of the template are hard to follow", async () => {
+  const rcpt = { localPart: "$(echo RUN)", domain: "a.test" as Domain };
+  const values = { sender: null, rcpt, dest: rcpt, username: "u", directory: "/", subAddressDelimiter: "+" };
+  const hard = ['"${x:-"@"}"', "\"${x#'@'}\"", "\"${x:-'@'}\"", '"${x:-$(printf "%%s" "@")}"'];
+  for (const word of hard) {
+    const template = `printf '%%s\\n' ${word}`.replaceAll("@", "%{dest.user:raw}");
+    for (const wrapper of ['sh -c "%{mda}"', "sh -c '%{mda}'", 'sh -c "exec %{mda}"', "%{mda}"]) {
+      const made = wrappedCommand(wrapper, { kind: "template", template }, values);
+      if (made.kind === "error") throw new Error(made.message);
+      const { output } = await run(made.command.script, { args: made.command.args });
+      equal(/^RUN/m.test(output), false, `${wrapper} ${template}: ${output}`);
+    }
+  }
 });
 
 Deno.test("a template's own positional parameters are empty", async () => {

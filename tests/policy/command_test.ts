@@ -45,6 +45,9 @@ Deno.test("shellCommand() refuses a specifier where its value would be read as s
     ["x \"`y '%{rcpt}'`\"", /backquotes/],
     ["x $((%{rcpt.user} + 1))", /arithmetic/],
     ["x <<EOF\n%{rcpt}\nEOF", /here-document/],
+    ['echo "$(case a in a) echo "%{rcpt.user:raw}";; esac)"', /behind `case` in \$\( \)/],
+    ["echo \"$(x '$(y)'; case a in (a) z;; esac)\" %{rcpt}", /behind `case`/],
+    ['echo "$\\\n(echo "%{rcpt}")"', /continued line/],
     ["x %{nope}", /unknown token "nope"/],
     ["x %{mda}", /for wrappers only/],
     ["x %{rcpt", /without a closing brace/],
@@ -54,6 +57,7 @@ Deno.test("shellCommand() refuses a specifier where its value would be read as s
     assert.match(checkCommand(template) ?? "", want, template);
   }
   assert.equal(checkCommand("x '%{rcpt}' && y \"%{sender[0:3]}\""), null);
+  assert.equal(checkCommand('case %{rcpt} in a) x "$(y lowercase %{rcpt})";; esac'), null);
   assert.equal(checkCommand("x `y` %{rcpt}"), null);
   assert.equal(checkCommand("x $((1 + 2)) %{rcpt}"), null);
 });
@@ -69,7 +73,7 @@ Deno.test("wrappedCommand() puts the command in, as text or as one word", () => 
   ]);
   assert.deepEqual(wrapped('run -c "%{mda}" %{sender.user}', 'x "%{dest.user}" y'), [
     `mda_1=\${1} mda_2=\${2}; shift 2\nrun -c """\${mda_1}""" "\${mda_2}"`,
-    [`x ""'ann'"" y`, "carl"],
+    [`/bin/sh -c 'mda_1=\${1}; shift 1\nx """\${mda_1}""" y' 'sh' 'ann'`, "carl"],
   ]);
   assert.match(String(wrapped("x %{mda[0:2]}", "y")), /no range/);
   assert.match(String(wrapped("x %{mda}", "%{nope}")), /unknown token/);

@@ -1,17 +1,17 @@
 /** A shell that runs nothing: a test says how each command ends. */
 
-import type { Shell, ShellCommandLine, ShellRun } from "../../lib/port.ts";
+import type { Shell, ShellCommandLine, ShellEnd, ShellRun } from "../../lib/port.ts";
 
 /** One command under way. */
 export class FakeRun implements ShellRun {
-  readonly ended: Promise<{ readonly code: number; readonly signal: string | null }>;
+  readonly ended: Promise<ShellEnd>;
   /** What was written to it. */
   input = "";
   /** False: it reads no more. */
   reads = true;
   isInputEnded = false;
   kills = 0;
-  #end: (status: { readonly code: number; readonly signal: string | null }) => void = () => {};
+  #end: (end: ShellEnd) => void = () => {};
 
   constructor(readonly command: ShellCommandLine, readonly onInputEnd: (run: FakeRun) => void) {
     this.ended = new Promise((resolve) => this.#end = resolve);
@@ -38,8 +38,9 @@ export class FakeRun implements ShellRun {
     await this.command.side?.(new TextEncoder().encode(text));
   }
 
-  exit(code: number, signal: string | null = null): void {
-    this.#end({ code, signal });
+  /** It ends. */
+  exit(code: number, signal: string | null = null, isSideWhole = true): void {
+    this.#end({ code, signal, isSideWhole });
   }
 
   kill(): void {
