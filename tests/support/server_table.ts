@@ -32,7 +32,7 @@ export async function openServerTable(kind: DatabaseKind, text: string): Promise
       throw new Error("no helper here");
     },
     servers: { drivers: hostDatabases, clock: hostClock },
-    monotonic: hostClock.monotonic,
+    clock: hostClock,
     subAddressDelimiter: "+",
     report: () => {},
   });
