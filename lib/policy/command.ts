@@ -191,7 +191,7 @@ class QuoteScanner {
     const frame = this.#top;
     const wasWordStart = this.#isWordStart;
     // The `)` of its patterns would be taken for the end of the substitution.
-    if (/^\W?case\b/.test(text.slice(Math.max(i - 1, 0), i + 5)) && this.#isSubstitution) {
+    if (/^case\b/.test(text.slice(i, i + 5)) && !/\w/.test(text.charAt(i - 1)) && this.#isSubstitution) {
       this.#problem = "a specifier stands behind `case` in $( )";
     }
     this.#isWordStart = /[\s;&|()]/.test(char);
