@@ -172,6 +172,8 @@ export interface AppendFile {
   lastOctet(): Promise<number | null>;
   /** Where the file ends now, octets. */
   size(): Promise<number>;
+  /** User id of the file's owner. */
+  owner(): Promise<number>;
   /** Writes all of it at the end. */
   write(bytes: Uint8Array): Promise<void>;
   /** Cuts off what lies behind `size` octets. */

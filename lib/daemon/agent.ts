@@ -22,6 +22,8 @@ export interface AgentWorld extends MaildirWorld, LmtpWorld {
   readonly hostname: Domain;
   /** Runs its command. */
   readonly shell: Shell;
+  /** The account that it runs as; null when that is the caller's. */
+  readonly uid: number | null;
   /** What it is for. */
   readonly work: Extract<AgentWork, { kind: "deliver" }>;
 }
@@ -124,7 +126,9 @@ export class Agent {
   ): Promise<MessageSink> {
     if (target.kind === "file") {
       const from = expandFormat("%{mbox.from:raw}", this.#valuesOf(message));
-      return openMbox(this.#world, { ...target, from: from.kind === "ok" ? from.text : "", prefix });
+      // Other files than mailboxes are where the user, or the configuration, wants them.
+      const owner = target.dotLock ? this.#world.uid : null;
+      return openMbox(this.#world, { ...target, from: from.kind === "ok" ? from.text : "", prefix, owner });
     }
     const { path, subAddress, junk } = message.maildir ?? { path: target.directory, subAddress: "", junk: false };
     return this.#writer.open({ maildir: path, subAddress, junk, prefix });

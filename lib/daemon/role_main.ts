@@ -333,7 +333,8 @@ async function makeDeliverer(
   const { hostShell } = await import("../host/shell.ts");
   const { hostDialer: dialer } = await import("../host/net.ts");
   const { serverName: hostname } = init.policy;
-  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, dialer, hostname, work });
+  const uid = init.grant.account?.uid ?? null;
+  const agent = new Agent({ ...ports, disk: hostDisk, shell: hostShell, dialer, hostname, uid, work });
   const gone = Promise.withResolvers<void>();
   // The delivery that wanted it died meanwhile, or has given up: nobody will call.
   const lonely = hostClock.after(agentStartMs, () => endProcess(0));

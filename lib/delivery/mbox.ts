@@ -29,6 +29,8 @@ export interface MboxRequest {
   readonly from: string;
   /** Fields to put before the content, CRLF line ends. */
   readonly prefix: string;
+  /** User id that the file has to belong to; null for any. */
+  readonly owner: number | null;
 }
 
 /** What the writer works with. */
@@ -48,6 +50,7 @@ export async function openMbox(world: MboxWorld, request: MboxRequest): Promise<
   try {
     const file = await world.disk.openAppend(request.path, { mode: 0o600 });
     try {
+      await checkOwner(file, request);
       await waitFor(world.clock, request.path, () => file.tryLock());
       const size = await file.size();
       const last = await file.lastOctet();
@@ -60,6 +63,12 @@ export async function openMbox(world: MboxWorld, request: MboxRequest): Promise<
     await giveBack();
     throw error;
   }
+}
+
+/** Who may make names in the mail spool could have made somebody else's mailbox, and would read his mail. */
+async function checkOwner(file: AppendFile, { path, owner }: MboxRequest): Promise<void> {
+  if (owner === null || await file.owner() === owner) return;
+  throw new Fault("denied", `Cannot append to ${path}: it belongs to somebody else than the user; run chown`);
 }
 
 /** `Tue Mar  3 09:04:05 2026`, local time: asctime(3) as mbox files have it. */

@@ -38,19 +38,12 @@ export const hostDisk: Disk = {
   },
 
   async openAppend(path: string, options: { readonly mode: number }): Promise<AppendFile> {
-    const before = await hostDisk.stat(path);
-    if (before !== null && before.kind !== "file") throw notPlain(path, `it is a ${before.kind}`);
-    const file = await attempt(
-      "open",
-      path,
-      () => Deno.open(path, { read: true, append: true, create: true, mode: options.mode }),
-    );
     try {
-      await assertPlain(path, file);
-      return new HostAppendFile(path, file);
+      return await openAppendOnce(path, options.mode);
     } catch (error) {
-      file.close();
-      throw error;
+      // Whoever made the file, or took it away, between look and opening did so once.
+      if (!(error instanceof Fault) || (error.kind !== "exists" && error.kind !== "notFound")) throw error;
+      return await openAppendOnce(path, options.mode);
     }
   },
 
@@ -138,6 +131,22 @@ class HostFile implements DiskFile {
   }
 }
 
+/** A file is made only where a look found none, and never through a link: a link put there between look and opening
+ * would have its target made, with our rights. */
+async function openAppendOnce(path: string, mode: number): Promise<AppendFile> {
+  const before = await hostDisk.stat(path);
+  if (before !== null && before.kind !== "file") throw notPlain(path, `it is a ${before.kind}`);
+  const how = before === null ? { createNew: true, mode } : {};
+  const file = await attempt("open", path, () => Deno.open(path, { read: true, append: true, ...how }));
+  try {
+    await assertPlain(path, file);
+    return new HostAppendFile(path, file);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
 /** Deno follows links before it opens (architecture, facts about Deno), so what was opened is compared with its name. */
 async function assertPlain(path: string, file: Deno.FsFile): Promise<void> {
   const [named, opened] = await attempt("stat", path, () => Promise.all([Deno.lstat(path), file.stat()]));
@@ -172,6 +181,10 @@ class HostAppendFile implements AppendFile {
       await this.#file.seek(-1, Deno.SeekMode.End);
       return await this.#file.read(into) === 1 ? into[0]! : null;
     });
+  }
+
+  owner(): Promise<number> {
+    return attempt("stat", this.#path, async () => (await this.#file.stat()).uid ?? -1);
   }
 
   size(): Promise<number> {

@@ -35,7 +35,16 @@ class Rig {
     const dialer = new FakeNet(clock);
     const base = { kind: "deliver", wrapper: null, owner, subAddressDelimiter: "+" } as const;
     const work = { ...base, target: { kind: "maildir", directory: box }, ...change } as const;
-    const agent = new Agent({ clock, disk, random: new SeededRandom(1), hostname, dialer, shell: this.shell, work });
+    const agent = new Agent({
+      clock,
+      disk,
+      random: new SeededRandom(1),
+      hostname,
+      dialer,
+      shell: this.shell,
+      uid: null,
+      work,
+    });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(clock);
     this.delivery = near;
     near.onMessage((message) => void this.heard.push(message));

@@ -13,7 +13,7 @@ import { FakeDisk } from "../sim/disk.ts";
 
 const path = "/var/mail/ann";
 const prefix = "Return-Path: <carl@b.test>\r\nDelivered-To: ann@a.test\r\n";
-const request: MboxRequest = { path, dotLock: false, from: "carl@b.test", prefix };
+const request: MboxRequest = { path, dotLock: false, from: "carl@b.test", prefix, owner: null };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function world() {
@@ -149,4 +149,14 @@ Deno.test("FromQuoter quotes each From line, however the text is cut", () => {
 Deno.test("formatMboxDate() is local time as asctime(3) has it", () => {
   const clock = { now: () => Date.UTC(2026, 2, 3, 8, 4, 5), zone: () => ({ offsetMinutes: 60, name: "CET" }) };
   equal(formatMboxDate(clock), "Tue Mar  3 09:04:05 2026");
+});
+
+Deno.test("openMbox() appends to no mailbox of somebody else", async () => {
+  const at = world();
+  at.disk.plant(path, "From old\n\nkept\n\n");
+  at.disk.owner = 1001;
+  await rejects(append(at, "x\r\n", { owner: 1002, dotLock: true }), { kind: "denied" });
+  equal(at.disk.textOf(path), "From old\n\nkept\n\n");
+  equal(at.disk.textOf(`${path}.lock`), null, "the lock is given back");
+  await append(at, "x\r\n", { owner: 1001, dotLock: true });
 });

@@ -47,6 +47,8 @@ export class FakeDisk implements Disk {
   readonly log: DiskOperation[] = [];
   /** Set to make operations fail. */
   faults: DiskFaults = () => null;
+  /** Owner of every file. */
+  owner = 0;
   /** Octets that all files together may hold. */
   capacity = Infinity;
   /** Files that are locked. */
@@ -241,6 +243,7 @@ export class FakeDisk implements Disk {
         }),
       lastOctet: () => this.#run("read", path, () => node.bytes.at(-1) ?? null),
       size: () => this.#run("stat", path, () => node.bytes.length),
+      owner: () => this.#run("stat", path, () => this.owner),
       write: (bytes) => {
         const copy = bytes.slice();
         return this.#run("write", path, () => {

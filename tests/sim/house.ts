@@ -357,7 +357,16 @@ export class House {
     const disk = new MortalDisk(life.clock, this.disk);
     const { serverName: hostname } = this.#policy;
     const shell = new FakeShell();
-    const agent = new Agent({ clock: life.clock, random: this.random, disk, shell, dialer: this.net, hostname, work });
+    const agent = new Agent({
+      clock: life.clock,
+      random: this.random,
+      disk,
+      shell,
+      dialer: this.net,
+      hostname,
+      uid: null,
+      work,
+    });
     const [near, far] = channelPair<DeliveryToAgent, AgentToDelivery>(this.world);
     life.ends.push(far);
     agent.serve(far, () => {
