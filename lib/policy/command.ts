@@ -93,6 +93,7 @@ function compile(template: string, values: FormatValues, use: FormatUse): readon
     }
     const quoting = scanner.place();
     if (typeof quoting !== "string") return quoting.problem;
+    if (piece.mda && scanner.isQuotedTwice) return "%{mda} stands in quotes within quotes; write it in one pair";
     parts.push(partOf(piece, quoting));
   }
   return parts;
@@ -131,12 +132,18 @@ function inQuotes(word: string, quoting: Quoting): string {
   return `${quote}${word}${quote}`;
 }
 
-type Frame = { readonly kind: "plain" | "single" | "double" | "backquote" | "arithmetic" | "comment"; depth: number };
+type Frame = {
+  readonly kind: "plain" | "single" | "double" | "backquote" | "arithmetic" | "comment";
+  /** Parentheses that are open. */
+  depth: number;
+  /** Of quotes: what would be quotes or a substitution to another shell that reads their text. */
+  isNested: boolean;
+};
 
 /** Follows the quotes of shell text, piece by piece. */
 class QuoteScanner {
-  /** The innermost last. `depth` counts parentheses. */
-  readonly #frames: Frame[] = [{ kind: "plain", depth: 0 }];
+  /** The innermost last. */
+  readonly #frames: Frame[] = [{ kind: "plain", depth: 0, isNested: false }];
   /** Why no specifier may follow. */
   #problem: string | null = null;
   /** Nothing of a word stands before the next character: `#` begins a comment. */
@@ -176,8 +183,14 @@ class QuoteScanner {
     }
   }
 
+  /** Does the place reached stand in quotes whose text has quotes of its own, for another shell? There a whole command
+   * would not stay one word. */
+  get isQuotedTwice(): boolean {
+    return this.#top.isNested;
+  }
+
   get #top(): Frame {
-    return this.#frames.at(-1) ?? { kind: "plain", depth: 0 };
+    return this.#frames.at(-1) ?? { kind: "plain", depth: 0, isNested: false };
   }
 
   /** Within `$( )`, at whatever depth. */
@@ -195,6 +208,8 @@ class QuoteScanner {
       this.#problem = "a specifier stands behind `case` in $( )";
     }
     this.#isWordStart = /[\s;&|()]/.test(char);
+    const isQuote = frame.kind === "single" || frame.kind === "double";
+    if (isQuote && (/["'\\`]/.test(char) || text.startsWith("$(", i))) frame.isNested = true;
     if (frame.kind === "single") return this.#close(char === "'");
     if (frame.kind === "comment") {
       if (char === "\n") this.#frames.pop();
@@ -226,7 +241,7 @@ class QuoteScanner {
   }
 
   #open(kind: Frame["kind"], length: number): number {
-    this.#frames.push({ kind, depth: 0 });
+    this.#frames.push({ kind, depth: 0, isNested: false });
     this.#isWordStart = kind === "plain" || kind === "backquote";
     return length;
   }

@@ -84,3 +84,22 @@ Deno.test("quoteForShell() makes one word of any text", () => {
   assert.equal(quoteForShell("it's"), `'it'\\''s'`);
   assert.equal(quoteForShell(""), "''");
 });
+
+Deno.test("wrappedCommand() refuses %{mda} in quotes within quotes: it would not stay one word there", () => {
+  for (
+    const wrapper of [
+      `sh -c "sudo sh -c '%{mda}'"`,
+      `sh -c 'sudo sh -c "%{mda}"'`,
+      `sh -c "sudo sh -c \\"%{mda}\\""`,
+      'sh -c "x `y` %{mda}"',
+      'sh -c "x $(y) %{mda}"',
+    ]
+  ) {
+    const result = wrappedCommand(wrapper, { kind: "template", template: "x %{dest.user}" }, values);
+    assert.match(result.kind === "error" ? result.message : "", /quotes within quotes/, wrapper);
+  }
+  assert.match(checkCommand(`sh -c "sh -c '%{mda}'"`, "wrapper") ?? "", /quotes within quotes/);
+  for (const wrapper of ['sh -c "exec %{mda}"', "sh -c 'exec %{mda}'", `x 'a"b' "%{mda}"`, 'x "$(y "%{mda}")"']) {
+    assert.equal(checkCommand(wrapper, "wrapper"), null, wrapper);
+  }
+});
