@@ -16,6 +16,9 @@ export interface Net {
   readonly prefixLength: number;
 }
 
+/** An interface's name or number, as it stands in a scoped address. RFC 4007 §11.2. */
+const SCOPE = /^[0-9A-Za-z._-]{1,32}$/;
+
 /** Reads an address: `192.0.2.1`, `2001:db8::1`, either of them in brackets, IPv6 also with the prefix `IPv6:`.
  * A `%scope` after an IPv6 address is read over. Null for anything else; octets with leading zeros are refused,
  * because some systems take them for octal. RFC 5321 §4.1.3, RFC 4291 §2.2. */
@@ -26,7 +29,7 @@ export function parseIp(text: string): Ip | null {
   if (isTagged) bare = bare.slice(5);
   if (!bare.includes(":")) return isTagged ? null : ipOf(4, parseQuad(bare, 4));
   const scope = bare.indexOf("%");
-  if (scope >= 0 && scope < bare.length - 1) bare = bare.slice(0, scope);
+  if (scope >= 0 && SCOPE.test(bare.slice(scope + 1))) bare = bare.slice(0, scope);
   return ipOf(6, parseIpv6(bare));
 }
 
