@@ -4,7 +4,13 @@ import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import type { Listener, SmtpLimits } from "../policy/policy.ts";
-import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import {
+  ServerSession,
+  type SessionAsk,
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+} from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
 import type { Origin } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
@@ -74,6 +80,7 @@ export class ServerConnection {
       hostname: listener.hostname,
       limits: ports.limits,
       local: listener.kind === "socket",
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       zone: (at) => ports.clock.zone(at),
     });
@@ -237,6 +244,18 @@ export class ServerConnection {
     else this.#stream.resume();
   }
 }
+
+/** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
+function contentOptions(
+  listener: Listener,
+): Required<Pick<SessionConfig, "submission" | "headerDomain" | "receivedAuth" | "masquerade">> {
+  const headerDomain = listener.hostname;
+  if (listener.kind !== "inet") return { submission: false, headerDomain, receivedAuth: false, masquerade: false };
+  const { port, receivedAuth, senders } = listener;
+  return { submission: port === submissionPort, headerDomain, receivedAuth, masquerade: senders?.masquerade ?? false };
+}
+
+const submissionPort = 587;
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

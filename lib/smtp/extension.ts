@@ -9,6 +9,8 @@ export function offeredExtensions({ config }: Pick<SessionState, "config">): rea
     "PIPELINING", // RFC 2920
     "8BITMIME", // RFC 6152
     "ENHANCEDSTATUSCODES", // RFC 2034
+    "CHUNKING", // RFC 3030
+    "BINARYMIME", // RFC 3030
     `SIZE ${limits.maxMessageSize}`, // RFC 1870
     ...(dsn ? ["DSN"] : []), // RFC 3461
     "HELP", // RFC 5321 §4.1.1.8
