@@ -230,6 +230,7 @@ export const replies = {
     "5.6.0",
     "Message refused: lines must end with CRLF; bare LF, bare CR and NUL are not accepted",
   ),
+  binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),

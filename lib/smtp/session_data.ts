@@ -2,6 +2,7 @@
 
 import { assert } from "../fault.ts";
 import { formatDate } from "../mail/date.ts";
+import { BinaryEncoder } from "../mail/binary.ts";
 import { HeaderEditor, submissionEdits } from "../mail/header_edit.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
@@ -89,7 +90,8 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
     username: receivedAuth ? username : null,
   });
   const head = state.isJunk || transaction.isJunk ? `X-Spam: Yes\r\n${received}` : received;
-  const stages: ContentStage[] = [];
+  // What is stored is text, so that it can go anywhere: RFC 3030 §3 lets us choose between that and a bounce.
+  const stages: ContentStage[] = transaction.isBinary ? [new BinaryEncoder()] : [];
   if (isSubmission(state)) {
     const messageId = `<${transaction.message}.${session}@${headerDomain}>`;
     const { sender } = transaction;

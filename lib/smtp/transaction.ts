@@ -37,6 +37,8 @@ export interface ContentStage {
   push(bytes: Buffer): Buffer;
   /** The content has ended. Returns the rest of it. */
   finish(): Buffer;
+  /** The content cannot be changed as it must be: it is refused. */
+  readonly isBroken?: boolean;
 }
 
 /** What is put to the content that the client sends. */
@@ -198,7 +200,8 @@ export class Transaction implements BodySink {
     if (scanner.length > maxHeaderSize) return replies.headerTooBig;
     if (scanner.fields > maxHeaders) return replies.tooManyFields;
     // RFC 5321 §6.3.
-    return findings !== null && findings.received >= maxHops ? replies.routingLoop : null;
+    if (findings !== null && findings.received >= maxHops) return replies.routingLoop;
+    return this.#stages.some((stage) => stage.isBroken) ? replies.binaryInText : null;
   }
 }
 

@@ -263,6 +263,13 @@ Deno.test("Transaction keeps the octets of a binary body", () => {
   equal(storeChunks(["A: b\n\r\n\0"], bare, binary).refusal, replies.controlInMessage);
 });
 
+Deno.test("Transaction refuses what a stage cannot change", () => {
+  const broken: ContentStage = { push: () => Buffer.alloc(0), finish: () => Buffer.alloc(0), isBroken: true };
+  const additions = { head: "H: i\r\n", stages: [broken] };
+  equal(store(["A: b\r\n\r\n.\r\n"], additions).refusal, replies.binaryInText);
+  equal(store(["no field\r\n\r\n.\r\n"], additions).refusal, replies.malformedMessage);
+});
+
 Deno.test("Transaction stores what was sent, however it was cut", () => {
   const unit = fc.constantFrom("a", "A: b", ":", " ", "\r\n", "\r\n.", "\r\n\r\n", "\n");
   fc.assert(
