@@ -4,7 +4,7 @@
 import { parseLmtpDestination } from "../delivery/lmtp.ts";
 import type { Address } from "../port.ts";
 import { checkCommand } from "../policy/command.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardUser } from "../policy/forward.ts";
 import { type LocalAction, mboxDirectory, type Policy } from "../policy/policy.ts";
 import { agentDirectory } from "./agent_directory.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { isShared, planAgent } from "../../lib/daemon/agent_work.ts";
-import type { LocalExec } from "../../lib/policy/expand.ts";
+import type { LocalExec } from "../../lib/policy/exec.ts";
 import type { LocalAction, LocalMethod, Policy } from "../../lib/policy/policy.ts";
 import { policyOf } from "./rig.ts";
 
