@@ -55,3 +55,17 @@ Deno.test("planAgent() takes the wrapper along, and its work is shared by nobody
   equal(targetOf(method, { wrapper: "gone" }), "there is no mda wrapper gone");
   equal(targetOf(method, { wrapper: "bad" }), 'the command: unknown token "nope"');
 });
+
+Deno.test("planAgent() finds the mail store, of the user where its destination says so, with a wrapper or without", () => {
+  const lmtp = (destination: string) => ({ kind: "lmtp", destination, rcptTo: false }) as const;
+  const to = (target: unknown) => ({ kind: "lmtp", to: target, rcptTo: false });
+  deepEqual(targetOf(lmtp("store.test:24")), to({ kind: "host", name: "store.test", port: 24 }));
+  deepEqual(targetOf(lmtp("/run/%{user.username}/lmtp")), to({ kind: "unix", path: "/run/ann/lmtp" }));
+  equal(targetOf(lmtp("%{user.username}:x")), "`ann:x` is no destination of lmtp");
+  equal(targetOf(lmtp("/run/%{rcpt.user}")), "the destination of lmtp depends on more than the user");
+  const wrapped = planAgent(policy, action(lmtp("127.0.0.1:24"), { wrapper: "w" }), null, owner);
+  deepEqual(typeof wrapped !== "string" && [wrapped.target, wrapped.wrapper], [
+    to({ kind: "inet", ip: "127.0.0.1", port: 24 }),
+    "filter | %{mda}",
+  ]);
+});
