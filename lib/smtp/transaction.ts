@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
-import { BodyDecoder, type BodyFlaw, bodyLineLengthMax, type BodySink } from "./framing.ts";
+import { BodyDecoder, type BodyFlaw, type BodySink } from "./framing.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 

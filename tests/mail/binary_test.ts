@@ -1,6 +1,6 @@
 import { equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { BinaryEncoder, partDepthMax, partHeaderLengthMax } from "../../lib/mail/binary.ts";
 
 /** Content given in pieces, made text; null when it was given up. */

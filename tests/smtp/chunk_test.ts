@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { type Chunk, ChunkDecoder, parseChunk } from "../../lib/smtp/chunk.ts";
 import { BodyDecoder, type BodyFlaw, bodyLineLengthMax } from "../../lib/smtp/framing.ts";
 
