@@ -5,6 +5,7 @@
 export type Verb =
   | "HELO"
   | "EHLO"
+  | "LHLO"
   | "MAIL"
   | "RCPT"
   | "DATA"
@@ -36,6 +37,7 @@ export interface Command {
 const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["HELO", "HELO"],
   ["EHLO", "EHLO"],
+  ["LHLO", "LHLO"],
   ["MAIL", "MAIL"],
   ["RCPT", "RCPT"],
   ["DATA", "DATA"],

@@ -4,6 +4,7 @@ import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { DsnRequest } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
+import type { SessionBounds } from "./session_bounds.ts";
 
 /** What a session may use up. `SmtpLimits` of the policy fits. */
 export interface SessionLimits {
@@ -27,6 +28,10 @@ export interface SessionConfig {
   readonly hostname: Domain;
   /** What it may use up. */
   readonly limits: SessionLimits;
+  /** How long the client may take, and how often it may be wrong. Default `defaultSessionBounds`. */
+  readonly bounds?: Omit<SessionBounds, "idleTimeoutMs">;
+  /** LMTP (RFC 2033) is spoken instead of SMTP. Default false. */
+  readonly lmtp?: boolean;
   /** The submission socket: missing Date and Message-ID fields are added. */
   readonly local: boolean;
   /** Received fields do not tell where mail came from. */
@@ -208,4 +213,6 @@ export type SessionEffect =
    * sending, as all may that did not say QUIT: closed at once, the connection would be reset and the last reply
    * lost. */
   | { readonly kind: "close"; readonly linger: boolean }
+  /** One more for `smtpctl show stats`. `name` is our own: a few there are, and no text of the client's. */
+  | { readonly kind: "count"; readonly name: string }
   | { readonly kind: "log"; readonly event: LogEvent };

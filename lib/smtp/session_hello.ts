@@ -11,7 +11,7 @@ import type { Running } from "./session_wait.ts";
 export function* greet(state: SessionState): Running {
   const { address, hostname } = state.peer;
   if ((yield* filtered(state, "connect", `${hostname}|${address}`)) === null) return;
-  state.say(replies.greeting(state.hostname));
+  state.say(replies.greeting(state.hostname, state.config.lmtp ? "LMTP" : "ESMTP"));
 }
 
 /** HELO and EHLO. */

@@ -59,7 +59,7 @@ export function* rcpt(state: SessionState, argument: string): Running {
   });
   if (!isPositive(reply)) {
     refused(state);
-    return state.refuse(reply);
+    return state.refuseRecipient(reply);
   }
   transaction.addRecipient(parsed.path);
   state.phase = "recipients";
