@@ -221,11 +221,7 @@ function verdictOf(decision: Exclude<FilterDecision, { kind: "report" }>, isUnce
     case "reject":
     case "disconnect": {
       const reply = replyOf(decision.reply);
-      if (isUncertain && reply.code >= 500) {
-        return decision.kind === "reject"
-          ? { kind: "reject", reply: replies.nameUncertain(450) }
-          : { kind: "disconnect", reply: replies.nameUncertain(421) };
-      }
+      if (isUncertain && reply.code >= 500) return { kind: decision.kind, reply: replies.nameUncertain };
       return { kind: reply.code === 421 ? "disconnect" : decision.kind, reply };
     }
     default:

@@ -185,7 +185,7 @@ Deno.test("runFilters() turns nobody away for good because a name server is down
   for (
     const [condition, decision, facts, want] of [
       ["!fcrdns", 'reject "550 no"', { forward: "error" }, `reject 450 4.7.25 ${later}`],
-      ["!fcrdns", 'disconnect "550 no"', { forward: "error" }, `disconnect 421 4.7.25 ${later}`],
+      ["!fcrdns", 'disconnect "550 no"', { forward: "error" }, `disconnect 450 4.7.25 ${later}`],
       ["!fcrdns", 'reject "450 own"', { forward: "error" }, "reject 450 own"],
       ["!fcrdns", 'reject "550 no"', { forward: "fail" }, "reject 550 no"],
       ["!fcrdns", "junk", { forward: "error" }, "junk"],
