@@ -28,7 +28,7 @@ export function postfix(files: PostfixPackage): Kind {
       const ports = { deliver: freePort(), hold: freePort(), sink: 0 };
       const { cert, key } = await makeCertificate(scratch);
       await makeSecret(scratch);
-      const more = secureCf(scratch, cert, key);
+      const more = secureCf(cert, key);
       return await start(files, scratch, ports, more);
     },
     makemap: async (scratch, source) => {
@@ -180,7 +180,7 @@ async function makeSecret(scratch: string): Promise<void> {
   await Deno.writeTextFile(join(scratch, "etc/sasl/smtpd.conf"), conf);
 }
 
-function secureCf(scratch: string, cert: string, key: string): string {
+function secureCf(cert: string, key: string): string {
   return `smtpd_tls_chain_files = ${key} ${cert}
 smtpd_tls_security_level = may
 smtpd_sasl_auth_enable = yes
