@@ -2,6 +2,7 @@
 
 import { filterPhases } from "./filter.ts";
 import { filterConditions, filterDecisions } from "./parser_filter.ts";
+import { quirks } from "../smtp/lenient.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
 /** How a word is written, and what it does. */
@@ -217,6 +218,15 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
+  "smtp lenient": [
+    "smtp lenient [!] QUIRK [from <T>]",
+    `Lets clients, or those of T, do what is wrong: ${
+      list(quirks)
+    }. \`blank-after-colon\` passes unless \`!\` stands ` +
+    "before it; `bare-lf` needs `from`. T is a list in the file itself.",
+  ],
+  ...nulls("smtp lenient", quirks),
+  "smtp lenient from": null,
   "smtp limit": null,
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],

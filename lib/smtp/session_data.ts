@@ -7,6 +7,8 @@ import { HeaderEditor, submissionEdits } from "../mail/header_edit.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
+import { decodeContent } from "./session_lenient.ts";
+import { answerContent, refuseContent, refuseRest } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
 import type { ContentAdditions, ContentStage, Transaction } from "./transaction.ts";
@@ -28,31 +30,40 @@ export function* data(state: SessionState): Running {
 export function* finish(state: SessionState, transaction: Transaction): Running {
   const { message } = transaction;
   if (transaction.refusal !== null) {
-    state.refuse(transaction.refusal);
+    refuseContent(state, transaction.refusal, transaction.recipients);
     return state.forgetTransaction();
   }
-  if ((yield* filtered(state, "commit", "")) === null) return state.reset();
+  if ((yield* filtered(state, "commit", "")) === null) {
+    refuseRest(state, transaction.recipients);
+    return state.reset();
+  }
   state.isCommitting = true;
   const { result } = yield* ask({ kind: "commit", message, size: transaction.size });
   state.isCommitting = false;
   state.forgetTransaction();
   if (result !== "committed") {
-    return state.refuse(result === "noSpace" ? replies.storageFull : replies.storageFailed);
+    const reply = result === "noSpace" ? replies.storageFull : replies.storageFailed;
+    return refuseContent(state, reply, transaction.recipients);
   }
   state.output.log("message", {
     msgid: message,
     size: transaction.size,
     nrcpt: transaction.recipients,
-    proto: state.isExtended ? "ESMTP" : "SMTP",
+    proto: protocolOf(state),
   });
-  state.say(replies.accepted(message));
+  answerContent(state, replies.accepted(message), transaction.recipients);
+}
+
+/** As Received fields and the log call it (RFC 3848). */
+function protocolOf({ config, isExtended }: SessionState): "SMTP" | "ESMTP" | "LMTP" {
+  return config.lmtp ? "LMTP" : isExtended ? "ESMTP" : "SMTP";
 }
 
 /** Reads content from the input. False when all of it is used up and the end has not come. */
 function readContent(state: SessionState, transaction: Transaction): boolean {
   const wasRefused = transaction.refusal !== null;
   const bytes = state.input.takeAll();
-  const used = transaction.decode(bytes);
+  const used = decodeContent(state, transaction, bytes);
   handOn(state, transaction, wasRefused);
   if (used < 0) return false;
   if (used < bytes.length) state.input.add(bytes.subarray(used));
@@ -68,7 +79,7 @@ export function handOn({ output }: SessionState, transaction: Transaction, wasRe
 
 /** What is put to the content: our trace field first, and where mail is submitted what it lacks. */
 export function contentAdditions(state: SessionState, transaction: Transaction): ContentAdditions {
-  const { config, peer, helo, isExtended, now, tls, username } = state;
+  const { config, peer, helo, now, tls, username } = state;
   const { hostname, zone, session, maskSource, receivedAuth = false, headerDomain = hostname } = config;
   const date = formatDate(now, zone(now));
   const received = formatReceived({
@@ -78,7 +89,7 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
     address: peer.address,
     by: hostname,
     protocol: {
-      base: isExtended ? "ESMTP" : "SMTP",
+      base: protocolOf(state),
       isUtf8: false,
       isTls: tls !== null,
       isAuthenticated: username !== "",
