@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { inheritSockets } from "../lib/host/activation.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
@@ -32,7 +33,7 @@ export const supervisorFlags = [
   "--allow-write",
   "--allow-run",
   "--allow-net",
-  "--allow-env=DENO_DIR,HOME,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
+  "--allow-env=DENO_DIR,HOME,LISTEN_FDNAMES,LISTEN_FDS,LISTEN_PID,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
   "--allow-sys=hostname,networkInterfaces,uid",
 ];
 
@@ -52,6 +53,11 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const log = logTo(stderrSink(least), style);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
+  const inherited = await inheritSockets({
+    pid: Deno.env.get("LISTEN_PID"),
+    count: Deno.env.get("LISTEN_FDS"),
+    names: Deno.env.get("LISTEN_FDNAMES"),
+  }, Deno.pid);
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -62,6 +68,8 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
+    inherited,
+    descriptors: descriptorLimit(),
     paused: options.paused,
     traced: options.traced,
     log,
@@ -99,7 +107,20 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
     await finish(1);
   }
+  for (const at of inherited.unused) {
+    const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
+    say("socket-unused", { socket, reason: "no `listen` line names the place of this socket that was handed over" });
+  }
   return await ended.promise;
+}
+
+/** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any
+ * number. */
+function descriptorLimit(): number | null {
+  const { stdout } = new Deno.Command("/bin/sh", { args: ["-c", "ulimit -Hn"], stdin: "null", stderr: "null" })
+    .outputSync();
+  const text = new TextDecoder().decode(stdout).trim();
+  return /^[0-9]+$/.test(text) ? Number(text) : null;
 }
 
 /** What the supervisor is given of a configuration. */

@@ -161,7 +161,7 @@ function tellsOf(log: Log, from: "queue" | "lookup", peer: string): () => void {
 
 async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> {
   const { SmtpIn } = await import("./smtp_in.ts");
-  const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
+  const smtpIn = new SmtpIn({ ...ports, ...init.front, limits: init.policy.smtp });
   return {
     forward() {},
     peer(role, _name, _key, channel) {
@@ -210,7 +210,8 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
-  const sessions = new SessionDesk({}, ports.log);
+  const { listenerNames } = await import("./listener_names.ts");
+  const sessions = new SessionDesk({ hostname: listenerNames(init.policy, tables) }, ports.log);
   const lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),

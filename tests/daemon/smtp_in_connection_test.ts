@@ -61,6 +61,8 @@ async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
       body += textOf(bytes);
     },
     rollback: () => void told.push("rollback"),
+
+    count: () => {},
     closed: () => void told.push("closed"),
   });
   connection.start();
@@ -339,6 +341,8 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     ask: () => {},
     body: () => {},
     rollback: () => {},
+
+    count: () => {},
     closed: () => void closed.push("closed"),
   };
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };

@@ -7,18 +7,23 @@ import { policyOf } from "./rig.ts";
 /** Sockets of a system where `taken` cannot be had. */
 function world(taken: readonly string[] = []) {
   const open: string[] = [];
+  const removed: string[] = [];
   const sockets = new ListeningSockets({
     submitSocket: "/s/submit.sock",
-    hold(at) {
+    remove: (path) => void removed.push(path),
+    hold(at, access) {
       const name = at.kind === "unix" ? at.path : `${at.ip} ${at.port}`;
       if (taken.includes(name)) return Promise.reject(new Fault("exists", `Cannot listen on ${name}: EADDRINUSE`));
-      open.push(name);
-      return Promise.resolve({ share: () => name, release: () => void open.splice(open.indexOf(name), 1) });
+      open.push(access === null ? name : `${name} ${access.mode.toString(8)}`);
+      return Promise.resolve({
+        share: () => name,
+        release: () => void open.splice(open.findIndex((one) => one.startsWith(name)), 1),
+      });
     },
   });
   const handed = (listeners: readonly Listener[]) =>
     sockets.of(listeners).map(({ socket, listener }) => [socket.share(), listener]);
-  return { sockets, open, handed };
+  return { sockets, open, removed, handed };
 }
 
 /** Listeners of `listen` lines, the submission socket first. */

@@ -1,7 +1,7 @@
 /** The machine that fixtures/conf is written for, and its files. */
 
 import type { Domain } from "../../lib/mail/address.ts";
-import { defaultInetOptions, defaultRelay, emptyPolicy } from "../../lib/policy/defaults.ts";
+import { defaultInetOptions, defaultRelay, defaultSmtpLimits, emptyPolicy } from "../../lib/policy/defaults.ts";
 import { inactiveNotices, noticeError } from "../../lib/policy/inactive.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { type ConfigError, printError } from "../../lib/policy/error.ts";
@@ -75,13 +75,16 @@ export function printAll(errors: readonly ConfigError[]): string {
   return errors.map((error) => printError(error, { colour: false, width: 100 }) + "\n").join("");
 }
 
-/** A policy without what holds when nothing is said: members of its own, of listeners, of relays and of rules. */
+/** A policy without what holds when nothing is said: members of its own, of limits, of listeners, of relays and of
+ * rules. */
 function shortPolicy(policy: Policy): unknown {
   const { serverName, listeners, actions, rules } = policy;
+  const short = without(policy, emptyPolicy(serverName));
   const rule = { tag: null, helo: null, auth: null, tls: null, mailFrom: null, rcptTo: null };
   return {
     serverName,
-    ...without(policy, emptyPolicy(serverName)),
+    ...short,
+    ...("smtp" in short ? { smtp: without(policy.smtp, defaultSmtpLimits) } : {}),
     listeners: listeners.map((one) => ({ kind: one.kind, ...without(one, defaultInetOptions(serverName)) })),
     actions: Object.values(actions).map((one) =>
       one.kind === "relay" ? { kind: one.kind, ...without(one, defaultRelay) } : one

@@ -18,5 +18,5 @@ Deno.test("emptyPolicy() is what a configuration comes to beside its tables, lis
 
 Deno.test("defaultInetOptions() asks nothing of clients", () => {
   const { tls, auth, proxy, senders } = defaultInetOptions(name);
-  deepEqual([tls.mode, auth.mode, proxy, senders], ["none", "none", false, null]);
+  deepEqual([tls.mode, auth.mode, proxy, senders], ["none", "none", null, null]);
 });
