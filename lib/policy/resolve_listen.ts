@@ -19,7 +19,7 @@ export const tagLengthMax = 32;
 /** Most certificates of a `listen` line. */
 export const pkiMax = 32;
 
-/** Services that stand for their ports. */
+/** Services that stand for their ports, whatever the system says; it may know more. */
 const services: Readonly<Record<string, number>> = {
   smtp: 25,
   smtps: 465,
@@ -269,7 +269,7 @@ function applyTls(scope: Scope, option: ListenOption, draft: Draft): void {
 }
 
 function readPort(scope: Scope, { text, span }: Word): number | null {
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? 0;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? scope.source.servicePort(text) ?? 0;
   if (port >= 1 && port <= 65535) return port;
   const hint = suggest(text, Object.keys(services), (name) => `\`${name}\``) ?? "a port is a number from 1 to 65535";
   return fail(scope, span, `invalid port: ${text}`, hint);

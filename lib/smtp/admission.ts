@@ -98,12 +98,10 @@ export class Admission {
 
   /** Null for who is never refused. */
   #sourceOf(address: string): string | null {
-    if (!address.includes(":")) {
-      if (address.startsWith("127.")) return null;
-      if (this.#exempt.length === 0) return address;
-    }
-    const ip = parseIp(address);
     // A unix socket has no address: its permissions say who may use it.
+    if (address === "" || address.startsWith("127.")) return null;
+    if (this.#exempt.length === 0 && !address.includes(":")) return address;
+    const ip = parseIp(address);
     if (ip === null || isLoopback(ip) || this.#exempt.some((net) => netContains(net, ip))) return null;
     return ip.version === 4 ? address : `${formatIp({ version: 6, octets: networkOf(ip) })}/64`;
   }

@@ -20,6 +20,7 @@ export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   ],
   resolveHost: (name) => (name === "mail.example.org" ? ["192.0.2.25", "2001:db8::25"] : []),
   serverName: "mx.example.org" as Domain,
+  servicePort: (name) => (name === "mysmtp" ? 2526 : null),
   isProgram: (path) => !path.startsWith("/none/"),
   tableHelper: (name) => (name === "socketmap" ? "/usr/local/libexec/smtpd/table-socketmap" : null),
 };

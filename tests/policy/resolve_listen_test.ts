@@ -54,6 +54,8 @@ Deno.test("resolveListen() lets LMTP be spoken on its own port, and not on that 
   assert.deepEqual(ports("listen on 127.0.0.1 lmtp"), ["24 true"]);
   assert.deepEqual(ports("listen on 127.0.0.1 lmtp port 2424"), ["2424 true"]);
   assert.deepEqual(ports("listen on 127.0.0.1 port 24"), ["24 false"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port mysmtp"), ["2526 false"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port nosuch"), ["invalid port: nosuch"]);
   assert.deepEqual(ports("listen on 127.0.0.1 port 25 lmtp"), ["LMTP is not spoken on port 25"]);
 });
 
