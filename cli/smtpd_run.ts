@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
-import { inheritSockets } from "../lib/host/activation.ts";
+import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
@@ -13,6 +13,7 @@ import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.t
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import type { Address } from "../lib/port.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
@@ -53,11 +54,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const log = logTo(stderrSink(least), style);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
-  const inherited = await inheritSockets({
-    pid: Deno.env.get("LISTEN_PID"),
-    count: Deno.env.get("LISTEN_FDS"),
-    names: Deno.env.get("LISTEN_FDNAMES"),
-  }, Deno.pid);
+  const inherited = await socketsOfStarter();
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -107,11 +104,19 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
     await finish(1);
   }
-  for (const at of inherited.unused) {
-    const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
-    say("socket-unused", { socket, reason: "no `listen` line names the place of this socket that was handed over" });
-  }
+  for (const at of inherited.unused) say("socket-unused", unusedFields(at));
   return await ended.promise;
+}
+
+/** Sockets that systemd has opened for us: sd_listen_fds(3). */
+function socketsOfStarter(): Promise<InheritedSockets> {
+  const [pid, count, names] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map((name) => Deno.env.get(name));
+  return inheritSockets({ pid, count, names }, Deno.pid);
+}
+
+function unusedFields(at: Address): LogEvent["fields"] {
+  const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
+  return { socket, reason: "no `listen` line names the place of this socket that was handed over" };
 }
 
 /** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any

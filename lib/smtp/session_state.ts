@@ -52,8 +52,7 @@ export class SessionState {
   constructor(config: SessionConfig) {
     this.config = config;
     this.output = new SessionOutput(config.session);
-    const { idleTimeoutMs } = config.limits;
-    this.bounds = { ...(config.bounds ?? defaultSessionBounds), idleTimeoutMs };
+    this.bounds = config.bounds ?? defaultSessionBounds;
   }
 
   /** Our name. */

@@ -16,7 +16,9 @@ Deno.test("inheritedCount() reads what sd_listen_fds(3) would", () => {
     ["7", "x", null],
     ["7", String(inheritedSocketsMax + 1), null],
   ];
-  for (const [pid, count, want] of cases) equal(inheritedCount({ pid, count, names: undefined }, 7), want, count);
+  for (const [pid, count, want] of cases) {
+    equal(inheritedCount({ pid, count, names: undefined }, 7), want, `${pid} ${count}`);
+  }
 });
 
 /** Listens, for a child to take over. */

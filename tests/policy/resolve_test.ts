@@ -110,6 +110,7 @@ Deno.test("hostNames() gives the names that only a resolver knows", () => {
     interfaces: machine.interfaces,
     serverName: machine.serverName,
     tableHelper: machine.tableHelper,
+    servicePort: machine.servicePort,
     isProgram: machine.isProgram,
     path: "smtpd.conf",
     readFile: () => ({ kind: "ok", text }),
