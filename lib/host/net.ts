@@ -1,8 +1,7 @@
 /** Sockets, over node:net: the one socket library of Deno whose sockets can be handed from process to process. */
 
-import { renameSync, rmSync } from "node:fs";
 import net from "node:net";
-import type { Address, Dialer, Listener, Stream } from "../port.ts";
+import type { Address, Dialer, DialTarget, Listener, Stream } from "../port.ts";
 import { Fault } from "../fault.ts";
 import { acceptHandles, takeHandle } from "./socket_handle.ts";
 import { socketFault, SocketStream } from "./socket.ts";
@@ -65,10 +64,10 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   // Closing the server removes the name it listened on: a unix socket gets its own name before.
   const temporary = `${name}.new`;
   // Left by a daemon that was killed.
-  if (at.kind === "unix") rmSync(temporary, { force: true });
+  if (at.kind === "unix") removeStale(temporary);
   const listening = () => {
     try {
-      if (at.kind === "unix") renameSync(temporary, name);
+      if (at.kind === "unix") Deno.renameSync(temporary, name);
       const bound = server.address();
       const kept = keepDescriptor(duplicate(server));
       const port = typeof bound === "object" && bound !== null ? bound.port : 0;
@@ -83,6 +82,14 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   if (at.kind === "unix") server.listen(temporary, listening);
   else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
   return promise;
+}
+
+function removeStale(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // There is none, or binding says what is wrong.
+  }
 }
 
 /** Keeps a descriptor of a listening socket. A `net.Socket` has no accept loop. Nor may a child inherit the descriptor:
@@ -142,15 +149,16 @@ export function socketPair(path: string): Promise<readonly [net.Socket, net.Sock
 export const hostDialer: Dialer = {
   dial(to, options) {
     const { promise, resolve, reject } = Promise.withResolvers<Stream>();
-    const name = to.kind === "inet" ? `${to.ip}:${to.port}` : to.path;
-    const action = `connect to ${name}`;
+    const action = `connect to ${dialName(to)}`;
     let socket: net.Socket;
     try {
       socket = to.kind === "unix" ? net.connect({ path: to.path }) : net.connect({
-        host: to.ip,
+        host: to.kind === "host" ? to.name : to.ip,
         port: to.port,
         noDelay: true,
-        autoSelectFamily: false,
+        // One that is given by its address is that one.
+        autoSelectFamily: to.kind === "host",
+        autoSelectFamilyAttemptTimeout: addressWaitMs,
         ...(options.source === undefined ? {} : { localAddress: options.source }),
       });
     } catch (error) {
@@ -173,3 +181,17 @@ export const hostDialer: Dialer = {
     return promise;
   },
 };
+
+/** How long one address of a name may take to answer before the next is tried, ms. */
+const addressWaitMs = 5_000;
+
+function dialName(to: DialTarget): string {
+  switch (to.kind) {
+    case "unix":
+      return to.path;
+    case "inet":
+      return `${to.ip}:${to.port}`;
+    case "host":
+      return `${to.name}:${to.port}`;
+  }
+}

@@ -4,6 +4,7 @@
 import type { Domain } from "../mail/address.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
+import type { Lenience } from "./lenient.ts";
 import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
 import type { ListenerProxy, Networks, SocketAccess } from "./listener.ts";
 
@@ -353,6 +354,8 @@ export interface SmtpLimits extends FrontLimits {
   readonly idleTimeoutMs: number;
   /** Clients that no limit of sources holds for, beside those of this machine; null for none. */
   readonly except: Networks | null;
+  /** Quirks of clients that pass. */
+  readonly lenient: readonly Lenience[];
 }
 
 /** Reserved table names. The angle brackets are part of the name. */

@@ -12,6 +12,7 @@ import { data } from "./session_data.ts";
 import { Patience } from "./session_bounds.ts";
 import type { SessionAnswer, SessionConfig, SessionEffect, SessionEvent, TlsInfo } from "./session_face.ts";
 import { greet, hello } from "./session_hello.ts";
+import { tellQuirk } from "./session_lenient.ts";
 import { greetingRefusal } from "./session_lmtp.ts";
 import { mail, rcpt } from "./session_mail.ts";
 import { SessionState } from "./session_state.ts";
@@ -70,6 +71,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         break;
       case "named":
         state.peer.hostname = event.hostname;
+        state.output.logNow();
         break;
       case "tls":
         this.#secure(event.tls);
@@ -103,10 +105,11 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const state = this.#state;
     const { address, hostname, tls = null } = event;
     this.#isConnected = true;
-    state.peer = { address, hostname };
+    state.peer = { address, hostname: hostname ?? "<unknown>" };
     state.tls = tls;
     this.#patience.connect(event.at);
-    state.output.log("connected", { address, host: hostname });
+    state.output.logLater("connected", () => ({ address, host: state.peer.hostname }));
+    if (hostname !== null) state.output.logNow();
     this.#begin(greet(state));
     this.#process();
   }
@@ -162,7 +165,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const line = this.#state.input.next(lengthMax);
     if (line.kind === "stray") this.#state.refuseInput(replies.strayControl);
     if (line.kind === "tooLong") this.#state.refuseInput(replies.commandTooLong);
-    if (line.kind !== "line") return null;
+    if (line.kind !== "line" && line.kind !== "bare") return null;
+    if (line.kind === "bare") tellQuirk(this.#state, "bare-lf");
     this.#grantTime();
     return line.text;
   }
@@ -171,6 +175,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const state = this.#state;
     state.line = line;
     const { verb, argument } = command;
+    // RFC 5321 §3.1: a client that was turned away may only say QUIT.
+    if (!state.isGreeted && verb !== "QUIT") return state.fail(replies.notAllowed);
     const rule = verbRules[verb];
     if (rule.behind === "refuse" && state.input.length > 0) {
       state.fail(replies.improperPipelining);

@@ -5,6 +5,7 @@ import { formatDate } from "../mail/date.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
+import { decodeContent } from "./session_lenient.ts";
 import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
@@ -53,10 +54,11 @@ function protocolOf({ config, isExtended }: SessionState): "SMTP" | "ESMTP" | "L
 }
 
 /** Reads content from the input. False when all of it is used up and the end has not come. */
-function readContent({ input, output }: SessionState, transaction: Transaction): boolean {
+function readContent(state: SessionState, transaction: Transaction): boolean {
+  const { input, output } = state;
   const wasRefused = transaction.refusal !== null;
   const bytes = input.takeAll();
-  const used = transaction.decode(bytes);
+  const used = decodeContent(state, transaction, bytes);
   const { message } = transaction;
   for (const bytes of transaction.takePieces()) output.push({ kind: "body", message, bytes });
   if (transaction.refusal !== null && !wasRefused) output.push({ kind: "rollback", message });
@@ -82,5 +84,6 @@ function additions(state: SessionState, transaction: Transaction): ContentAdditi
     date,
   });
   const messageId = `<${transaction.message}.${session}@${hostname}>`;
-  return { head: received, missing: local ? { date, messageId } : null };
+  const head = state.isJunk || transaction.isJunk ? `X-Spam: Yes\r\n${received}` : received;
+  return { head, missing: local ? { date, messageId } : null };
 }

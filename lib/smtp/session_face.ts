@@ -3,6 +3,7 @@
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { DsnRequest } from "./parameter.ts";
+import type { Quirk } from "./lenient.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionBounds } from "./session_bounds.ts";
 
@@ -46,6 +47,8 @@ export interface SessionConfig {
   readonly checksSender?: boolean;
   /** Phases in which a filter has a say: `filter` is asked. Default none. */
   readonly filters?: ReadonlySet<FilterPhase>;
+  /** Quirks of the client that pass. Default `usualQuirks`. */
+  readonly lenient?: ReadonlySet<Quirk>;
   /** Local time at `at`, as `Clock.zone` tells it. */
   readonly zone: (at: number) => { readonly offsetMinutes: number; readonly name: string | null };
 }
@@ -103,16 +106,17 @@ export interface FilterFacts {
 
 /** What happens to a session. `at` is the time, ms since the epoch. */
 export type SessionEvent =
-  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`. */
+  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`;
+   * null while it is being looked up: `named` follows. */
   | {
     readonly kind: "connected";
     readonly at: number;
     readonly address: string;
-    readonly hostname: string;
+    readonly hostname: string | null;
     /** Of a connection that began with TLS; null or absent for clear text. */
     readonly tls?: TlsInfo | null;
   }
-  /** The name of the peer has been found out, at any time after `connected`. */
+  /** The name of the peer has been found out, or that it has none (`<unknown>`), at any time after `connected`. */
   | { readonly kind: "named"; readonly at: number; readonly hostname: string }
   /** The handshake that `startTls` asked for is done. When it fails, `eof` comes. */
   | { readonly kind: "tls"; readonly at: number; readonly tls: TlsInfo }

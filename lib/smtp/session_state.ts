@@ -2,6 +2,7 @@
 
 import type { Domain } from "../mail/address.ts";
 import { CommandInput } from "./framing.ts";
+import type { Quirk } from "./lenient.ts";
 import type { Phase } from "./phase.ts";
 import { describeReply, replies, type Reply } from "./reply.ts";
 import { defaultSessionBounds, type Overrun, type SessionBounds } from "./session_bounds.ts";
@@ -14,7 +15,7 @@ export class SessionState {
   /** What the session was told once. */
   readonly config: SessionConfig;
   /** What was read and not yet understood. */
-  readonly input = new CommandInput();
+  readonly input: CommandInput;
   /** What is to be said and done. */
   readonly output: SessionOutput;
   /** How far the session has come. */
@@ -31,8 +32,14 @@ export class SessionState {
   tls: TlsInfo | null = null;
   /** Who has logged in; empty for nobody. */
   username = "";
+  /** The greeting was given: a filter may have turned the client away instead. */
+  isGreeted = false;
   /** A filter has marked all mail of this session as spam. */
   isJunk = false;
+  /** A filter has marked the message whose MAIL is being processed as spam. */
+  isNextJunk = false;
+  /** Quirks that the log has been told of. */
+  readonly toldQuirks = new Set<Quirk>();
   /** The command being processed, for the log. */
   line = "";
   /** Messages begun. */
@@ -51,6 +58,7 @@ export class SessionState {
   /** Nothing has happened yet. */
   constructor(config: SessionConfig) {
     this.config = config;
+    this.input = new CommandInput(config.lenient?.has("bare-lf"));
     this.output = new SessionOutput(config.session);
     this.bounds = config.bounds ?? defaultSessionBounds;
   }
