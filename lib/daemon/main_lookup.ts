@@ -11,6 +11,7 @@ import { rewritingOf } from "../policy/rewrite.ts";
 import { checkedChannel } from "./checked_channel.ts";
 import { ForwardClient } from "./forward_client.ts";
 import { parseDeliveryToLookup, parseSmtpInToLookup, parseTableHostToLookup } from "./imsg_parse.ts";
+import { listenerNames } from "./listener_names.ts";
 import { Lookup } from "./lookup.ts";
 import { ReverseNames } from "./reverse.ts";
 import { type RolePorts, type RunningRole, runRole, tellsOf, tellSupervisor } from "./role_main.ts";
@@ -40,7 +41,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => tellSupervisor({ kind: "mayDeliver", ...named });
-  const sessions = new SessionDesk({}, ports.log);
+  const sessions = new SessionDesk({ hostname: listenerNames(init.policy, tables) }, ports.log);
   const lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
