@@ -25,7 +25,7 @@ Deno.test("applyLimits() sets each key's member, seconds as ms", () => {
     );
   }
   for (const [key, { member, unit }] of Object.entries(smtpLimitKeys)) {
-    assert.equal(policyOfLines(`smtp limit ${key} 9`).smtp[member], 9 * unit, key);
+    assert.equal(policyOfLines(`smtp limit ${key} 1009`).smtp[member], 1009 * unit, key);
     assert.equal(unit, member.endsWith("Ms") ? 1000 : 1, key);
   }
 });
