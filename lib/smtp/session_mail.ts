@@ -1,18 +1,21 @@
 /** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
 
 import { assert } from "../fault.ts";
-import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { formatMailbox, parseForwardPath, parseReversePath, type ReversePath } from "../mail/address.ts";
 import { pathArgument } from "./command.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
+import { authBar } from "./session_auth.ts";
 import { filtered } from "./session_filter.ts";
 import type { SessionState } from "./session_state.ts";
-import { ask, type Running } from "./session_wait.ts";
+import { ask, type Running, type Waiting } from "./session_wait.ts";
 import { Transaction } from "./transaction.ts";
 
 /** MAIL. */
 export function* mail(state: SessionState, argument: string): Running {
   const { limits, dsn = false } = state.config;
+  const bar = authBar(state);
+  if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
   const text = pathArgument(argument, "FROM:");
   if (text === null) return state.fail(replies.mailSyntax);
@@ -25,12 +28,23 @@ export function* mail(state: SessionState, argument: string): Running {
   const sender = parsed.path;
   const senderText = sender === null ? "" : formatMailbox(sender);
   if ((yield* filtered(state, "mail-from", text, { sender: senderText })) === null) return;
+  if (!(yield* maySend(state, sender))) return;
   const { id } = yield* ask({ kind: "message" });
   if (id === null) return state.refuse(replies.unavailable);
   state.mails++;
   state.transaction = new Transaction(id, sender, parameters.value, limits);
   state.phase = "sender";
   state.say(replies.senderOk);
+}
+
+/** May the user who has logged in send as this sender? False when the client has been told. */
+function* maySend(state: SessionState, sender: ReversePath): Waiting<boolean> {
+  const { config: { checksSender = false }, username } = state;
+  if (!checksSender || username === "") return true;
+  const { result } = yield* ask({ kind: "sender", username, sender });
+  if (result === "refused") state.refuse(replies.senderNotYours);
+  if (result === "failed") state.refuse(replies.unavailable);
+  return result === "allowed";
 }
 
 /** RCPT. */

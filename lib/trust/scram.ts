@@ -7,8 +7,8 @@ import { decodeUtf8, equalOctets, prepareUser } from "./credentials.ts";
 import type { SaslEffect, SaslEvent, SaslServer } from "./sasl.ts";
 import type { ScramVerifier } from "./stored_password.ts";
 
-/** Longest nonce of a client, characters. */
-export const scramNonceMax = 256;
+/** Longest nonce of a client, characters: the challenge that holds it has to fit a line of a reply. */
+export const scramNonceMax = 128;
 
 /** What the client's first message says. */
 interface ClientFirst {

@@ -192,7 +192,7 @@ function parseScram(text: string): StoredPassword | StoredProblem {
     /^\{SCRAM-SHA-256\}([0-9]{1,9}),([^,]+),([^,]+),([^,]+)$/i.exec(text);
   const iterations = Number(match?.[1] ?? 0);
   const [salt, storedKey, serverKey] = [match?.[2], match?.[3], match?.[4]].map((part) => fromBase(part ?? ""));
-  if (match === null || !salt || salt.length > 255 || storedKey?.length !== 32 || serverKey?.length !== 32) {
+  if (match === null || !salt || salt.length > 64 || storedKey?.length !== 32 || serverKey?.length !== 32) {
     return malformed("SCRAM-SHA-256");
   }
   const { scramIterationsMin, scramIterationsMax } = storedBounds;
