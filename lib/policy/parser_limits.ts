@@ -7,11 +7,13 @@ import {
   failExpected,
   isKeyword,
   isLineEnd,
+  isPlainWord,
   type Reader,
   readLimit,
   readLimits,
   readNumber,
   readQuantity,
+  readTable,
   readWord,
   take,
 } from "./reader.ts";
@@ -31,7 +33,12 @@ export function parseSmtp(reader: Reader, { span }: Token): SmtpDirective | null
     return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
   }
   if (acceptKeyword(reader, "limit")) {
-    const limits = readLimits(reader, "`max-mails` or `max-rcpt`");
+    if (isPlainWord(reader, "except")) {
+      take(reader);
+      const table = readTable(reader, "addresses and networks");
+      return table === null ? null : { kind: "smtp-except", span, table };
+    }
+    const limits = readLimits(reader, "a limit such as `max-rcpt`");
     return limits === null ? null : { kind: "smtp-limit", span, limits };
   }
   const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];

@@ -4,7 +4,8 @@
 import type { Domain } from "../mail/address.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
-import type { MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
+import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
+import type { ListenerProxy, Networks, SocketAccess } from "./listener.ts";
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
@@ -61,6 +62,13 @@ export interface Policy {
 export type Listener =
   /** The local submission socket. Always present. */
   | (ListenerOptions & { readonly kind: "socket"; readonly place: Place | null })
+  /** A unix socket for LMTP. */
+  | (ListenerOptions & {
+    readonly kind: "lmtp";
+    readonly path: string;
+    readonly access: SocketAccess;
+    readonly place: Place;
+  })
   | (ListenerOptions & {
     readonly kind: "inet";
     /** The word of the `listen` line, for messages. */
@@ -74,8 +82,10 @@ export type Listener =
     readonly hostnames: TableName | null;
     /** Say in the Received field who authenticated. */
     readonly receivedAuth: boolean;
-    /** A PROXY header stands before the session. */
-    readonly proxy: boolean;
+    /** A PROXY header stands before the session; null for none. */
+    readonly proxy: ListenerProxy | null;
+    /** LMTP (RFC 2033) is spoken. */
+    readonly lmtp: boolean;
     /** Which addresses an authenticated user may send as. */
     readonly senders: { readonly table: TableName; readonly masquerade: boolean } | null;
     readonly place: Place;
@@ -328,7 +338,7 @@ export interface Authority {
 }
 
 /** `smtp …` lines and limits of a session. Defaults are OpenSMTPD's where it has the limit. */
-export interface SmtpLimits {
+export interface SmtpLimits extends FrontLimits {
   /** Octets. Default 36,700,160. */
   readonly maxMessageSize: number;
   /** Recipients of a transaction. Default 1,000. */
@@ -339,8 +349,10 @@ export interface SmtpLimits {
   readonly subAddressDelimiter: string;
   /** Received fields at which a message is taken to loop. Default 100. */
   readonly maxHops: number;
-  /** Idle time of a session, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
+  /** Time for a command but the first, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
   readonly idleTimeoutMs: number;
+  /** Clients that no limit of sources holds for, beside those of this machine; null for none. */
+  readonly except: Networks | null;
 }
 
 /** Reserved table names. The angle brackets are part of the name. */

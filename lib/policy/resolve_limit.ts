@@ -21,10 +21,28 @@ function seconds<T>(member: keyof T): LimitKeys<T>[string] {
   return { member, unit: 1000, least: 0 };
 }
 
-/** Keys of `smtp limit`. */
+/** Some time must be left. */
+function patience<T>(member: keyof T): LimitKeys<T>[string] {
+  return { member, unit: 1000, least: 1 };
+}
+
+/** Keys of `smtp limit`. OpenSMTPD has the first two. */
 export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
+  "max-session": count("maxSession"),
+  "max-session-per-source": count("maxSessionPerSource"),
+  "max-conn-per-minute": count("maxConnPerMinute"),
+  "max-errors": count("maxErrors"),
+  "max-unknown-rcpt": count("maxUnknownRecipients"),
+  "hello-timeout": patience("helloTimeoutMs"),
+  "command-timeout": patience("idleTimeoutMs"),
+  "data-timeout": patience("dataTimeoutMs"),
+  "message-timeout": patience("messageTimeoutMs"),
+  "tls-timeout": patience("tlsTimeoutMs"),
+  "proxy-timeout": patience("proxyTimeoutMs"),
+  "min-rate": { member: "minRate", unit: 1, least: 0 },
+  "rate-grace": seconds("rateGraceMs"),
 };
 
 /** Keys of `mda limit`. */

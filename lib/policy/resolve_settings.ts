@@ -4,6 +4,7 @@ import type { BounceDirective, MdaDirective, QueueDirective, SmtpDirective, SrsD
 import { checkCommand as checkTemplate } from "./command.ts";
 import type { QueuePolicy, SmtpLimits } from "./policy.ts";
 import { applyLimits, smtpLimitKeys } from "./resolve_limit.ts";
+import { resolveNetworks } from "./resolve_networks.ts";
 import { fail, type Scope, warn } from "./scope.ts";
 import { parseDelay, parseSize } from "./unit.ts";
 
@@ -77,6 +78,8 @@ export function resolveSmtp(scope: Scope, smtp: SmtpLimits, directive: SmtpDirec
     }
     case "smtp-limit":
       return applyLimits(scope, smtp, directive.limits, smtpLimitKeys, "session");
+    case "smtp-except":
+      return { ...smtp, except: resolveNetworks(scope, directive.table, "`smtp limit except`") ?? smtp.except };
     case "smtp-ciphers":
       return smtp;
   }
