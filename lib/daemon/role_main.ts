@@ -21,8 +21,10 @@ import {
   parseSmtpInToLookup,
   parseSmtpInToQueue,
   parseTableHostToLookup,
+  parseVerifierToLookup,
 } from "./imsg_parse.ts";
-import { checkGrant, type Role } from "./privilege.ts";
+import { checkGrant } from "./privilege.ts";
+import { type CommonPorts, makeHosted, type RunningRole } from "./role_hosted.ts";
 import { controlListener, type Init, type NamedAccount, type ToRole } from "./supervision.ts";
 
 /** Exit status of a role that holds the wrong rights: EX_NOPERM of sysexits(3). */
@@ -33,22 +35,6 @@ const lastWordMs = 1000;
 
 /** When what a start leaves behind is given back, ms. */
 const trimDelayMs = 1000;
-
-type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" }>;
-
-/** What role_main needs of a role once it is made. */
-interface RunningRole {
-  peer(role: Role, name: string, key: string, channel: Channel<never, never>): void;
-  /** For lookup: what reading a ~/.forward came to. */
-  forward(request: number, file: ForwardFile): void;
-  /** `sockets` are those handed over, by the number of the listener that each one is for. */
-  serve(sockets: ReadonlyMap<number, Listener>): void;
-  /** Takes what comes with a reload, but what `drain` does. */
-  told(message: ReloadMessage): void;
-  /** Resolves when what is begun has ended, or `graceMs` is over and it has stopped within `stopGraceMs`. */
-  drain(graceMs: number): Promise<void>;
-  stop(graceMs: number): Promise<void>;
-}
 
 const parent = parentProcess();
 if (parent === null) {
@@ -123,13 +109,6 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
   }
 }
 
-interface CommonPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly policy: Policy;
-}
-
 /** Makes the role. Each one's code is loaded in its own process only. */
 function make(init: Init): Promise<RunningRole> {
   const log = logTo(stderrSink(init.log.least), init.log.style);
@@ -146,7 +125,8 @@ function make(init: Init): Promise<RunningRole> {
     case "agent":
       return makeAgent(init, ports);
     case "table-host":
-      return makeTableHost(init, ports);
+    case "verifier":
+      return makeHosted(init, ports);
   }
 }
 
@@ -191,7 +171,10 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { ReverseNames } = await import("./reverse.ts");
   const { SessionDesk } = await import("./session_desk.ts");
   const { rewritingOf } = await import("../policy/rewrite.ts");
-  const { hostSha1 } = await import("../host/hash.ts");
+  const { hostDigests: digests, hostSha1 } = await import("../host/hash.ts");
+  const { Authentication } = await import("./authentication.ts");
+  const { PasswordChecks } = await import("./password_checks.ts");
+  const { checkSender } = await import("./sender_check.ts");
   const names = new ReverseNames(() => makeResolver(init), hostClock);
   const links = new TableLinks(hostClock);
   const opened = await openTables(init.policy, hostDisk, hostClock, ports.log, {
@@ -210,7 +193,13 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
-  const sessions = new SessionDesk({}, ports.log);
+  const checks = new PasswordChecks(hostClock, init.policy.smtp.maxAuthQueue);
+  const logins = new Authentication({ ...ports, digests, tables, checks });
+  const sessions = new SessionDesk({
+    authenticate: (asked) => logins.authenticate(asked),
+    sender: (asked) => checkSender(asked, init.policy, tables),
+    ended: (session) => logins.ended(session),
+  }, ports.log);
   const lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
@@ -219,6 +208,9 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
       const broken = tellsOf(ports.log, "lookup", name);
       if (role === "delivery") lookup.addDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
       if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
+      if (role === "verifier") {
+        checks.attach(key === "system" ? key : "tables", checkedChannel(channel, parseVerifierToLookup, broken));
+      }
       if (role === "table-host") links.attach(key, checkedChannel(channel, parseTableHostToLookup, broken));
     },
     serve() {},
@@ -354,34 +346,5 @@ async function makeDeliverer(
     told() {},
     drain: () => gone.promise,
     stop: () => gone.promise,
-  };
-}
-
-/** The host of one table's helper. It is told of no other table. */
-async function makeTableHost(init: Init, ports: CommonPorts): Promise<RunningRole> {
-  const { TableHost } = await import("./table_host.ts");
-  const { startProgram } = await import("../host/program.ts");
-  const [table] = Object.values(init.policy.tables);
-  if (table?.kind !== "proc") throw new Error(`${init.name} has no table`);
-  const { name, command, config } = table;
-  const host = new TableHost({
-    ...ports,
-    table: name,
-    start: () => startProgram(command, config === null ? [] : [config]),
-  });
-  host.start();
-  const stop = () => {
-    host.stop();
-    return Promise.resolve();
-  };
-  return {
-    peer(role, _name, _key, channel) {
-      if (role === "lookup") host.setLookup(channel);
-    },
-    forward() {},
-    serve() {},
-    told() {},
-    drain: stop,
-    stop,
   };
 }

@@ -1,14 +1,30 @@
 /** How often one source may fail to log in. A pure machine: the time is given. */
 
-import { parseIp } from "../mail/ip.ts";
+import { formatIp, netContains, parseIp, parseNet } from "../mail/ip.ts";
 
-/** What is allowed. */
-export interface AuthLimits {
-  /** `smtp limit max-auth-failures`: failures of one source that are allowed at once. */
+/** What failures to log in are allowed. */
+export interface FailureLimits {
+  /** `smtp limit max-auth-failures`: failures of one source that are allowed at once. Default 20. */
   readonly maxAuthFailures: number;
-  /** `smtp limit auth-failure-window`: after how long they are forgotten, ms. */
+  /** `smtp limit auth-failure-window`: after how long they are forgotten, ms. Default 600,000. */
   readonly authFailureWindowMs: number;
 }
+
+/** `smtp limit`: logging in. */
+export interface AuthLimits extends FailureLimits {
+  /** `max-auth-checks`: passwords that are checked at once, each in a process of its own. Default 1. */
+  readonly maxAuthChecks: number;
+  /** `max-auth-queue`: passwords that wait to be checked; of more, clients are told to come again. Default 100. */
+  readonly maxAuthQueue: number;
+}
+
+/** What holds without an `smtp limit` line. */
+export const defaultAuthLimits: AuthLimits = {
+  maxAuthFailures: 20,
+  authFailureWindowMs: 600_000,
+  maxAuthChecks: 1,
+  maxAuthQueue: 100,
+};
 
 /** Sources that are remembered; of more, those that failed longest ago are forgotten. */
 export const authSourcesMax = 50_000;
@@ -22,12 +38,12 @@ export const authDelayMaxMs = 8000;
 /** Failures of each source, as a level that sinks: it counts a whole `maxAuthFailures` down in the window. Attempts under
  * way count as failures, so that many at once gain nothing. */
 export class AuthFailures {
-  readonly #limits: AuthLimits;
+  readonly #limits: FailureLimits;
   /** Least recently changed first. */
   readonly #sources = new Map<string, { readonly level: number; readonly at: number }>();
 
   /** Nobody has failed yet. */
-  constructor(limits: AuthLimits) {
+  constructor(limits: FailureLimits) {
     this.#limits = limits;
   }
 
@@ -75,10 +91,19 @@ export class AuthFailures {
   }
 }
 
-/** What failures of an address are counted under: the address itself, of an IPv6 address the /64 that one user has all
- * of. `address` is as in `Origin`. */
-export function authSourceOf(address: string): string {
+/** What failures of an address are counted under: the address itself, of an IPv6 address the /64 that one customer has
+ * all of (RFC 6177). Null for what is not shut out: this machine, whose programs speak for many users, and `exempt`
+ * networks. `address` is as in `Origin`. */
+export function authSourceOf(address: string, exempt: readonly string[]): string | null {
   const ip = parseIp(address);
-  if (ip === null || ip.version === 4) return address;
-  return [...ip.octets.slice(0, 8)].map((octet) => octet.toString(16).padStart(2, "0")).join("") + "/64";
+  if (ip === null || [...ownNetworks, ...exempt].some((text) => isWithin(text, ip))) return null;
+  if (ip.version === 4) return formatIp(ip);
+  return `${formatIp({ version: 6, octets: ip.octets.map((octet, at) => at < 8 ? octet : 0) })}/64`;
+}
+
+const ownNetworks: readonly string[] = ["127.0.0.0/8", "::1"];
+
+function isWithin(text: string, ip: NonNullable<ReturnType<typeof parseIp>>): boolean {
+  const net = parseNet(text);
+  return net !== null && netContains(net, ip);
 }

@@ -69,9 +69,12 @@ Deno.test("AuthFailures remembers a bounded number of sources", () => {
   equal(failures.size, authSourcesMax);
 });
 
-Deno.test("authSourceOf() counts an IPv6 user by his /64", () => {
-  equal(authSourceOf("192.0.2.1"), "192.0.2.1");
-  equal(authSourceOf("local"), "local");
-  equal(authSourceOf("[2001:db8:0:1::1]"), authSourceOf("[2001:db8::1:ffff:0:0:2]"));
-  ok(authSourceOf("[2001:db8:0:1::1]") !== authSourceOf("[2001:db8:0:2::1]"));
+Deno.test("authSourceOf() counts an IPv6 customer by his /64, and nobody who is exempt", () => {
+  const source = (address: string) => authSourceOf(address, ["192.0.2.0/24", "2001:db8:ffff::/48"]);
+  equal(source("198.51.100.1"), "198.51.100.1");
+  equal(source("[2001:db8:0:1::1]"), "2001:db8:0:1::/64");
+  equal(source("[2001:db8::1:ffff:0:0:2]"), "2001:db8:0:1::/64");
+  for (const address of ["local", "127.0.0.1", "127.9.9.9", "[::1]", "192.0.2.7", "[2001:db8:ffff::7]"]) {
+    equal(source(address), null, address);
+  }
 });
