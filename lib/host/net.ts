@@ -1,6 +1,5 @@
 /** Sockets, over node:net: the one socket library of Deno whose sockets can be handed from process to process. */
 
-import { renameSync } from "node:fs";
 import net from "node:net";
 import type { Address, Dialer, Listener, Stream } from "../port.ts";
 import { Fault } from "../fault.ts";
@@ -66,7 +65,7 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   const temporary = `${name}.new`;
   const listening = () => {
     try {
-      if (at.kind === "unix") renameSync(temporary, name);
+      if (at.kind === "unix") Deno.renameSync(temporary, name);
       const bound = server.address();
       const kept = keepDescriptor(duplicate(server));
       const port = typeof bound === "object" && bound !== null ? bound.port : 0;
