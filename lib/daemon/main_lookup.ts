@@ -11,7 +11,12 @@ import { rewritingOf } from "../policy/rewrite.ts";
 import { Authentication } from "./authentication.ts";
 import { checkedChannel } from "./checked_channel.ts";
 import { ForwardClient } from "./forward_client.ts";
-import { parseDeliveryToLookup, parseSmtpInToLookup, parseTableHostToLookup, parseVerifierToLookup } from "./imsg_parse.ts";
+import {
+  parseDeliveryToLookup,
+  parseSmtpInToLookup,
+  parseTableHostToLookup,
+  parseVerifierToLookup,
+} from "./imsg_parse.ts";
 import { Lookup } from "./lookup.ts";
 import { PasswordChecks } from "./password_checks.ts";
 import { ReverseNames } from "./reverse.ts";

@@ -43,8 +43,8 @@ export interface Premises {
   readonly includes: readonly string[];
   /** DNS servers in use, as literal addresses. */
   readonly resolvers: readonly string[];
-  /** With what account /etc/shadow can be read, null for the caller's own; absent when it cannot be. */
-  readonly shadow?: { readonly account: Account | null };
+  /** With what account /etc/shadow can be read, null for the caller's own; none when it cannot be. */
+  readonly shadow?: { readonly account: Account | null } | null;
 }
 
 /** One row: what a role holds. Everything that is not listed is refused. */
