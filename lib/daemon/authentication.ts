@@ -141,7 +141,10 @@ export class Authentication {
       }
       const { username, password } = effect;
       const { result, problem } = await this.#check(table, username, password);
-      if (problem !== null) this.#tell("password-unusable", { user: username, table: table ?? "", reason: problem });
+      if (problem !== null && result === "failed") this.#tell("passwords-unchecked", { reason: problem });
+      else if (problem !== null) {
+        this.#tell("password-unusable", { user: username, table: table ?? "", reason: problem });
+      }
       return { kind: "checked", result };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -196,7 +199,7 @@ export class Authentication {
     }
     const decoy = this.#decoys.get(table) ?? decoyStored;
     const { result } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
-    return { result, problem: value === null ? null : "write user:password" };
+    return { result, problem: value === null ? null : "its entry is not user:password" };
   }
 
   /** Asks a helper that checks passwords itself; null when this one does not. */

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { authBar, decodeResponse, hideSecret, offeredMechanisms } from "../../lib/smtp/session_auth.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
 import type { AuthResult, SessionAsk, TlsInfo } from "../../lib/smtp/session_face.ts";

@@ -1,6 +1,6 @@
 import { equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { hostDigests } from "../../lib/host/hash.ts";
 import { hostPasswords } from "../../lib/host/password.ts";
 import { decodeUtf8, equalOctets, isPassword, preparePassword, prepareUser } from "../../lib/trust/credentials.ts";

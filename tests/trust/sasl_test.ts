@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { hostDigests } from "../../lib/host/hash.ts";
 import { beginSasl, parseMechanism, type SaslEffect, saslMechanisms } from "../../lib/trust/sasl.ts";
 import type { SaslMechanism } from "../../lib/trust/sasl.ts";

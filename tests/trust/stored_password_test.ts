@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { encodeBcryptSalt, parseStored, passwordPart, storedBounds } from "../../lib/trust/stored_password.ts";
 
 const key = (fill: number) => Buffer.alloc(32, fill).toString("base64");
