@@ -95,7 +95,19 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
   STARTTLS: { ...never(replies.notImplemented), behind: "refuse" },
-  AUTH: never(replies.notImplemented),
+  // RFC 4954 §4: not within a transaction. What follows depends on the answer, and may be secret.
+  AUTH: {
+    argument: "optional",
+    behind: "refuse",
+    isFatal: false,
+    in: {
+      fresh: replies.helloFirst,
+      ready: null,
+      sender: replies.notAllowed,
+      refused: replies.notAllowed,
+      recipients: replies.notAllowed,
+    },
+  },
   // RFC 3030: octets of a message follow at once. They are not commands.
   BDAT: { ...never(replies.noChunking), isFatal: true },
   FOREIGN: { ...never(replies.foreignProtocol), isFatal: true },

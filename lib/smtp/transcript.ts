@@ -12,8 +12,8 @@
  *   A: commit = io                  commit = committed | noSpace | io | unknown | wait
  *   A: sender x@a.test = allowed    sender ADDRESS = allowed | refused | failed | wait
  *   A: filter ehlo = junk           filter PHASE = proceed | junk | rewrite VALUE | reject REPLY | disconnect REPLY | wait
- *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT | refused | malformed |
- *                                   failed | wait
+ *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT |
+ *                                   refused [USER] | malformed [USER] | failed [USER] | wait
  *   E: tls                          the handshake that the server began is done
  *   M: "a\r\n"                      content that was committed, without our Received field; several lines add up
  *   M: none                         the message was rolled back
@@ -200,7 +200,7 @@ const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
   commit: /^(?:committed|noSpace|io|unknown|wait)$/,
   sender: /^(?:allowed|refused|failed|wait)$/,
   filter: /^(?:proceed|junk|wait|rewrite .+|(?:reject|disconnect) [45][0-9]{2} .+)$/,
-  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|refused|malformed|failed|wait)$/,
+  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|(?:refused|malformed|failed)(?: \S+)?|wait)$/,
 };
 
 function parseAnswer(rest: string): TranscriptAnswer | null {
