@@ -7,7 +7,7 @@ import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../por
 import type { Domain } from "../mail/address.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
-import type { SessionAsk } from "../smtp/session.ts";
+import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
 import { ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
@@ -60,6 +60,7 @@ export class SmtpIn {
   #requests = 0;
   #paused = false;
   #accepted = 0;
+  readonly #logins = { ok: 0, permfail: 0, tempfail: 0 };
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -174,7 +175,7 @@ export class SmtpIn {
       count: (name) => this.#count(name),
       closed: () => {
         guest.leave();
-        this.#closed(connection);
+        this.#closed(connection, index);
       },
     });
     this.#connections.add(connection);
@@ -275,12 +276,19 @@ export class SmtpIn {
     if (told.kind === "answered" || told.kind === "named") {
       const question = this.#questions.get(told.request);
       this.#questions.delete(told.request);
+      if (told.kind === "answered") this.#countLogin(told.answer);
       return question?.connection.told(told);
     }
     const connection = this.#recipients.get(told.request);
     if (connection === undefined) return;
     this.#recipients.delete(told.request);
     connection.recipient(told);
+  }
+
+  #countLogin(answer: SessionAnswer): void {
+    if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
+    const { kind } = answer.result;
+    this.#logins[kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"]++;
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -323,9 +331,11 @@ export class SmtpIn {
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
    * queue forget the message. */
-  #closed(connection: ServerConnection): void {
+  #closed(connection: ServerConnection, index: number): void {
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
+    // lookup keeps state of those who tried to log in.
+    if (connection.hasTriedToLogIn) this.#question(connection, { kind: "end" }, index);
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
@@ -351,9 +361,11 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
+    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
+      ...Object.fromEntries(logins),
       ...Object.fromEntries(this.#counts),
     };
     const text = JSON.stringify(stats);

@@ -3,7 +3,7 @@
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import type { Listener, SmtpLimits } from "../policy/policy.ts";
+import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -65,6 +65,7 @@ export class ServerConnection {
   #isPaused = false;
   #isHeld = false;
   #heldAt = 0;
+  #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
   /** Octets that came after it. */
@@ -87,6 +88,7 @@ export class ServerConnection {
       ...contentOptions(listener),
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       maskSource: listener.maskSource,
+      ...loginOf(listener),
       zone: (at) => ports.clock.zone(at),
     });
   }
@@ -123,6 +125,11 @@ export class ServerConnection {
   /** Recipients of the message that is coming: the numbers by which lookup was asked of them. */
   get requests(): readonly number[] {
     return this.#requests;
+  }
+
+  /** lookup may keep something of this session. */
+  get hasTriedToLogIn(): boolean {
+    return this.#hasTriedToLogIn;
   }
 
   /** The session's name. */
@@ -218,6 +225,7 @@ export class ServerConnection {
           if (!this.#stream.write(effect.bytes)) this.#flow();
           break;
         case "ask":
+          if (effect.ask.kind === "authenticate") this.#hasTriedToLogIn = true;
           this.#owner.ask(effect.ask, piece?.bytes ?? null);
           piece = null;
           break;
@@ -279,4 +287,11 @@ function peerText(stream: Stream): string {
   const { remote } = stream;
   if (remote.kind === "unix") return "local";
   return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+/** What a session is told of logging in. */
+function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
+  const { mode } = listener.auth;
+  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
 }

@@ -114,7 +114,20 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
   STARTTLS: { ...never(replies.notImplemented), behind: "refuse" },
-  AUTH: never(replies.notImplemented),
+  // RFC 4954 §4: not within a transaction. What follows depends on the answer, and may be secret.
+  AUTH: {
+    argument: "optional",
+    behind: "refuse",
+    isFatal: false,
+    in: {
+      fresh: replies.helloFirst,
+      ready: null,
+      sender: replies.notAllowed,
+      refused: replies.notAllowed,
+      recipients: replies.notAllowed,
+      chunks: replies.notAllowed,
+    },
+  },
   // RFC 3030 §2: octets of a message follow at once. They are read even where the command is refused: the command itself
   // looks at `contentRefusals`. Without a count of them nothing that follows is known to be a command.
   BDAT: { argument: "required", behind: "process", isFatal: true, in: always },

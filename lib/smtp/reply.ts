@@ -222,6 +222,26 @@ export const replies = {
   /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
   nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
 
+  // Authentication (RFC 4954 §6).
+  challenge: (text: string): Reply => ({ code: 334, enhanced: null, lines: [text] }),
+  authenticated: fixed(235, "2.7.0", "Authentication succeeded"),
+  authFailed: fixed(535, "5.7.8", "Authentication failed"),
+  authUnavailable: fixed(454, "4.7.0", "Temporary authentication failure"),
+  authSyntax: fixed(501, "5.5.2", "Syntax error: Cannot decode response"),
+  authCancelled: fixed(501, "5.7.0", "Authentication cancelled"),
+  authLineTooLong: fixed(500, "5.5.6", "Authentication exchange line is too long"),
+  authNeedsMechanism: fixed(501, "5.5.4", "Invalid command arguments: No parameters given"),
+  authNeedsEhlo: fixed(503, "5.5.1", "Invalid command: Send EHLO first"),
+  alreadyAuthenticated: fixed(503, "5.5.1", "Invalid command: Already authenticated"),
+  encryptionRequired: fixed(538, "5.7.11", "Must issue a STARTTLS command first"),
+  authRequired: fixed(530, "5.7.0", "Must issue an AUTH command first"),
+  mechanismUnknown: (name: string): Reply => ({
+    code: 504,
+    enhanced: "5.5.4",
+    lines: [`AUTH method "${name.slice(0, 64)}" not supported`],
+  }),
+  senderNotYours: fixed(550, "5.7.1", "Sender rejected: this address is not yours"),
+
   // Senders and recipients.
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),
   /** RFC 5321 §4.5.3.1.10: 452, and the client sends the rest later. */

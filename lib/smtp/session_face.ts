@@ -200,12 +200,10 @@ export type AuthResult =
   | { readonly kind: "challenge"; readonly text: string }
   /** `data`: octets that go with success (RFC 4422 §3.6); null for none. */
   | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
-  /** Wrong user or password, or what the mechanism does not allow. */
-  | { readonly kind: "refused" }
-  /** What the client said is not of the mechanism's form. */
-  | { readonly kind: "malformed" }
-  /** Nobody can say now. */
-  | { readonly kind: "failed" };
+  /** `refused`: wrong user or password, or what the mechanism does not allow. `malformed`: what the client said is not of
+   * the mechanism's form. `failed`: nobody can say now, or the client has failed too often. `username` is who tried;
+   * empty where that is not known. */
+  | { readonly kind: "refused" | "malformed" | "failed"; readonly username: string };
 
 /** What filters say of a command. */
 export type FilterVerdict =

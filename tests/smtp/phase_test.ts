@@ -24,7 +24,7 @@ const codes: Readonly<Record<Verb, readonly number[]>> = {
   SOML: [502, 502, 502, 502, 502, 502],
   SAML: [502, 502, 502, 502, 502, 502],
   STARTTLS: [502, 502, 502, 502, 502, 502],
-  AUTH: [502, 502, 502, 502, 502, 502],
+  AUTH: [503, 0, 503, 503, 503, 503],
   BDAT: [0, 0, 0, 0, 0, 0],
   FOREIGN: [554, 554, 554, 554, 554, 554],
   UNKNOWN: [500, 500, 500, 500, 500, 500],
@@ -39,7 +39,7 @@ Deno.test("verbRules: each verb in each phase", () => {
 Deno.test("verbRules: input behind a command that ends a group", () => {
   const behind = (kind: string) =>
     Object.entries(verbRules).filter(([, { behind }]) => behind === kind).map(([v]) => v);
-  deepEqual(behind("refuse"), ["HELO", "EHLO", "LHLO", "DATA", "STARTTLS"]);
+  deepEqual(behind("refuse"), ["HELO", "EHLO", "LHLO", "DATA", "STARTTLS", "AUTH"]);
 });
 
 Deno.test("contentRefusals: BDAT is refused where DATA is, but goes on in chunks", () => {
