@@ -31,6 +31,7 @@ export const listenOptions: readonly string[] = [
   "inet6",
   "lmtp",
   "mask-src",
+  "mechanisms",
   "no-dsn",
   "pki",
   "port",
@@ -66,7 +67,7 @@ function optionsOf(place: "inet" | "path" | "submission"): readonly string[] {
 }
 
 /** Words among the options that OpenSMTPD's lexer does not reserve: elsewhere they are names. */
-const plainWords: readonly string[] = ["mode", "proxy"];
+const plainWords: readonly string[] = ["mechanisms", "mode", "proxy"];
 
 /** Parses what follows `listen`. */
 export function parseListen(reader: Reader, first: Token): Directive | null {
@@ -176,6 +177,10 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
       if (!isTable(reader) || isOption(reader)) return { kind: text, span, table: null };
       const table = readTable(reader, "a table of credentials");
       return table === null ? null : { kind: text, span, table };
+    }
+    case "mechanisms": {
+      const names = readWord(reader, 'mechanisms in quotes, such as "SCRAM-SHA-256 PLAIN"');
+      return names === null ? null : { kind: text, span, names };
     }
     case "mode":
     case "user":
