@@ -1,6 +1,7 @@
 /** smtpd.conf as it is written: one node per directive, options in the order of the line, every word with its place.
  * Names are not looked up here. A directive or option that is added later is one more member of a union. */
 
+import type { Quirk } from "../smtp/lenient.ts";
 import type { Span } from "./error.ts";
 
 /** A word or quoted string. */
@@ -210,6 +211,14 @@ export type SmtpDirective =
   | { readonly kind: "smtp-limit"; readonly span: Span; readonly limits: readonly LimitExpr[] }
   | { readonly kind: "smtp-except"; readonly span: Span; readonly table: TableExpr }
   | { readonly kind: "smtp-delimiter"; readonly span: Span; readonly delimiter: Word }
+  /** `negated`: what passes otherwise does not. `from` is null for all clients. */
+  | {
+    readonly kind: "smtp-lenient";
+    readonly span: Span;
+    readonly negated: boolean;
+    readonly quirk: { readonly name: Quirk; readonly span: Span };
+    readonly from: TableExpr | null;
+  }
   | { readonly kind: "smtp-ciphers"; readonly span: Span; readonly ciphers: Word };
 
 /** `KEY N` of a `limit` line. */

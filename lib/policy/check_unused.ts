@@ -79,6 +79,7 @@ function usesOf(policy: Policy): ReadonlySet<string> {
     add("ca", listener.tls.ca);
   }
   add("table", policy.smtp.except?.table ?? null);
+  add("table", ...policy.smtp.lenient.map(({ from }) => from?.table ?? null));
   for (const filter of Object.values(policy.filters)) {
     if (filter.kind === "process") add("proc", filter.process);
     else if (filter.kind === "chain") add("filter", ...filter.members);

@@ -3,6 +3,7 @@
 import type { Domain } from "../mail/address.ts";
 import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
 import { defaultAuthLimits } from "../trust/auth_limit.ts";
+import { usualLenience } from "./lenient.ts";
 import type { Listener, ListenerOptions, ListenerTls, Policy, QueuePolicy, RelayAction, SmtpLimits } from "./policy.ts";
 
 /** What holds when no `queue` or `bounce` line says otherwise. */
@@ -25,6 +26,7 @@ export const defaultSmtpLimits: SmtpLimits = {
   maxHops: 100,
   idleTimeoutMs: 300_000,
   except: null,
+  lenient: usualLenience,
 };
 
 /** A listener without TLS. */

@@ -17,6 +17,7 @@ export function settingsOf(policy: Policy): readonly Named[] {
     setting("smtp max-message-size", smtp.maxMessageSize),
     ...smtpLimits(smtp),
     setting("smtp limit except", smtp.except?.networks.join(", ") ?? "none"),
+    setting("smtp lenient", lenientText(smtp)),
     setting("smtp sub-addr-delim", smtp.subAddressDelimiter),
     setting("smtp hops", smtp.maxHops),
     setting("queue ttl", formatSpan(queue.ttlMs)),
@@ -42,6 +43,11 @@ function setting(name: string, value: string | number): Named {
 /** One whose value is not for showing. */
 function secret(name: string, shown: string, content: string): Named {
   return { name, line: `${name} ${shown}`, value: shown, content };
+}
+
+function lenientText({ lenient }: SmtpLimits): string {
+  const texts = lenient.map(({ quirk, from }) => from === null ? quirk : `${quirk} from ${from.networks.join(", ")}`);
+  return texts.length === 0 ? "none" : texts.join("; ");
 }
 
 function smtpLimits(smtp: SmtpLimits): readonly Named[] {

@@ -1,6 +1,8 @@
 /** Limits that smtpd.conf sets: `smtp limit`, `mda limit`, `mta limit`, `scheduler limit`. Defaults are OpenSMTPD's where
  * it has them. */
 
+import { defaultSessionBounds } from "../smtp/session_bounds.ts";
+
 /** `smtp limit`: what clients may use up before they have said anything worth it, and how long they may take. */
 export interface FrontLimits {
   /** Sessions at once, of all clients together. Default 20,000. */
@@ -25,24 +27,18 @@ export interface FrontLimits {
   readonly proxyTimeoutMs: number;
   /** Octets per second that a message comes with at least, on average; 0 for any speed. Default 100. */
   readonly minRate: number;
-  /** How long a message may come slower, ms. Default 60,000. */
+  /** How long a message may come slower, ms. Default 300,000. */
   readonly rateGraceMs: number;
 }
 
 /** What holds without an `smtp limit` line. */
 export const defaultFrontLimits: FrontLimits = {
+  ...defaultSessionBounds,
   maxSession: 20_000,
   maxSessionPerSource: 100,
   maxConnPerMinute: 600,
-  maxErrors: 100,
-  maxUnknownRecipients: 100,
-  helloTimeoutMs: 300_000,
-  dataTimeoutMs: 300_000,
-  messageTimeoutMs: 3_600_000,
   tlsTimeoutMs: 60_000,
   proxyTimeoutMs: 30_000,
-  minRate: 100,
-  rateGraceMs: 60_000,
 };
 
 /** `mda limit`. */

@@ -2,6 +2,7 @@
 
 import { filterPhases } from "./filter.ts";
 import { filterConditions, filterDecisions } from "./parser_filter.ts";
+import { quirks } from "../smtp/lenient.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
 /** How a word is written, and what it does. */
@@ -87,7 +88,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "action mda": [`action NAME mda "COMMAND"`, "Hands each message to a command, which may hold format specifiers."],
   "action lmtp": [
     `action NAME lmtp "SOCKET" or HOST:PORT [rcpt-to]`,
-    "Hands mail to another server of this machine, for the user or, with `rcpt-to`, the address.",
+    "Hands mail to a mail store by LMTP, for the user or, with `rcpt-to`, the address. `%{user.username}` may stand in it.",
   ],
   "action lmtp rcpt-to": null,
   "action forward-only": [
@@ -221,6 +222,15 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
+  "smtp lenient": [
+    "smtp lenient [!] QUIRK [from <T>]",
+    `Lets clients, or those of T, do what is wrong: ${
+      list(quirks)
+    }. \`blank-after-colon\` passes unless \`!\` stands ` +
+    "before it; `bare-lf` needs `from`. T is a list in the file itself.",
+  ],
+  ...nulls("smtp lenient", quirks),
+  "smtp lenient from": null,
   "smtp limit": null,
   "smtp limit auth-failure-window": [
     "smtp limit auth-failure-window SECONDS",

@@ -6,6 +6,7 @@ import type { TableSpec } from "../table/table.ts";
 import type { AuthLimits } from "../trust/auth_limit.ts";
 import type { SaslMechanism } from "../trust/sasl.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
+import type { Lenience } from "./lenient.ts";
 import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
 import type { ListenerProxy, Networks, SocketAccess } from "./listener.ts";
 
@@ -370,6 +371,8 @@ export interface SmtpLimits extends FrontLimits, AuthLimits {
   readonly idleTimeoutMs: number;
   /** Clients that no limit of sources holds for, beside those of this machine; null for none. */
   readonly except: Networks | null;
+  /** Quirks of clients that pass. */
+  readonly lenient: readonly Lenience[];
 }
 
 /** Reserved table names. The angle brackets are part of the name. */

@@ -4,6 +4,7 @@
 
 import { defaultQueuePolicy, defaultSmtpLimits, emptyPolicy } from "./defaults.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy, type MtaLimitPolicy } from "./limit.ts";
+import { lenientLines } from "./lenient.ts";
 import type { Policy } from "./policy.ts";
 import { printAction } from "./print_action.ts";
 import { printFilter, printProcess } from "./print_filter.ts";
@@ -34,6 +35,7 @@ export function printPolicy(policy: Policy, secrets: "shown" | "hidden"): string
     Object.values(policy.ca).map((one) => `ca ${printWord(one.name)} cert ${printWord(one.cert)}`),
     printTables(shown),
     policy.smtp.except === null ? [] : [`smtp limit except ${printTable(shown, policy.smtp.except.table)}`],
+    lenientLines(policy.smtp.lenient, ({ table }) => printTable(shown, table)),
     printSrs(shown),
     Object.values(policy.processes).flatMap((one) => printProcess(policy, one)),
     Object.values(policy.filters).flatMap((one) => printFilter(shown, one)),

@@ -51,6 +51,8 @@ export function referencesOf(directive: Directive): readonly NameUse[] {
       return directive.options.flatMap(ofListen);
     case "action":
       return directive.options.flatMap(ofAction);
+    case "smtp-lenient":
+      return tableOf(directive.from);
     case "smtp-except":
       return tableOf(directive.table);
     case "match":

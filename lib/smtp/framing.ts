@@ -17,8 +17,8 @@ export const inputLengthHeld = 8 * 1024;
 
 /** What `CommandInput.next` finds. */
 export type CommandLine =
-  /** One octet is one character. */
-  | { readonly kind: "line"; readonly text: string }
+  /** One octet is one character. `bare`: LF alone ended it, which is let pass. */
+  | { readonly kind: "line" | "bare"; readonly text: string }
   /** No line is complete yet. */
   | { readonly kind: "none" }
   /** A bare LF, a bare CR or a NUL. Nothing that follows can be trusted to be a command. */
@@ -32,11 +32,18 @@ const empty = Buffer.alloc(0);
 
 /** Octets that were read and not yet understood. The answers do not depend on how they were cut into pieces. */
 export class CommandInput {
+  /** LF alone ends a line too. */
+  readonly #takesBareLf: boolean;
   #bytes: Buffer = empty;
   #at = 0;
   // No LF stands before this.
   #searched = 0;
   #isBorrowed = false;
+
+  /** `takesBareLf` lets LF alone end a line. */
+  constructor(takesBareLf = false) {
+    this.#takesBareLf = takesBareLf;
+  }
 
   /** Octets that wait. */
   get length(): number {
@@ -70,9 +77,11 @@ export class CommandInput {
     }
     this.#at = lf + 1;
     if (lf - start > lengthMax + 1) return tooLong;
-    if (lf === start || bytes[lf - 1] !== 13) return stray;
-    const text = bytes.toString("latin1", start, lf - 1);
-    return text.includes("\r") || text.includes("\0") ? stray : { kind: "line", text };
+    const isBare = lf === start || bytes[lf - 1] !== 13;
+    if (isBare && !this.#takesBareLf) return stray;
+    const text = bytes.toString("latin1", start, isBare ? lf : lf - 1);
+    if (text.length > lengthMax) return tooLong;
+    return text.includes("\r") || text.includes("\0") ? stray : { kind: isBare ? "bare" : "line", text };
   }
 
   /** Takes all that waits, as a view. */

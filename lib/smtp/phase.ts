@@ -50,6 +50,8 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   // RFC 5321 §4.1.4: may come again, and then clears the transaction. OpenSMTPD refuses it.
   HELO: greeting,
   EHLO: greeting,
+  // Taken where LMTP is spoken: session_lmtp.ts.
+  LHLO: greeting,
   MAIL: {
     argument: "required",
     behind: "process",

@@ -104,7 +104,11 @@ function fixed(code: number, enhanced: string | null, ...lines: readonly string[
  * Addresses are given as `formatMailbox` writes them, without brackets.
  * The greeting, the answers to HELO and EHLO, and 354 carry no status (RFC 2034 §4). */
 export const replies = {
-  greeting: (hostname: string): Reply => ({ code: 220, enhanced: null, lines: [`${hostname} ESMTP Postern`] }),
+  greeting: (hostname: string, protocol: "ESMTP" | "LMTP" = "ESMTP"): Reply => ({
+    code: 220,
+    enhanced: null,
+    lines: [`${hostname} ${protocol} Postern`],
+  }),
   hello: (lines: readonly string[]): Reply => ({ code: 250, enhanced: null, lines }),
   ok: fixed(250, "2.0.0", "Ok"),
   reset: fixed(250, "2.0.0", "Reset state"),
@@ -137,6 +141,26 @@ export const replies = {
   commandTooLong: fixed(500, "5.5.2", "Syntax error: Command line too long"),
   inputOverflow: fixed(421, "4.7.0", "Too much input while a command is being processed"),
   tooManyErrors: fixed(421, "4.7.0", "Too many errors"),
+  tooManyUnknown: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many unknown recipients, try the others later`],
+  }),
+  tooSlow: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.4.2",
+    lines: [`${hostname} Message comes too slowly, closing connection`],
+  }),
+  tooManyFromSource: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many connections from your network, try again later`],
+  }),
+  tooManyNewFromSource: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many new connections from your network, try again in a minute`],
+  }),
   idle: (hostname: string): Reply => ({
     code: 421,
     enhanced: "4.4.2",
@@ -160,6 +184,7 @@ export const replies = {
 
   // Order and syntax of commands.
   unrecognized: fixed(500, "5.5.1", "Invalid command: Command unrecognized"),
+  lhloOnly: fixed(500, "5.5.1", "Invalid command: This is an LMTP server, say LHLO"),
   notImplemented: fixed(502, "5.5.1", "Invalid command: Command not implemented"),
   notAllowed: fixed(503, "5.5.1", "Invalid command: Command not allowed at this point."),
   helloFirst: fixed(503, "5.5.1", "Invalid command: Send HELO or EHLO first"),
@@ -209,6 +234,12 @@ export const replies = {
     lines: [`AUTH method "${name.slice(0, 64)}" not supported`],
   }),
   senderNotYours: fixed(550, "5.7.1", "Sender rejected: this address is not yours"),
+
+  // Filters.
+  /** In place of a text that is no reply: OpenSMTPD's. */
+  filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
+  nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
 
   // Senders and recipients.
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),

@@ -5,6 +5,8 @@ import { formatDate } from "../mail/date.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
+import { decodeContent } from "./session_lenient.ts";
+import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
 import type { ContentAdditions, Transaction } from "./transaction.ts";
@@ -25,7 +27,7 @@ export function* data(state: SessionState): Running {
 function* finish(state: SessionState, transaction: Transaction): Running {
   const { message } = transaction;
   if (transaction.refusal !== null) {
-    state.refuse(transaction.refusal);
+    refuseContent(state, transaction.refusal, transaction.recipients);
     return state.forgetTransaction();
   }
   if ((yield* filtered(state, "commit", "")) === null) return state.reset();
@@ -34,22 +36,29 @@ function* finish(state: SessionState, transaction: Transaction): Running {
   state.isCommitting = false;
   state.forgetTransaction();
   if (result !== "committed") {
-    return state.refuse(result === "noSpace" ? replies.storageFull : replies.storageFailed);
+    const reply = result === "noSpace" ? replies.storageFull : replies.storageFailed;
+    return refuseContent(state, reply, transaction.recipients);
   }
   state.output.log("message", {
     msgid: message,
     size: transaction.size,
     nrcpt: transaction.recipients,
-    proto: state.isExtended ? "ESMTP" : "SMTP",
+    proto: protocolOf(state),
   });
-  state.say(replies.accepted(message));
+  answerContent(state, replies.accepted(message), transaction.recipients);
+}
+
+/** As Received fields and the log call it (RFC 3848). */
+function protocolOf({ config, isExtended }: SessionState): "SMTP" | "ESMTP" | "LMTP" {
+  return config.lmtp ? "LMTP" : isExtended ? "ESMTP" : "SMTP";
 }
 
 /** Reads content from the input. False when all of it is used up and the end has not come. */
-function readContent({ input, output }: SessionState, transaction: Transaction): boolean {
+function readContent(state: SessionState, transaction: Transaction): boolean {
+  const { input, output } = state;
   const wasRefused = transaction.refusal !== null;
   const bytes = input.takeAll();
-  const used = transaction.decode(bytes);
+  const used = decodeContent(state, transaction, bytes);
   const { message } = transaction;
   for (const bytes of transaction.takePieces()) output.push({ kind: "body", message, bytes });
   if (transaction.refusal !== null && !wasRefused) output.push({ kind: "rollback", message });
@@ -59,7 +68,8 @@ function readContent({ input, output }: SessionState, transaction: Transaction):
 }
 
 /** What is put to the content: our trace field first, and on the submission socket what is missing. */
-function additions({ config, peer, helo, isExtended, now }: SessionState, transaction: Transaction): ContentAdditions {
+function additions(state: SessionState, transaction: Transaction): ContentAdditions {
+  const { config, peer, helo, now } = state;
   const { hostname, local, zone, session, maskSource } = config;
   const date = formatDate(now, zone(now));
   const received = formatReceived({
@@ -68,11 +78,12 @@ function additions({ config, peer, helo, isExtended, now }: SessionState, transa
     hostname: peer.hostname,
     address: peer.address,
     by: hostname,
-    protocol: isExtended ? "ESMTP" : "SMTP",
+    protocol: protocolOf(state),
     id: transaction.message,
     forRcpt: transaction.onlyRecipient,
     date,
   });
   const messageId = `<${transaction.message}.${session}@${hostname}>`;
-  return { head: received, missing: local ? { date, messageId } : null };
+  const head = state.isJunk || transaction.isJunk ? `X-Spam: Yes\r\n${received}` : received;
+  return { head, missing: local ? { date, messageId } : null };
 }

@@ -3,7 +3,9 @@
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { DsnRequest } from "./parameter.ts";
+import type { Quirk } from "./lenient.ts";
 import type { Reply } from "./reply.ts";
+import type { SessionBounds } from "./session_bounds.ts";
 
 /** What a session may use up. `SmtpLimits` of the policy fits. */
 export interface SessionLimits {
@@ -27,6 +29,10 @@ export interface SessionConfig {
   readonly hostname: Domain;
   /** What it may use up. */
   readonly limits: SessionLimits;
+  /** How long the client may take, and how often it may be wrong. Default `defaultSessionBounds`. */
+  readonly bounds?: Omit<SessionBounds, "idleTimeoutMs">;
+  /** LMTP (RFC 2033) is spoken instead of SMTP. Default false. */
+  readonly lmtp?: boolean;
   /** The submission socket: missing Date and Message-ID fields are added. */
   readonly local: boolean;
   /** Received fields do not tell where mail came from. */
@@ -41,6 +47,8 @@ export interface SessionConfig {
   readonly checksSender?: boolean;
   /** Phases in which a filter has a say: `filter` is asked. Default none. */
   readonly filters?: ReadonlySet<FilterPhase>;
+  /** Quirks of the client that pass. Default `usualQuirks`. */
+  readonly lenient?: ReadonlySet<Quirk>;
   /** Local time at `at`, as `Clock.zone` tells it. */
   readonly zone: (at: number) => { readonly offsetMinutes: number; readonly name: string | null };
 }
@@ -98,16 +106,17 @@ export interface FilterFacts {
 
 /** What happens to a session. `at` is the time, ms since the epoch. */
 export type SessionEvent =
-  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`. */
+  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`;
+   * null while it is being looked up: `named` follows. */
   | {
     readonly kind: "connected";
     readonly at: number;
     readonly address: string;
-    readonly hostname: string;
+    readonly hostname: string | null;
     /** Of a connection that began with TLS; null or absent for clear text. */
     readonly tls?: TlsInfo | null;
   }
-  /** The name of the peer has been found out, at any time after `connected`. */
+  /** The name of the peer has been found out, or that it has none (`<unknown>`), at any time after `connected`. */
   | { readonly kind: "named"; readonly at: number; readonly hostname: string }
   /** The handshake that `startTls` asked for is done. When it fails, `eof` comes. */
   | { readonly kind: "tls"; readonly at: number; readonly tls: TlsInfo }
@@ -206,4 +215,6 @@ export type SessionEffect =
    * sending, as all may that did not say QUIT: closed at once, the connection would be reset and the last reply
    * lost. */
   | { readonly kind: "close"; readonly linger: boolean }
+  /** One more for `smtpctl show stats`. `name` is our own: a few there are, and no text of the client's. */
+  | { readonly kind: "count"; readonly name: string }
   | { readonly kind: "log"; readonly event: LogEvent };

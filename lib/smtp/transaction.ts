@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { BodyDecoder, type BodySink } from "./framing.ts";
+import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 
@@ -37,6 +38,8 @@ export class Transaction implements BodySink {
   readonly sender: ReversePath;
   /** A filter has marked it as spam. */
   isJunk = false;
+  /** Ends lines with CRLF, where the client may send LF alone. */
+  mender: LineMender | null = null;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;
   readonly #decoder = new BodyDecoder();

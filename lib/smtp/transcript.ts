@@ -23,11 +23,13 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, idle (s), local, dsn, tls=offered|required|implicit,
+ * `conf:` knows size, recipients, mails, hops, idle (s), errors, unknown, hello, data, message, grace (s), rate (octets a
+ * second), local, lmtp, dsn, tls=offered|required|implicit,
  * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, filters=PHASE,…, and `feed=whole` for files
  * about when something is sent; all others are also fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
+import { defaultSessionBounds } from "./session_bounds.ts";
 import { type FilterPhase, filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
 
 /** What the client, the clock or the daemon does. */
@@ -242,8 +244,24 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
   return { config, isDivisible };
 }
 
+/** Words of `conf:` that bound the client's patience and its errors; times are in seconds. */
+const boundKeys: Readonly<Record<string, keyof typeof defaultSessionBounds>> = {
+  errors: "maxErrors",
+  unknown: "maxUnknownRecipients",
+  hello: "helloTimeoutMs",
+  data: "dataTimeoutMs",
+  message: "messageTimeoutMs",
+  rate: "minRate",
+  grace: "rateGraceMs",
+};
+
 /** What a word says of the listener; null for a word that is none of these. */
-function settingOf(key: string, value: string, { auth }: TranscriptConfig): Partial<TranscriptConfig> | null {
+function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfig): Partial<TranscriptConfig> | null {
+  const bound = boundKeys[key];
+  if (bound !== undefined && /^[0-9]+$/.test(value)) {
+    const number = Number(value) * (bound.endsWith("Ms") ? 1000 : 1);
+    return { bounds: { ...(bounds ?? defaultSessionBounds), [bound]: number } };
+  }
   const mechanisms = auth?.mechanisms ?? ["PLAIN", "LOGIN"];
   switch (key) {
     case "local":
@@ -252,6 +270,8 @@ function settingOf(key: string, value: string, { auth }: TranscriptConfig): Part
       return { dsn: true };
     case "sender":
       return { checksSender: true };
+    case "lmtp":
+      return { lmtp: true };
     case "tls":
       return value === "offered" || value === "required" || value === "implicit" ? { tls: value } : null;
     case "auth":

@@ -8,6 +8,7 @@ const phases: readonly Phase[] = ["fresh", "ready", "sender", "refused", "recipi
 const codes: Readonly<Record<Verb, readonly number[]>> = {
   HELO: [0, 0, 0, 0, 0],
   EHLO: [0, 0, 0, 0, 0],
+  LHLO: [0, 0, 0, 0, 0],
   MAIL: [503, 0, 503, 503, 503],
   RCPT: [503, 503, 0, 0, 0],
   DATA: [503, 503, 503, 554, 0],
@@ -38,7 +39,7 @@ Deno.test("verbRules: each verb in each phase", () => {
 Deno.test("verbRules: input behind a command that ends a group", () => {
   const behind = (kind: string) =>
     Object.entries(verbRules).filter(([, { behind }]) => behind === kind).map(([v]) => v);
-  deepEqual(behind("refuse"), ["HELO", "EHLO", "DATA", "STARTTLS", "AUTH"]);
+  deepEqual(behind("refuse"), ["HELO", "EHLO", "LHLO", "DATA", "STARTTLS", "AUTH"]);
 });
 
 Deno.test("verbRules: what ends the session is never allowed", () => {
