@@ -2,8 +2,8 @@
 
 import type { Domain } from "../mail/address.ts";
 import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
-import { defaultAuthLimits } from "../trust/auth_limit.ts";
 import { usualLenience } from "./lenient.ts";
+import { defaultAuthLimits } from "../trust/auth_limit.ts";
 import type { Listener, ListenerOptions, ListenerTls, Policy, QueuePolicy, RelayAction, SmtpLimits } from "./policy.ts";
 
 /** What holds when no `queue` or `bounce` line says otherwise. */

@@ -215,6 +215,12 @@ export const replies = {
     lines: [`Invalid command arguments: Option ${keyword} given twice`],
   }),
 
+  // Filters.
+  /** In place of a text that is no reply: OpenSMTPD's. */
+  filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
+  nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
+
   // Authentication (RFC 4954 §6).
   challenge: (text: string): Reply => ({ code: 334, enhanced: null, lines: [text] }),
   authenticated: fixed(235, "2.7.0", "Authentication succeeded"),
@@ -234,12 +240,6 @@ export const replies = {
     lines: [`AUTH method "${name.slice(0, 64)}" not supported`],
   }),
   senderNotYours: fixed(550, "5.7.1", "Sender rejected: this address is not yours"),
-
-  // Filters.
-  /** In place of a text that is no reply: OpenSMTPD's. */
-  filterBroken: fixed(421, "4.3.0", "Internal server error"),
-  /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
-  nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
 
   // Senders and recipients.
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),
