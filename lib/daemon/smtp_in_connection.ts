@@ -81,6 +81,7 @@ export class ServerConnection {
       hostname: listener.hostname,
       limits: ports.limits,
       local: listener.kind === "socket",
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       ...loginOf(listener),
       zone: (at) => ports.clock.zone(at),
@@ -251,6 +252,18 @@ export class ServerConnection {
     else this.#stream.resume();
   }
 }
+
+/** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
+function contentOptions(
+  listener: Listener,
+): Required<Pick<SessionConfig, "submission" | "headerDomain" | "receivedAuth" | "masquerade">> {
+  const headerDomain = listener.hostname;
+  if (listener.kind !== "inet") return { submission: false, headerDomain, receivedAuth: false, masquerade: false };
+  const { port, receivedAuth, senders } = listener;
+  return { submission: port === submissionPort, headerDomain, receivedAuth, masquerade: senders?.masquerade ?? false };
+}
+
+const submissionPort = 587;
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

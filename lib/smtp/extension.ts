@@ -11,6 +11,8 @@ export function offeredExtensions(state: Pick<SessionState, "config" | "tls" | "
     "PIPELINING", // RFC 2920
     "8BITMIME", // RFC 6152
     "ENHANCEDSTATUSCODES", // RFC 2034
+    "CHUNKING", // RFC 3030
+    "BINARYMIME", // RFC 3030
     `SIZE ${limits.maxMessageSize}`, // RFC 1870
     ...(dsn ? ["DSN"] : []), // RFC 3461
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []), // RFC 4954

@@ -1,6 +1,6 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
  * What the commands do is in session_hello.ts (names and TLS), session_mail.ts (senders and recipients) and
- * session_data.ts (content). */
+ * session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -9,6 +9,7 @@ import type { Machine } from "./machine.ts";
 import { verbRules } from "./phase.ts";
 import { replies } from "./reply.ts";
 import { authenticate, hiddenText, hideSecret } from "./session_auth.ts";
+import { bdat } from "./session_bdat.ts";
 import { data } from "./session_data.ts";
 import { Patience } from "./session_bounds.ts";
 import type { SessionAnswer, SessionConfig, SessionEffect, SessionEvent, TlsInfo } from "./session_face.ts";
@@ -223,6 +224,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         return this.#begin(data(state));
       case "AUTH":
         return this.#begin(authenticate(state, argument));
+      case "BDAT":
+        return this.#begin(bdat(state, argument));
       case "RSET":
         state.reset();
         return state.say(replies.reset);

@@ -23,10 +23,10 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, idle (s), errors, unknown, hello, data, message, grace (s), rate (octets a
- * second), local, lmtp, dsn, tls=offered|required|implicit,
- * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, filters=PHASE,…, and `feed=whole` for files
- * about when something is sent; all others are also fed octet by octet and in random pieces. */
+ * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, idle (s), errors, unknown, hello,
+ * data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
+ * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…, and `feed=whole`
+ * for files about when something is sent; all others are also fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
 import { defaultSessionBounds } from "./session_bounds.ts";
@@ -222,6 +222,9 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
+    maxHeaderSize: 262_144,
+    maxHeaders: 1000,
+    maxLineLength: 65_535,
     idleTimeoutMs: 300_000,
   };
   let config: TranscriptConfig = { limits, local: false };
@@ -238,6 +241,9 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     else if (key === "recipients") limits.maxRecipients = number;
     else if (key === "mails") limits.maxMails = number;
     else if (key === "hops") limits.maxHops = number;
+    else if (key === "header") limits.maxHeaderSize = number;
+    else if (key === "fields") limits.maxHeaders = number;
+    else if (key === "linelength") limits.maxLineLength = number;
     else if (key === "idle") limits.idleTimeoutMs = number * 1000;
     else return `conf: does not know ${word}`;
   }
@@ -266,6 +272,10 @@ function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfi
   switch (key) {
     case "local":
       return { local: true };
+    case "submission":
+      return { submission: true };
+    case "masquerade":
+      return { masquerade: true };
     case "dsn":
       return { dsn: true };
     case "sender":
