@@ -311,7 +311,9 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
+    const logins = Object.entries(this.#logins).flatMap(([result, count]) =>
+      count === 0 ? [] : [[`smtp.auth.${result}`, count] as const]
+    );
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
