@@ -18,6 +18,9 @@ export interface Received {
   readonly by: string;
   /** RFC 3848 and the registry of "with" protocol types. */
   readonly protocol: "SMTP" | "ESMTP" | "ESMTPA" | "ESMTPS" | "ESMTPSA" | "LMTP";
+  /** Version, cipher, strength and whether the client's certificate was verified (`YES` or `NO`), with colons; null in
+   * clear text. */
+  readonly tls: string | null;
   /** Message id. */
   readonly id: string;
   /** The recipient when there is exactly one, so that none is told of another. */
@@ -31,7 +34,8 @@ export interface Received {
 export function formatReceived(received: Received): string {
   const literal = literalOfAddress(received.address) ?? `[${tame(received.address)}]`;
   const from = received.isMasked ? "" : `from ${tame(received.helo)} (${tame(received.hostname)} ${literal})\r\n\t`;
-  const by = `by ${received.by} (Postern) with ${received.protocol} id ${received.id}`;
+  const security = received.tls === null ? "" : ` (${tame(received.tls)})`;
+  const by = `by ${received.by} (Postern) with ${received.protocol} id ${received.id}${security}`;
   const forLine = received.forRcpt === null ? "" : `\r\n\tfor <${formatMailbox(received.forRcpt)}>`;
   return `Received: ${from}${by}${forLine};\r\n\t${received.date}\r\n`;
 }

@@ -3,7 +3,7 @@
 import type { SessionState } from "./session_state.ts";
 
 /** The lines of the answer to EHLO after the first: what this listener, in this state, really does. */
-export function offeredExtensions({ config }: Pick<SessionState, "config">): readonly string[] {
+export function offeredExtensions({ config, tls }: Pick<SessionState, "config" | "tls">): readonly string[] {
   const { limits, dsn = false } = config;
   return [
     "PIPELINING", // RFC 2920
@@ -11,6 +11,12 @@ export function offeredExtensions({ config }: Pick<SessionState, "config">): rea
     "ENHANCEDSTATUSCODES", // RFC 2034
     `SIZE ${limits.maxMessageSize}`, // RFC 1870
     ...(dsn ? ["DSN"] : []), // RFC 3461
+    ...(offersStartTls(config) && tls === null ? ["STARTTLS"] : []), // RFC 3207
     "HELP", // RFC 5321 §4.1.1.8
   ];
+}
+
+/** STARTTLS is a command of this listener. */
+export function offersStartTls({ tls }: SessionState["config"]): boolean {
+  return tls === "offered" || tls === "required";
 }

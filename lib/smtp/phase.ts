@@ -92,7 +92,19 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SEND: never(replies.notImplemented),
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
-  STARTTLS: { ...never(replies.notImplemented), behind: "refuse" },
+  // RFC 3207 §4.2: what follows it in clear text is not for us.
+  STARTTLS: {
+    argument: "none",
+    behind: "refuse",
+    isFatal: false,
+    in: {
+      fresh: replies.helloFirst,
+      ready: null,
+      sender: replies.notAllowed,
+      refused: replies.notAllowed,
+      recipients: replies.notAllowed,
+    },
+  },
   AUTH: never(replies.notImplemented),
   // RFC 3030: octets of a message follow at once. They are not commands.
   BDAT: { ...never(replies.noChunking), isFatal: true },

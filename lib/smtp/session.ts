@@ -1,5 +1,5 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
- * What the commands do is in session_hello.ts (names and TLS), session_mail.ts (senders and recipients) and
+ * What the commands do is in session_hello.ts (names), session_tls.ts, session_mail.ts (senders and recipients) and
  * session_data.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
@@ -13,6 +13,7 @@ import type { SessionAnswer, SessionConfig, SessionEffect, SessionEvent, TlsInfo
 import { greet, hello } from "./session_hello.ts";
 import { mail, rcpt } from "./session_mail.ts";
 import { SessionState } from "./session_state.ts";
+import { handshakeTimeoutMs, startTls } from "./session_tls.ts";
 import { isOfPeer, type Resume, type Running, type Wait } from "./session_wait.ts";
 
 export type * from "./session_face.ts";
@@ -69,12 +70,13 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         break;
       case "tick":
         if (this.deadline !== null && event.at >= this.#deadline) {
-          state.say(replies.idle(state.hostname));
+          // Amid a handshake there is nothing to say it in.
+          if (this.#wait?.kind !== "tls") state.say(replies.idle(state.hostname));
           state.close("timeout");
         }
         break;
       case "eof":
-        if (!this.#isAsking) state.close("disconnect");
+        if (!this.#isAsking) state.close(event.reason ?? "disconnect");
         else this.#isEnded = true;
         break;
       case "shutdown":
@@ -110,8 +112,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #receive(bytes: Uint8Array): void {
     const { input } = this.#state;
     if (!this.#isConnected) return this.#state.refuseInput(replies.earlyTalker);
-    // No octet of before the handshake counts after it.
-    if (this.#wait?.kind === "tls") return this.#state.refuseInput(replies.improperPipelining);
+    // No octet of before the handshake counts after it, and amid one there is nothing to say it in.
+    if (this.#wait?.kind === "tls") return this.#state.close("bad-input");
     if (this.#isAsking && input.length + bytes.length > inputLengthMax) {
       return this.#state.refuseInput(replies.inputOverflow);
     }
@@ -195,6 +197,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         return this.#begin(rcpt(state, argument));
       case "DATA":
         return this.#begin(data(state));
+      case "STARTTLS":
+        return this.#begin(startTls(state));
       case "RSET":
         state.reset();
         return state.say(replies.reset);
@@ -233,7 +237,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     }
     if (state.isClosed) return;
     this.#wait = value;
-    if (value.kind === "line" || value.kind === "bytes" || value.kind === "tls") return;
+    if (value.kind === "tls") return this.#grantHandshake();
+    if (value.kind === "line" || value.kind === "bytes") return;
     if (state.input.length === 0) state.output.flush();
     state.output.push({ kind: "ask", ask: value });
   }
@@ -241,11 +246,16 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   /** RFC 5321 §3.8: 421 to whatever the client sent or will send. A message on its way in is finished first. */
   #stopIfFree(): void {
     if (!this.#isStopping || this.#wait?.kind === "bytes" || this.#state.isCommitting) return;
-    this.#state.say(replies.shuttingDown(this.#state.hostname));
+    if (this.#wait?.kind !== "tls") this.#state.say(replies.shuttingDown(this.#state.hostname));
     this.#state.close("shutdown");
   }
 
   #grantTime(): void {
     this.#deadline = this.#state.now + this.#state.config.limits.idleTimeoutMs;
+  }
+
+  /** A handshake is the library's work, not a person's. */
+  #grantHandshake(): void {
+    this.#deadline = this.#state.now + Math.min(handshakeTimeoutMs, this.#state.config.limits.idleTimeoutMs);
   }
 }

@@ -6,6 +6,7 @@ import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
 import type { SessionState } from "./session_state.ts";
+import { describeTls } from "./session_tls.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
 import type { ContentAdditions, Transaction } from "./transaction.ts";
 
@@ -59,7 +60,10 @@ function readContent({ input, output }: SessionState, transaction: Transaction):
 }
 
 /** What is put to the content: our trace field first, and on the submission socket what is missing. */
-function additions({ config, peer, helo, isExtended, now }: SessionState, transaction: Transaction): ContentAdditions {
+function additions(
+  { config, peer, helo, isExtended, tls, now }: SessionState,
+  transaction: Transaction,
+): ContentAdditions {
   const { hostname, local, zone, session, maskSource } = config;
   const date = formatDate(now, zone(now));
   const received = formatReceived({
@@ -68,7 +72,8 @@ function additions({ config, peer, helo, isExtended, now }: SessionState, transa
     hostname: peer.hostname,
     address: peer.address,
     by: hostname,
-    protocol: isExtended ? "ESMTP" : "SMTP",
+    protocol: !isExtended ? "SMTP" : tls === null ? "ESMTP" : "ESMTPS",
+    tls: tls === null ? null : `${describeTls(tls)}:${tls.client === "verified" ? "YES" : "NO"}`,
     id: transaction.message,
     forRcpt: transaction.onlyRecipient,
     date,

@@ -5,12 +5,14 @@ import { offeredExtensions } from "./extension.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
 import type { SessionState } from "./session_state.ts";
+import { secure } from "./session_tls.ts";
 import type { Running } from "./session_wait.ts";
 
 /** Greets the client, if the filters let it in. */
 export function* greet(state: SessionState): Running {
   const { address, hostname } = state.peer;
   if ((yield* filtered(state, "connect", `${hostname}|${address}`)) === null) return;
+  if (state.config.tls === "implicit" && !(yield* secure(state))) return;
   state.say(replies.greeting(state.hostname));
 }
 

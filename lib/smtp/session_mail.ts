@@ -13,6 +13,7 @@ import { Transaction } from "./transaction.ts";
 /** MAIL. */
 export function* mail(state: SessionState, argument: string): Running {
   const { limits, dsn = false } = state.config;
+  if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
   const text = pathArgument(argument, "FROM:");
   if (text === null) return state.fail(replies.mailSyntax);
