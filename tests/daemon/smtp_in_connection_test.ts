@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
 import { lingerLengthMax, lingerMs, ServerConnection } from "../../lib/daemon/smtp_in_connection.ts";
 import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";

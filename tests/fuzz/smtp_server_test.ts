@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { parseReply, replies } from "../../lib/smtp/reply.ts";
 import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
