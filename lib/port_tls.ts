@@ -57,9 +57,10 @@ export interface TlsHandshake {
 /** The server's side of TLS, for one listener. */
 export interface TlsServer {
   /** Begins the handshake. The stream belongs to TLS from here on: its handler hears no more of it, not even its end.
-   * What has been written to it goes out first; what it has delivered is no part of TLS. `done` is called once, later.
+   * What has been written to it goes out first. `head` are octets that it has delivered and that belong to TLS, as
+   * those behind a PROXY header do; all others that it has delivered are no part of TLS. `done` is called once, later.
    * There is no deadline: `destroy` is for the caller. */
-  begin(stream: Stream, done: (outcome: TlsOutcome) => void): TlsHandshake;
+  begin(stream: Stream, done: (outcome: TlsOutcome) => void, head?: Uint8Array): TlsHandshake;
 }
 
 /** Makes the server's side of TLS. Throws a Fault `malformed` when the library cannot use a certificate or a key. */

@@ -7,7 +7,7 @@ import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Fault } from "../fault.ts";
 import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../port_tls.ts";
-import { inspectCertificates, isForHost } from "./certificate.ts";
+import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
 import { SocketStream } from "./socket.ts";
 import { HandleStream } from "./socket_handle.ts";
 
@@ -25,12 +25,13 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
   const verified = authorities === null ? null : verifiedBy(authorities);
   const spare: HandshakeServer[] = [];
   return {
-    begin(stream, done) {
+    begin(stream, done, head) {
       const socket = stream instanceof HandleStream || stream instanceof SocketStream ? stream.release() : null;
       if (socket === null) {
         queueMicrotask(() => done({ kind: "failed", reason: "the connection is gone" }));
         return { destroy: () => {} };
       }
+      if (head !== undefined && head.length > 0) socket.unshift(head);
       const server = spare.pop() ?? new HandshakeServer(options, verified);
       return server.begin(socket, (outcome) => {
         if (spare.length < spareMax) spare.push(server);
@@ -51,6 +52,13 @@ export function tlsProblem(chain: string, key: string): string | null {
     return error.message;
   }
 }
+
+/** Looks into PEM, with what the library makes of it. */
+export const pemInspector = {
+  certificates: inspectCertificates,
+  key: inspectKey,
+  problem: tlsProblem,
+} as const;
 
 type ServerOptions = tls.TlsOptions & { readonly SNICallback?: tls.TlsOptions["SNICallback"] };
 

@@ -10,9 +10,10 @@ import type { Running } from "./session_wait.ts";
 
 /** Greets the client, if the filters let it in. */
 export function* greet(state: SessionState): Running {
+  // Before TLS there is nothing to say a refusal in.
+  if (state.config.tls === "implicit" && !(yield* secure(state))) return;
   const { address, hostname } = state.peer;
   if ((yield* filtered(state, "connect", `${hostname}|${address}`)) === null) return;
-  if (state.config.tls === "implicit" && !(yield* secure(state))) return;
   state.say(replies.greeting(state.hostname));
 }
 

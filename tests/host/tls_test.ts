@@ -246,6 +246,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "begin() takes what was read ahead of it for TLS",
+  ignore,
+  async fn() {
+    await using made = await Certificates.make();
+    const server = makeTlsServer(await setupOf(made, { mx: { names: ["mx.test"] } }));
+    for (const as of ["handle", "socket"] as const) {
+      const { stream, client: socket } = await accepted(as);
+      const client = tls.connect({ socket, rejectUnauthorized: false });
+      const head = await new Promise<Uint8Array>((resolve) => stream.attach(handler({ data: resolve })));
+      const outcome = await new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve, head));
+      equal(outcome.kind, "secure", as);
+      await drop(outcome, client);
+    }
+  },
+});
+
+Deno.test({
   name: "many handshakes at once do not mix up",
   ignore,
   async fn() {

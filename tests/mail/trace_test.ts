@@ -11,6 +11,7 @@ const received: Received = {
   address: "192.0.2.7",
   by: "mx.alpha.test",
   protocol: "ESMTP",
+  tls: null,
   id: "5f3a9c01",
   forRcpt: null,
   date: "Tue, 3 Mar 2026 10:04:05 +0100 (CET)",
@@ -39,6 +40,12 @@ const table: readonly [name: string, change: Partial<Received>, want: string][] 
     { helo: "[IPv6:2001:db8::1]", hostname: "<unknown>", address: "[2001:db8::1]" },
     "Received: from [IPv6:2001:db8::1] (<unknown> [IPv6:2001:db8::1])\r\n" +
     "\tby mx.alpha.test (Postern) with ESMTP id 5f3a9c01;\r\n\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
+  ],
+  [
+    "TLS",
+    { protocol: "ESMTPS", tls: "TLSv1.3:TLS_AES_256_GCM_SHA384:256:NO" },
+    "Received: from client.test (c.example.org [192.0.2.7])\r\n\tby mx.alpha.test (Postern) with ESMTPS id 5f3a9c01" +
+    " (TLSv1.3:TLS_AES_256_GCM_SHA384:256:NO);\r\n\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
   ],
   [
     "local submission",
