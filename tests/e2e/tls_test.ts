@@ -51,7 +51,7 @@ Deno.test({
     }
     const [message = ""] = await site.delivered(2);
     match(message, /with ESMTPS id [0-9a-f]{8} \(TLSv1\.3:TLS_AES_256_GCM_SHA384:256:NO\)/);
-    match(daemon.log, /smtp tls ciphers=TLSv1\.3:TLS_AES_256_GCM_SHA384:256/);
+    await daemon.logs(/smtp tls ciphers=TLSv1\.3:TLS_AES_256_GCM_SHA384:256/);
     const implicit = await overTls(ports.implicit, authority);
     await implicit.send("ann@client.test", ["bob@example.org"], text);
     await implicit.quit();
@@ -85,8 +85,8 @@ async function checkClients(port: number, made: Certificates, authority: string,
   const known = await Client.connectTls(port, authority, own);
   await known.expect(220);
   await known.quit();
-  match(daemon.log, /smtp cert-check result=unchecked fingerprint=SHA256:[0-9a-f]{64}/);
-  match(daemon.log, /smtp cert-check result=verified fingerprint=SHA256:[0-9a-f]{64}/);
+  await daemon.logs(/smtp cert-check result=unchecked fingerprint=SHA256:[0-9a-f]{64}/);
+  await daemon.logs(/smtp cert-check result=verified fingerprint=SHA256:[0-9a-f]{64}/);
 }
 
 Deno.test({
