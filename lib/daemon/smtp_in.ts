@@ -5,6 +5,7 @@
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
 import type { Listener } from "../policy/policy.ts";
+import type { TlsServer } from "../port_tls.ts";
 import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
@@ -37,6 +38,7 @@ export class SmtpIn {
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
   readonly #congested = new Set<ServerConnection>();
+  #tls: ReadonlyMap<number, TlsServer> = new Map();
   #ids: MsgId[] = [];
   #queue: QueueChannel | null = null;
   #lookup: LookupChannel | null = null;
@@ -84,6 +86,11 @@ export class SmtpIn {
       this.#failRecipients();
       this.#failQuestions();
     });
+  }
+
+  /** Sets the TLS of listeners, by their numbers: what begins from now on has it. */
+  setTls(servers: ReadonlyMap<number, TlsServer>): void {
+    this.#tls = servers;
   }
 
   /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
@@ -136,6 +143,7 @@ export class SmtpIn {
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
       closed: () => this.#closed(connection, index),
+      tls: () => this.#tls.get(index) ?? null,
     });
     this.#connections.add(connection);
     this.#accepted++;

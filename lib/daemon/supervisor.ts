@@ -1,4 +1,4 @@
-/** The supervisor: binds sockets, starts each role with exactly its row of the privilege table, joins roles to each
+/** The supervisor: binds sockets, reads certificates, starts each role with exactly its row of the privilege table, joins roles to each
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
@@ -21,7 +21,9 @@ import { launchCommand } from "../host/launch.ts";
 import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
+import { Certificates } from "./certificates.ts";
 import type { Subsystem } from "./control.ts";
+import { noMaterial } from "./listener_tls.ts";
 import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
@@ -68,6 +70,7 @@ export class Supervisor {
   readonly #options: DaemonOptions;
   readonly #staff: Staff;
   readonly #sockets: ListeningSockets;
+  readonly #certificates: Certificates;
   readonly #retinue: Retinue;
   readonly #succession: Succession;
   #control: HeldSocket | null = null;
@@ -83,6 +86,18 @@ export class Supervisor {
     this.#options = options;
     this.#paused = options.paused;
     this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
+    this.#certificates = new Certificates({
+      disk: hostDisk,
+      clock: hostClock,
+      log: options.log,
+      uid: ownUid() ?? -1,
+      inspector: async () => (await import("../host/tls.ts")).pemInspector,
+      renewed: (policy, tls) => {
+        for (const { role, configuration, process } of this.#staff.members) {
+          if (role === "smtp-in" && configuration.policy === policy) process.send({ kind: "certificates", tls });
+        }
+      },
+    });
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
@@ -104,6 +119,7 @@ export class Supervisor {
       log: options.log,
       staff: this.#staff,
       sockets: this.#sockets,
+      certificates: this.#certificates,
       file: options.file,
       configuration: options.configuration,
       load: options.load,
@@ -132,6 +148,8 @@ export class Supervisor {
     const { policy, premises } = this.#options.configuration;
     const [unnameable] = grantsOf(this.#options.configuration).flatMap(unnameablePaths);
     if (unnameable !== undefined) throw new Fault("denied", commaProblem(unnameable));
+    await this.#certificates.load(policy);
+    this.#certificates.keep(policy);
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);
@@ -153,6 +171,7 @@ export class Supervisor {
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#certificates.stop();
     this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
       await this.#staff.stop(role);
@@ -221,6 +240,7 @@ export class Supervisor {
       version,
       successors: this.#staff.successors(version),
       configuration: this.#succession.status,
+      tls: grant.role === "smtp-in" ? this.#certificates.materialOf(policy) : noMaterial,
     };
   }
 

@@ -14,6 +14,7 @@ import { Transaction } from "./transaction.ts";
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits, dsn = false } = state.config;
+  if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
   const bar = authBar(state);
   if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);

@@ -65,6 +65,7 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
       body += textOf(bytes);
     },
     rollback: () => void told.push("rollback"),
+    tls: () => null,
     closed: () => void told.push("closed"),
   });
   connection.start();
@@ -362,6 +363,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     ask: () => {},
     body: () => {},
     rollback: () => {},
+    tls: () => null,
     closed: () => void closed.push("closed"),
   };
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
