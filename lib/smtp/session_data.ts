@@ -10,7 +10,6 @@ import { filtered } from "./session_filter.ts";
 import { decodeContent } from "./session_lenient.ts";
 import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
-import { describeTls } from "./session_tls.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
 import type { ContentAdditions, ContentStage, Transaction } from "./transaction.ts";
 
