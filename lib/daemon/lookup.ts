@@ -58,7 +58,6 @@ type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"
 export class Lookup {
   readonly #ports: LookupPorts;
   #queue: QueueChannel | null = null;
-  /** What is logged of decisions. */
   #traced: ReadonlySet<TraceSubject> = new Set();
   /** Those that ask: smtp-in and delivery. */
   readonly #askers = new Set<unknown>();
@@ -69,6 +68,11 @@ export class Lookup {
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
     this.#ports = ports;
+  }
+
+  /** What is logged of decisions. */
+  get traced(): ReadonlySet<TraceSubject> {
+    return this.#traced;
   }
 
   /** Takes the channel to queue. */

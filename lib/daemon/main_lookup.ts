@@ -9,8 +9,10 @@ import { openSqlReader } from "../host/sqlite.ts";
 import type { ForwardUser } from "../policy/forward.ts";
 import { rewritingOf } from "../policy/rewrite.ts";
 import { checkedChannel } from "./checked_channel.ts";
+import { FilterDesk } from "./filter_desk.ts";
 import { ForwardClient } from "./forward_client.ts";
 import { parseDeliveryToLookup, parseSmtpInToLookup, parseTableHostToLookup } from "./imsg_parse.ts";
+import { listenerNames } from "./listener_names.ts";
 import { Lookup } from "./lookup.ts";
 import { ReverseNames } from "./reverse.ts";
 import { type RolePorts, type RunningRole, runRole, tellsOf, tellSupervisor } from "./role_main.ts";
@@ -40,8 +42,19 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => tellSupervisor({ kind: "mayDeliver", ...named });
-  const sessions = new SessionDesk({}, ports.log);
-  const lookup = new Lookup({ ...ports, tables, sessions, allow });
+  const { policy, log } = ports;
+  const filters = new FilterDesk({
+    policy,
+    tables: { table: tables.table, peerName: (address) => names.peerName(address) },
+    log,
+    traced: () => lookup.traced,
+  });
+  const sessions = new SessionDesk({
+    hostname: listenerNames(policy, tables),
+    filter: (asked) => filters.answer(asked),
+    name: ({ address }) => names.nameOf(address),
+  }, log);
+  const lookup: Lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {

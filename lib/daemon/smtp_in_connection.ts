@@ -3,10 +3,12 @@
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import type { Listener, SmtpLimits } from "../policy/policy.ts";
+import { filterPhasesOf } from "../policy/filter_run.ts";
+import { quirksFor } from "../policy/lenient.ts";
+import type { Listener, Policy, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import type { Origin } from "../policy/match.ts";
+import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
@@ -27,6 +29,8 @@ export interface ServerConnectionPorts {
   readonly log: Log;
   /** What a session may use up. */
   readonly limits: SmtpLimits;
+  /** Filters that listeners name. */
+  readonly policy: Pick<Policy, "filters">;
 }
 
 /** What a connection asks of its role. */
@@ -37,6 +41,10 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
+  /** The peer's name, `<unknown>` when it has none; null when it has been asked for: `told` comes. */
+  name(): string | null;
   /** The socket is gone. Called once. */
   closed(): void;
 }
@@ -51,11 +59,14 @@ export class ServerConnection {
   readonly #address: string;
   readonly #name: string;
   readonly #events: SessionEvent[] = [];
+  /** The peer's name, as far as it is known. */
+  #hostname = unknownHostname;
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
   /** Octets that came after it. */
@@ -67,21 +78,26 @@ export class ServerConnection {
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
       hostname: listener.hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       maskSource: listener.maskSource,
+      filters: filterPhasesOf(ports.policy, listener),
+      lenient: quirksFor(ports.limits.lenient, this.#address),
       zone: (at) => ports.clock.zone(at),
     });
   }
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
+    this.#hostname = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
@@ -96,10 +112,10 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag, kind } = this.#listener;
+    const { hostname, tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: this.#hostname,
       helo,
       smtpName: hostname,
       tag,
@@ -125,8 +141,10 @@ export class ServerConnection {
 
   /** Passes on what lookup says of the session. */
   told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
-    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+    this.#hostname = told.hostname ?? unknownHostname;
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#hostname });
   }
 
   /** Passes on what lookup says of a recipient. */
@@ -156,12 +174,15 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
@@ -219,6 +240,9 @@ export class ServerConnection {
           if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
+        case "count":
+          this.#owner.count(effect.name);
+          break;
         case "log":
           this.#ports.log(effect.event);
       }
@@ -236,6 +260,12 @@ export class ServerConnection {
     if (pause) this.#stream.pause();
     else this.#stream.resume();
   }
+}
+
+/** Name of the peer on a unix socket. One of its own is used by programs of this machine; who hands in mail of others
+ * there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : "localhost";
 }
 
 function peerText(stream: Stream): string {

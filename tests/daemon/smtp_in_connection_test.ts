@@ -49,7 +49,7 @@ async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
   const client = new Client(ends.client, isRude);
   const told: string[] = [];
   let body = "";
-  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   const connection: ServerConnection = new ServerConnection(ports, ends.server, policy.listeners.at(-1)!, {
     ask(ask, last) {
       told.push(ask.kind);
@@ -61,6 +61,8 @@ async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
       body += textOf(bytes);
     },
     rollback: () => void told.push("rollback"),
+    count: () => {},
+    name: () => "client.test",
     closed: () => void told.push("closed"),
   });
   connection.start();
@@ -339,9 +341,11 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     ask: () => {},
     body: () => {},
     rollback: () => {},
+    count: () => {},
+    name: () => "client.test",
     closed: () => void closed.push("closed"),
   };
-  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   new ServerConnection(ports, gone, policy.listeners.at(-1)!, owner).start();
   deepEqual(closed, ["closed"]);
   ok(written > 0);
