@@ -188,7 +188,7 @@ export class Lookup {
       const answer = { kind: "unknownListener", known: asked.known } as const;
       return void channel.send({ kind: "explained", request, events: [], answer });
     }
-    const { events, answer } = await explainRecipient(asked.candidate, policy, tables);
+    const { events, answer } = await explainRecipient(asked.candidate, policy, tables, asked.filter);
     for (let at = 0; at < events.length; at += eventsPerMessage) {
       channel.send({ kind: "explained", request, events: events.slice(at, at + eventsPerMessage), answer: null });
     }

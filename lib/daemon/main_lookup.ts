@@ -38,6 +38,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const tables = {
     ...opened,
     reverseName: (address: string) => names.nameOf(address),
+    peerName: (address: string) => names.peerName(address),
     rewriting: rewritingOf(init.policy, hostClock, hostSha1),
     readForward: (user: ForwardUser) => forwards.read(user),
   };
@@ -45,7 +46,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const { policy, log } = ports;
   const filters = new FilterDesk({
     policy,
-    tables: { table: tables.table, peerName: (address) => names.peerName(address) },
+    tables,
     log,
     traced: () => lookup.traced,
   });
