@@ -3,6 +3,7 @@
 import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "../lib/policy/resolve_limit.ts";
@@ -57,7 +58,9 @@ export const places: readonly Place[] = [
   { name: "filter condition", before: "filter f phase data match " },
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
-  { name: "smtp", before: "smtp " },
+  { name: "smtp", before: "smtp ", words: [...reservedWords, "lenient"] },
+  { name: "smtp lenient", before: "smtp lenient ", words: quirks },
+  { name: "smtp lenient", before: "smtp lenient helo-name ", words: ["from"] },
   { name: "smtp limit", before: "smtp limit ", after: " 5", words: ["max-mails", "max-rcpt", "max-sessions"] },
   { name: "bounce", before: "bounce " },
 ];
@@ -90,7 +93,7 @@ export const inactiveLines: readonly string[] = [
   "listen on eth0 senders <t>",
   "listen on eth0 received-auth",
   "listen on eth0 hostnames <t>",
-  "listen on eth0 filter f",
+  "listen on eth0 filter g",
   "listen on eth0 proxy-v2",
   "action a relay tls",
   "action a relay host smtp+tls://h",
@@ -106,7 +109,7 @@ export const inactiveLines: readonly string[] = [
   'pki p cert "/c" key "/k"',
   'ca c cert "/c"',
   "proc q x",
-  "filter f phase connect match rdns junk",
+  "filter g proc-exec x",
   "admd h",
   "queue compression",
   "queue encryption",
@@ -122,6 +125,7 @@ export function noticeOf(line: string): string | null {
     'pki p cert "/c" key "/k"',
     'ca c cert "/c"',
     "filter f phase connect match rdns junk",
+    "filter g proc-exec x",
     "table t file:/t",
   ];
   const text = [...head.filter((one) => one !== line), line, "match reject", ""].join("\n");
