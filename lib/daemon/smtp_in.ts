@@ -8,11 +8,11 @@ import type { Domain } from "../mail/address.ts";
 import { unknownHostname } from "../policy/match.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
-import type { SessionAsk } from "../smtp/session.ts";
+import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
 import { PeerNames } from "./peer_names.ts";
-import { ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
@@ -63,6 +63,7 @@ export class SmtpIn {
   #requests = 0;
   #paused = false;
   #accepted = 0;
+  readonly #logins = { ok: 0, permfail: 0, tempfail: 0 };
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -156,9 +157,7 @@ export class SmtpIn {
     const { local } = guest.stream;
     if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, listener, index);
     const request = ++this.#requests;
-    this.#hosts.set(request, (hostname) => {
-      this.#begin(guest, hostname === null ? listener : { ...listener, hostname }, index);
-    });
+    this.#hosts.set(request, (hostname) => this.#begin(guest, listener, index, hostname ?? listener.hostname));
     this.#lookup.send({
       kind: "session",
       request,
@@ -169,8 +168,8 @@ export class SmtpIn {
     });
   }
 
-  #begin(guest: Guest, listener: Listener, index: number): void {
-    const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, {
+  #begin(guest: Guest, listener: Listener, index: number, hostname: Domain = listener.hostname): void {
+    const owner: ConnectionOwner = {
       ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
@@ -178,9 +177,10 @@ export class SmtpIn {
       name: () => this.#nameOf(connection, index),
       closed: () => {
         guest.leave();
-        this.#closed(connection);
+        this.#closed(connection, index);
       },
-    });
+    };
+    const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.add(connection);
     this.#accepted++;
     this.#watch();
@@ -290,12 +290,19 @@ export class SmtpIn {
       if (told.kind === "named" && question !== undefined) {
         this.#names.set(question.connection.address, told.hostname, this.#ports.clock.monotonic());
       }
+      if (told.kind === "answered") this.#countLogin(told.answer);
       return question?.connection.told(told);
     }
     const connection = this.#recipients.get(told.request);
     if (connection === undefined) return;
     this.#recipients.delete(told.request);
     connection.recipient(told);
+  }
+
+  #countLogin(answer: SessionAnswer): void {
+    if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
+    const { kind } = answer.result;
+    this.#logins[kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"]++;
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -338,9 +345,11 @@ export class SmtpIn {
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
    * queue forget the message. */
-  #closed(connection: ServerConnection): void {
+  #closed(connection: ServerConnection, index: number): void {
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
+    // lookup keeps state of those who tried to log in.
+    if (connection.hasTriedToLogIn) this.#question(connection, { kind: "end" }, index);
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
@@ -366,10 +375,12 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
+    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
       ...Object.fromEntries(this.#counts),
+      ...Object.fromEntries(logins),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;

@@ -2,11 +2,18 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { filterPhasesOf } from "../policy/filter_run.ts";
 import { quirksFor } from "../policy/lenient.ts";
-import type { Listener, Policy, SmtpLimits } from "../policy/policy.ts";
-import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
+import {
+  ServerSession,
+  type SessionAsk,
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+} from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
 import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
@@ -55,26 +62,36 @@ export class ServerConnection {
   readonly #stream: Stream;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
   readonly #events: SessionEvent[] = [];
   /** The peer's name, as far as it is known. */
-  #hostname = unknownHostname;
+  #peerName = unknownHostname;
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
   #heldAt = 0;
+  #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
   /** Octets that came after it. */
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
@@ -82,14 +99,16 @@ export class ServerConnection {
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
       bounds: ports.limits,
       local: listener.kind === "socket",
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       filters: filterPhasesOf(ports.policy, listener),
       lenient: quirksFor(ports.limits.lenient, this.#address),
+      ...loginOf(listener),
       zone: (at) => ports.clock.zone(at),
     });
   }
@@ -97,7 +116,7 @@ export class ServerConnection {
   /** Greets the peer and begins to read. */
   start(): void {
     const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
-    this.#hostname = hostname ?? unknownHostname;
+    this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
@@ -112,12 +131,12 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: this.#hostname,
+      hostname: this.#peerName,
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -127,6 +146,11 @@ export class ServerConnection {
   /** Recipients of the message that is coming: the numbers by which lookup was asked of them. */
   get requests(): readonly number[] {
     return this.#requests;
+  }
+
+  /** lookup may keep something of this session. */
+  get hasTriedToLogIn(): boolean {
+    return this.#hasTriedToLogIn;
   }
 
   /** The session's name. */
@@ -143,8 +167,8 @@ export class ServerConnection {
   told(told: SessionAnswered): void {
     if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
-    this.#hostname = told.hostname ?? unknownHostname;
-    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#hostname });
+    this.#peerName = told.hostname ?? unknownHostname;
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#peerName });
   }
 
   /** Passes on what lookup says of a recipient. */
@@ -223,6 +247,7 @@ export class ServerConnection {
           if (!this.#stream.write(effect.bytes)) this.#flow();
           break;
         case "ask":
+          if (effect.ask.kind === "authenticate") this.#hasTriedToLogIn = true;
           this.#owner.ask(effect.ask, piece?.bytes ?? null);
           piece = null;
           break;
@@ -268,8 +293,27 @@ function hostnameOf({ kind, hostname }: Listener): string {
   return kind === "socket" ? hostname : "localhost";
 }
 
+/** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
+function contentOptions(
+  listener: Listener,
+): Required<Pick<SessionConfig, "submission" | "headerDomain" | "receivedAuth" | "masquerade">> {
+  const headerDomain = listener.hostname;
+  if (listener.kind !== "inet") return { submission: false, headerDomain, receivedAuth: false, masquerade: false };
+  const { port, receivedAuth, senders } = listener;
+  return { submission: port === submissionPort, headerDomain, receivedAuth, masquerade: senders?.masquerade ?? false };
+}
+
+const submissionPort = 587;
+
 function peerText(stream: Stream): string {
   const { remote } = stream;
   if (remote.kind === "unix") return "local";
   return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+/** What a session is told of logging in. */
+function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
+  const { mode } = listener.auth;
+  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
 }

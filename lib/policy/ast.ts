@@ -105,6 +105,8 @@ export type ListenOption =
   | { readonly kind: "ciphers" | "protocols" | "pki" | "ca"; readonly span: Span; readonly word: Word }
   /** Without a table: the system's users. */
   | { readonly kind: "auth" | "auth-optional"; readonly span: Span; readonly table: TableExpr | null }
+  /** Names with blanks or commas between them. */
+  | { readonly kind: "mechanisms"; readonly span: Span; readonly names: Word }
   | { readonly kind: "mask-src" | "received-auth" | "no-dsn"; readonly span: Span }
   | { readonly kind: "senders"; readonly span: Span; readonly table: TableExpr; readonly masquerade: boolean };
 

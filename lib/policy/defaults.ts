@@ -3,6 +3,7 @@
 import type { Domain } from "../mail/address.ts";
 import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
 import { usualLenience } from "./lenient.ts";
+import { defaultAuthLimits } from "../trust/auth_limit.ts";
 import type { Listener, ListenerOptions, ListenerTls, Policy, QueuePolicy, RelayAction, SmtpLimits } from "./policy.ts";
 
 /** What holds when no `queue` or `bounce` line says otherwise. */
@@ -17,6 +18,7 @@ export const defaultQueuePolicy: QueuePolicy = {
 /** What holds when no `smtp` line says otherwise. */
 export const defaultSmtpLimits: SmtpLimits = {
   ...defaultFrontLimits,
+  ...defaultAuthLimits,
   maxMessageSize: 36_700_160,
   maxRecipients: 1000,
   maxMails: 100,

@@ -42,6 +42,7 @@ function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables
   if (auth.mode !== "none") {
     const word = auth.mode === "optional" ? "auth-optional" : "auth";
     words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+    if (auth.mechanisms !== null) words.push(`mechanisms "${auth.mechanisms.join(" ")}"`);
   }
   if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);
   if (senders !== null) {

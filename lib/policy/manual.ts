@@ -61,6 +61,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen hostnames": ["listen … hostnames <T>", "Map of our own addresses to names for the greeting."],
   "listen filter": ["listen … filter NAME or { a, b }", "Asks a filter, or several in turn."],
   "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],
+  "listen mechanisms": [
+    'listen … mechanisms "NAME …"',
+    "What AUTH offers: PLAIN LOGIN (the default), SCRAM-SHA-256 where all users have a verifier or {PLAIN}.",
+  ],
   "listen received-auth": ["listen … received-auth", "Says in the Received field who logged in."],
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
   "listen proxy-v2": [
@@ -73,13 +77,13 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     `listen on socket "PATH" lmtp`,
     "The same on a unix socket. Its clients count as this machine's, and not as `from socket` or `auth`.",
   ],
-  "listen on socket mode": [
+  "listen on socket lmtp mode": [
     `listen on socket "PATH" lmtp … mode 0660`,
     "Permissions of the socket; `user NAME` and `group NAME` give it to others, `hostname NAME` is as above.",
   ],
-  "listen on socket user": null,
-  "listen on socket group": null,
-  "listen on socket hostname": null,
+  "listen on socket lmtp user": null,
+  "listen on socket lmtp group": null,
+  "listen on socket lmtp hostname": null,
   "listen on socket tag": [
     "listen on socket tag NAME",
     "Marks mail from `sendmail`. The socket is there without this line.",
@@ -244,6 +248,16 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   ...nulls("smtp lenient", quirks),
   "smtp lenient from": null,
   "smtp limit": null,
+  "smtp limit auth-failure-window": [
+    "smtp limit auth-failure-window SECONDS",
+    "After how long failures to log in are forgotten. Default 600.",
+  ],
+  "smtp limit max-auth-checks": ["smtp limit max-auth-checks N", "Passwords checked at once. Default 1."],
+  "smtp limit max-auth-failures": [
+    "smtp limit max-auth-failures N",
+    "Failures to log in of one client, before AUTH answers 454. Default 20.",
+  ],
+  "smtp limit max-auth-queue": ["smtp limit max-auth-queue N", "Passwords that wait to be checked. Default 100."],
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],
   "smtp limit max-session": ["smtp limit max-session N", "Sessions at once, of all clients; default 20000."],

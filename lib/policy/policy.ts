@@ -3,6 +3,8 @@
 
 import type { Domain } from "../mail/address.ts";
 import type { TableSpec } from "../table/table.ts";
+import type { AuthLimits } from "../trust/auth_limit.ts";
+import type { SaslMechanism } from "../trust/sasl.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
 import type { Lenience } from "./lenient.ts";
 import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
@@ -122,10 +124,25 @@ export interface ListenerTls {
   readonly protocols: string | null;
 }
 
-/** Authentication on a listener. `table` holds credentials; null means the system's users. */
+/** Authentication on a listener. `table` holds credentials; null means the system's users. `mechanisms` are those that
+ * are offered, in this order; null for `defaultMechanisms`. */
 export type ListenerAuth =
   | { readonly mode: "none" }
-  | { readonly mode: "optional" | "required"; readonly table: TableName | null };
+  | {
+    readonly mode: "optional" | "required";
+    readonly table: TableName | null;
+    readonly mechanisms: readonly SaslMechanism[] | null;
+  };
+
+/** What a listener offers that names no `mechanisms`: what every table can do. A client that sees SCRAM-SHA-256 takes it,
+ * and could not log in if the table had another hash of its user. */
+export const defaultMechanisms: readonly SaslMechanism[] = ["PLAIN", "LOGIN"];
+
+/** Mechanisms of a listener; none where nobody logs in. */
+export function mechanismsOf(listener: Listener): readonly SaslMechanism[] {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return [];
+  return listener.auth.mechanisms ?? defaultMechanisms;
+}
 
 /** How to deliver. */
 export type Action = LocalAction | RelayAction;
@@ -339,7 +356,7 @@ export interface Authority {
 }
 
 /** `smtp …` lines and limits of a session. Defaults are OpenSMTPD's where it has the limit. */
-export interface SmtpLimits extends FrontLimits {
+export interface SmtpLimits extends FrontLimits, AuthLimits {
   /** Octets. Default 36,700,160. */
   readonly maxMessageSize: number;
   /** Recipients of a transaction. Default 1,000. */

@@ -108,5 +108,8 @@ function tlsOptions(tls: ListenerTls): readonly string[] {
 function authOption(shown: Shown, auth: ListenerAuth): readonly string[] {
   if (auth.mode === "none") return [];
   const keyword = auth.mode === "required" ? "auth" : "auth-optional";
-  return [auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`];
+  return [
+    auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`,
+    ...(auth.mechanisms === null ? [] : [`mechanisms "${auth.mechanisms.join(" ")}"`]),
+  ];
 }

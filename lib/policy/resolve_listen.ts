@@ -8,6 +8,7 @@ import { placeOf, type Span, suggest } from "./error.ts";
 import { lmtpPort } from "./listener.ts";
 import { resolveCiphers, resolveName, resolveProtocols } from "./resolve_certificate.ts";
 import { resolveFilterExpr } from "./resolve_filter.ts";
+import { resolveMechanisms } from "./resolve_mechanisms.ts";
 import { resolveNetworks } from "./resolve_networks.ts";
 import { resolveSocket } from "./resolve_socket.ts";
 import { resolveTable } from "./resolve_table.ts";
@@ -177,6 +178,7 @@ function readOptions(scope: Scope, directive: ListenDirective): ListenOptions {
     else if (option.kind === "port") port = readPort(scope, option.port);
     else applyOption(scope, option, draft);
   }
+  draft.auth = resolveMechanisms(scope, directive.options, draft.auth);
   const usual = draft.lmtp ? lmtpPort : draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
   return { options: draft, port: seen.has("port") ? port : usual ?? null, family };
 }
@@ -227,9 +229,11 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "auth":
     case "auth-optional": {
       const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
-      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table };
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null };
       return;
     }
+    case "mechanisms":
+      return;
     default:
       return applyTls(scope, option, draft);
   }

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 /** Longest command line, octets without CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.4 asks for 512. */
 export const commandLineLengthMax = 2047;
 
-/** Longest line of a message, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
+/** Longest line of a message unless told otherwise, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
 export const bodyLineLengthMax = 65535;
 
 /** Most that is kept while a command is being processed. A shell that pauses its socket stays far below. */
@@ -135,6 +135,12 @@ export class BodyDecoder {
   #lineLength = 0;
   #isStray = false;
   #isLineTooLong = false;
+  readonly #lineLengthMax: number;
+
+  /** `lineLengthMax`: octets of a line with CRLF. */
+  constructor(lineLengthMax = bodyLineLengthMax) {
+    this.#lineLengthMax = lineLengthMax;
+  }
 
   /** The gravest flaw so far, null for none. */
   get flaw(): BodyFlaw | null {
@@ -184,7 +190,7 @@ export class BodyDecoder {
   }
 
   #countLine(more: number): void {
-    if (this.#lineLength + more > bodyLineLengthMax) this.#isLineTooLong = true;
+    if (this.#lineLength + more > this.#lineLengthMax) this.#isLineTooLong = true;
   }
 
   #swallow(text: string, carry: number): number {

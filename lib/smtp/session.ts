@@ -1,6 +1,6 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
  * What the commands do is in session_hello.ts (names and TLS), session_mail.ts (senders and recipients) and
- * session_data.ts (content). */
+ * session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -8,6 +8,8 @@ import { commandLineLengthMax, inputLengthHeld, inputLengthMax } from "./framing
 import type { Machine } from "./machine.ts";
 import { verbRules } from "./phase.ts";
 import { replies } from "./reply.ts";
+import { authenticate, hiddenText, hideSecret } from "./session_auth.ts";
+import { bdat } from "./session_bdat.ts";
 import { data } from "./session_data.ts";
 import { Patience } from "./session_bounds.ts";
 import type { SessionAnswer, SessionConfig, SessionEffect, SessionEvent, TlsInfo } from "./session_face.ts";
@@ -27,6 +29,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #running: Running | null = null;
   #wait: Wait | null = null;
   #isConnected = false;
+  /** AUTH was given, and since then nothing that is a command. */
+  #isBehindAuth = false;
   #isEnded = false;
   #isStopping = false;
   readonly #patience: Patience;
@@ -164,7 +168,9 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #nextLine(lengthMax: number): string | null {
     const line = this.#state.input.next(lengthMax);
     if (line.kind === "stray") this.#state.refuseInput(replies.strayControl);
-    if (line.kind === "tooLong") this.#state.refuseInput(replies.commandTooLong);
+    if (line.kind === "tooLong") {
+      this.#state.refuseInput(this.#wait?.kind === "line" ? replies.authLineTooLong : replies.commandTooLong);
+    }
     if (line.kind !== "line" && line.kind !== "bare") return null;
     if (line.kind === "bare") tellQuirk(this.#state, "bare-lf");
     this.#grantTime();
@@ -173,8 +179,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
 
   #obey(line: string, command: Command): void {
     const state = this.#state;
-    state.line = line;
     const { verb, argument } = command;
+    state.line = this.#loggable(line, verb);
     // RFC 5321 §3.1: a client that was turned away may only say QUIT.
     if (!state.isGreeted && verb !== "QUIT") return state.fail(replies.notAllowed);
     const rule = verbRules[verb];
@@ -194,6 +200,15 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     this.#carryOut(command);
   }
 
+  /** The line as it may be logged. A client that does not wait for the answer to AUTH sends a password where a command
+   * is due. */
+  #loggable(line: string, verb: Command["verb"]): string {
+    const isBehindAuth = this.#isBehindAuth;
+    this.#isBehindAuth = verb === "AUTH" || (isBehindAuth && verb === "UNKNOWN");
+    if (verb === "AUTH") return hideSecret(line);
+    return isBehindAuth && verb === "UNKNOWN" ? hiddenText : line;
+  }
+
   #carryOut({ verb, argument }: Command): void {
     const state = this.#state;
     switch (verb) {
@@ -207,6 +222,10 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         return this.#begin(rcpt(state, argument));
       case "DATA":
         return this.#begin(data(state));
+      case "AUTH":
+        return this.#begin(authenticate(state, argument));
+      case "BDAT":
+        return this.#begin(bdat(state, argument));
       case "RSET":
         state.reset();
         return state.say(replies.reset);

@@ -17,6 +17,12 @@ export interface SessionLimits {
   readonly maxMails: number;
   /** Received fields at which a message is taken to loop. */
   readonly maxHops: number;
+  /** Octets of a message's header section. Default `headerLengthMax`. */
+  readonly maxHeaderSize?: number;
+  /** Fields of a message's header section. Default `fieldsMax`. */
+  readonly maxHeaders?: number;
+  /** Octets of a message's line with CRLF. Default `bodyLineLengthMax`. */
+  readonly maxLineLength?: number;
   /** How long the peer may take for a command, or for more of a message, ms. */
   readonly idleTimeoutMs: number;
 }
@@ -33,8 +39,17 @@ export interface SessionConfig {
   readonly bounds?: SessionBounds;
   /** LMTP (RFC 2033) is spoken instead of SMTP. Default false. */
   readonly lmtp?: boolean;
-  /** The submission socket: missing Date and Message-ID fields are added. */
+  /** The submission socket: mail is completed, as on a `submission` listener. */
   readonly local: boolean;
+  /** New mail comes here (RFC 6409): addresses get a domain, missing fields are added, Bcc goes. Mail of who has logged
+   * in is completed on any listener. Default false. */
+  readonly submission?: boolean;
+  /** The domain of addresses in header fields that have none, and of Message-ID fields. Default `hostname`. */
+  readonly headerDomain?: Domain;
+  /** Received fields tell who has logged in. Default false. */
+  readonly receivedAuth?: boolean;
+  /** The sender of who has logged in replaces the author in From. Default false. */
+  readonly masquerade?: boolean;
   /** Received fields do not tell where mail came from. */
   readonly maskSource: boolean;
   /** DSN (RFC 3461) is offered. Default false. */
@@ -185,12 +200,10 @@ export type AuthResult =
   | { readonly kind: "challenge"; readonly text: string }
   /** `data`: octets that go with success (RFC 4422 §3.6); null for none. */
   | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
-  /** Wrong user or password, or what the mechanism does not allow. */
-  | { readonly kind: "refused" }
-  /** What the client said is not of the mechanism's form. */
-  | { readonly kind: "malformed" }
-  /** Nobody can say now. */
-  | { readonly kind: "failed" };
+  /** `refused`: wrong user or password, or what the mechanism does not allow. `malformed`: what the client said is not of
+   * the mechanism's form. `failed`: nobody can say now, or the client has failed too often. `username` is who tried;
+   * empty where that is not known. */
+  | { readonly kind: "refused" | "malformed" | "failed"; readonly username: string };
 
 /** What filters say of a command. */
 export type FilterVerdict =

@@ -1,18 +1,21 @@
 /** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
 
 import { assert } from "../fault.ts";
-import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { formatMailbox, parseForwardPath, parseReversePath, type ReversePath } from "../mail/address.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
+import { authBar } from "./session_auth.ts";
 import { filtered } from "./session_filter.ts";
 import { pathArgument } from "./session_lenient.ts";
 import type { SessionState } from "./session_state.ts";
-import { ask, type Running } from "./session_wait.ts";
+import { ask, type Running, type Waiting } from "./session_wait.ts";
 import { Transaction } from "./transaction.ts";
 
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits, dsn = false } = state.config;
+  const bar = authBar(state);
+  if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
   const text = pathArgument(state, argument, "FROM:");
   if (text === null) return state.fail(replies.mailSyntax);
@@ -27,6 +30,7 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   const value = isFiltered ? text : yield* filtered(state, "mail-from", text, { sender: senderText });
   if (value === null) return;
   if (value !== text) return yield* mail(state, `FROM:${value}`, true);
+  if (!(yield* maySend(state, sender))) return;
   const { id } = yield* ask({ kind: "message" });
   if (id === null) return state.refuse(replies.unavailable);
   state.mails++;
@@ -34,6 +38,16 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   state.transaction.isJunk = state.isNextJunk;
   state.phase = "sender";
   state.say(replies.senderOk);
+}
+
+/** May the user who has logged in send as this sender? False when the client has been told. */
+function* maySend(state: SessionState, sender: ReversePath): Waiting<boolean> {
+  const { config: { checksSender = false }, username } = state;
+  if (!checksSender || username === "") return true;
+  const { result } = yield* ask({ kind: "sender", username, sender });
+  if (result === "refused") state.refuse(replies.senderNotYours);
+  if (result === "failed") state.refuse(replies.unavailable);
+  return result === "allowed";
 }
 
 /** RCPT. `isFiltered` as for MAIL. */

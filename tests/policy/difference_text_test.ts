@@ -47,7 +47,7 @@ Deno.test("listenerText() has every option of a listener", () => {
     maskSource: true,
     dsn: false,
     tls: { ...defaultListenerTls, mode: "required", verify: true, pki: ["p"], ca: "c" },
-    auth: { mode: "required", table: "users" },
+    auth: { mode: "required", table: "users", mechanisms: null },
     hostnames: "hosted",
     senders: { table: "users", masquerade: true },
     receivedAuth: true,

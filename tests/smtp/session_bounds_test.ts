@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { defaultSessionBounds, Patience } from "../../lib/smtp/session_bounds.ts";
 
 const bounds = {
