@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
-import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
@@ -93,10 +93,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
   Deno.addSignalListener("SIGHUP", () => supervisor.reload());
-  for (const { severity, place, message } of inactiveNotices(policy)) {
-    const where: LogEvent["fields"] = place === null ? {} : { place: `${place.file}:${place.line}` };
-    log({ priority: severity, session: "", from: "smtpd", what: "not-active", fields: { ...where, reason: message } });
-  }
+  logNotices(policy, log);
   try {
     await supervisor.start();
   } catch (error) {
@@ -106,6 +103,13 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   }
   for (const at of inherited.unused) say("socket-unused", unusedFields(at));
   return await ended.promise;
+}
+
+function logNotices(policy: Policy, log: Log): void {
+  for (const { severity, place, message } of inactiveNotices(policy)) {
+    const where: LogEvent["fields"] = place === null ? {} : { place: `${place.file}:${place.line}` };
+    log({ priority: severity, session: "", from: "smtpd", what: "not-active", fields: { ...where, reason: message } });
+  }
 }
 
 /** Sockets that systemd has opened for us: sd_listen_fds(3). */

@@ -55,6 +55,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     hostname: listenerNames(init.policy, tables),
     authenticate: (asked) => logins.authenticate(asked),
     sender: (asked) => checkSender(asked, init.policy, tables),
+    hostname: listenerNames(init.policy, tables),
     ended: (session) => logins.ended(session),
   }, ports.log);
   const lookup = new Lookup({ ...ports, tables, sessions, allow });

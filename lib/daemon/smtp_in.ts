@@ -10,7 +10,7 @@ import { replies } from "../smtp/reply.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
-import { ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
@@ -154,9 +154,7 @@ export class SmtpIn {
     const { local } = guest.stream;
     if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, listener, index);
     const request = ++this.#requests;
-    this.#hosts.set(request, (hostname) => {
-      this.#begin(guest, hostname === null ? listener : { ...listener, hostname }, index);
-    });
+    this.#hosts.set(request, (hostname) => this.#begin(guest, listener, index, hostname ?? listener.hostname));
     this.#lookup.send({
       kind: "session",
       request,
@@ -167,8 +165,8 @@ export class SmtpIn {
     });
   }
 
-  #begin(guest: Guest, listener: Listener, index: number): void {
-    const connection = new ServerConnection(this.#ports, guest.stream, listener, {
+  #begin(guest: Guest, listener: Listener, index: number, hostname: Domain = listener.hostname): void {
+    const owner: ConnectionOwner = {
       ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
@@ -177,7 +175,8 @@ export class SmtpIn {
         guest.leave();
         this.#closed(connection, index);
       },
-    });
+    };
+    const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.add(connection);
     this.#accepted++;
     this.#watch();
@@ -365,8 +364,8 @@ export class SmtpIn {
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
-      ...Object.fromEntries(logins),
       ...Object.fromEntries(this.#counts),
+      ...Object.fromEntries(logins),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;

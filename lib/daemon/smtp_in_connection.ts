@@ -2,6 +2,7 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
 import {
@@ -55,6 +56,8 @@ export class ServerConnection {
   readonly #stream: Stream;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
@@ -72,8 +75,15 @@ export class ServerConnection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
@@ -81,12 +91,12 @@ export class ServerConnection {
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
       bounds: ports.limits,
       local: listener.kind === "socket",
-      ...contentOptions(listener),
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       ...loginOf(listener),
       zone: (at) => ports.clock.zone(at),
@@ -110,12 +120,12 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
       hostname: hostnameOf(this.#listener),
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -265,6 +275,12 @@ export class ServerConnection {
   }
 }
 
+/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
+ * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
+}
+
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
 function contentOptions(
   listener: Listener,
@@ -276,12 +292,6 @@ function contentOptions(
 }
 
 const submissionPort = 587;
-
-/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
- * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
-function hostnameOf({ kind, hostname }: Listener): string {
-  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
-}
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

@@ -77,13 +77,13 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     `listen on socket "PATH" lmtp`,
     "The same on a unix socket. Its clients count as this machine's, and not as `from socket` or `auth`.",
   ],
-  "listen on socket mode": [
+  "listen on socket lmtp mode": [
     `listen on socket "PATH" lmtp … mode 0660`,
     "Permissions of the socket; `user NAME` and `group NAME` give it to others, `hostname NAME` is as above.",
   ],
-  "listen on socket user": null,
-  "listen on socket group": null,
-  "listen on socket hostname": null,
+  "listen on socket lmtp user": null,
+  "listen on socket lmtp group": null,
+  "listen on socket lmtp hostname": null,
   "listen on socket tag": [
     "listen on socket tag NAME",
     "Marks mail from `sendmail`. The socket is there without this line.",
