@@ -52,7 +52,6 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const checks = new PasswordChecks(hostClock, init.policy.smtp.maxAuthQueue);
   const logins = new Authentication({ ...ports, digests, tables, checks });
   const sessions = new SessionDesk({
-    hostname: listenerNames(init.policy, tables),
     authenticate: (asked) => logins.authenticate(asked),
     sender: (asked) => checkSender(asked, init.policy, tables),
     hostname: listenerNames(init.policy, tables),
