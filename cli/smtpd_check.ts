@@ -8,8 +8,10 @@ import { ConfigLines } from "../lib/policy/check_lines.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
+import { builtinTable } from "../lib/policy/policy.ts";
+import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
-import { contentsOf, gatherFacts, readTableTexts } from "./smtpd_facts.ts";
+import { contentsOf, gatherFacts, readFault, readTableTexts } from "./smtpd_facts.ts";
 
 /** A configuration without errors. */
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
@@ -21,8 +23,16 @@ export async function checkConfiguration(loaded: Loaded, file: string): Promise<
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
   const facts = await gatherFacts(policy, "all");
+  const own = policy.tables[builtinTable.localhost];
+  const around = {
+    addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
+    unreadable: (path: string) => {
+      const fault = readFault(path);
+      return fault === null ? null : describeReadFault(fault);
+    },
+  };
   const ofTexts = texts.flatMap(({ name, path, text }, at) =>
-    checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at)
+    checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at, around)
   );
   // A file whose lines are told of is not told of as a whole.
   const told = new Set(ofTexts.filter((one) => one.severity === "error").map((one) => one.span.source.path));

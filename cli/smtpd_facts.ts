@@ -4,8 +4,10 @@ import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto"
 import { Fault, type FaultKind } from "../lib/fault.ts";
 import { hostClock } from "../lib/host/clock.ts";
 import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import type { TableContent } from "../lib/policy/check.ts";
 import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/policy/check_files.ts";
+import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
 import { openTable } from "../lib/table/open.ts";
@@ -83,9 +85,36 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
     pki: new Map(pki),
     ca: new Map(ca),
     tables: new Map(failures.flat()),
+    includes: unreadableIncludes(policy),
+    unknownUsers: unknownUsers(policy),
     now: Date.now(),
     uid: Deno.uid() ?? 0,
   };
+}
+
+/** Why a file cannot be read; null when it can. */
+export function readFault(path: string): FaultKind | null {
+  try {
+    Deno.openSync(path).close();
+    return null;
+  } catch (error) {
+    return diskFault("read", path, error).kind;
+  }
+}
+
+function unreadableIncludes(policy: Policy): ReadonlyMap<string, FaultKind> {
+  return new Map(
+    includedFiles(policy, () => null).flatMap((path) => {
+      const fault = readFault(path);
+      return fault === null ? [] : [[path, fault] as const];
+    }),
+  );
+}
+
+function unknownUsers(policy: Policy): ReadonlySet<string> {
+  const named = Object.values(policy.actions).flatMap((one) => one.kind === "local" ? one.user ?? [] : []);
+  const passwd = named.length === 0 ? null : readTextIfPresent("/etc/passwd");
+  return new Set(passwd === null ? [] : named.filter((name) => findAccount(passwd, name) === null));
 }
 
 function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {
