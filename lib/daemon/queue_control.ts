@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Clock } from "../port.ts";
+import { nearest } from "../nearest.ts";
 import type { Log } from "../event_log.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
@@ -31,8 +32,8 @@ export interface ControlPorts {
   readonly clock: Clock;
   /** One line for each request that changes something. */
   readonly log: Log;
-  /** Is there a table of this name? Such a one can be read anew. */
-  readonly hasTable: (name: string) => boolean;
+  /** Names of the tables that can be read anew. */
+  readonly tables: () => readonly string[];
   /** What `smtpctl show status` says of the configuration at first. */
   readonly configuration: ConfigurationStatus;
   /** Listings are read from it. */
@@ -310,8 +311,12 @@ export class Control {
 
   async #updateTable(table: string): Promise<ControlAnswer> {
     const lookup = this.#lookup;
-    if (!this.#ports.hasTable(table)) {
-      return { kind: "error", code: "notFound", message: `no such table: ${table}` };
+    const tables = this.#ports.tables();
+    if (!tables.includes(table)) {
+      // Those of the configuration's own have no names that one would type.
+      const near = nearest(table, tables.filter((name) => !name.startsWith("<")));
+      const hint = near === null ? "" : `; did you mean ${near}?`;
+      return { kind: "error", code: "notFound", message: `no such table: ${table}${hint}` };
     }
     if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
     const request = ++this.#requests;

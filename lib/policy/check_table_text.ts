@@ -114,6 +114,21 @@ export function checkTableText(
   return problems;
 }
 
+/** What is wrong with the first entry of an alias or virtual table that makes no sense, `path:line: …`; null when all do.
+ * For files that change under a running daemon. */
+export function judgeExpansions(path: string, bytes: Uint8Array): string | null {
+  const scanner = new EntryScanner("auto");
+  const decoder = new TextDecoder();
+  scanner.feed(bytes);
+  for (let step = scanner.next(); step !== "end"; step = scanner.next()) {
+    if (step === "malformed") return `${path}:${scanner.line}: invalid map entry`;
+    if (scanner.valueStart < 0) continue;
+    const parsed = parseExpansionValue(decoder.decode(bytes.subarray(scanner.valueStart, scanner.valueEnd)));
+    if (parsed.kind === "error") return `${path}:${scanner.line}: ${parsed.message}`;
+  }
+  return null;
+}
+
 function lineSpan(source: SourceFile, line: number): Problem["span"] {
   const start = source.lineStarts[line - 1] ?? 0;
   const end = source.text.indexOf("\n", start);

@@ -234,6 +234,8 @@ Deno.test("Control asks lookup to read a table anew", async () => {
   for (const table of ["nothing", "constructor"]) {
     equal(count(await rig.ask({ kind: "updateTable", table })), "notFound");
   }
+  const near = await rig.ask({ kind: "updateTable", table: "user" });
+  deepEqual(near, { kind: "error", code: "notFound", message: "no such table: user; did you mean users?" });
   equal(end.sent.length, 2);
 });
 

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { checkTableText, tableProblemsMax, type TableUse, tableUses } from "../../lib/policy/check_table_text.ts";
+import {
+  checkTableText,
+  judgeExpansions,
+  tableProblemsMax,
+  type TableUse,
+  tableUses,
+} from "../../lib/policy/check_table_text.ts";
 import { collectErrors } from "../../lib/policy/error.ts";
 import { policyOf } from "./tables.ts";
 
@@ -83,4 +89,11 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("b") ?? []].sort(), ["credentials", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
+});
+
+Deno.test("judgeExpansions() names the first entry that makes no sense", () => {
+  const judge = (text: string) => judgeExpansions("/t", new TextEncoder().encode(text));
+  assert.equal(judge("a: b\n\nc: |cat\nd\n")?.slice(0, 5), "/t:4:");
+  assert.equal(judge("a: b\n# x\nc: d e\nf: !\n"), "/t:3: invalid user name `d e`: it has a space");
+  for (const text of ["", "a: b, c@d.test\n", "a\nb\n"]) assert.equal(judge(text), null, text);
 });
