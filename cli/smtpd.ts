@@ -104,7 +104,7 @@ import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import { readQuestion } from "./explain_question.ts";
 import { hostPrinter } from "./smtpctl_host.ts";
-import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import { keepsUser, premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
 import { readTraceWords } from "./trace_words.ts";
 import { printGrants } from "./smtpd_grants.ts";
 import { serveEditor } from "./smtpd_lsp.ts";
@@ -172,7 +172,7 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   }
   if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
-  const problems = await checkQuickly(loaded);
+  const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
   if (options.foreground) logProblems(problems, options.json ? "json" : "text");
   else reportProblems(problems, options.json);
@@ -212,7 +212,7 @@ async function explain(policy: Policy, question: ExplainQuestion, options: Smtpd
 }
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
-  const problems = await checkConfiguration(loaded, options.config);
+  const problems = await checkConfiguration(loaded, options.config, keepsUser(options));
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;

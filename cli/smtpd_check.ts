@@ -17,12 +17,17 @@ import { contentsOf, gatherFacts, readFault, readTableTexts } from "./smtpd_fact
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
- * tables are opened, and those in files are read through. `file` is that of the whole configuration. */
-export async function checkConfiguration(loaded: Loaded, file: string): Promise<readonly ConfigError[]> {
+ * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
+ * that the configuration names are not used, and not told of. */
+export async function checkConfiguration(
+  loaded: Loaded,
+  file: string,
+  sameUser: boolean,
+): Promise<readonly ConfigError[]> {
   const { policy, config } = loaded;
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
-  const facts = await gatherFacts(policy, "all");
+  const facts = await gatherFacts(policy, { tables: "all", sameUser });
   const own = policy.tables[builtinTable.localhost];
   const around = {
     addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
@@ -51,10 +56,13 @@ export async function checkConfiguration(loaded: Loaded, file: string): Promise<
 }
 
 /** What a start has time for: tables are left to those who use them, and what is not active is told by the daemon. */
-export async function checkQuickly({ policy, config, warnings }: Loaded): Promise<readonly ConfigError[]> {
+export async function checkQuickly(
+  { policy, config, warnings }: Loaded,
+  sameUser: boolean,
+): Promise<readonly ConfigError[]> {
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(readTableTexts(policy)) }),
-    ...checkFiles(policy, config, await gatherFacts(policy, "none")),
+    ...checkFiles(policy, config, await gatherFacts(policy, { tables: "none", sameUser })),
   ]);
   return inOrder([...warnings, ...found]);
 }

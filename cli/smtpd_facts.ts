@@ -58,8 +58,20 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
-/** Looks at certificates and keys, and with `all` opens every table, each for at most `limitMs`. */
-export async function gatherFacts(policy: Policy, tables: "all" | "none", limitMs = probeMs): Promise<FileFacts> {
+/** What is looked at beside certificates and keys. */
+export interface FactScope {
+  /** With `all` every table is opened. */
+  readonly tables: "all" | "none";
+  /** Every role keeps the caller's account: nobody asks for those that actions name. */
+  readonly sameUser: boolean;
+}
+
+/** Looks at certificates, keys and accounts, and opens tables, each for at most `limitMs`. */
+export async function gatherFacts(
+  policy: Policy,
+  { tables, sameUser }: FactScope,
+  limitMs = probeMs,
+): Promise<FileFacts> {
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
@@ -86,7 +98,7 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
     ca: new Map(ca),
     tables: new Map(failures.flat()),
     includes: unreadableIncludes(policy),
-    unknownUsers: unknownUsers(policy),
+    unknownUsers: sameUser ? new Set() : unknownUsers(policy),
     now: Date.now(),
     uid: Deno.uid() ?? 0,
   };

@@ -59,7 +59,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
     premises: {
       state,
       spool: policy.queue.directory ?? spool,
-      accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
+      accounts: keepsUser(options) ? null : accounts(purpose),
       includes: includedFiles(policy, readTextIfPresent),
       resolvers: config.servers.map((server) => server.ip),
     },
@@ -68,6 +68,11 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
     submitSocket,
     resolver: { ...config, hosts: [...hosts] },
   };
+}
+
+/** Does every role keep the caller's account? */
+export function keepsUser(options: Pick<SmtpdOptions, "sameUser">): boolean {
+  return options.sameUser || Deno.uid() !== 0;
 }
 
 function accounts(purpose: "run" | "check"): { readonly smtpd: Account; readonly smtpq: Account } {

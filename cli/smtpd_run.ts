@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
@@ -16,10 +17,13 @@ import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
-import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
+import { keepsUser, premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
 
 /** Columns of errors that smtpctl prints: it may be anywhere. */
 const problemWidth = 120;
+
+/** Addresses that the log names at the start. */
+const loggedPlacesMax = 32;
 
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
@@ -72,7 +76,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
       void finish(1);
     },
     ready: () => {
-      say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.filter(isServed).length });
+      say("ready", { pid: Deno.pid, state: start.premises.state, ...placesOf(policy) });
       setTimeout(() => void takeOffline(start, log), offlineDelayMs);
     },
     stopRequested: () => void finish(0),
@@ -102,6 +106,15 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   return await ended.promise;
 }
 
+/** Where mail is taken, for the log: how many sockets, and the first of their addresses. */
+function placesOf({ listeners }: Policy): LogEvent["fields"] {
+  const served = listeners.filter(isServed);
+  const places = served.map((one) => one.kind === "socket" ? "socket" : `${bracket(one.address)}:${one.port}`);
+  const shown = places.slice(0, loggedPlacesMax);
+  if (places.length > shown.length) shown.push(`and ${places.length - shown.length} more`);
+  return { listeners: served.length, on: shown.join(" ") };
+}
+
 /** What the supervisor is given of a configuration. */
 function configurationOf(policy: Policy, { premises, resolver }: Start): Configuration {
   return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
@@ -115,7 +128,7 @@ async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
   if (loaded.kind === "errors") return { kind: "refused", problems: texts(loaded.errors) };
   const { policy } = loaded;
   const notices = inactiveNotices(policy).map((notice) => noticeError(notice, options.config));
-  const warnings = [...await checkQuickly(loaded), ...notices];
+  const warnings = [...await checkQuickly(loaded, keepsUser(options)), ...notices];
   return {
     kind: "ok",
     configuration: configurationOf(policy, premisesOf(policy, options, "run")),
