@@ -177,7 +177,7 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   if (options.foreground) logProblems(problems, options.json ? "json" : "text");
   else reportProblems(problems, options.json);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
-  return await runDaemon(loaded.policy, options);
+  return await runDaemon(loaded.policy, options, problems);
 }
 
 /** What `--print` shows. */

@@ -21,7 +21,7 @@ import type { Explainer } from "./queue_explain.ts";
 import type { Intake } from "./queue_intake.ts";
 import type { LookupChannel } from "./queue_notices.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
-import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
+import { type ConfigurationStatus, problemText, type ReloadAnswer, type ReloadProblem } from "./reload.ts";
 
 /** Envelopes read at once for a listing. */
 const pageLength = 500;
@@ -234,11 +234,11 @@ export class Control {
       this.#ports.reload(request, check);
     });
     if (answer.kind === "refused") {
-      for (const text of answer.problems) await emit({ kind: "problem", severity: "error", text });
+      for (const problem of answer.problems) await emit(problemItem("error", problem));
       await emit({ kind: "reload", outcome: "refused", version: this.#configuration.version });
       return done(0);
     }
-    for (const text of answer.warnings) await emit({ kind: "problem", severity: "warning", text });
+    for (const problem of answer.warnings) await emit(problemItem("warning", problem));
     for (const change of answer.changes) await emit({ kind: "change", change });
     await emit({ kind: "reload", outcome: answer.inForce ? "inForce" : "checked", version: answer.version });
     return done(answer.changes.length);
@@ -326,6 +326,11 @@ export class Control {
     });
     return error === null ? done(1) : { kind: "error", code: "failed", message: error };
   }
+}
+
+function problemItem(severity: "error" | "warning", problem: ReloadProblem): ControlItem {
+  const error = typeof problem === "string" ? null : problem;
+  return { kind: "problem", severity, text: problemText(problem), error };
 }
 
 function done(count: number): ControlAnswer {

@@ -24,6 +24,7 @@ import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
+import type { ReloadProblem } from "./reload.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
 import { Retinue } from "./retinue.ts";
 import { type HandedSocket, ListeningSockets } from "./sockets.ts";
@@ -37,6 +38,8 @@ export interface DaemonOptions {
   readonly configuration: Configuration;
   /** Path of the file that it comes from. */
   readonly file: string;
+  /** What the start has warned of. */
+  readonly warnings: readonly ReloadProblem[];
   /** Reads that file again. */
   readonly load: () => Promise<Loaded>;
   /** Absolute path of the socket for smtpctl. */
@@ -107,6 +110,7 @@ export class Supervisor {
       file: options.file,
       configuration: options.configuration,
       load: options.load,
+      warnings: options.warnings,
       smtpIns: options.smtpIns,
       addRole: (grant, configuration, version) => this.#addRole(grant, configuration, version),
     });
