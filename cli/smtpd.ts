@@ -95,6 +95,7 @@ import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { printPolicy } from "../lib/policy/print.ts";
 import { hideSecrets } from "../lib/policy/secret.ts";
+import { failureJson } from "./failure.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { readManual } from "./manual.ts";
@@ -147,13 +148,18 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     const show = !has(options, "print") ? "nothing" : has(options, "secrets") ? "secrets" : "policy";
     return await run(readOptions(options), show);
   } catch (error) {
-    if (error instanceof UsageError) {
+    const isUsage = error instanceof UsageError;
+    if (!isUsage && !(error instanceof Fault)) throw error;
+    if (args.includes("--json")) {
+      console.error(failureJson(error.message, isUsage ? "see smtpd --help" : ""));
+      return 1;
+    }
+    if (isUsage) {
       console.error(
         `smtpd: ${error.message}\nusage: smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]`,
       );
       return 1;
     }
-    if (!(error instanceof Fault)) throw error;
     console.error(`smtpd: ${error.message}`);
     return 1;
   }

@@ -158,7 +158,10 @@ Deno.test("what cannot be had changes nothing: a table that is not there, a port
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const missing = join(site.dir, "missing");
   const cases: readonly (readonly [line: string, want: RegExp])[] = [
-    [`table gone file:${missing}\nmatch from any for domain <gone> action "local"`, /Cannot open .*missing: ENOENT/],
+    [
+      `table gone file:${missing}\nmatch from any for domain <gone> action "local"`,
+      /Cannot open .*missing: no such file or directory \(ENOENT\)/,
+    ],
     [`listen on 127.0.0.1 port ${taken.addr.port}`, new RegExp(`Cannot listen on 127.0.0.1 port ${taken.addr.port}`)],
     [`queue directory "${site.dir}/other"`, /The queue cannot move from .* by a reload: stop smtpd/],
   ];
