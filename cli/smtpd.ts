@@ -109,6 +109,7 @@ import { keepsUser, premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
 import { readTraceWords } from "./trace_words.ts";
 import { printGrants } from "./smtpd_grants.ts";
 import { serveEditor } from "./smtpd_lsp.ts";
+import { wrapLines } from "./wrap.ts";
 
 const spec: OptionSpec = {
   flags: "dFhnv",
@@ -223,7 +224,9 @@ async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;
   if (options.verbose) {
-    console.log(printGrants(policy, premisesOf(policy, options, "check").premises, options.json));
+    const text = printGrants(policy, premisesOf(policy, options, "check").premises, options.json);
+    const isWrapped = !options.json && Deno.stdout.isTerminal();
+    console.log(isWrapped ? wrapLines(text, Deno.consoleSize().columns) : text);
   }
   const count = problems.length === 0 ? "" : problems.length === 1 ? ", 1 warning" : `, ${problems.length} warnings`;
   if (!options.json) console.error(`configuration OK${count}`);
@@ -237,7 +240,10 @@ function reportProblems(problems: readonly ConfigError[], json: boolean): void {
   }
   const colour = !Deno.noColor && Deno.stderr.isTerminal();
   const width = Deno.stderr.isTerminal() ? Deno.consoleSize().columns : 120;
-  for (const problem of problems) console.error(printError(problem, { colour, width }));
+  for (const problem of problems) {
+    const text = printError(problem, { colour, width });
+    console.error(Deno.stderr.isTerminal() ? wrapLines(text, width) : text);
+  }
 }
 
 function readOptions(options: readonly Option[]): SmtpdOptions {
