@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
+import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
@@ -13,6 +14,7 @@ import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.t
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import type { ConfigError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import type { Address } from "../lib/port.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
@@ -33,7 +35,7 @@ export const supervisorFlags = [
   "--allow-write",
   "--allow-run",
   "--allow-net",
-  "--allow-env=DENO_DIR,HOME,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
+  "--allow-env=DENO_DIR,HOME,LISTEN_FDNAMES,LISTEN_FDS,LISTEN_PID,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
   "--allow-sys=hostname,networkInterfaces,uid",
 ];
 
@@ -58,6 +60,7 @@ export async function runDaemon(
   const log = logTo(stderrSink(least), style);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
+  const inherited = await socketsOfStarter();
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -69,6 +72,8 @@ export async function runDaemon(
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
+    inherited,
+    descriptors: descriptorLimit(),
     paused: options.paused,
     traced: options.traced,
     log,
@@ -103,21 +108,19 @@ export async function runDaemon(
     console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
     await finish(1);
   }
+  for (const at of inherited.unused) say("socket-unused", unusedFields(at));
   return await ended.promise;
 }
 
 /** Where mail is taken, for the log: how many sockets, and the first of their addresses. */
 function placesOf({ listeners }: Policy): LogEvent["fields"] {
   const served = listeners.filter(isServed);
-  const places = served.map((one) => one.kind === "socket" ? "socket" : `${bracket(one.address)}:${one.port}`);
+  const places = served.map((one) =>
+    one.kind === "socket" ? "socket" : one.kind === "lmtp" ? one.path : `${bracket(one.address)}:${one.port}`
+  );
   const shown = places.slice(0, loggedPlacesMax);
   if (places.length > shown.length) shown.push(`and ${places.length - shown.length} more`);
   return { listeners: served.length, on: shown.join(" ") };
-}
-
-/** What the supervisor is given of a configuration. */
-function configurationOf(policy: Policy, { premises, resolver }: Start): Configuration {
-  return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
 }
 
 function logNotices(policy: Policy, log: Log): void {
@@ -125,6 +128,31 @@ function logNotices(policy: Policy, log: Log): void {
     const where: LogEvent["fields"] = place === null ? {} : { place: `${place.file}:${place.line}` };
     log({ priority: severity, session: "", from: "smtpd", what: "not-active", fields: { ...where, reason: message } });
   }
+}
+
+/** Sockets that systemd has opened for us: sd_listen_fds(3). */
+function socketsOfStarter(): Promise<InheritedSockets> {
+  const [pid, count, names] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map((name) => Deno.env.get(name));
+  return inheritSockets({ pid, count, names }, Deno.pid);
+}
+
+function unusedFields(at: Address): LogEvent["fields"] {
+  const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
+  return { socket, reason: "no `listen` line names the place of this socket that was handed over" };
+}
+
+/** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any
+ * number. */
+function descriptorLimit(): number | null {
+  const { stdout } = new Deno.Command("/bin/sh", { args: ["-c", "ulimit -Hn"], stdin: "null", stderr: "null" })
+    .outputSync();
+  const text = new TextDecoder().decode(stdout).trim();
+  return /^[0-9]+$/.test(text) ? Number(text) : null;
+}
+
+/** What the supervisor is given of a configuration. */
+function configurationOf(policy: Policy, { premises, resolver }: Start): Configuration {
+  return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
 }
 
 function noticesOf(policy: Policy, options: SmtpdOptions): readonly ConfigError[] {

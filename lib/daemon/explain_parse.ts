@@ -2,7 +2,7 @@
 
 import type { Mailbox } from "../mail/address.ts";
 import { type ExplainQuestion, ownDomain, parseClientAddress } from "../policy/explain.ts";
-import { mailboxOf, pathOf, textOf } from "./imsg_parse.ts";
+import { mailboxOf, pathOf, textOf } from "./fields.ts";
 
 /** Reads a question; null when it is none, or has other members. */
 export function questionOf(value: unknown): ExplainQuestion | null {

@@ -1,13 +1,22 @@
 /** One SMTP connection of smtp-in: a socket and its session, and the order in which their events are handled. */
 
 import type { Clock, Random, Stream } from "../port.ts";
+import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
+import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import type { Listener, SmtpLimits } from "../policy/policy.ts";
-import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import {
+  ServerSession,
+  type SessionAsk,
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+} from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
 import type { Origin } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
-import { envelopesPerMessageMax, type LookupToSmtpIn } from "./imsg.ts";
+import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
  * once would reset the connection under a peer that still sends, and take the reply away from it. */
@@ -36,72 +45,133 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
   /** The socket is gone. Called once. */
   closed(): void;
+  /** The listener's TLS as it is now; null when the listener has none. */
+  tls(): TlsServer | null;
 }
 
 /** One connection: a socket and its session. */
 export class ServerConnection {
   readonly #ports: ServerConnectionPorts;
-  readonly #stream: Stream;
+  /** The one with TLS takes the place of the one without. */
+  #stream: Stream;
+  #handshake: TlsHandshake | null = null;
+  #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
+  readonly #name: string;
   readonly #events: SessionEvent[] = [];
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
+  #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
   /** Octets that came after it. */
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
+    this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
-      session: sessionName(ports.random),
-      hostname: listener.hostname,
+      session: this.#name,
+      hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
+      ...loginOf(listener),
+      tls: listener.kind === "inet" ? listener.tls.mode : "none",
+      verifiesClient: listener.kind === "inet" && listener.tls.verify,
       zone: (at) => ports.clock.zone(at),
     });
   }
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = hostnameOf(this.#listener);
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    // Where the session has begun TLS already, nothing is read in clear text.
+    if (this.#handshake === null) this.#attach();
+  }
+
+  #attach(): void {
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
       drain: () => this.#flow(),
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => {
-        this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#owner.closed();
-      },
+      close: () => this.#lost(),
     });
   }
 
-  /** Facts of the session for rules; `helo` is what the peer calls itself. */
-  origin(helo: string): Origin {
-    const { hostname, tag, kind } = this.#listener;
+  /** The socket is gone. `reason` is for the log, where it is not the peer that has closed it. */
+  #lost(reason?: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.step({ kind: "eof", at: this.#ports.clock.now(), ...(reason === undefined ? {} : { reason }) });
+    this.#owner.closed();
+  }
+
+  /** Hands the socket to TLS. Nothing that came in clear text and is not handled yet reaches the session any more. */
+  #startTls(): void {
+    const server = this.#owner.tls();
+    assert(server !== null, "a listener with TLS has its certificates");
+    const held = this.#events.filter(({ kind }) => kind !== "bytes");
+    this.#events.splice(0, this.#events.length, ...held);
+    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+  }
+
+  #shaken(outcome: TlsOutcome): void {
+    this.#handshake = null;
+    if (outcome.kind === "failed") return this.#lost(`io-error: handshake failed: ${outcome.reason}`);
+    this.#stream = outcome.stream;
+    this.#isPaused = false;
+    this.#attach();
+    this.step({ kind: "tls", at: this.#ports.clock.now(), tls: outcome.tls });
+  }
+
+  /** Drops a socket that TLS has. */
+  #giveUp(handshake: TlsHandshake): void {
+    this.#handshake = null;
+    handshake.destroy();
+    this.#lost();
+  }
+
+  /** Facts of the session for rules. */
+  origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: hostnameOf(this.#listener),
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
-      username: "",
-      tls: false,
+      username,
+      tls,
     };
   }
 
@@ -110,8 +180,30 @@ export class ServerConnection {
     return this.#requests;
   }
 
+  /** lookup may keep something of this session. */
+  get hasTriedToLogIn(): boolean {
+    return this.#hasTriedToLogIn;
+  }
+
+  /** The session's name. */
+  get session(): string {
+    return this.#name;
+  }
+
+  /** The peer, as in `Origin`. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Passes on what lookup says of the session. */
+  told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
+    if (told.kind === "answered") return this.answer(told.answer);
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+  }
+
   /** Passes on what lookup says of a recipient. */
-  recipient(told: LookupToSmtpIn): void {
+  recipient(told: Resolved | Refused): void {
     if (told.kind === "refused") return this.answer({ kind: "recipient", reply: told.reply });
     const envelopes = this.#envelopes + told.envelopes;
     if (envelopes > envelopesPerMessageMax) {
@@ -137,19 +229,23 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
 
   /** Closes the socket without a word. */
   drop(): void {
-    this.#stream.destroy();
+    if (this.#handshake === null) this.#stream.destroy();
+    else this.#giveUp(this.#handshake);
   }
 
   /** An answer that comes while effects are still being carried out waits for the last of them. */
@@ -183,19 +279,27 @@ export class ServerConnection {
           if (!this.#stream.write(effect.bytes)) this.#flow();
           break;
         case "ask":
+          if (effect.ask.kind === "authenticate") this.#hasTriedToLogIn = true;
           this.#owner.ask(effect.ask, piece?.bytes ?? null);
           piece = null;
           break;
         case "body":
           piece = effect;
           break;
+        case "startTls":
+          this.#startTls();
+          break;
         case "rollback":
           this.#owner.rollback(effect.message);
           break;
         case "close":
           this.#overAt ??= this.#ports.clock.monotonic();
-          if (effect.linger) this.#stream.end();
+          if (this.#handshake !== null) this.#giveUp(this.#handshake);
+          else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
+          break;
+        case "count":
+          this.#owner.count(effect.name);
           break;
         case "log":
           this.#ports.log(effect.event);
@@ -207,6 +311,7 @@ export class ServerConnection {
   /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes
    * once the session is over is read and dropped. */
   #flow(): void {
+    if (this.#handshake !== null) return;
     const isBehind = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
     const pause = isBehind && this.#overAt === null;
     if (pause === this.#isPaused) return;
@@ -216,8 +321,33 @@ export class ServerConnection {
   }
 }
 
+/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
+ * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
+}
+
+/** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
+function contentOptions(
+  listener: Listener,
+): Required<Pick<SessionConfig, "submission" | "headerDomain" | "receivedAuth" | "masquerade">> {
+  const headerDomain = listener.hostname;
+  if (listener.kind !== "inet") return { submission: false, headerDomain, receivedAuth: false, masquerade: false };
+  const { port, receivedAuth, senders } = listener;
+  return { submission: port === submissionPort, headerDomain, receivedAuth, masquerade: senders?.masquerade ?? false };
+}
+
+const submissionPort = 587;
+
 function peerText(stream: Stream): string {
   const { remote } = stream;
   if (remote.kind === "unix") return "local";
   return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+/** What a session is told of logging in. */
+function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
+  const { mode } = listener.auth;
+  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
 }

@@ -7,6 +7,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
+import type { TlsMaterial } from "./listener_tls.ts";
 import type { Grant, Role } from "./privilege.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
@@ -73,13 +74,18 @@ export interface Init {
   readonly successors: Successors;
   /** For queue: what `smtpctl show status` says of the configuration. */
   readonly configuration: ConfigurationStatus;
+  /** For smtp-in: how many of them share the listening sockets, and how many descriptors each may have open, null when
+   * that is not known. */
+  readonly front: { readonly processes: number; readonly descriptors: number | null };
+  /** For smtp-in: certificates and keys. */
+  readonly tls: TlsMaterial;
 }
 
 /** supervisor to role. */
 export type ToRole =
   | Init
-  /** One end of a connection to another role comes with this. `key` tells agents apart, and is the table of a
-   * table-host. */
+  /** One end of a connection to another role comes with this. `key` tells agents apart, is the table of a
+   * table-host, and says which passwords a verifier checks. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
   /** A listening socket comes with this; `listener` is the one of `Policy.listeners` that it is for, or
    * `controlListener`. `serve` follows. */
@@ -96,6 +102,8 @@ export type ToRole =
     readonly policy: Policy;
     readonly successors: Successors;
   }
+  /** To smtp-in: what begins from now on has these certificates. */
+  | { readonly kind: "certificates"; readonly tls: TlsMaterial }
   /** To queue: what `smtpctl show status` is to say from now on. */
   | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
   /** To queue: how the reload ended that it asked for. */

@@ -5,6 +5,7 @@ import { EntryScanner } from "../table/entry.ts";
 import { parseNet } from "../mail/ip.ts";
 import { lowerAscii, parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
+import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
 import { lintDomain, lintMailaddr, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
 import type { Criterion, Policy, TableName } from "./policy.ts";
@@ -20,7 +21,8 @@ export type TableUse =
   | "credentials"
   | "domain"
   | "mailaddr"
-  | "source";
+  | "source"
+  | LoginUse;
 
 /** What of the machine entries are compared with. */
 export interface TableSurroundings {
@@ -52,9 +54,7 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
       add(action.source, "source");
     }
   }
-  for (const listener of policy.listeners) {
-    if (listener.kind === "inet" && listener.auth.mode !== "none") add(listener.auth.table, "credentials");
-  }
+  for (const [table, use] of loginUses(policy)) add(table, use);
   const addPlain = (criterion: Criterion | null, use: TableUse): void => {
     if (criterion !== null && !criterion.regex) add(criterion.table, use);
   };
@@ -163,6 +163,9 @@ function judgeEntry(use: TableUse, key: string, value: string | null, around: Ta
         message: `"${key}" is no address and no network: it never matches`,
         hint: value === null ? null : listHint,
       };
+    case "logins":
+    case "verifiers":
+      return value === null ? null : judgeLogin(use, key, value);
     case "credentials":
       // The value may be a password, and is not shown.
       if (value === null || !(value.length < 3 || value.startsWith(":") || value.endsWith(":"))) return null;

@@ -1,7 +1,10 @@
 /** What holds where smtpd.conf says nothing. */
 
 import type { Domain } from "../mail/address.ts";
-import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { bodyLineLengthMax, fieldsMax, headerLengthMax } from "../smtp/framing.ts";
+import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { usualLenience } from "./lenient.ts";
+import { defaultAuthLimits } from "../trust/auth_limit.ts";
 import type { Listener, ListenerOptions, ListenerTls, Policy, QueuePolicy, RelayAction, SmtpLimits } from "./policy.ts";
 
 /** What holds when no `queue` or `bounce` line says otherwise. */
@@ -15,12 +18,19 @@ export const defaultQueuePolicy: QueuePolicy = {
 
 /** What holds when no `smtp` line says otherwise. */
 export const defaultSmtpLimits: SmtpLimits = {
+  ...defaultFrontLimits,
+  ...defaultAuthLimits,
   maxMessageSize: 36_700_160,
   maxRecipients: 1000,
   maxMails: 100,
   subAddressDelimiter: "+",
   maxHops: 100,
+  maxHeaderSize: headerLengthMax,
+  maxHeaders: fieldsMax,
+  maxLineLength: bodyLineLengthMax,
   idleTimeoutMs: 300_000,
+  except: null,
+  lenient: usualLenience,
 };
 
 /** A listener without TLS. */
@@ -49,7 +59,8 @@ export function defaultInetOptions(
     auth: { mode: "none" },
     hostnames: null,
     receivedAuth: false,
-    proxy: false,
+    proxy: null,
+    lmtp: false,
     senders: null,
   };
 }

@@ -2,6 +2,7 @@
 
 import { filterPhases } from "./filter.ts";
 import { filterConditions, filterDecisions } from "./parser_filter.ts";
+import { quirks } from "../smtp/lenient.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
 /** How a word is written, and what it does. */
@@ -60,9 +61,29 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen hostnames": ["listen … hostnames <T>", "Map of our own addresses to names for the greeting."],
   "listen filter": ["listen … filter NAME or { a, b }", "Asks a filter, or several in turn."],
   "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],
+  "listen mechanisms": [
+    'listen … mechanisms "NAME …"',
+    "What AUTH offers: PLAIN LOGIN (the default), SCRAM-SHA-256 where all users have a verifier or {PLAIN}.",
+  ],
   "listen received-auth": ["listen … received-auth", "Says in the Received field who logged in."],
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
-  "listen proxy-v2": ["listen … proxy-v2", "A PROXY header of version 2 stands before each session."],
+  "listen proxy-v2": [
+    "listen … proxy-v2 [from <T>]",
+    "A PROXY header of version 2 stands before each session, and says who the client is. T: a list of the proxies' networks; nobody else is served.",
+  ],
+  "listen proxy": ["listen … proxy [from <T>]", "The same, with version 1 as well."],
+  "listen lmtp": ["listen … lmtp", "Speaks LMTP instead of SMTP, for another server that hands mail on; port 24."],
+  "listen on socket lmtp": [
+    `listen on socket "PATH" lmtp`,
+    "The same on a unix socket. Its clients count as this machine's, and not as `from socket` or `auth`.",
+  ],
+  "listen on socket lmtp mode": [
+    `listen on socket "PATH" lmtp … mode 0660`,
+    "Permissions of the socket; `user NAME` and `group NAME` give it to others, `hostname NAME` is as above.",
+  ],
+  "listen on socket lmtp user": null,
+  "listen on socket lmtp group": null,
+  "listen on socket lmtp hostname": null,
   "listen on socket tag": [
     "listen on socket tag NAME",
     "Marks mail from `sendmail`. The socket is there without this line.",
@@ -217,9 +238,58 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
+  "smtp lenient": [
+    "smtp lenient [!] QUIRK [from <T>]",
+    `Lets clients, or those of T, do what is wrong: ${
+      list(quirks)
+    }. \`blank-after-colon\` passes unless \`!\` stands ` +
+    "before it; `bare-lf` needs `from`. T is a list in the file itself.",
+  ],
+  ...nulls("smtp lenient", quirks),
+  "smtp lenient from": null,
   "smtp limit": null,
+  "smtp limit auth-failure-window": [
+    "smtp limit auth-failure-window SECONDS",
+    "After how long failures to log in are forgotten. Default 600.",
+  ],
+  "smtp limit max-auth-checks": ["smtp limit max-auth-checks N", "Passwords checked at once. Default 1."],
+  "smtp limit max-auth-failures": [
+    "smtp limit max-auth-failures N",
+    "Failures to log in of one client, before AUTH answers 454. Default 20.",
+  ],
+  "smtp limit max-auth-queue": ["smtp limit max-auth-queue N", "Passwords that wait to be checked. Default 100."],
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],
+  "smtp limit max-header-size": ["smtp limit max-header-size N", "Octets of a header section; default 262144."],
+  "smtp limit max-headers": ["smtp limit max-headers N", "Fields of a header section; default 1000."],
+  "smtp limit max-hops": ["smtp limit max-hops N", "Received fields at which a message loops; default 100."],
+  "smtp limit max-line-length": [
+    "smtp limit max-line-length N",
+    "Octets of a line of a message, with its end; default 65535, never less than 1000.",
+  ],
+  "smtp limit max-session": ["smtp limit max-session N", "Sessions at once, of all clients; default 20000."],
+  "smtp limit max-session-per-source": [
+    "smtp limit max-session-per-source N",
+    "Sessions of one address, or of a /64 network of IPv6; default 100. Not for this machine.",
+  ],
+  "smtp limit max-conn-per-minute": ["smtp limit max-conn-per-minute N", "New connections of one such source; 600."],
+  "smtp limit except": [
+    "smtp limit except <T>",
+    "Networks for which the last two limits do not hold: a list in this file.",
+  ],
+  "smtp limit max-errors": ["smtp limit max-errors N", "Wrong commands of a session; default 100."],
+  "smtp limit max-unknown-rcpt": ["smtp limit max-unknown-rcpt N", "Refused recipients of a session; default 100."],
+  "smtp limit hello-timeout": ["smtp limit hello-timeout N", "Seconds until the first command; default 300."],
+  "smtp limit command-timeout": ["smtp limit command-timeout N", "Seconds until each further one; default 300."],
+  "smtp limit data-timeout": ["smtp limit data-timeout N", "Seconds of silence within a message; default 300."],
+  "smtp limit message-timeout": ["smtp limit message-timeout N", "Seconds for a whole message; default 3600."],
+  "smtp limit tls-timeout": ["smtp limit tls-timeout N", "Seconds for a TLS handshake; default 60."],
+  "smtp limit proxy-timeout": ["smtp limit proxy-timeout N", "Seconds for a PROXY header; default 30."],
+  "smtp limit min-rate": [
+    "smtp limit min-rate N",
+    "Octets per second that a message comes with at least, after the time of `rate-grace`; default 100, 0 for any.",
+  ],
+  "smtp limit rate-grace": ["smtp limit rate-grace N", "Seconds that a message may come slower; default 300."],
   "line bounce": null,
   "bounce warn-interval": ["bounce warn-interval 4h, 1d", "After how long senders are told of a delay."],
 };

@@ -1,12 +1,16 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseDomain } from "../mail/domain.ts";
-import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
+import { formatIp, type Ip, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
+import { lmtpPort } from "./listener.ts";
 import { resolveCiphers, resolveName, resolveProtocols } from "./resolve_certificate.ts";
 import { resolveFilterExpr } from "./resolve_filter.ts";
+import { resolveMechanisms } from "./resolve_mechanisms.ts";
+import { resolveNetworks } from "./resolve_networks.ts";
+import { resolveSocket } from "./resolve_socket.ts";
 import { resolveTable } from "./resolve_table.ts";
 import { type ConfigSource, fail, type Scope, warn } from "./scope.ts";
 
@@ -16,12 +20,13 @@ export const tagLengthMax = 32;
 /** Most certificates of a `listen` line. */
 export const pkiMax = 32;
 
-/** Services that stand for their ports. */
+/** Services that stand for their ports, whatever the system says; it may know more. */
 const services: Readonly<Record<string, number>> = {
   smtp: 25,
   smtps: 465,
   submission: 587,
   submissions: 465,
+  lmtp: lmtpPort,
 };
 
 /** Adds the listeners of a `listen` line. */
@@ -30,13 +35,8 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
   const place = placeOf(directive.span);
   const { on } = directive;
   if (on === null) {
-    if (scope.listeners.some((one) => one.kind === "socket")) {
-      fail(scope, directive.span, "socket listener already configured");
-      return;
-    }
     const { tag, hostname, filter, maskSource, dsn } = options;
-    scope.listeners.push({ kind: "socket", tag, hostname, filter, maskSource, dsn, place });
-    return;
+    return resolveSocket(scope, directive, { tag, hostname, filter, maskSource, dsn });
   }
   checkProtection(scope, directive, options);
   const addresses = addressesOf(scope.source, on.text, family);
@@ -47,11 +47,16 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
       on.span,
       `invalid virtual ip or interface: ${on.text}`,
       on.text === "egress" || on.text === "all"
-        ? "Linux has no groups of interfaces: name one, or write 0.0.0.0 and :: on two lines"
+        ? "there are no groups of interfaces here: name one, or write 0.0.0.0 and :: on two lines"
         : suggest(on.text, names, (name) => `\`${name}\``),
     );
   }
   if (port === null) return;
+  if (options.lmtp && port === 25) {
+    const span = directive.options.find((option) => option.kind === "port")?.span ?? directive.span;
+    fail(scope, span, "LMTP is not spoken on port 25", `that is the port of SMTP: leave \`port\` out for ${lmtpPort}`);
+    return;
+  }
   const taken = scope.listeners.find((one) =>
     one.kind === "inet" && one.port === port && addresses.includes(one.address)
   );
@@ -60,7 +65,17 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     fail(scope, on.span, `${what} is listened on twice`, `the first time on line ${taken.place.line}`);
     return;
   }
+  warnOpenProxy(scope, directive, options, addresses);
   for (const address of addresses) scope.listeners.push({ ...options, on: on.text, address, port, place });
+}
+
+/** Who may send a header may say that it is anybody: a client of this machine, say, who may relay. */
+function warnOpenProxy(scope: Scope, directive: ListenDirective, { proxy }: InetOptions, addresses: readonly string[]) {
+  if (proxy === null || proxy.from !== null || addresses.every((one) => isLoopback(parseIp(one)))) return;
+  const option = directive.options.find(({ kind }) => kind === "proxy" || kind === "proxy-v2");
+  if (option === undefined) return;
+  const hint = `say who the proxies are: \`${option.kind} from { 192.0.2.7 }\``;
+  warn(scope, option.span, "anybody who connects here may pretend to be any client", hint);
 }
 
 /** OpenSMTPD ends at these when all of the file is read; the words are its own. */
@@ -141,6 +156,8 @@ function partOf(option: ListenOption): string | null {
       return "TLS mode";
     case "auth-optional":
       return "auth";
+    case "proxy":
+      return "proxy-v2";
     case "pki":
       return null;
     default:
@@ -161,7 +178,8 @@ function readOptions(scope: Scope, directive: ListenDirective): ListenOptions {
     else if (option.kind === "port") port = readPort(scope, option.port);
     else applyOption(scope, option, draft);
   }
-  const usual = draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
+  draft.auth = resolveMechanisms(scope, directive.options, draft.auth);
+  const usual = draft.lmtp ? lmtpPort : draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
   return { options: draft, port: seen.has("port") ? port : usual ?? null, family };
 }
 
@@ -194,8 +212,14 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "no-dsn":
       draft.dsn = false;
       return;
-    case "proxy-v2":
-      draft.proxy = true;
+    case "proxy":
+    case "proxy-v2": {
+      const from = option.from === null ? null : resolveNetworks(scope, option.from, `\`${option.kind} from\``);
+      draft.proxy = { versions: option.kind === "proxy" ? "any" : "v2", from };
+      return;
+    }
+    case "lmtp":
+      draft.lmtp = true;
       return;
     case "senders": {
       const table = resolveTable(scope, option.table, "senders", false);
@@ -205,9 +229,11 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "auth":
     case "auth-optional": {
       const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
-      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table };
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null };
       return;
     }
+    case "mechanisms":
+      return;
     default:
       return applyTls(scope, option, draft);
   }
@@ -247,7 +273,7 @@ function applyTls(scope: Scope, option: ListenOption, draft: Draft): void {
 }
 
 function readPort(scope: Scope, { text, span }: Word): number | null {
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? 0;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? scope.source.servicePort(text) ?? 0;
   if (port >= 1 && port <= 65535) return port;
   const hint = suggest(text, Object.keys(services), (name) => `\`${name}\``) ?? "a port is a number from 1 to 65535";
   return fail(scope, span, `invalid port: ${text}`, hint);

@@ -33,7 +33,8 @@ export type Purpose =
   | "helo-source"
   | "credentials"
   | "hostnames"
-  | "senders";
+  | "senders"
+  | "networks";
 
 /** Shape that each purpose needs. */
 const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
@@ -55,6 +56,7 @@ const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "credentials": "map",
   "hostnames": "map",
   "senders": "map",
+  "networks": "list",
 };
 
 /** Maps as they can be written in the place of a table. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { CrlfText, LfText } from "../../lib/delivery/lf.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

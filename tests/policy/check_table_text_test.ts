@@ -86,7 +86,7 @@ match rcpt-to regex <a> for domain <d> reject
 `);
   const uses = tableUses(policy);
   assert.deepEqual([...uses.get("a") ?? []].sort(), ["credentials", "expansion", "relayMap"]);
-  assert.deepEqual([...uses.get("b") ?? []].sort(), ["credentials", "relayList", "userinfo"]);
+  assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });

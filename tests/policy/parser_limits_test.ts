@@ -15,6 +15,8 @@ Deno.test("limits are read in the order of the line, not checked", () => {
       kind: "smtp-limit",
       limits: [limit("max-rcpt", 5), limit("max-mails", -6)],
     }],
+    ["smtp limit except <t>", { kind: "smtp-except", table: { kind: "name", name: "t" } }],
+    ["smtp limit except a.test", { kind: "smtp-except", table: { kind: "word", word: word("a.test") } }],
     ["mda limit max-session 5 x 6", { kind: "mda-limit", limits: [limit("max-session", 5), limit("x", 6)] }],
     ['mda wrapper w "/bin/x %{mda}"', { kind: "mda-wrapper", name: word("w"), command: word("/bin/x %{mda}") }],
     ["mta max-deferred 5", { kind: "mta-max-deferred", value: { value: 5 } }],
@@ -40,9 +42,9 @@ Deno.test("lines of limits give one error at the place of the first mistake", ()
   const cases: readonly (readonly [string, string])[] = [
     [
       "smtp",
-      "1:5 syntax error: expected `limit`, `max-message-size`, `sub-addr-delim` or `ciphers`, found the end of the line",
+      "1:5 syntax error: expected `limit`, `max-message-size`, `sub-addr-delim`, `lenient` or `ciphers`, found the end of the line",
     ],
-    ["smtp limit 5", "1:12 syntax error: expected `max-mails` or `max-rcpt`, found `5`"],
+    ["smtp limit 5", "1:12 syntax error: expected a limit such as `max-rcpt`, found `5`"],
     ["smtp limit x", "1:13 syntax error: expected a number, found the end of the line"],
     ["smtp limit x 4k", "1:14 syntax error: expected a number, found `4k`"],
     ["mda", "1:4 syntax error: expected `wrapper` or `limit`, found the end of the line"],

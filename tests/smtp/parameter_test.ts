@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import {
   decodeXtext,
   encodeXtext,
@@ -27,7 +27,8 @@ const mailCases: readonly (readonly [string, string, boolean, Partial<MailParame
   ["SIZE in hexadecimal", " SIZE=0x10", false, syntax("SIZE")],
   ["BODY=7BIT", " BODY=7BIT", false, { body: "7bit" }],
   ["BODY=8BITMIME", " BODY=8BitMime", false, { body: "8bitmime" }],
-  ["BODY=BINARYMIME", " BODY=BINARYMIME", false, syntax("BODY")],
+  ["BODY=BINARYMIME", " BODY=BinaryMIME", false, { body: "binarymime" }],
+  ["a BODY that is none", " BODY=9BIT", false, syntax("BODY")],
   ["BODY without value", " BODY", false, syntax("BODY")],
   ["AUTH=<>", " AUTH=<>", false, {}],
   ["AUTH of an address", " AUTH=x@a.test", false, {}],

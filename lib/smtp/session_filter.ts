@@ -1,0 +1,42 @@
+/** What filters say of a command, and what comes of it. */
+
+import { formatMailbox } from "../mail/address.ts";
+import type { FilterFacts, FilterPhase } from "./session_face.ts";
+import { refuseContent } from "./session_lmtp.ts";
+import type { SessionState } from "./session_state.ts";
+import { ask, type Waiting } from "./session_wait.ts";
+
+/** Asks the filters, where one has a say in this phase. Returns the argument that the command goes on with; null when
+ * the command has been answered. `known` are facts that the state does not hold yet. */
+export function* filtered(
+  state: SessionState,
+  phase: FilterPhase,
+  parameter: string,
+  known: Partial<FilterFacts> = {},
+): Waiting<string | null> {
+  if (phase === "mail-from") state.isNextJunk = false;
+  if (!state.config.filters?.has(phase)) return parameter;
+  const { helo, username, transaction } = state;
+  const sender = transaction === null ? null : transaction.sender === null ? "" : formatMailbox(transaction.sender);
+  const facts = { helo, username, sender, rcpt: null, ...known };
+  const { decision } = yield* ask({ kind: "filter", phase, parameter, facts });
+  switch (decision.kind) {
+    case "proceed":
+      return parameter;
+    case "rewrite":
+      return decision.value;
+    case "junk":
+      // At MAIL it is the message that begins which is meant. QUIRK: OpenSMTPD marks all mail of the session there.
+      if (transaction !== null) transaction.isJunk = true;
+      else if (phase === "mail-from") state.isNextJunk = true;
+      else state.isJunk = true;
+      return parameter;
+    case "reject":
+    case "disconnect":
+      if (phase === "commit" && transaction !== null) {
+        refuseContent(state, decision.reply, transaction.recipients);
+      } else state.refuse(decision.reply);
+      if (decision.kind === "disconnect") state.close("filter");
+      return null;
+  }
+}

@@ -1,0 +1,87 @@
+/** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
+
+import { assert } from "../fault.ts";
+import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
+import { isPositive, replies } from "./reply.ts";
+import { authBar, maySend } from "./session_auth.ts";
+import { filtered } from "./session_filter.ts";
+import { pathArgument } from "./session_lenient.ts";
+import type { SessionState } from "./session_state.ts";
+import { ask, type Running } from "./session_wait.ts";
+import { Transaction } from "./transaction.ts";
+
+/** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
+export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
+  const { limits, dsn = false } = state.config;
+  if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
+  const bar = authBar(state);
+  if (bar !== null) return state.fail(bar);
+  if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
+  const text = pathArgument(state, argument, "FROM:");
+  if (text === null) return state.fail(replies.mailSyntax);
+  const parsed = parseReversePath(text, state.hostname);
+  if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.senderSyntax);
+  const parameters = parseMailParameters(parsed.rest, dsn);
+  if (parameters.kind === "bad") return state.fail(parameters.reply);
+  // RFC 1870 §6.1: refuse early what would be refused at the end.
+  if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
+  const sender = parsed.path;
+  const senderText = sender === null ? "" : formatMailbox(sender);
+  const value = isFiltered ? text : yield* filtered(state, "mail-from", text, { sender: senderText });
+  if (value === null) return;
+  if (value !== text) return yield* mail(state, `FROM:${value}`, true);
+  if (!(yield* maySend(state, sender))) return;
+  const { id } = yield* ask({ kind: "message" });
+  if (id === null) return state.refuse(replies.unavailable);
+  state.mails++;
+  state.transaction = new Transaction(id, sender, parameters.value, limits);
+  state.transaction.isJunk = state.isNextJunk;
+  state.phase = "sender";
+  state.say(replies.senderOk);
+}
+
+/** RCPT. `isFiltered` as for MAIL. */
+export function* rcpt(state: SessionState, argument: string, isFiltered = false): Running {
+  const { transaction, helo, username } = state;
+  const { limits, dsn = false } = state.config;
+  assert(transaction !== null, "RCPT stands inside a transaction");
+  if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
+  const text = pathArgument(state, argument, "TO:");
+  if (text === null) return state.fail(replies.rcptSyntax);
+  const parsed = parseForwardPath(text, state.hostname);
+  if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.recipientSyntax);
+  const parameters = parseRcptParameters(parsed.rest, dsn);
+  if (parameters.kind === "bad") return state.fail(parameters.reply);
+  const address = formatMailbox(parsed.path);
+  const value = isFiltered ? text : yield* filtered(state, "rcpt-to", text, { rcpt: address });
+  if (value === null) return refused(state);
+  if (value !== text) return yield* rcpt(state, `TO:${value}`, true);
+  const { reply } = yield* ask({
+    kind: "recipient",
+    message: transaction.message,
+    helo,
+    username,
+    tls: state.tls !== null,
+    sender: transaction.sender,
+    rcpt: parsed.path,
+    dsn: transaction.dsnOf(parameters.value),
+  });
+  if (!isPositive(reply)) {
+    refused(state);
+    return state.refuseRecipient(reply);
+  }
+  transaction.addRecipient(parsed.path);
+  state.phase = "recipients";
+  state.say(reply);
+}
+
+/** A recipient was not taken. */
+function refused(state: SessionState): void {
+  if (state.phase === "sender") state.phase = "refused";
+}
+
+/** RFC 5321 §4.1.2: a blank stands between path and parameters. */
+function isParameterText(rest: string): boolean {
+  return rest === "" || rest.startsWith(" ");
+}
