@@ -263,7 +263,9 @@ function traced(options: readonly Option[]): SmtpdOptions["traced"] {
   const words = options.filter((one) => one.name === "T").map(({ value }) => value ?? "");
   const { subjects, warnings, unknown } = readTraceWords(words);
   for (const warning of warnings) console.error(`smtpd: ${warning}`);
-  for (const word of unknown) console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand and lookup`);
+  for (const word of unknown) {
+    console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand, lookup and filters`);
+  }
   return subjects;
 }
 

@@ -2,9 +2,12 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
 import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import { filterPhasesOf } from "../policy/filter_run.ts";
+import { quirksFor } from "../policy/lenient.ts";
+import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -13,7 +16,7 @@ import {
   type SessionEvent,
 } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import type { Origin } from "../policy/match.ts";
+import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
@@ -34,6 +37,8 @@ export interface ServerConnectionPorts {
   readonly log: Log;
   /** What a session may use up. */
   readonly limits: SmtpLimits;
+  /** Filters that listeners name. */
+  readonly policy: Pick<Policy, "filters">;
 }
 
 /** What a connection asks of its role. */
@@ -44,6 +49,10 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
+  /** The peer's name, `<unknown>` when it has none; null when it has been asked for: `told` comes. */
+  name(): string | null;
   /** The socket is gone. Called once. */
   closed(): void;
   /** The listener's TLS as it is now; null when the listener has none. */
@@ -59,15 +68,20 @@ export class ServerConnection {
   #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
   readonly #events: SessionEvent[] = [];
+  /** The peer's name, as far as it is known. */
+  #peerName = unknownHostname;
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
   #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
@@ -75,29 +89,42 @@ export class ServerConnection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
-      ...tlsModeOf(listener),
+      filters: filterPhasesOf(ports.policy, listener),
+      lenient: quirksFor(ports.limits.lenient, this.#address),
       ...loginOf(listener),
+      tls: listener.kind === "inet" ? listener.tls.mode : "none",
+      verifiesClient: listener.kind === "inet" && listener.tls.verify,
       zone: (at) => ports.clock.zone(at),
     });
   }
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
+    this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     // Where the session has begun TLS already, nothing is read in clear text.
     if (this.#handshake === null) this.#attach();
@@ -147,12 +174,12 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag, kind } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: this.#peerName,
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -181,8 +208,10 @@ export class ServerConnection {
 
   /** Passes on what lookup says of the session. */
   told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
-    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+    this.#peerName = told.hostname ?? unknownHostname;
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#peerName });
   }
 
   /** Passes on what lookup says of a recipient. */
@@ -212,12 +241,15 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
@@ -278,6 +310,9 @@ export class ServerConnection {
           else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
+        case "count":
+          this.#owner.count(effect.name);
+          break;
         case "log":
           this.#ports.log(effect.event);
       }
@@ -296,6 +331,12 @@ export class ServerConnection {
     if (pause) this.#stream.pause();
     else this.#stream.resume();
   }
+}
+
+/** Name of the peer on a unix socket. One of its own is used by programs of this machine; who hands in mail of others
+ * there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : "localhost";
 }
 
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
@@ -321,10 +362,4 @@ function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender
   if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
   const { mode } = listener.auth;
   return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
-}
-
-/** What a session is told of TLS. */
-function tlsModeOf(listener: Listener): Pick<SessionConfig, "tls" | "verifiesClient"> {
-  if (listener.kind !== "inet") return {};
-  return { tls: listener.tls.mode, verifiesClient: listener.tls.verify };
 }

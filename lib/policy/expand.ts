@@ -33,6 +33,7 @@ import {
   tellRefusal,
   warn,
 } from "./expand_run.ts";
+import type { FilterTables } from "./filter_run.ts";
 import { forwardElementsMax, type ForwardFile, forwardProblems, type ForwardUser } from "./forward.ts";
 import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
@@ -50,7 +51,7 @@ export interface Candidate {
 }
 
 /** Where expansion finds tables and the files that they include. */
-export interface TableSource extends TableLookup {
+export interface TableSource extends TableLookup, FilterTables {
   /** Text of a file that an alias includes; null when there is none. Rejects with a `Fault` when it cannot be read. */
   readInclude(path: string): Promise<string | null>;
   /** Reads back senders that we gave forwarded mail; null without an `srs key`. */

@@ -39,7 +39,7 @@ export const explainEventsMax = 10_000;
 export function candidateOf(
   question: ExplainQuestion,
   policy: Pick<Policy, "listeners" | "serverName">,
-): { readonly kind: "candidate"; readonly candidate: Candidate } | {
+): { readonly kind: "candidate"; readonly candidate: Candidate; readonly filter: AskedFilter } | {
   readonly kind: "unknown";
   readonly known: readonly string[];
 } {
@@ -60,7 +60,23 @@ export function candidateOf(
     username: question.username ?? "",
     tls: question.tls,
   };
-  return { kind: "candidate", candidate: { origin, sender, rcpt } };
+  const served = wanted === null && !isLocal
+    ? policy.listeners.filter((one) => one.kind === "inet")
+    : policy.listeners.filter((one) => one === listener);
+  return { kind: "candidate", candidate: { origin, sender, rcpt }, filter: filterOf(served) };
+}
+
+/** The filter that has a say. */
+export type AskedFilter =
+  | { readonly kind: "none" }
+  | { readonly kind: "named"; readonly name: string }
+  /** Listeners differ, and the question names none. */
+  | { readonly kind: "unclear" };
+
+function filterOf(listeners: readonly Listener[]): AskedFilter {
+  const [name = null, ...others] = new Set(listeners.map(({ filter }) => filter));
+  if (others.length > 0) return { kind: "unclear" };
+  return name === null ? { kind: "none" } : { kind: "named", name };
 }
 
 /** What a listener may be called; the most exact first. */
@@ -146,6 +162,11 @@ export function traceKeeper(max: number = explainEventsMax): {
 export function describeTest({ option, subject }: RuleTest): string {
   const words = option.replace(/^!/, "").split(" ");
   switch (words[0]) {
+    case "fcrdns":
+    case "rdns":
+      return subject === "<unknown>" ? "the client has no name" : `the client is ${subject}`;
+    case "src":
+      return subject === "local" ? "the mail comes from here" : `the client's address is ${subject}`;
     case "tag":
       return subject === "" ? "the listener has no tag" : `the listener has the tag ${subject}`;
     case "from":
@@ -160,7 +181,7 @@ export function describeTest({ option, subject }: RuleTest): string {
     case "tls":
       return subject === "TLS" ? "the session is encrypted" : "the session is in clear text";
     case "mail-from":
-      return subject === "@" ? "the sender is <>" : `the sender is ${subject}`;
+      return subject === "@" || subject === "" ? "the sender is <>" : `the sender is ${subject}`;
     default:
       return `the recipient is ${subject}`;
   }

@@ -226,6 +226,7 @@ export const replies = {
   // Filters.
   /** In place of a text that is no reply: OpenSMTPD's. */
   filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  filterNotRunning: fixed(421, "4.3.2", "Filters are not running, try again later"),
   /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
   nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
 
@@ -290,6 +291,8 @@ export const replies = {
   ),
   binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
+  /** A filter has said why to the first recipient of LMTP. */
+  contentRefused: fixed(550, "5.7.1", "Delivery not authorized, message refused"),
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
   /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */

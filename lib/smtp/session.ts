@@ -1,6 +1,6 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
- * What the commands do is in session_hello.ts (names), session_tls.ts, session_mail.ts (senders and recipients) and
- * session_data.ts and session_bdat.ts (content). */
+ * What the commands do is in session_hello.ts (names), session_tls.ts, session_auth.ts, session_mail.ts (senders and
+ * recipients), session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -39,7 +39,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   /** Nothing is said before the `connected` event. */
   constructor(config: SessionConfig) {
     this.#state = new SessionState(config);
-    this.#patience = new Patience(this.#state.bounds);
+    this.#patience = new Patience(this.#state.bounds, config.limits.idleTimeoutMs);
   }
 
   /** When a `tick` is wanted, ms since the epoch; null while nothing is expected of the peer.
@@ -223,12 +223,12 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         return this.#begin(rcpt(state, argument));
       case "DATA":
         return this.#begin(data(state));
-      case "STARTTLS":
-        return this.#begin(startTls(state));
       case "AUTH":
         return this.#begin(authenticate(state, argument));
       case "BDAT":
         return this.#begin(bdat(state, argument));
+      case "STARTTLS":
+        return this.#begin(startTls(state));
       case "RSET":
         state.reset();
         return state.say(replies.reset);

@@ -9,8 +9,6 @@ export interface SessionBounds {
   readonly maxUnknownRecipients: number;
   /** Time until the first command, ms. */
   readonly helloTimeoutMs: number;
-  /** Time for each further command, ms. */
-  readonly idleTimeoutMs: number;
   /** Time for a TLS handshake, ms. */
   readonly tlsTimeoutMs: number;
   /** Longest silence within content, ms. */
@@ -24,7 +22,7 @@ export interface SessionBounds {
 }
 
 /** What holds where nothing else is said. */
-export const defaultSessionBounds: Omit<SessionBounds, "idleTimeoutMs"> = {
+export const defaultSessionBounds: SessionBounds = {
   maxErrors: 100,
   maxUnknownRecipients: 100,
   // RFC 5321 §4.5.3.2.7: a server waits for 5 minutes at least.
@@ -48,15 +46,17 @@ export type Overrun =
 /** The deadlines of one session. All times are ms since the epoch. */
 export class Patience {
   readonly #bounds: SessionBounds;
+  readonly #commandTimeoutMs: number;
   #what: Overrun = "hello-timeout";
   #silentUntil = 0;
   /** When the content began that is coming; null outside of content. */
   #begunAt: number | null = null;
   #octets = 0;
 
-  /** Nothing is waited for yet. */
-  constructor(bounds: SessionBounds) {
+  /** Nothing is waited for yet. `commandTimeoutMs` is the time for each command but the first. */
+  constructor(bounds: SessionBounds, commandTimeoutMs: number) {
     this.#bounds = bounds;
+    this.#commandTimeoutMs = commandTimeoutMs;
   }
 
   /** When the client's time is up. */
@@ -78,7 +78,7 @@ export class Patience {
   /** The next command, or part of one, is waited for. Content is over. */
   command(at: number): void {
     this.#begunAt = null;
-    this.#expect("command-timeout", at + this.#bounds.idleTimeoutMs);
+    this.#expect("command-timeout", at + this.#commandTimeoutMs);
   }
 
   /** A TLS handshake is waited for. */

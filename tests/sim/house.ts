@@ -218,6 +218,7 @@ export class House {
     this.#tables.set(version, {
       ...opened,
       reverseName: () => Promise.resolve(null),
+      peerName: () => Promise.resolve({ name: null, forward: "fail" }),
       rewriting: null,
       readForward: () => Promise.resolve({ kind: "absent" }),
     });
@@ -313,7 +314,7 @@ export class House {
         return { role, it: delivery };
       }
       case "smtp-in":
-        return { role, it: new SmtpIn({ ...common, limits: common.policy.smtp }) };
+        return { role, it: new SmtpIn({ ...common, limits: common.policy.smtp, processes: 1, descriptors: null }) };
     }
   }
 
