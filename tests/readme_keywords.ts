@@ -97,10 +97,6 @@ export function wordsOf(place: Place): readonly string[] {
 
 /** Lines with what is not active, one thing each. */
 export const inactiveLines: readonly string[] = [
-  "listen on eth0 tls pki p",
-  "listen on eth0 tls-require pki p",
-  "listen on eth0 smtps pki p",
-  "listen on eth0 smtps verify pki p",
   "listen on eth0 tls pki p auth",
   "listen on eth0 tls pki p auth-optional",
   "listen on eth0 senders <t>",
@@ -115,10 +111,7 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match tls reject",
   "match auth reject",
-  'pki p cert "/c" key "/k"',
-  'ca c cert "/c"',
   "proc q x",
   "filter g proc-exec x",
   "admd h",

@@ -145,6 +145,11 @@ export function judgePki(
   ];
 }
 
+/** Most authorities whose names clients can be told of: OpenSSL's take 16 KiB. */
+const authoritiesMax = 100;
+
+const hugeHint = "clients are told the name of each, and do not take so many: make a file of those that sign for them";
+
 /** Judges the certificates of an authority. */
 export function judgeCa(
   ca: Pick<Authority, "cert">,
@@ -153,7 +158,11 @@ export function judgeCa(
 ): readonly FileProblem[] {
   // Bundles hold many, and some of them are always about to end.
   const isBundle = certificate?.kind === "read" && certificate.count > 1;
+  const isHuge = certificate?.kind === "read" && certificate.count > authoritiesMax;
   return [
+    ...(isHuge
+      ? [{ severity: "warning", message: `${ca.cert} has ${certificate.count} certificates`, hint: hugeHint } as const]
+      : []),
     ...judgeFile("certificate", ca.cert, cert, certificateModeBits, uid),
     ...(isBundle ? [] : judgeCertificate(ca.cert, certificate, now)),
   ];

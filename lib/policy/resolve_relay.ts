@@ -136,7 +136,7 @@ function applyWord(
       scope.wanted.push({ kind: option.kind, name: text.toLowerCase(), span });
       return;
     case "ciphers":
-      draft.ciphers = resolveCiphers(scope, option.word, option.span);
+      draft.ciphers = resolveCiphers(scope, option.word);
       return;
     case "protocols":
       draft.protocols = resolveProtocols(scope, option.word);
