@@ -11,7 +11,7 @@ runRole(makeSmtpIn);
 
 async function makeSmtpIn(init: Init, ports: RolePorts): Promise<RunningRole> {
   const { listeners } = init.policy;
-  const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
+  const smtpIn = new SmtpIn({ ...ports, ...init.front, limits: init.policy.smtp });
   // What no listener needs takes memory in each of these processes.
   const make = listeners.some((one) => tlsOf(one) !== null) ? (await import("../host/tls.ts")).makeTlsServer : null;
   const take = (material: TlsMaterial) => {

@@ -2,9 +2,11 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
 import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import { mechanismsOf } from "../policy/mechanism.ts";
+import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -44,6 +46,8 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
   /** The socket is gone. Called once. */
   closed(): void;
   /** The listener's TLS as it is now; null when the listener has none. */
@@ -59,6 +63,8 @@ export class ServerConnection {
   #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
@@ -68,6 +74,7 @@ export class ServerConnection {
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
   #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
@@ -75,18 +82,27 @@ export class ServerConnection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
       ...loginOf(listener),
@@ -98,7 +114,7 @@ export class ServerConnection {
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = hostnameOf(this.#listener);
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     // Where the session has begun TLS already, nothing is read in clear text.
     if (this.#handshake === null) this.#attach();
@@ -148,12 +164,12 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag, kind } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: hostnameOf(this.#listener),
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -182,6 +198,7 @@ export class ServerConnection {
 
   /** Passes on what lookup says of the session. */
   told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
     this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
   }
@@ -213,12 +230,15 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
@@ -279,6 +299,9 @@ export class ServerConnection {
           else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
+        case "count":
+          this.#owner.count(effect.name);
+          break;
         case "log":
           this.#ports.log(effect.event);
       }
@@ -297,6 +320,12 @@ export class ServerConnection {
     if (pause) this.#stream.pause();
     else this.#stream.resume();
   }
+}
+
+/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
+ * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
 }
 
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */

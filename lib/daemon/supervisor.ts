@@ -17,7 +17,9 @@ import {
   removeIfPresent,
   setMode,
 } from "../host/state.ts";
+import type { InheritedSockets } from "../host/activation.ts";
 import { launchCommand } from "../host/launch.ts";
+import { openSocket } from "../host/unix_socket.ts";
 import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
@@ -47,6 +49,10 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  /** Sockets that whoever started us has opened. */
+  readonly inherited: InheritedSockets;
+  /** Descriptors that a process may have open; null when that is not known. */
+  readonly descriptors: number | null;
   /** What `-T` of the command line has logged. */
   readonly traced: readonly TraceSubject[];
   /** What `-P` of the command line starts paused. */
@@ -85,7 +91,11 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
+    this.#sockets = new ListeningSockets({
+      hold: async (at, access) => options.inherited.find(at) ?? await openSocket(at, access),
+      remove: removeIfPresent,
+      submitSocket: options.submitSocket,
+    });
     this.#certificates = new Certificates({
       disk: hostDisk,
       clock: hostClock,
@@ -180,6 +190,7 @@ export class Supervisor {
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
+    this.#sockets.keep([]);
   }
 
   /** Adds the processes of a role, for a version of the configuration. */
@@ -240,6 +251,7 @@ export class Supervisor {
       version,
       successors: this.#staff.successors(version),
       configuration: this.#succession.status,
+      front: { processes: this.#options.smtpIns, descriptors: this.#options.descriptors },
       tls: grant.role === "smtp-in" ? this.#certificates.materialOf(policy) : noMaterial,
     };
   }

@@ -65,6 +65,7 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
       body += textOf(bytes);
     },
     rollback: () => void told.push("rollback"),
+    count: () => {},
     tls: () => null,
     closed: () => void told.push("closed"),
   });
@@ -363,6 +364,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     ask: () => {},
     body: () => {},
     rollback: () => {},
+    count: () => {},
     tls: () => null,
     closed: () => void closed.push("closed"),
   };

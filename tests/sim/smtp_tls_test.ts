@@ -59,7 +59,14 @@ async function world(port: 25 | 465) {
   const log = new KeptLog();
   const policy = policyOf(text);
   const server = new FakeTls();
-  const smtpIn = new SmtpIn({ clock, random: new SeededRandom(1), log: log.log, limits: policy.smtp });
+  const smtpIn = new SmtpIn({
+    clock,
+    random: new SeededRandom(1),
+    log: log.log,
+    limits: policy.smtp,
+    processes: 1,
+    descriptors: null,
+  });
   const index = policy.listeners.findIndex((one) => one.kind === "inet" && one.port === port);
   smtpIn.setTls(new Map([[index, server]]));
   let take: (stream: Stream) => void = () => {};
