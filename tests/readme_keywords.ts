@@ -1,6 +1,7 @@
 /** Finds out by trying which words smtpd.conf(5) has here, and which of them are not active yet. */
 
 import { inactiveNotices } from "../lib/policy/inactive.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
@@ -30,7 +31,7 @@ export const places: readonly Place[] = [
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
   { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
   // No reserved word.
-  { name: "listen", before: "listen on lo ", words: ["proxy"] },
+  { name: "listen", before: "listen on lo ", words: ["mechanisms", "proxy"] },
   { name: "listen on socket", before: "listen on socket " },
   { name: "listen on socket", before: `listen on socket "/s" `, words: ["lmtp"] },
   {
@@ -65,7 +66,9 @@ export const places: readonly Place[] = [
   { name: "filter condition", before: "filter f phase data match " },
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
-  { name: "smtp", before: "smtp " },
+  { name: "smtp", before: "smtp ", words: [...reservedWords, "lenient"] },
+  { name: "smtp lenient", before: "smtp lenient ", words: quirks },
+  { name: "smtp lenient", before: "smtp lenient blank-after-colon ", after: " { 192.0.2.1 }", words: ["from"] },
   {
     name: "smtp limit",
     before: "smtp limit ",
@@ -94,10 +97,6 @@ export function wordsOf(place: Place): readonly string[] {
 
 /** Lines with what is not active, one thing each. */
 export const inactiveLines: readonly string[] = [
-  "listen on eth0 tls pki p",
-  "listen on eth0 tls-require pki p",
-  "listen on eth0 smtps pki p",
-  "listen on eth0 smtps verify pki p",
   "listen on eth0 filter f",
   "action a relay tls",
   "action a relay host smtp+tls://h",
@@ -108,9 +107,6 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match tls reject",
-  'pki p cert "/c" key "/k"',
-  'ca c cert "/c"',
   "proc q x",
   "filter f phase connect match rdns junk",
   "admd h",
