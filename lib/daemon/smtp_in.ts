@@ -233,6 +233,7 @@ export class SmtpIn {
     if (id !== undefined) return connection.message(id);
     if (this.#queue === null) return connection.message(null);
     this.#wantIds.push(connection);
+    if (this.#wantIds.length === 1) this.#queue.send({ kind: "wantIds" });
   }
 
   #body(connection: ServerConnection, message: string, bytes: Uint8Array): void {
@@ -254,6 +255,7 @@ export class SmtpIn {
       case "dealt": {
         // Taken from the end, lowest first.
         this.#ids = [...message.messages.toReversed(), ...this.#ids];
+        // Those that are still left ask for more.
         for (const connection of this.#wantIds.splice(0)) this.#dealTo(connection);
         return;
       }
