@@ -60,7 +60,6 @@ export class SmtpIn {
   #requests = 0;
   #paused = false;
   #accepted = 0;
-  readonly #logins = { ok: 0, permfail: 0, tempfail: 0 };
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -289,7 +288,7 @@ export class SmtpIn {
   #countLogin(answer: SessionAnswer): void {
     if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
     const { kind } = answer.result;
-    this.#logins[kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"]++;
+    this.#count(`smtp.auth.${kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"}`);
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -362,12 +361,10 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
       ...Object.fromEntries(this.#counts),
-      ...Object.fromEntries(logins),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;
