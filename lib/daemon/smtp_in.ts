@@ -7,6 +7,7 @@ import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../por
 import type { Domain } from "../mail/address.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
+import type { TlsServer } from "../port_tls.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
@@ -54,6 +55,7 @@ export class SmtpIn {
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
   readonly #congested = new Set<ServerConnection>();
+  #tls: ReadonlyMap<number, TlsServer> = new Map();
   #ids: MsgId[] = [];
   #queue: QueueChannel | null = null;
   #lookup: LookupChannel | null = null;
@@ -101,6 +103,11 @@ export class SmtpIn {
       this.#failRecipients();
       this.#failQuestions();
     });
+  }
+
+  /** Sets the TLS of listeners, by their numbers: what begins from now on has it. */
+  setTls(servers: ReadonlyMap<number, TlsServer>): void {
+    this.#tls = servers;
   }
 
   /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
@@ -174,6 +181,7 @@ export class SmtpIn {
         guest.leave();
         this.#closed(connection, index);
       },
+      tls: () => this.#tls.get(index) ?? null,
     };
     const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.add(connection);

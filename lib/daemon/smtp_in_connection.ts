@@ -3,6 +3,7 @@
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
+import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
 import {
@@ -48,12 +49,17 @@ export interface ConnectionOwner {
   count(name: string): void;
   /** The socket is gone. Called once. */
   closed(): void;
+  /** The listener's TLS as it is now; null when the listener has none. */
+  tls(): TlsServer | null;
 }
 
 /** One connection: a socket and its session. */
 export class ServerConnection {
   readonly #ports: ServerConnectionPorts;
-  readonly #stream: Stream;
+  /** The one with TLS takes the place of the one without. */
+  #stream: Stream;
+  #handshake: TlsHandshake | null = null;
+  #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
   /** What we are called here: that of the listener, or what its table says of our address. */
@@ -99,6 +105,8 @@ export class ServerConnection {
       ...contentOptions(listener),
       maskSource: listener.maskSource,
       ...loginOf(listener),
+      tls: listener.kind === "inet" ? listener.tls.mode : "none",
+      verifiesClient: listener.kind === "inet" && listener.tls.verify,
       zone: (at) => ports.clock.zone(at),
     });
   }
@@ -107,15 +115,50 @@ export class ServerConnection {
   start(): void {
     const hostname = hostnameOf(this.#listener);
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    // Where the session has begun TLS already, nothing is read in clear text.
+    if (this.#handshake === null) this.#attach();
+  }
+
+  #attach(): void {
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
       drain: () => this.#flow(),
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => {
-        this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#owner.closed();
-      },
+      close: () => this.#lost(),
     });
+  }
+
+  /** The socket is gone. `reason` is for the log, where it is not the peer that has closed it. */
+  #lost(reason?: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.step({ kind: "eof", at: this.#ports.clock.now(), ...(reason === undefined ? {} : { reason }) });
+    this.#owner.closed();
+  }
+
+  /** Hands the socket to TLS. Nothing that came in clear text and is not handled yet reaches the session any more. */
+  #startTls(): void {
+    const server = this.#owner.tls();
+    assert(server !== null, "a listener with TLS has its certificates");
+    const held = this.#events.filter(({ kind }) => kind !== "bytes");
+    this.#events.splice(0, this.#events.length, ...held);
+    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+  }
+
+  #shaken(outcome: TlsOutcome): void {
+    this.#handshake = null;
+    if (outcome.kind === "failed") return this.#lost(`io-error: handshake failed: ${outcome.reason}`);
+    this.#stream = outcome.stream;
+    this.#isPaused = false;
+    this.#attach();
+    this.step({ kind: "tls", at: this.#ports.clock.now(), tls: outcome.tls });
+  }
+
+  /** Drops a socket that TLS has. */
+  #giveUp(handshake: TlsHandshake): void {
+    this.#handshake = null;
+    handshake.destroy();
+    this.#lost();
   }
 
   /** Facts of the session for rules. */
@@ -201,7 +244,8 @@ export class ServerConnection {
 
   /** Closes the socket without a word. */
   drop(): void {
-    this.#stream.destroy();
+    if (this.#handshake === null) this.#stream.destroy();
+    else this.#giveUp(this.#handshake);
   }
 
   /** An answer that comes while effects are still being carried out waits for the last of them. */
@@ -243,14 +287,15 @@ export class ServerConnection {
           piece = effect;
           break;
         case "startTls":
-          assert(false, "no listener offers TLS");
+          this.#startTls();
           break;
         case "rollback":
           this.#owner.rollback(effect.message);
           break;
         case "close":
           this.#overAt ??= this.#ports.clock.monotonic();
-          if (effect.linger) this.#stream.end();
+          if (this.#handshake !== null) this.#giveUp(this.#handshake);
+          else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
         case "count":
@@ -266,6 +311,7 @@ export class ServerConnection {
   /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes
    * once the session is over is read and dropped. */
   #flow(): void {
+    if (this.#handshake !== null) return;
     const isBehind = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
     const pause = isBehind && this.#overAt === null;
     if (pause === this.#isPaused) return;

@@ -72,6 +72,11 @@ export class Patience {
     this.#expect("command-timeout", at + this.#commandTimeoutMs);
   }
 
+  /** A handshake is waited for. It is the library's work, not a person's. */
+  handshake(at: number, timeoutMs: number): void {
+    this.#expect("command-timeout", at + Math.min(timeoutMs, this.#commandTimeoutMs));
+  }
+
   /** Content is waited for, or goes on with so many octets. */
   content(at: number, octets: number): void {
     if (this.#begunAt === null) this.#octets = 0;

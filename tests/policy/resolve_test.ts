@@ -67,6 +67,9 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     maxMails: 100,
     subAddressDelimiter: "+",
     maxHops: 100,
+    maxHeaderSize: 262_144,
+    maxHeaders: 1000,
+    maxLineLength: 65_535,
     idleTimeoutMs: 300_000,
   });
   assert.deepEqual(listeners, [{ ...defaultListenerOptions(machine.serverName), kind: "socket", place: null }]);
