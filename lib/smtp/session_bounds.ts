@@ -13,6 +13,8 @@ export interface SessionBounds {
   readonly dataTimeoutMs: number;
   /** Time for the whole of a message's content, ms. */
   readonly messageTimeoutMs: number;
+  /** Time for a TLS handshake, ms, where the time for a command is not shorter. */
+  readonly tlsTimeoutMs: number;
   /** Octets per second that content comes with at least, on average; 0 for any speed. */
   readonly minRate: number;
   /** How long content may come slower at its beginning, ms. */
@@ -27,12 +29,19 @@ export const defaultSessionBounds: SessionBounds = {
   helloTimeoutMs: 300_000,
   dataTimeoutMs: 300_000,
   messageTimeoutMs: 3_600_000,
+  tlsTimeoutMs: 60_000,
   minRate: 100,
   rateGraceMs: 300_000,
 };
 
 /** Which time was up: the key of `smtp limit` that sets it. */
-export type Overrun = "hello-timeout" | "command-timeout" | "data-timeout" | "message-timeout" | "min-rate";
+export type Overrun =
+  | "hello-timeout"
+  | "command-timeout"
+  | "data-timeout"
+  | "message-timeout"
+  | "tls-timeout"
+  | "min-rate";
 
 /** The deadlines of one session. All times are ms since the epoch. */
 export class Patience {
@@ -73,8 +82,8 @@ export class Patience {
   }
 
   /** A handshake is waited for. It is the library's work, not a person's. */
-  handshake(at: number, timeoutMs: number): void {
-    this.#expect("command-timeout", at + Math.min(timeoutMs, this.#commandTimeoutMs));
+  handshake(at: number): void {
+    this.#expect("tls-timeout", at + Math.min(this.#bounds.tlsTimeoutMs, this.#commandTimeoutMs));
   }
 
   /** Content is waited for, or goes on with so many octets. */
