@@ -14,6 +14,7 @@ import { parseDeliveryToLookup, parseSmtpInToLookup, parseTableHostToLookup } fr
 import { Lookup } from "./lookup.ts";
 import { ReverseNames } from "./reverse.ts";
 import { type RolePorts, type RunningRole, runRole, tellsOf, tellSupervisor } from "./role_main.ts";
+import { SessionDesk } from "./session_desk.ts";
 import type { Init, NamedAccount } from "./supervision.ts";
 import { TableLinks } from "./table_links.ts";
 import { openTables } from "./tables.ts";
@@ -39,7 +40,8 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => tellSupervisor({ kind: "mayDeliver", ...named });
-  const lookup = new Lookup({ ...ports, tables, allow });
+  const sessions = new SessionDesk({}, ports.log);
+  const lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {

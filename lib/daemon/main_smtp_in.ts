@@ -17,7 +17,7 @@ function makeSmtpIn(init: Init, ports: RolePorts): RunningRole {
     serve(handed) {
       for (const [listener, socket] of handed) {
         const spec = init.policy.listeners[listener];
-        if (spec !== undefined) smtpIn.serve(socket, spec);
+        if (spec !== undefined) smtpIn.serve(socket, spec, listener);
       }
     },
     told() {},

@@ -1,7 +1,7 @@
 /** What every SpoolStore must do, and the sample data to try it with. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import type { Envelope, StoredMessage } from "../../lib/spool/envelope.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { bracket, excludeFromRange, isInRange, splitRanges } from "../../lib/daemon/range.ts";
 import { formatIp } from "../../lib/mail/ip.ts";
 

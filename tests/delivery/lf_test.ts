@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { LfText } from "../../lib/delivery/lf.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { parseReply, replies } from "../../lib/smtp/reply.ts";
 import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
@@ -95,6 +95,7 @@ class World {
       const isKnown = !ask.rcpt.localPart.startsWith("no");
       return { kind: "recipient", reply: isKnown ? replies.recipientOk : replies.invalidRecipient("no@b.test") };
     }
+    if (ask.kind !== "commit") throw new Error(`nothing was set up that would ask for ${ask.kind}`);
     const content = Buffer.concat(this.#dealt.get(ask.message) ?? []).toString("latin1");
     equal(content.length, ask.size);
     this.#dealt.delete(ask.message);

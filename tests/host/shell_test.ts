@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { hostShell, outputGraceMs, shellPath } from "../../lib/host/shell.ts";
 import { shellCommand, wrappedCommand } from "../../lib/policy/command.ts";
 import type { FormatValues } from "../../lib/policy/format.ts";

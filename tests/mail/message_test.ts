@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseMailbox } from "../../lib/mail/address.ts";
 import { fieldLengthSeen, fieldNameLengthMax, type HeaderFindings, HeaderScanner } from "../../lib/mail/message.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseMailbox } from "../../lib/mail/address.ts";
 import { formatDeliveredTo, formatReceived, formatReturnPath, type Received } from "../../lib/mail/trace.ts";
 

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Mailbox } from "../../lib/mail/address.ts";
 import { parseMailbox } from "../../lib/mail/address.ts";
 import type { MailParameters } from "../../lib/smtp/parameter.ts";

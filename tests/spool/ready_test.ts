@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { ReadyList } from "../../lib/spool/ready.ts";
 import { sampleEnvelope } from "../contract/store.ts";

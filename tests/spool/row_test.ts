@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { SqlValue } from "../../lib/port.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { envelopeColumns, envelopeOf, rowOf } from "../../lib/spool/row.ts";

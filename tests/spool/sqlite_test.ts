@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import { openSqlDatabase } from "../../lib/host/sqlite.ts";
 import type { SqlDatabase, SqlStatement } from "../../lib/port.ts";
