@@ -1,20 +1,12 @@
 /** Finds out what a configuration's checks need to know of files and tables. */
 
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
-import { Fault, type FaultKind } from "../lib/fault.ts";
-import { hostClock } from "../lib/host/clock.ts";
-import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import { Fault } from "../lib/fault.ts";
+import { diskFault } from "../lib/host/disk.ts";
 import type { TableContent } from "../lib/policy/check.ts";
-import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/policy/check_files.ts";
+import type { FileFact, FileFacts } from "../lib/policy/check_files.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
-import { openTable } from "../lib/table/open.ts";
-import { isRemembered } from "../lib/table/spec.ts";
-import type { Table, TableSpec } from "../lib/table/table.ts";
-import { tableBackends } from "./table_backends.ts";
-
-/** How long a table may take until it counts as one that cannot be reached, ms. */
-export const probeMs = 5000;
+import { later } from "./later.ts";
 
 /** Largest table file that is read for its own mistakes and for what rules let through, octets. */
 export const tableTextMax = 8 * 1024 * 1024;
@@ -56,8 +48,25 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
+/** How long a table may take until it counts as one that cannot be reached, ms. */
+export const probeMs = 5000;
+
 /** Looks at certificates and keys, and with `all` opens every table, each for at most `limitMs`. */
 export async function gatherFacts(policy: Policy, tables: "all" | "none", limitMs = probeMs): Promise<FileFacts> {
+  return {
+    ...await gatherPems(policy),
+    tables: tables === "none" ? new Map() : await gatherFailures(policy, limitMs),
+    now: Date.now(),
+    uid: Deno.uid() ?? 0,
+  };
+}
+
+/** Most configurations have no certificates: what reads them is loaded for those that have. */
+async function gatherPems(policy: Policy): Promise<Pick<FileFacts, "pki" | "ca">> {
+  if (Object.keys(policy.pki).length + Object.keys(policy.ca).length === 0) return { pki: new Map(), ca: new Map() };
+  const { judgeKey, judgePem, leafOf }: typeof import("./smtpd_pem.ts") = await import(
+    later("./smtpd_pem.ts", import.meta.url)
+  );
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
@@ -73,19 +82,19 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
     const { fact, text } = readPem(one.cert);
     return [one.name, { cert: fact, certificate: text === null ? null : judgePem(text) }] as const;
   });
-  const failures = tables === "none" ? [] : await Promise.all(
+  return { pki: new Map(pki), ca: new Map(ca) };
+}
+
+/** Opens every table: what comes of those that cannot be. */
+async function gatherFailures(policy: Policy, limitMs: number): Promise<FileFacts["tables"]> {
+  const { probeTable }: typeof import("./smtpd_probe.ts") = await import(later("./smtpd_probe.ts", import.meta.url));
+  const failures = await Promise.all(
     Object.values(policy.tables).map(async (spec) => {
       const failure = await probeTable(spec, policy.smtp.subAddressDelimiter, limitMs);
       return failure === null ? [] : [[spec.name, failure] as const];
     }),
   );
-  return {
-    pki: new Map(pki),
-    ca: new Map(ca),
-    tables: new Map(failures.flat()),
-    now: Date.now(),
-    uid: Deno.uid() ?? 0,
-  };
+  return new Map(failures.flat());
 }
 
 function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {
@@ -95,87 +104,5 @@ function readPem(path: string): { readonly fact: FileFact; readonly text: string
     return { fact, text: Deno.readTextFileSync(path) };
   } catch (error) {
     return { fact: { kind: "failed", fault: diskFault("read", path, error).kind }, text: null };
-  }
-}
-
-function certificatesOf(text: string): readonly X509Certificate[] | null {
-  const blocks = text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g);
-  if (blocks === null) return null;
-  try {
-    return blocks.map((block) => new X509Certificate(block));
-  } catch {
-    return null;
-  }
-}
-
-function leafOf(text: string): X509Certificate | null {
-  return certificatesOf(text)?.[0] ?? null;
-}
-
-function judgePem(text: string): CertificateFact {
-  const all = certificatesOf(text);
-  const leaf = all?.[0];
-  if (all === null || leaf === undefined) return { kind: "malformed" };
-  return {
-    kind: "read",
-    notBefore: Date.parse(leaf.validFrom),
-    notAfter: Date.parse(leaf.validTo),
-    count: all.length,
-  };
-}
-
-function judgeKey(text: string, leaf: X509Certificate | null): KeyFact {
-  if (text.includes("ENCRYPTED")) return { kind: "encrypted" };
-  try {
-    const own = createPublicKey(createPrivateKey(text)).export({ type: "spki", format: "der" });
-    if (leaf === null) return { kind: "read", fits: null };
-    return { kind: "read", fits: own.equals(leaf.publicKey.export({ type: "spki", format: "der" })) };
-  } catch {
-    return { kind: "malformed" };
-  }
-}
-
-/** Opens a table and closes it again. Null when that works. */
-async function probeTable(
-  spec: TableSpec,
-  subAddressDelimiter: string,
-  limitMs: number,
-): Promise<{ readonly fault: FaultKind; readonly message: string } | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Fault("timeout", `Cannot open table ${spec.name}: no answer in ${limitMs / 1000} s`)),
-      limitMs,
-    );
-  });
-  let isOver = false;
-  let opened: Table | null = null;
-  const end = () => {
-    isOver = true;
-    opened?.close();
-  };
-  const probed = openTable(spec, hostDisk, {
-    ...tableBackends({ [spec.name]: spec }, () => {}),
-    subAddressDelimiter,
-    clock: hostClock,
-    report: () => {},
-  }).then(async (table) => {
-    // One that opens late is closed when it does.
-    if (isOver) return table.close();
-    opened = table;
-    // What is asked over a connection or of a program is there only when that answers.
-    if (isRemembered(spec)) await table.update();
-  });
-  probed.catch(() => {});
-  try {
-    await Promise.race([probed, late]);
-    return null;
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return { fault: error.kind, message: error.message };
-  } finally {
-    clearTimeout(timer);
-    // This ends a helper that hangs, too.
-    end();
   }
 }
