@@ -92,10 +92,14 @@ export interface Listener {
   close(): void;
 }
 
+/** Where a connection goes: an address, or a name that the system looks up, and whose addresses are tried in turn. */
+export type DialTarget = Address | { readonly kind: "host"; readonly name: string; readonly port: number };
+
 /** Makes connections. */
 export interface Dialer {
-  /** Faults: `refused`, `unreachable`, `timeout`, `denied`. `source` binds the local address. */
-  dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream>;
+  /** Faults: `refused`, `unreachable`, `timeout`, `denied`, `notFound` for a name without addresses. `source` binds the
+   * local address. */
+  dial(to: DialTarget, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream>;
 }
 
 /** A typed message channel between two roles. Bodies travel as binary beside the message. */

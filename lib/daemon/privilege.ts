@@ -2,7 +2,7 @@
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
  * at start that it holds its row and nothing more (grant_check.ts). */
 
-import type { Address } from "../port.ts";
+import type { DialTarget } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
@@ -137,30 +137,30 @@ export function agentGrant(account: Account | null, work: AgentWork): Grant<"age
     return { ...base, read: [work.user.home], write: [], run: [], handed: "nothing" };
   }
   const { target, wrapper } = work;
-  if (target.kind === "lmtp") return lmtpGrant(account, target.to);
+  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
+  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
+  if (target.kind === "lmtp") return lmtpGrant(account, target.to, run);
   const paths = target.kind === "maildir"
     ? [target.directory]
     : target.kind === "file"
     ? [target.path, ...(target.dotLock ? [`${target.path}.lock`] : [])]
     : [];
-  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
-  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
   return { ...base, read: paths, write: paths, run, handed: "peer socket, its command" };
 }
 
-function lmtpGrant(account: Account | null, to: Address): Grant<"agent"> {
+function lmtpGrant(account: Account | null, to: DialTarget, run: readonly string[]): Grant<"agent"> {
   // A unix socket takes all three rights.
   const paths = to.kind === "unix" ? [to.path] : [];
   const net = to.kind === "unix"
     ? { kind: "paths", paths } as const
-    : { kind: "servers", hosts: [`${bracket(to.ip)}:${to.port}`], paths: [] } as const;
+    : { kind: "servers", hosts: [`${to.kind === "host" ? to.name : bracket(to.ip)}:${to.port}`], paths: [] } as const;
   return {
     role: "agent",
     account,
     read: paths,
     write: paths,
     net,
-    run: [],
+    run,
     sys: [],
     npm: false,
     handed: "peer socket",

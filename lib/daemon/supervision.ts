@@ -1,7 +1,7 @@
 /** What the supervisor and a role say to each other, over the IPC channel that every role is born with. */
 
 import type { LogPriority } from "../port.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { TraceSubject } from "../policy/trace.ts";

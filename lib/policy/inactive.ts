@@ -3,7 +3,8 @@
 
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
-import type { Listener, Place, Policy, RelayAction, Rule } from "./policy.ts";
+import { expandKnown } from "./format.ts";
+import type { Listener, LocalAction, Place, Policy, RelayAction, Rule } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
@@ -26,7 +27,8 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   };
   for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
   for (const action of Object.values(policy.actions)) {
-    if (action.kind === "relay") { for (const one of relayNotices(policy, action)) tell(action.place, one); }
+    if (action.kind === "local") tell(action.place, localNotice(action));
+    else for (const one of relayNotices(policy, action)) tell(action.place, one);
   }
   for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
   for (const { name, place } of Object.values(policy.pki)) {
@@ -56,6 +58,15 @@ export function noticeError({ severity, place, message }: InactiveNotice, file: 
     excerpt: "",
     notes: [],
   };
+}
+
+/** What an agent may reach is fixed before it sees any mail. */
+function localNotice({ method }: LocalAction): string | null {
+  if (method.kind !== "lmtp" || expandKnown(method.destination, { username: "x", directory: "/x" }) !== null) {
+    return null;
+  }
+  return "only `%{user.username}` and `%{user.directory}` can stand in the destination of lmtp: mail of this action " +
+    "waits in the queue";
 }
 
 /** Is the socket opened? One that demands what cannot be given is not: its clients would be less safe than they were

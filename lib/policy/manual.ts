@@ -83,7 +83,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "action mda": [`action NAME mda "COMMAND"`, "Hands each message to a command, which may hold format specifiers."],
   "action lmtp": [
     `action NAME lmtp "SOCKET" or HOST:PORT [rcpt-to]`,
-    "Hands mail to another server of this machine, for the user or, with `rcpt-to`, the address.",
+    "Hands mail to a mail store by LMTP, for the user or, with `rcpt-to`, the address. `%{user.username}` may stand in it.",
   ],
   "action lmtp rcpt-to": null,
   "action forward-only": [

@@ -47,7 +47,7 @@ export class ClientTransaction {
   check(offered: PeerExtensions): ClientEffect[] {
     const limit = offered.size ?? 0;
     // RFC 1870 §6.1: a message that exceeds the fixed limit need not be sent.
-    if (limit > 0 && this.message.size > limit) return this.resolveAll({ kind: "tooLarge", limit });
+    if (limit > 0 && (this.message.size ?? 0) > limit) return this.resolveAll({ kind: "tooLarge", limit });
     if (!isSendable(this.message.sender)) return this.resolveAll({ kind: "notAscii" });
     const out: ClientEffect[] = [];
     for (const [index, recipient] of this.message.recipients.entries()) {

@@ -135,6 +135,10 @@ Deno.test("an agent holds what its work needs: one file and its lock, the shell,
   const command = { ...base, target: { kind: "command", template: "x" } } as const;
   deepEqual(rightsOf(command), { read: [], write: [], run: ["/bin/sh"], net: "none" });
   deepEqual(rightsOf({ ...base, wrapper: "w" }), { read: ["/m"], write: ["/m"], run: ["/bin/sh"], net: "none" });
+  const to = { kind: "host", name: "store.test", port: 24 } as const;
+  const store = agentGrant(null, { ...base, target: { kind: "lmtp", to, rcptTo: true }, wrapper: "w" });
+  deepEqual([store.net, store.run], [{ kind: "servers", hosts: ["store.test:24"], paths: [] }, ["/bin/sh"]]);
+  deepEqual(checkGrant(store, processWith(denoFlags(store))), []);
   const user = { name: "ann", uid: 1, gid: 1, home: "/home/ann" };
   deepEqual(rightsOf({ kind: "forward", user, uid: 1 }), { read: ["/home/ann"], write: [], run: [], net: "none" });
 });

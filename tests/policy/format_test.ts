@@ -4,6 +4,7 @@ import { parseMailbox } from "../../lib/mail/address.ts";
 import {
   checkFormat,
   expandFormat,
+  expandKnown,
   expandPieces,
   formatLengthMax,
   formatTokenMax,
@@ -276,3 +277,19 @@ Deno.test("%{mda} is for wrappers, and stands alone", () => {
     [false, false],
   ]);
 });
+
+for (
+  const [template, want] of [
+    ["store.test:24", "store.test:24"],
+    ["/run/%{user.username}/lmtp", "/run/ann/lmtp"],
+    ["~/lmtp", "/home/ann/lmtp"],
+    ["%{USER.directory}/100%%", "/home/ann/100%"],
+    ["%{user.username:uppercase}:24", null],
+    ["/run/%{rcpt.domain}", null],
+    ["/run/%{nope}", null],
+  ] as const
+) {
+  Deno.test(`expandKnown() makes ${want ?? "nothing"} of ${template}`, () => {
+    equal(expandKnown(template, { username: "ann", directory: "/home/ann/" }), want);
+  });
+}

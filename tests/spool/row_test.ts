@@ -19,7 +19,7 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record({
       subAddress: fc.string(),
       exec: fc.option(fc.record({
         kind: fc.constantFrom("file", "command", "maildir"),
-        text: fc.string(),
+        text: fc.string({ minLength: 1 }).map((text) => `/${text.replace(/\p{Cc}/gu, "-")}`),
         from: fc.constantFrom("table", "forward"),
       }, plain)),
     }, plain)),
