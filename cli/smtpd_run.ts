@@ -4,15 +4,17 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { heapFlag } from "../lib/daemon/privilege.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
+import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.ts";
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import { callControl } from "./control_client.ts";
+import { later } from "./later.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
@@ -21,6 +23,9 @@ import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
 /** Columns of errors that smtpctl prints: it may be anywhere. */
 const problemWidth = 120;
 
+/** How long after a start or a reload what it leaves behind is given back, ms. */
+const trimDelayMs = 1000;
+
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
 
@@ -28,6 +33,7 @@ const offlineDelayMs = 1000;
 export const supervisorFlags = [
   "--no-prompt",
   "--cached-only",
+  heapFlag,
   "--allow-read",
   "--allow-write",
   "--allow-run",
@@ -74,6 +80,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     ready: () => {
       say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.filter(isServed).length });
       setTimeout(() => void takeOffline(start, log), offlineDelayMs);
+      setTimeout(trimMemory, trimDelayMs);
     },
     stopRequested: () => void finish(0),
   });
@@ -114,6 +121,7 @@ async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
     problems.map((problem) => printError(problem, { colour: false, width: problemWidth }));
   if (loaded.kind === "errors") return { kind: "refused", problems: texts(loaded.errors) };
   const { policy } = loaded;
+  setTimeout(trimMemory, trimDelayMs);
   const notices = inactiveNotices(policy).map((notice) => noticeError(notice, options.config));
   const warnings = [...await checkQuickly(loaded), ...notices];
   return {
@@ -140,6 +148,9 @@ export async function goToBackground(policy: Policy, options: SmtpdOptions): Pro
   const home = Deno.env.get("HOME") ?? "/";
   const command = ["-c", file === null ? toSyslog : toFile, "sh", file ?? "", ...argv];
   const child = spawn("/bin/sh", command, { detached: true, stdio: "ignore", cwd: "/", env: { ...env, HOME: home } });
+  const { callControl }: typeof import("./control_client.ts") = await import(
+    later("./control_client.ts", import.meta.url)
+  );
   let hasEnded = false;
   child.on("exit", () => hasEnded = true);
   child.on("error", () => hasEnded = true);

@@ -5,7 +5,7 @@
 import type { Log } from "../event_log.ts";
 import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
-import { aliasUser } from "../policy/expand.ts";
+import { aliasUser } from "../policy/exec.ts";
 import type { LocalAction } from "../policy/policy.ts";
 import { type AgentWork, planAgent } from "./agent_work.ts";
 import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
