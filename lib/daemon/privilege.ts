@@ -14,8 +14,9 @@ import { bracket, splitRanges } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
-/** All child roles. `agent` runs once for each mailbox owner, `table-host` once for each table behind a helper. */
-export type Role = StandingRole | "agent" | "table-host";
+/** All child roles. `agent` runs once for each mailbox owner, `table-host` once for each table behind a helper,
+ * `verifier` where listeners have users log in (verifier_grant.ts). */
+export type Role = StandingRole | "agent" | "table-host" | "verifier";
 /** Who has a row: the roles, and `offline`, which is a program: sendmail(1) once more, as the owner of a message that it
  * left while no daemon ran. */
 export type Holder = Role | "offline";
@@ -42,6 +43,8 @@ export interface Premises {
   readonly includes: readonly string[];
   /** DNS servers in use, as literal addresses. */
   readonly resolvers: readonly string[];
+  /** With what account /etc/shadow can be read, null for the caller's own; none when it cannot be. */
+  readonly shadow?: { readonly account: Account | null } | null;
 }
 
 /** One row: what a role holds. Everything that is not listed is refused. */

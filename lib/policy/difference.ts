@@ -106,6 +106,8 @@ function listenersOf(policy: Policy): readonly Named[] {
   return policy.listeners.map((listener) => {
     const name = listener.kind === "socket"
       ? "listen on socket"
+      : listener.kind === "lmtp"
+      ? `listen on socket "${listener.path}"`
       : `listen on ${listener.address} port ${listener.port}`;
     const value = listenerText(listener, policy);
     // The word of the line that it comes from makes no difference.

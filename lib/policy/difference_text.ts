@@ -14,7 +14,13 @@ export type Tables = Pick<Policy, "tables" | "filters">;
 /** What a `listen` line says behind the place that it listens on; empty for nothing. */
 export function listenerText(listener: Listener, policy: Tables): string {
   const { tag, hostname, filter, maskSource, dsn } = listener;
-  const words = listener.kind === "socket" ? [] : inetWords(listener, policy);
+  const words = listener.kind === "inet" ? inetWords(listener, policy) : [];
+  if (listener.kind === "lmtp") {
+    const { mode, user, group } = listener.access;
+    words.push("lmtp", `mode ${mode.toString(8).padStart(4, "0")}`);
+    if (user !== null) words.push(`user ${user}`);
+    if (group !== null) words.push(`group ${group}`);
+  }
   if (tag !== "") words.push(`tag ${tag}`);
   words.push(`hostname ${hostname}`);
   if (filter !== null) words.push(`filter ${filterWord(filter, policy)}`);
@@ -24,7 +30,7 @@ export function listenerText(listener: Listener, policy: Tables): string {
 }
 
 function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables): string[] {
-  const { tls, auth, hostnames, senders, receivedAuth, proxy } = listener;
+  const { tls, auth, hostnames, senders, receivedAuth, proxy, lmtp } = listener;
   const words: string[] = [];
   const mode = { none: "", offered: "tls", required: "tls-require", implicit: "smtps" }[tls.mode];
   if (mode !== "") words.push(mode);
@@ -36,13 +42,18 @@ function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables
   if (auth.mode !== "none") {
     const word = auth.mode === "optional" ? "auth-optional" : "auth";
     words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+    if (auth.mechanisms !== null) words.push(`mechanisms "${auth.mechanisms.join(" ")}"`);
   }
   if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);
   if (senders !== null) {
     words.push(`senders ${tableWord(senders.table, policy)}${senders.masquerade ? " masquerade" : ""}`);
   }
   if (receivedAuth) words.push("received-auth");
-  if (proxy) words.push("proxy-v2");
+  if (proxy !== null) {
+    const word = proxy.versions === "any" ? "proxy" : "proxy-v2";
+    words.push(proxy.from === null ? word : `${word} from ${tableWord(proxy.from.table, policy)}`);
+  }
+  if (lmtp) words.push("lmtp");
   return words;
 }
 

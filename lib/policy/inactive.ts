@@ -108,14 +108,13 @@ const activeLimits: readonly string[] = [
 
 /** The words of a listener that cannot be obeyed and must not be ignored. */
 function demandsOf(listener: Listener): readonly string[] {
-  if (listener.kind === "socket") return [];
-  const { tls, auth, proxy } = listener;
+  if (listener.kind !== "inet") return [];
+  const { tls, auth } = listener;
   const words: string[] = [];
   if (tls.mode === "required") words.push("tls-require");
   if (tls.mode === "implicit") words.push("smtps");
   if (tls.verify) words.push("verify");
   if (auth.mode === "required") words.push("auth");
-  if (proxy) words.push("proxy-v2");
   return words;
 }
 
@@ -124,13 +123,12 @@ function listenerNotices(listener: Listener): readonly string[] {
   if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
   const notices: string[] = [];
   if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
-  if (listener.kind === "socket") return notices;
+  if (listener.kind !== "inet") return notices;
   const { tls, auth } = listener;
   if (tls.mode === "offered") notices.push("`tls` is not active yet: this listener serves in clear text only");
   if (auth.mode === "optional") notices.push("`auth-optional` is not active yet: nobody can log in here");
   if (listener.senders !== null) notices.push("`senders` is not active yet: nobody can log in here");
   if (listener.receivedAuth) notices.push("`received-auth` is not active yet: nobody can log in here");
-  if (listener.hostnames !== null) notices.push("`hostnames` is not active yet: `hostname` counts on all addresses");
   return notices;
 }
 

@@ -18,8 +18,8 @@ export interface DsnRequest {
 export interface MailParameters {
   /** SIZE in octets, null when absent (RFC 1870 §3). */
   readonly size: number | null;
-  /** BODY (RFC 6152 §2). Content is passed on as it is either way. */
-  readonly body: "7bit" | "8bitmime";
+  /** BODY (RFC 6152 §2, RFC 3030 §3). */
+  readonly body: "7bit" | "8bitmime" | "binarymime";
   /** RET, null when absent. */
   readonly ret: DsnRequest["ret"];
   /** ENVID, decoded; null when absent. */
@@ -62,8 +62,8 @@ export function parseMailParameters(text: string, dsn: boolean): Parsed<MailPara
       size = Number(value);
     } else if (key === "BODY") {
       const word = value?.toUpperCase();
-      if (word !== "7BIT" && word !== "8BITMIME") return bad;
-      body = word === "7BIT" ? "7bit" : "8bitmime";
+      if (word !== "7BIT" && word !== "8BITMIME" && word !== "BINARYMIME") return bad;
+      body = word === "7BIT" ? "7bit" : word === "8BITMIME" ? "8bitmime" : "binarymime";
     } else if (key === "AUTH") {
       // QUIRK: taken and forgotten though AUTH is not offered, as by OpenSMTPD: relays send `AUTH=<>`.
       if (value === null || (value !== "<>" && decodeXtext(value) === null)) return bad;

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import * as fc from "../support/fast_check.ts";
+import fc from "../support/fast_check.ts";
 import { expansionCommandMax, expansionElementMax, parseExpansionValue } from "../../lib/policy/alias.ts";
 import { parseExec } from "../../lib/policy/exec.ts";
 

@@ -14,6 +14,8 @@ Deno.test("offeredExtensions() offers what the server does, and nothing else", (
     "PIPELINING",
     "8BITMIME",
     "ENHANCEDSTATUSCODES",
+    "CHUNKING",
+    "BINARYMIME",
     "SIZE 1000",
     "HELP",
   ]);
@@ -24,6 +26,8 @@ Deno.test("offeredExtensions() offers DSN where it is switched on", () => {
     "PIPELINING",
     "8BITMIME",
     "ENHANCEDSTATUSCODES",
+    "CHUNKING",
+    "BINARYMIME",
     "SIZE 36700160",
     "DSN",
     "HELP",
