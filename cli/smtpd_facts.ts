@@ -1,5 +1,6 @@
 /** Finds out what a configuration's checks need to know of files and tables. */
 
+import { factOf, keyFactOf } from "../lib/daemon/certificates.ts";
 import { Fault } from "../lib/fault.ts";
 import { diskFault } from "../lib/host/disk.ts";
 import type { TableContent } from "../lib/policy/check.ts";
@@ -64,23 +65,22 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
 /** Most configurations have no certificates: what reads them is loaded for those that have. */
 async function gatherPems(policy: Policy): Promise<Pick<FileFacts, "pki" | "ca">> {
   if (Object.keys(policy.pki).length + Object.keys(policy.ca).length === 0) return { pki: new Map(), ca: new Map() };
-  const { judgeKey, judgePem, leafOf }: typeof import("./smtpd_pem.ts") = await import(
-    later("./smtpd_pem.ts", import.meta.url)
+  const { pemInspector: inspector }: typeof import("../lib/host/tls.ts") = await import(
+    later("../lib/host/tls.ts", import.meta.url)
   );
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
-    const leaf = cert.text === null ? null : leafOf(cert.text);
     return [one.name, {
       cert: cert.fact,
-      certificate: cert.text === null ? null : judgePem(cert.text),
+      certificate: factOf(inspector, cert.text),
       key: key.fact,
-      privateKey: key.text === null ? null : judgeKey(key.text, leaf),
+      privateKey: keyFactOf(inspector, key.text, cert.text),
     }] as const;
   });
   const ca = Object.values(policy.ca).map((one) => {
     const { fact, text } = readPem(one.cert);
-    return [one.name, { cert: fact, certificate: text === null ? null : judgePem(text) }] as const;
+    return [one.name, { cert: fact, certificate: factOf(inspector, text) }] as const;
   });
   return { pki: new Map(pki), ca: new Map(ca) };
 }

@@ -5,7 +5,7 @@ import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
-import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "../lib/policy/resolve_limit.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
 import { loadText } from "./policy/config_fixture.ts";
 import { table } from "./readme_blocks.ts";
 
@@ -29,7 +29,15 @@ export const places: readonly Place[] = [
   { name: "listen", before: "listen on lo " },
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
   { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
+  // No reserved word.
+  { name: "listen", before: "listen on lo ", words: ["proxy"] },
   { name: "listen on socket", before: "listen on socket " },
+  { name: "listen on socket", before: `listen on socket "/s" `, words: ["lmtp"] },
+  {
+    name: "listen on socket lmtp",
+    before: `listen on socket "/s" lmtp `,
+    words: ["group", "hostname", "mode", "user"],
+  },
   { name: "action", before: `action "a" ` },
   { name: "action maildir", before: `action "a" maildir ` },
   { name: "action lmtp", before: `action "a" lmtp "/x" `, words: ["rcpt-to"] },
@@ -58,7 +66,12 @@ export const places: readonly Place[] = [
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
   { name: "smtp", before: "smtp " },
-  { name: "smtp limit", before: "smtp limit ", after: " 5", words: ["max-mails", "max-rcpt", "max-sessions"] },
+  {
+    name: "smtp limit",
+    before: "smtp limit ",
+    after: " 5",
+    words: [...Object.keys(smtpLimitKeys), "except", "max-sessions"],
+  },
   { name: "bounce", before: "bounce " },
 ];
 
@@ -89,9 +102,7 @@ export const inactiveLines: readonly string[] = [
   "listen on eth0 tls pki p auth-optional",
   "listen on eth0 senders <t>",
   "listen on eth0 received-auth",
-  "listen on eth0 hostnames <t>",
   "listen on eth0 filter f",
-  "listen on eth0 proxy-v2",
   "action a relay tls",
   "action a relay host smtp+tls://h",
   "action a relay host smtps://h",

@@ -10,6 +10,7 @@ const rooms = ["base", "mail", "smtp", "table", "trust", "policy", "spool", "del
 const baseFiles = [
   "lib/port.ts",
   "lib/port_database.ts",
+  "lib/port_tls.ts",
   "lib/fault.ts",
   "lib/event_log.ts",
   "lib/nearest.ts",
@@ -40,7 +41,6 @@ const untested: Readonly<Record<string, string>> = {
   "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_state.ts": "tests/smtp/session_test.ts",
   "lib/smtp/session_wait.ts": "tests/smtp/session_test.ts",
-  "cli/smtpd_pem.ts": "tests/cli/smtpd_facts_test.ts",
   "cli/smtpd_probe.ts": "tests/cli/smtpd_facts_test.ts",
   "lib/host/parent.ts": "tests/host/process_test.ts, with the child of tests/host/child.ts",
   "lib/host/postgres.ts": "tests/interop/postgres_table_test.ts, and tests/host/databases_test.ts",
@@ -126,7 +126,7 @@ function judgeImport(from: string, to: string): string | null {
   if (here === there) return null;
   if (here === "mod") return ["daemon", "cli", "host"].includes(there) ? "is outside the library's face" : null;
   if (here === "host") {
-    return ["lib/port.ts", "lib/port_database.ts", "lib/fault.ts"].includes(to)
+    return ["lib/port.ts", "lib/port_database.ts", "lib/port_tls.ts", "lib/fault.ts"].includes(to)
       ? null
       : "host/ imports ports and faults only";
   }

@@ -17,6 +17,7 @@ import {
   parseTableHostToLookup,
   parseVerifierToLookup,
 } from "./imsg_parse.ts";
+import { listenerNames } from "./listener_names.ts";
 import { Lookup } from "./lookup.ts";
 import { PasswordChecks } from "./password_checks.ts";
 import { ReverseNames } from "./reverse.ts";
@@ -53,6 +54,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const sessions = new SessionDesk({
     authenticate: (asked) => logins.authenticate(asked),
     sender: (asked) => checkSender(asked, init.policy, tables),
+    hostname: listenerNames(init.policy, tables),
     ended: (session) => logins.ended(session),
   }, ports.log);
   const lookup = new Lookup({ ...ports, tables, sessions, allow });

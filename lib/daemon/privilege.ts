@@ -100,7 +100,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       npm: true,
       handed: "listeners' names, actions, peer sockets",
     },
-    { ...base, role: "smtp-in", handed: "listening sockets, listeners, limits, peer sockets" },
+    { ...base, role: "smtp-in", handed: "listening sockets, certificates and keys, listeners, limits, peer sockets" },
   ];
 }
 

@@ -2,6 +2,8 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
+import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
 import {
@@ -43,16 +45,25 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
   /** The socket is gone. Called once. */
   closed(): void;
+  /** The listener's TLS as it is now; null when the listener has none. */
+  tls(): TlsServer | null;
 }
 
 /** One connection: a socket and its session. */
 export class ServerConnection {
   readonly #ports: ServerConnectionPorts;
-  readonly #stream: Stream;
+  /** The one with TLS takes the place of the one without. */
+  #stream: Stream;
+  #handshake: TlsHandshake | null = null;
+  #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
@@ -62,6 +73,7 @@ export class ServerConnection {
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
   #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
@@ -69,48 +81,94 @@ export class ServerConnection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
       ...loginOf(listener),
+      tls: listener.kind === "inet" ? listener.tls.mode : "none",
+      verifiesClient: listener.kind === "inet" && listener.tls.verify,
       zone: (at) => ports.clock.zone(at),
     });
   }
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = hostnameOf(this.#listener);
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    // Where the session has begun TLS already, nothing is read in clear text.
+    if (this.#handshake === null) this.#attach();
+  }
+
+  #attach(): void {
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
       drain: () => this.#flow(),
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => {
-        this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#owner.closed();
-      },
+      close: () => this.#lost(),
     });
+  }
+
+  /** The socket is gone. `reason` is for the log, where it is not the peer that has closed it. */
+  #lost(reason?: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.step({ kind: "eof", at: this.#ports.clock.now(), ...(reason === undefined ? {} : { reason }) });
+    this.#owner.closed();
+  }
+
+  /** Hands the socket to TLS. Nothing that came in clear text and is not handled yet reaches the session any more. */
+  #startTls(): void {
+    const server = this.#owner.tls();
+    assert(server !== null, "a listener with TLS has its certificates");
+    const held = this.#events.filter(({ kind }) => kind !== "bytes");
+    this.#events.splice(0, this.#events.length, ...held);
+    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+  }
+
+  #shaken(outcome: TlsOutcome): void {
+    this.#handshake = null;
+    if (outcome.kind === "failed") return this.#lost(`io-error: handshake failed: ${outcome.reason}`);
+    this.#stream = outcome.stream;
+    this.#isPaused = false;
+    this.#attach();
+    this.step({ kind: "tls", at: this.#ports.clock.now(), tls: outcome.tls });
+  }
+
+  /** Drops a socket that TLS has. */
+  #giveUp(handshake: TlsHandshake): void {
+    this.#handshake = null;
+    handshake.destroy();
+    this.#lost();
   }
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag, kind } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: hostnameOf(this.#listener),
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -139,6 +197,7 @@ export class ServerConnection {
 
   /** Passes on what lookup says of the session. */
   told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
     this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
   }
@@ -170,19 +229,23 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
 
   /** Closes the socket without a word. */
   drop(): void {
-    this.#stream.destroy();
+    if (this.#handshake === null) this.#stream.destroy();
+    else this.#giveUp(this.#handshake);
   }
 
   /** An answer that comes while effects are still being carried out waits for the last of them. */
@@ -224,15 +287,19 @@ export class ServerConnection {
           piece = effect;
           break;
         case "startTls":
-          assert(false, "no listener offers TLS");
+          this.#startTls();
           break;
         case "rollback":
           this.#owner.rollback(effect.message);
           break;
         case "close":
           this.#overAt ??= this.#ports.clock.monotonic();
-          if (effect.linger) this.#stream.end();
+          if (this.#handshake !== null) this.#giveUp(this.#handshake);
+          else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
+          break;
+        case "count":
+          this.#owner.count(effect.name);
           break;
         case "log":
           this.#ports.log(effect.event);
@@ -244,6 +311,7 @@ export class ServerConnection {
   /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes
    * once the session is over is read and dropped. */
   #flow(): void {
+    if (this.#handshake !== null) return;
     const isBehind = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
     const pause = isBehind && this.#overAt === null;
     if (pause === this.#isPaused) return;
@@ -251,6 +319,12 @@ export class ServerConnection {
     if (pause) this.#stream.pause();
     else this.#stream.resume();
   }
+}
+
+/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
+ * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
 }
 
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */

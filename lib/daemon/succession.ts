@@ -3,6 +3,7 @@
 import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Clock, Timer } from "../port.ts";
+import type { Certificates } from "./certificates.ts";
 import { policyPart } from "./policy_part.ts";
 import { type Grant, standingGrants, type StandingRole } from "./privilege.ts";
 import { type ConfigurationStatus, Reload, type ReloadAsker, type ReloadEffect, type ReloadEvent } from "./reload.ts";
@@ -22,6 +23,8 @@ export interface SuccessionPorts {
   readonly staff: Staff;
   /** The listening sockets. */
   readonly sockets: Pick<ListeningSockets, "bind" | "discard" | "keep">;
+  /** Certificates and keys of listeners. */
+  readonly certificates: Pick<Certificates, "load" | "discard" | "keep">;
   /** Path of the configuration file, for messages. */
   readonly file: string;
   /** The configuration at the start. */
@@ -116,7 +119,7 @@ export class Succession {
   }
 
   #perform(effect: ReloadEffect): void {
-    const { staff, sockets, clock, log, file } = this.#ports;
+    const { staff, sockets, certificates, clock, log, file } = this.#ports;
     switch (effect.kind) {
       case "load":
         return void this.#load();
@@ -127,6 +130,7 @@ export class Succession {
       case "discard":
         staff.discard(this.#next?.members ?? []);
         sockets.discard();
+        certificates.discard();
         this.#next = null;
         return;
       case "commit":
@@ -183,16 +187,20 @@ export class Succession {
   async #prepare(): Promise<void> {
     const next = this.#next;
     if (next === null) return;
-    const { sockets, addRole } = this.#ports;
+    const { sockets, certificates, addRole } = this.#ports;
     const { configuration, version, plan } = next;
     const { policy, premises } = configuration;
     try {
+      await certificates.load(policy);
       await sockets.bind(policy.listeners);
     } catch (error) {
       return this.#step({ kind: "failed", reason: describeError(error) });
     }
     // Whoever gave it up meanwhile had nothing to close yet.
-    if (this.#next !== next) return sockets.discard();
+    if (this.#next !== next) {
+      certificates.discard();
+      return sockets.discard();
+    }
     next.members = standingGrants(policy, premises).filter(({ role }) => plan.followed.includes(role))
       .flatMap((grant) => addRole(grant, configuration, version));
     for (const { process } of next.members) process.start();
@@ -217,13 +225,14 @@ export class Succession {
   #serve(): void {
     const next = this.#next;
     if (next === null) return;
-    const { staff, sockets } = this.#ports;
+    const { staff, sockets, certificates } = this.#ports;
     this.#next = null;
     for (const member of next.members) staff.serve(member);
     const isFollowed = ({ role, version, isRetired }: Member) =>
       !isRetired && version < next.version && next.plan.followed.includes(role);
     staff.retire(staff.members.filter(isFollowed));
     sockets.keep(next.configuration.policy.listeners);
+    certificates.keep(next.configuration.policy);
   }
 
   #tellStatus(status: ConfigurationStatus): void {

@@ -1,4 +1,4 @@
-/** The supervisor: binds sockets, starts each role with exactly its row of the privilege table, joins roles to each
+/** The supervisor: binds sockets, reads certificates, starts each role with exactly its row of the privilege table, joins roles to each
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
@@ -17,11 +17,15 @@ import {
   removeIfPresent,
   setMode,
 } from "../host/state.ts";
+import type { InheritedSockets } from "../host/activation.ts";
 import { launchCommand } from "../host/launch.ts";
+import { openSocket } from "../host/unix_socket.ts";
 import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
+import { Certificates } from "./certificates.ts";
 import type { Subsystem } from "./control.ts";
+import { noMaterial } from "./listener_tls.ts";
 import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
@@ -45,6 +49,10 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  /** Sockets that whoever started us has opened. */
+  readonly inherited: InheritedSockets;
+  /** Descriptors that a process may have open; null when that is not known. */
+  readonly descriptors: number | null;
   /** What `-T` of the command line has logged. */
   readonly traced: readonly TraceSubject[];
   /** What `-P` of the command line starts paused. */
@@ -68,6 +76,7 @@ export class Supervisor {
   readonly #options: DaemonOptions;
   readonly #staff: Staff;
   readonly #sockets: ListeningSockets;
+  readonly #certificates: Certificates;
   readonly #retinue: Retinue;
   readonly #succession: Succession;
   #control: HeldSocket | null = null;
@@ -82,7 +91,23 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
+    this.#sockets = new ListeningSockets({
+      hold: async (at, access) => options.inherited.find(at) ?? await openSocket(at, access),
+      remove: removeIfPresent,
+      submitSocket: options.submitSocket,
+    });
+    this.#certificates = new Certificates({
+      disk: hostDisk,
+      clock: hostClock,
+      log: options.log,
+      uid: ownUid() ?? -1,
+      inspector: async () => (await import("../host/tls.ts")).pemInspector,
+      renewed: (policy, tls) => {
+        for (const { role, configuration, process } of this.#staff.members) {
+          if (role === "smtp-in" && configuration.policy === policy) process.send({ kind: "certificates", tls });
+        }
+      },
+    });
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
@@ -104,6 +129,7 @@ export class Supervisor {
       log: options.log,
       staff: this.#staff,
       sockets: this.#sockets,
+      certificates: this.#certificates,
       file: options.file,
       configuration: options.configuration,
       load: options.load,
@@ -132,6 +158,8 @@ export class Supervisor {
     const { policy, premises } = this.#options.configuration;
     const [unnameable] = grantsOf(this.#options.configuration).flatMap(unnameablePaths);
     if (unnameable !== undefined) throw new Fault("denied", commaProblem(unnameable));
+    await this.#certificates.load(policy);
+    this.#certificates.keep(policy);
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);
@@ -153,6 +181,7 @@ export class Supervisor {
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#certificates.stop();
     this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
       await this.#staff.stop(role);
@@ -161,6 +190,7 @@ export class Supervisor {
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
+    this.#sockets.keep([]);
   }
 
   /** Adds the processes of a role, for a version of the configuration. */
@@ -221,6 +251,8 @@ export class Supervisor {
       version,
       successors: this.#staff.successors(version),
       configuration: this.#succession.status,
+      front: { processes: this.#options.smtpIns, descriptors: this.#options.descriptors },
+      tls: grant.role === "smtp-in" ? this.#certificates.materialOf(policy) : noMaterial,
     };
   }
 

@@ -107,6 +107,15 @@ export class SocketStream implements Stream {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  /** Gives the socket away, as TLS needs one; null when it is closed. This stream does and tells nothing any more. */
+  release(): net.Socket | null {
+    const socket = this.#socket;
+    if (socket.destroyed) return null;
+    for (const event of ["data", "drain", "end", "close", "error"]) socket.removeAllListeners(event);
+    socket.pause();
+    return socket;
+  }
 }
 
 /** An address as sockets tell it; without one it is that of a unix socket. */

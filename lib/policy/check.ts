@@ -4,6 +4,7 @@
 import { assertNever } from "../fault.ts";
 import type { Declared } from "./ast.ts";
 import { ConfigLines, lineName, lineNames } from "./check_lines.ts";
+import { checkLogins } from "./check_logins.ts";
 import { type Shadow, shadowedRules } from "./check_shadow.ts";
 import { TrafficJudge } from "./check_traffic.ts";
 import { findTraps, type Trap } from "./check_traps.ts";
@@ -42,6 +43,7 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     ...findTraps(policy, judge, valuesOf).filter((trap) => !("rule" in trap) || !dead.has(trap.rule))
       .map((trap) => tellTrap(policy, lines, trap)),
     ...unusedNames(policy).map(({ kind, name }) => tellUnused(lines, kind, name)),
+    ...checkLogins(policy, config),
     ...unusedMacros(config).map(({ name, span }) => warning(span, `nothing uses the macro ${name}`, null)),
   ];
 }

@@ -5,12 +5,13 @@ import { EntryScanner } from "../table/entry.ts";
 import { parseNet } from "../mail/ip.ts";
 import { parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
+import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
 import type { Policy, TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 
 /** What a table is used for, as far as its entries are checked. */
-export type TableUse = "expansion" | "userinfo" | "relayList" | "relayMap" | "network" | "credentials";
+export type TableUse = "expansion" | "userinfo" | "relayList" | "relayMap" | "network" | "credentials" | LoginUse;
 
 /** Most problems of one file that are told. */
 export const tableProblemsMax = 10;
@@ -33,9 +34,7 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
       add(action.auth, "credentials");
     }
   }
-  for (const listener of policy.listeners) {
-    if (listener.kind === "inet" && listener.auth.mode !== "none") add(listener.auth.table, "credentials");
-  }
+  for (const [table, use] of loginUses(policy)) add(table, use);
   for (const { from } of policy.rules) {
     if (from.kind === "src" && !from.criterion.regex) add(from.criterion.table, "network");
   }
@@ -112,6 +111,9 @@ function judgeEntry(use: TableUse, key: string, value: string | null): Wrong | n
         message: `"${key}" is no address and no network: it never matches`,
         hint: value === null ? null : listHint,
       };
+    case "logins":
+    case "verifiers":
+      return value === null ? null : judgeLogin(use, key, value);
     case "credentials":
       // The value may be a password, and is not shown.
       if (value === null || !(value.length < 3 || value.startsWith(":") || value.endsWith(":"))) return null;

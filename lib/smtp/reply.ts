@@ -129,12 +129,16 @@ export const replies = {
     "See RFC 5321 for what they do",
     "End of HELP info",
   ),
+  startTls: fixed(220, "2.0.0", "Ready to start TLS"),
   bye: fixed(221, "2.0.0", "Bye"),
   startMail: fixed(354, null, 'Enter mail, end with "." on a line by itself'),
 
   // The session ends with these.
   earlyTalker: fixed(554, "5.5.1", "Invalid command: You spoke before you were greeted"),
   improperPipelining: fixed(554, "5.5.1", "Invalid command: Input sent before the answer to this command"),
+  /** RFC 5321 §3.1: 554 in the place of a greeting. */
+  certificateRequired: fixed(554, "5.7.0", "A client certificate is required here, and none was shown"),
+  certificateRefused: fixed(554, "5.7.0", "The client certificate is not accepted here"),
   foreignProtocol: fixed(554, "5.5.1", "Invalid command: This is an SMTP server"),
   /** Nobody knows how many octets follow such a BDAT. */
   chunkSyntax: fixed(501, "5.5.4", "Invalid command arguments: Use BDAT size [LAST]"),
@@ -189,6 +193,9 @@ export const replies = {
   notImplemented: fixed(502, "5.5.1", "Invalid command: Command not implemented"),
   notAllowed: fixed(503, "5.5.1", "Invalid command: Command not allowed at this point."),
   helloFirst: fixed(503, "5.5.1", "Invalid command: Send HELO or EHLO first"),
+  /** RFC 3207 §4. */
+  startTlsFirst: fixed(530, "5.7.0", "Must issue a STARTTLS command first"),
+  alreadySecured: fixed(503, "5.5.1", "Invalid command: Channel already secured"),
   noRecipient: fixed(503, "5.5.1", "Invalid command: No recipient specified"),
   noValidRecipients: fixed(554, "5.5.1", "Invalid command: No valid recipients"),
   noArgumentAllowed: fixed(501, "5.5.4", "Invalid command arguments: command does not accept arguments."),
@@ -283,6 +290,8 @@ export const replies = {
   ),
   binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
+  /** A filter has said why to the first recipient of LMTP. */
+  contentRefused: fixed(550, "5.7.1", "Delivery not authorized, message refused"),
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
   /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */

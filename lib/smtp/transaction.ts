@@ -4,19 +4,13 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
-import { BodyDecoder, type BodyFlaw, type BodySink } from "./framing.ts";
+import { BodyDecoder, type BodyFlaw, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
-
-/** Longest header section unless told otherwise, octets. */
-export const headerLengthMax = 256 * 1024;
-
-/** Most fields of a header section unless told otherwise. */
-export const fieldsMax = 1000;
 
 /** What bounds the content. */
 export interface ContentLimits {

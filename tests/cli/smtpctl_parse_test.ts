@@ -129,12 +129,24 @@ Deno.test("parseSmtpctl() says how to write a command that it knows", () => {
   }
 });
 
+Deno.test("parseSmtpctl() reads encrypt", () => {
+  for (
+    const [line, method, password, json] of [
+      ["encrypt", "bcrypt", null, false],
+      ["enc secret", "bcrypt", "secret", false],
+      ["--json encrypt --method scram", "scram", null, true],
+      ["encrypt secret --method argon2id", "argon2id", "secret", false],
+    ] as const
+  ) deepEqual(parse(line), { kind: "encrypt", method, password, json }, line);
+  const other = parse("encrypt --method rot13");
+  ok(other.kind === "wrong" && other.status === statusInvalid && other.text.includes("argon2id"));
+});
+
 Deno.test("parseSmtpctl() knows what is still to come", () => {
   for (
     const [line, words] of [
       ["monitor", "monitor"],
       ["mon", "monitor"],
-      ["encrypt secret", "encrypt"],
       ["show hosts", "show hosts"],
       ["show hoststats", "show hoststats"],
       ["sh rel", "show relays"],

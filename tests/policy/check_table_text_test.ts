@@ -56,6 +56,6 @@ match for local action "smart"
 `);
   const uses = tableUses(policy);
   assert.deepEqual([...uses.get("a") ?? []].sort(), ["credentials", "expansion", "relayMap"]);
-  assert.deepEqual([...uses.get("b") ?? []].sort(), ["credentials", "relayList", "userinfo"]);
+  assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
 });
