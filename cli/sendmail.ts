@@ -69,6 +69,7 @@ import { parseDomain } from "../lib/mail/domain.ts";
 import { prepareSubmission, type Submission } from "../lib/mail/submission.ts";
 import { describeReply } from "../lib/smtp/reply.ts";
 import { UsageError } from "./getopt.ts";
+import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
 import { Dialogue, type Step } from "./sendmail_dialogue.ts";
 import { isStorable, readOffline, storeDeadLetter, storeOffline } from "./sendmail_offline.ts";
@@ -99,10 +100,16 @@ export async function sendmail(args: readonly string[]): Promise<number> {
       case "version":
         console.log(`Postern ${manifest.version}`);
         return status.ok;
-      case "mailq":
-        return await (await import("./mailq.ts")).mailq(sharedArguments(command));
-      case "newaliases":
-        return await (await import("./newaliases.ts")).newaliases(sharedArguments(command));
+      case "mailq": {
+        const { mailq }: typeof import("./mailq.ts") = await import(later("./mailq.ts", import.meta.url));
+        return await mailq(sharedArguments(command));
+      }
+      case "newaliases": {
+        const { newaliases }: typeof import("./newaliases.ts") = await import(
+          later("./newaliases.ts", import.meta.url)
+        );
+        return await newaliases(sharedArguments(command));
+      }
       case "runQueue":
         return report({ kind: "failed", status: status.refused, message: "-q is not supported" }, json);
       case "offline":

@@ -10,7 +10,7 @@ import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
 import { countOf, fieldsOf, imsgTextMax, isPrintable, mailboxOf, pathOf, textOf } from "./fields.ts";
 import { parseSessionQuestion } from "./session_parse.ts";
-import { procLineMax } from "../table/proc_machine.ts";
+import { procLineMax } from "../table/proc_limit.ts";
 import {
   type DeliveryToLookup,
   type DeliveryToQueue,
