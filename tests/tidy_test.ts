@@ -27,6 +27,12 @@ const suiteLinesMax = 130;
 const untested: Readonly<Record<string, string>> = {
   "lib/daemon/role_main.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/supervisor.ts": "tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
+  "lib/daemon/fields.ts": "tests/daemon/imsg_parse_test.ts",
+  "lib/smtp/session_data.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
+  "lib/smtp/session_hello.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
+  "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
+  "lib/smtp/session_state.ts": "tests/smtp/session_test.ts",
+  "lib/smtp/session_wait.ts": "tests/smtp/session_test.ts",
   "lib/host/postgres.ts": "tests/interop/postgres_table_test.ts, and tests/host/databases_test.ts",
   "lib/host/mysql.ts": "tests/interop/mysql_table_test.ts, and tests/host/databases_test.ts",
   "lib/host/redis.ts": "tests/interop/redis_table_test.ts, and tests/host/databases_test.ts",

@@ -1,7 +1,7 @@
 /** Questions to `explain` as they come over the control socket, checked member by member. Pure. */
 
 import { type ExplainQuestion, parseClientAddress } from "../policy/explain.ts";
-import { mailboxOf, pathOf, textOf } from "./imsg_parse.ts";
+import { mailboxOf, pathOf, textOf } from "./fields.ts";
 
 /** Reads a question; null when it is none, or has other members. */
 export function questionOf(value: unknown): ExplainQuestion | null {

@@ -3,6 +3,8 @@
  *   smtp-in  -> lookup    expand                      who gets this recipient's mail?
  *   lookup   -> queue     offer                       these do (only lookup can say so)
  *   lookup   -> smtp-in   resolved refused            it told queue, of so many envelopes; nobody does, with the reply
+ *   smtp-in  -> lookup    session                     may this user log in, send as that; what do the filters say;
+ *                                                     what is the peer's name? answered by `answered` and `named`
  *   queue    -> smtp-in   dealt                       ids in advance
  *   smtp-in  -> queue     body commit rollback stats
  *   queue    -> smtp-in   committed commitFailed      on the disk, or nothing of it kept
@@ -30,6 +32,7 @@ import type { CommandFacts } from "../delivery/pipe.ts";
 import type { ExplainQuestion } from "../policy/explain.ts";
 import type { Origin } from "../policy/match.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
+import type { SessionAnswer, SessionAsk } from "../smtp/session_face.ts";
 import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
@@ -98,10 +101,39 @@ export interface Refused {
   readonly reply: Reply;
 }
 
+/** A question about a session that no recipient is part of. `listener` counts in `Policy.listeners`; `session` is the
+ * session's name. */
+export interface SessionQuestion {
+  /** Tells it from other messages. */
+  readonly kind: "session";
+  /** Comes back in the answer. */
+  readonly request: number;
+  /** 16 hexadecimal digits. */
+  readonly session: string;
+  /** Which `listen` line the session came by. */
+  readonly listener: number;
+  /** As in `Origin`. */
+  readonly address: string;
+  /** What is asked. `end`: the session is over; whatever is kept of it is forgotten, and nothing answered. */
+  readonly ask:
+    | Extract<SessionAsk, { readonly kind: "authenticate" | "sender" | "filter" }>
+    | { readonly kind: "name" | "end" };
+}
+
+/** What lookup says to a question about a session. */
+export type SessionAnswered =
+  | {
+    readonly kind: "answered";
+    readonly request: number;
+    readonly answer: Extract<SessionAnswer, { readonly kind: "authenticate" | "sender" | "filter" }>;
+  }
+  /** Null: the peer has no name. */
+  | { readonly kind: "named"; readonly request: number; readonly hostname: string | null };
+
 /** What smtp-in asks of lookup. */
-export type SmtpInToLookup = ExpandRequest;
+export type SmtpInToLookup = ExpandRequest | SessionQuestion;
 /** What lookup tells smtp-in. */
-export type LookupToSmtpIn = Resolved | Refused;
+export type LookupToSmtpIn = Resolved | Refused | SessionAnswered;
 
 /** What smtp-in tells queue. */
 export type SmtpInToQueue =

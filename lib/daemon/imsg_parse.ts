@@ -2,14 +2,14 @@
  * over; then it may lie, but not end those it speaks to, nor slip line ends into what they write to others. Pure. */
 
 import { scrub } from "../event_log.ts";
-import { type Domain, localPartLengthMax, type Mailbox, type ReversePath } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
 import { type ExplainedRoute, routeAddressesMax, routeHostsMax } from "../delivery/explain_route.ts";
 import type { RouteHost } from "../delivery/mx.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import type { Origin } from "../policy/match.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
+import { countOf, fieldsOf, imsgTextMax, isPrintable, mailboxOf, pathOf, textOf } from "./fields.ts";
+import { parseSessionQuestion } from "./session_parse.ts";
 import { procLineMax } from "../table/proc_machine.ts";
 import {
   type DeliveryToLookup,
@@ -20,15 +20,13 @@ import {
   type TableHostToLookup,
 } from "./imsg.ts";
 
-/** Longest text that a role may give as a name, characters. */
-export const imsgTextMax = 1024;
-
 /** Most counters of an smtp-in. */
 export const statsMax = 64;
 
 /** A message of smtp-in to lookup; null when it is none. */
 export function parseSmtpInToLookup(value: unknown): SmtpInToLookup | null {
   const fields = fieldsOf(value);
+  if (fields?.["kind"] === "session") return parseSessionQuestion(fields);
   if (fields === null || fields["kind"] !== "expand") return null;
   const [request, message] = [countOf(fields["request"]), msgIdOf(fields["message"])];
   const [origin, sender] = [originOf(fields["origin"]), pathOf(fields["sender"])];
@@ -127,12 +125,6 @@ export function parseTableHostToLookup(value: unknown): TableHostToLookup | null
   }
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function fieldsOf(value: unknown): Fields | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Fields : null;
-}
-
 function originOf(value: unknown): Origin | null {
   const fields = fieldsOf(value);
   if (fields === null) return null;
@@ -149,26 +141,6 @@ function originOf(value: unknown): Origin | null {
     username: text(username),
     tls,
   };
-}
-
-/** Reads a path; undefined when it is none. */
-export function pathOf(value: unknown): ReversePath | undefined {
-  return value === null ? null : mailboxOf(value) ?? undefined;
-}
-
-/** Reads a mailbox; null when it is none. */
-export function mailboxOf(value: unknown): Mailbox | null {
-  const fields = fieldsOf(value);
-  if (fields === null) return null;
-  const { localPart } = fields;
-  const domain = domainOf(fields["domain"]);
-  if (domain === null || !isPrintable(localPart) || localPart === "") return null;
-  return localPart.length > localPartLengthMax ? null : { localPart, domain };
-}
-
-function domainOf(value: unknown): Domain | null {
-  const domain = typeof value === "string" ? parseDomain(value) : null;
-  return domain === value ? domain : null;
 }
 
 function dsnOf(value: unknown): DsnRequest | null {
@@ -241,10 +213,6 @@ function statsOf(value: unknown): Readonly<Record<string, number>> | null {
   return stats;
 }
 
-function countOf(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
-}
-
 /** Each stands for one envelope at least, and once: one that came again would have its envelopes made again. */
 function requestsOf(value: unknown): readonly number[] | null {
   if (!Array.isArray(value) || value.length > envelopesPerMessageMax) return null;
@@ -257,13 +225,4 @@ function msgIdOf(value: unknown): MsgId | null {
 
 function evpIdOf(value: unknown): EvpId | null {
   return typeof value === "string" ? parseEvpId(value) : null;
-}
-
-/** Reads a short text without control characters; null when it is none. */
-export function textOf(value: unknown): string | null {
-  return typeof value === "string" && value.length <= imsgTextMax && scrub(value) === value ? value : null;
-}
-
-function isPrintable(value: unknown): value is string {
-  return typeof value === "string" && value.length <= imsgTextMax && /^[\x20-\x7e]*$/.test(value);
 }

@@ -15,6 +15,7 @@ import type { TraceSubject } from "../policy/trace.ts";
 import { draftOf } from "./draft.ts";
 import { explainRecipient } from "./explanation.ts";
 import { logTracer } from "./trace_log.ts";
+import type { SessionDesk } from "./session_desk.ts";
 import type { NamedAccount } from "./supervision.ts";
 import type {
   DeliveryToLookup,
@@ -23,6 +24,8 @@ import type {
   LookupToQueue,
   LookupToSmtpIn,
   QueueToLookup,
+  Refused,
+  Resolved,
   SmtpInToLookup,
 } from "./imsg.ts";
 
@@ -36,6 +39,8 @@ export interface LookupPorts {
   readonly tables: TableSource;
   /** For refusals, with their reasons. */
   readonly log: Log;
+  /** Answers questions about sessions. */
+  readonly sessions: SessionDesk;
   /** Tells the supervisor which account may get an agent. */
   readonly allow: (named: NamedAccount) => void;
 }
@@ -87,7 +92,10 @@ export class Lookup {
   /** Takes a channel to an smtp-in, which `name` tells from others. */
   addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
     this.#asks(channel);
-    channel.onMessage((message) => this.#work(this.#expand(message, name, (told) => channel.send(told))));
+    channel.onMessage((message) => {
+      if (message.kind === "expand") return this.#work(this.#expand(message, name, (told) => channel.send(told)));
+      this.#work(this.#ports.sessions.answer(message).then((told) => told !== null && channel.send(told)));
+    });
   }
 
   /** Takes a channel to a delivery. */
@@ -140,7 +148,7 @@ export class Lookup {
     });
   }
 
-  async #expand(ask: ExpandRequest, asker: string, tell: (told: LookupToSmtpIn) => void): Promise<void> {
+  async #expand(ask: ExpandRequest, asker: string, tell: (told: Resolved | Refused) => void): Promise<void> {
     const { request, message, origin, sender, rcpt } = ask;
     try {
       const { policy, tables, log } = this.#ports;
@@ -191,7 +199,7 @@ export class Lookup {
     return false;
   }
 
-  #unavailable(ask: ExpandRequest): LookupToSmtpIn {
+  #unavailable(ask: ExpandRequest): Refused {
     return { kind: "refused", request: ask.request, reply: replies.temporaryFailure(formatMailbox(ask.rcpt)) };
   }
 

@@ -171,7 +171,7 @@ async function makeSmtpIn(init: Init, ports: CommonPorts): Promise<RunningRole> 
     serve(handed) {
       for (const [listener, socket] of handed) {
         const spec = init.policy.listeners[listener];
-        if (spec !== undefined) smtpIn.serve(socket, spec);
+        if (spec !== undefined) smtpIn.serve(socket, spec, listener);
       }
     },
     told() {},
@@ -189,6 +189,7 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
   const { TableLinks } = await import("./table_links.ts");
   const { ForwardClient } = await import("./forward_client.ts");
   const { ReverseNames } = await import("./reverse.ts");
+  const { SessionDesk } = await import("./session_desk.ts");
   const { rewritingOf } = await import("../policy/rewrite.ts");
   const { hostSha1 } = await import("../host/hash.ts");
   const names = new ReverseNames(() => makeResolver(init), hostClock);
@@ -209,7 +210,8 @@ async function makeLookup(init: Init, ports: CommonPorts): Promise<RunningRole> 
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => parent?.send({ kind: "mayDeliver", ...named });
-  const lookup = new Lookup({ ...ports, tables, allow });
+  const sessions = new SessionDesk({}, ports.log);
+  const lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {

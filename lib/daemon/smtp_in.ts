@@ -10,7 +10,8 @@ import type { SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
-import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
+import { unknown } from "./session_desk.ts";
+import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Connections that one smtp-in serves at once; the next one is answered 421. */
 export const sessionsMax = 20_000;
@@ -29,6 +30,10 @@ export class SmtpIn {
   readonly #connections = new Set<ServerConnection>();
   readonly #sockets: ListeningSocket[] = [];
   readonly #recipients = new Map<number, ServerConnection>();
+  readonly #questions = new Map<
+    number,
+    { readonly connection: ServerConnection; readonly ask: SessionQuestion["ask"] }
+  >();
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
   readonly #congested = new Set<ServerConnection>();
@@ -70,18 +75,20 @@ export class SmtpIn {
   setLookup(channel: LookupChannel): void {
     this.#lookup = channel;
     this.#failRecipients();
+    this.#failQuestions();
     channel.onMessage((message) => this.#settle(message));
     channel.onClose(() => {
       if (this.#lookup !== channel) return;
       this.#lookup = null;
       this.#failRecipients();
+      this.#failQuestions();
     });
   }
 
-  /** Serves a listening socket under a `listen` line. */
-  serve(socket: ListeningSocket, listener: Listener): void {
+  /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
+  serve(socket: ListeningSocket, listener: Listener, index: number): void {
     this.#sockets.push(socket);
-    socket.accept((stream) => this.#connect(stream, listener));
+    socket.accept((stream) => this.#connect(stream, listener, index));
   }
 
   /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
@@ -116,7 +123,7 @@ export class SmtpIn {
     });
   }
 
-  #connect(stream: Stream, listener: Listener): void {
+  #connect(stream: Stream, listener: Listener, index: number): void {
     const refusal = this.#paused
       ? replies.paused(listener.hostname)
       : this.#connections.size >= sessionsMax
@@ -124,7 +131,7 @@ export class SmtpIn {
       : null;
     if (refusal !== null) return this.#refuse(stream, refusal);
     const connection = new ServerConnection(this.#ports, stream, listener, {
-      ask: (ask, body) => this.#ask(connection, ask, body),
+      ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
       closed: () => this.#closed(connection),
@@ -144,7 +151,7 @@ export class SmtpIn {
   }
 
   /** Answers at once where it can; other answers come as messages. */
-  #ask(connection: ServerConnection, ask: SessionAsk, body: Uint8Array | null): void {
+  #ask(connection: ServerConnection, ask: SessionAsk, body: Uint8Array | null, listener: number): void {
     switch (ask.kind) {
       case "message":
         return this.#dealTo(connection);
@@ -156,9 +163,13 @@ export class SmtpIn {
         this.#recipients.set(request, connection);
         const { sender, rcpt, dsn } = ask;
         const message = ask.message as MsgId;
-        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask.helo), sender, rcpt, dsn });
+        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask), sender, rcpt, dsn });
         return;
       }
+      case "authenticate":
+      case "sender":
+      case "filter":
+        return this.#question(connection, ask, listener);
       case "commit": {
         if (this.#queue === null) return connection.answer({ kind: "commit", result: "unknown" });
         this.#commits.set(ask.message, connection);
@@ -169,6 +180,19 @@ export class SmtpIn {
         return;
       }
     }
+  }
+
+  /** Asks lookup about the session. */
+  #question(connection: ServerConnection, ask: SessionQuestion["ask"], listener: number): void {
+    const request = ++this.#requests;
+    const { session, address } = connection;
+    if (this.#lookup === null) {
+      const told = unknown(ask, request);
+      if (told !== null) connection.told(told);
+      return;
+    }
+    if (ask.kind !== "end") this.#questions.set(request, { connection, ask });
+    this.#lookup.send({ kind: "session", request, session, listener, address, ask });
   }
 
   #dealTo(connection: ServerConnection): void {
@@ -210,6 +234,11 @@ export class SmtpIn {
   }
 
   #settle(told: LookupToSmtpIn): void {
+    if (told.kind === "answered" || told.kind === "named") {
+      const question = this.#questions.get(told.request);
+      this.#questions.delete(told.request);
+      return question?.connection.told(told);
+    }
     const connection = this.#recipients.get(told.request);
     if (connection === undefined) return;
     this.#recipients.delete(told.request);
@@ -239,6 +268,16 @@ export class SmtpIn {
     const waiting = [...this.#recipients.values()];
     this.#recipients.clear();
     for (const connection of waiting) connection.answer({ kind: "recipient", reply: replies.unavailable });
+  }
+
+  /** lookup is gone. */
+  #failQuestions(): void {
+    const open = [...this.#questions];
+    this.#questions.clear();
+    for (const [request, { connection, ask }] of open) {
+      const told = unknown(ask, request);
+      if (told !== null) connection.told(told);
+    }
   }
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the

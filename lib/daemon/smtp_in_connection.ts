@@ -1,13 +1,14 @@
 /** One SMTP connection of smtp-in: a socket and its session, and the order in which their events are handled. */
 
 import type { Clock, Random, Stream } from "../port.ts";
+import { assert } from "../fault.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import type { Listener, SmtpLimits } from "../policy/policy.ts";
 import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
 import type { Origin } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
-import { envelopesPerMessageMax, type LookupToSmtpIn } from "./imsg.ts";
+import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
  * once would reset the connection under a peer that still sends, and take the reply away from it. */
@@ -48,6 +49,7 @@ export class ServerConnection {
   readonly #owner: ConnectionOwner;
   readonly #session: ServerSession;
   readonly #address: string;
+  readonly #name: string;
   readonly #events: SessionEvent[] = [];
   #requests: number[] = [];
   #envelopes = 0;
@@ -66,8 +68,9 @@ export class ServerConnection {
     this.#listener = listener;
     this.#owner = owner;
     this.#address = peerText(stream);
+    this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
-      session: sessionName(ports.random),
+      session: this.#name,
       hostname: listener.hostname,
       limits: ports.limits,
       local: listener.kind === "socket",
@@ -91,8 +94,8 @@ export class ServerConnection {
     });
   }
 
-  /** Facts of the session for rules; `helo` is what the peer calls itself. */
-  origin(helo: string): Origin {
+  /** Facts of the session for rules. */
+  origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
     const { hostname, tag, kind } = this.#listener;
     return {
       address: this.#address,
@@ -100,8 +103,8 @@ export class ServerConnection {
       helo,
       smtpName: hostname,
       tag,
-      username: "",
-      tls: false,
+      username,
+      tls,
     };
   }
 
@@ -110,8 +113,24 @@ export class ServerConnection {
     return this.#requests;
   }
 
+  /** The session's name. */
+  get session(): string {
+    return this.#name;
+  }
+
+  /** The peer, as in `Origin`. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Passes on what lookup says of the session. */
+  told(told: SessionAnswered): void {
+    if (told.kind === "answered") return this.answer(told.answer);
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+  }
+
   /** Passes on what lookup says of a recipient. */
-  recipient(told: LookupToSmtpIn): void {
+  recipient(told: Resolved | Refused): void {
     if (told.kind === "refused") return this.answer({ kind: "recipient", reply: told.reply });
     const envelopes = this.#envelopes + told.envelopes;
     if (envelopes > envelopesPerMessageMax) {
@@ -188,6 +207,9 @@ export class ServerConnection {
           break;
         case "body":
           piece = effect;
+          break;
+        case "startTls":
+          assert(false, "no listener offers TLS");
           break;
         case "rollback":
           this.#owner.rollback(effect.message);

@@ -1,6 +1,9 @@
 /** Filters of a configuration: what `filter` and `proc` lines declare. */
 
+import type { FilterPhase } from "../smtp/session_face.ts";
 import type { Criterion, Place } from "./policy.ts";
+
+export { type FilterPhase, filterPhases } from "../smtp/session_face.ts";
 
 /** A filter. */
 export type Filter =
@@ -16,21 +19,6 @@ export type Filter =
     readonly decision: FilterDecision;
     readonly place: Place;
   };
-
-/** When a built-in filter is tried. */
-export type FilterPhase = "connect" | "helo" | "ehlo" | "auth" | "mail-from" | "rcpt-to" | "data" | "commit";
-
-/** All of them, in the order of a session. */
-export const filterPhases: readonly FilterPhase[] = [
-  "connect",
-  "helo",
-  "ehlo",
-  "auth",
-  "mail-from",
-  "rcpt-to",
-  "data",
-  "commit",
-];
 
 /** What a built-in filter tests. */
 export type FilterCondition =

@@ -57,8 +57,8 @@ export class CommandInput {
     this.#at = 0;
   }
 
-  /** Takes the next line, without its CRLF. */
-  next(): CommandLine {
+  /** Takes the next line, `lengthMax` octets at most without its CRLF. */
+  next(lengthMax = commandLineLengthMax): CommandLine {
     const bytes = this.#bytes;
     const start = this.#at;
     if (start === bytes.length) return none;
@@ -66,10 +66,10 @@ export class CommandInput {
     if (lf < 0) {
       this.#searched = bytes.length;
       // One octet more than the limit may be the CR.
-      return bytes.length - start > commandLineLengthMax + 1 ? tooLong : none;
+      return bytes.length - start > lengthMax + 1 ? tooLong : none;
     }
     this.#at = lf + 1;
-    if (lf - start > commandLineLengthMax + 1) return tooLong;
+    if (lf - start > lengthMax + 1) return tooLong;
     if (lf === start || bytes[lf - 1] !== 13) return stray;
     const text = bytes.toString("latin1", start, lf - 1);
     return text.includes("\r") || text.includes("\0") ? stray : { kind: "line", text };

@@ -33,14 +33,84 @@ export interface SessionConfig {
   readonly maskSource: boolean;
   /** DSN (RFC 3461) is offered. Default false. */
   readonly dsn?: boolean;
+  /** TLS of the listener: STARTTLS offered, MAIL refused before it, or there from the first octet. Default `none`. */
+  readonly tls?: "none" | "offered" | "required" | "implicit";
+  /** Who may log in, and how; default nobody. */
+  readonly auth?: SessionAuth | null;
+  /** An authenticated user's senders are checked: `sender` is asked. Default false. */
+  readonly checksSender?: boolean;
+  /** Phases in which a filter has a say: `filter` is asked. Default none. */
+  readonly filters?: ReadonlySet<FilterPhase>;
   /** Local time at `at`, as `Clock.zone` tells it. */
   readonly zone: (at: number) => { readonly offsetMinutes: number; readonly name: string | null };
+}
+
+/** Authentication on a listener. */
+export interface SessionAuth {
+  /** `required`: MAIL is refused before it. */
+  readonly mode: "optional" | "required";
+  /** SASL mechanisms to offer, in this order. */
+  readonly mechanisms: readonly string[];
+}
+
+/** What is known of a connection's TLS. */
+export interface TlsInfo {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly version: string;
+  /** The library's name of the cipher suite. */
+  readonly cipher: string;
+  /** Strength of the cipher. */
+  readonly bits: number;
+  /** Whether the client showed a certificate, and an authority of ours has signed it. */
+  readonly client: "none" | "unchecked" | "verified";
+  /** SHA-256 of the client's certificate, hexadecimal, lower case; null without one. */
+  readonly fingerprint: string | null;
+  /** The host that the client named (SNI), null for none. */
+  readonly serverName: string | null;
+}
+
+/** When filters have a say: smtpd-filters(7) calls them so. */
+export type FilterPhase = "connect" | "helo" | "ehlo" | "auth" | "mail-from" | "rcpt-to" | "data" | "commit";
+
+/** All of them, in the order of a session. */
+export const filterPhases: readonly FilterPhase[] = [
+  "connect",
+  "helo",
+  "ehlo",
+  "auth",
+  "mail-from",
+  "rcpt-to",
+  "data",
+  "commit",
+];
+
+/** What a filter may look at, as far as it is known. */
+export interface FilterFacts {
+  /** The name given with HELO or EHLO, in that phase the one just given; empty before. */
+  readonly helo: string;
+  /** Authenticated user, empty for none. */
+  readonly username: string;
+  /** The sender, `user@domain`, empty for the null path; null before MAIL. */
+  readonly sender: string | null;
+  /** The recipient that is asked about, `user@domain`; null in all other phases. */
+  readonly rcpt: string | null;
 }
 
 /** What happens to a session. `at` is the time, ms since the epoch. */
 export type SessionEvent =
   /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`. */
-  | { readonly kind: "connected"; readonly at: number; readonly address: string; readonly hostname: string }
+  | {
+    readonly kind: "connected";
+    readonly at: number;
+    readonly address: string;
+    readonly hostname: string;
+    /** Of a connection that began with TLS; null or absent for clear text. */
+    readonly tls?: TlsInfo | null;
+  }
+  /** The name of the peer has been found out, at any time after `connected`. */
+  | { readonly kind: "named"; readonly at: number; readonly hostname: string }
+  /** The handshake that `startTls` asked for is done. When it fails, `eof` comes. */
+  | { readonly kind: "tls"; readonly at: number; readonly tls: TlsInfo }
   /** The array may be reused once `step` has returned. */
   | { readonly kind: "bytes"; readonly at: number; readonly bytes: Uint8Array }
   | { readonly kind: "answer"; readonly at: number; readonly answer: SessionAnswer }
@@ -60,9 +130,30 @@ export type SessionAsk =
     readonly kind: "recipient";
     readonly message: string;
     readonly helo: string;
+    /** Authenticated user, empty for none. */
+    readonly username: string;
+    /** The session runs over TLS. */
+    readonly tls: boolean;
     readonly sender: ReversePath;
     readonly rcpt: ForwardPath;
     readonly dsn: DsnRequest;
+  }
+  /** One step of a SASL exchange (RFC 4422): `response` is what the client said, decoded, one character per octet;
+   * null when it said nothing yet. `step` counts from 0. */
+  | {
+    readonly kind: "authenticate";
+    readonly mechanism: string;
+    readonly step: number;
+    readonly response: string | null;
+  }
+  /** May this user send as this sender? */
+  | { readonly kind: "sender"; readonly username: string; readonly sender: ReversePath }
+  /** What do the filters say? `parameter` is the command's argument as smtpd-filters(7) has it. */
+  | {
+    readonly kind: "filter";
+    readonly phase: FilterPhase;
+    readonly parameter: string;
+    readonly facts: FilterFacts;
   }
   /** Make it durable. All of its content has gone out in `body` effects, `size` octets in all. */
   | { readonly kind: "commit"; readonly message: string; readonly size: number };
@@ -73,14 +164,42 @@ export type SessionAnswer =
   | { readonly kind: "message"; readonly id: string | null }
   /** A 2xx reply means that the recipient is taken. */
   | { readonly kind: "recipient"; readonly reply: Reply }
+  | { readonly kind: "authenticate"; readonly result: AuthResult }
+  | { readonly kind: "sender"; readonly result: "allowed" | "refused" | "failed" }
+  | { readonly kind: "filter"; readonly decision: FilterVerdict }
   /** Anything but `committed` means that nothing of the message is kept. */
   | { readonly kind: "commit"; readonly result: "committed" | "noSpace" | "io" | "unknown" };
+
+/** What came of a step of a SASL exchange. */
+export type AuthResult =
+  /** Octets to say to the client, one character each; an answer is expected. */
+  | { readonly kind: "challenge"; readonly text: string }
+  /** `data`: octets that go with success (RFC 4422 §3.6); null for none. */
+  | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
+  /** Wrong user or password, or what the mechanism does not allow. */
+  | { readonly kind: "refused" }
+  /** What the client said is not of the mechanism's form. */
+  | { readonly kind: "malformed" }
+  /** Nobody can say now. */
+  | { readonly kind: "failed" };
+
+/** What filters say of a command. */
+export type FilterVerdict =
+  | { readonly kind: "proceed" }
+  /** The mail is taken, and marked as spam. */
+  | { readonly kind: "junk" }
+  /** The command counts as given with this argument. */
+  | { readonly kind: "rewrite"; readonly value: string }
+  | { readonly kind: "reject" | "disconnect"; readonly reply: Reply };
 
 /** What a session wants done, in this order. An answer may only be given once all effects of a step are done. */
 export type SessionEffect =
   /** To the peer. The bytes may be shared and are not to be changed. */
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   | { readonly kind: "ask"; readonly ask: SessionAsk }
+  /** Send what was written, then begin TLS as its server; `tls` follows. What was read in clear text before is not to
+   * be used. */
+  | { readonly kind: "startTls" }
   /** The next piece of a message's content. The bytes are the receiver's to keep. */
   | { readonly kind: "body"; readonly message: string; readonly bytes: Uint8Array }
   /** Forget a message that was dealt and not committed. */

@@ -35,6 +35,8 @@ export class Transaction implements BodySink {
   readonly message: string;
   /** The argument of MAIL. */
   readonly sender: ReversePath;
+  /** A filter has marked it as spam. */
+  isJunk = false;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;
   readonly #decoder = new BodyDecoder();

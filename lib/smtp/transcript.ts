@@ -10,6 +10,11 @@
  *   A: expand y@b.test = ok         what an ask is answered: expand … = ok | unknown | denied | temporary | wait,
  *   A: message = none               message = none | wait | 8 digits,
  *   A: commit = io                  commit = committed | noSpace | io | unknown | wait
+ *   A: sender x@a.test = allowed    sender ADDRESS = allowed | refused | failed | wait
+ *   A: filter ehlo = junk           filter PHASE = proceed | junk | rewrite VALUE | reject REPLY | disconnect REPLY | wait
+ *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT | refused | malformed |
+ *                                   failed | wait
+ *   E: tls                          the handshake that the server began is done
  *   M: "a\r\n"                      content that was committed, without our Received field; several lines add up
  *   M: none                         the message was rolled back
  *   T: +301s                        time passes
@@ -18,27 +23,27 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, idle (s), local, dsn, and `feed=whole` for files about when
- * something is sent; all others are also fed octet by octet and in random pieces. */
+ * `conf:` knows size, recipients, mails, hops, idle (s), local, dsn, tls=offered|required|implicit,
+ * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, filters=PHASE,…, and `feed=whole` for files
+ * about when something is sent; all others are also fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
-import type { SessionAnswer, SessionLimits } from "./session_face.ts";
+import { type FilterPhase, filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
 
 /** What the client, the clock or the daemon does. */
 export type TranscriptInput =
   | { readonly kind: "connect" }
   | { readonly kind: "bytes"; readonly bytes: Buffer }
   | { readonly kind: "time"; readonly ms: number }
-  | { readonly kind: "eof" }
-  | { readonly kind: "shutdown" };
+  | { readonly kind: "eof" | "shutdown" | "tls" };
 
 /** How an ask is answered. */
 export interface TranscriptAnswer {
   /** Kind of the ask. */
   readonly ask: SessionAnswer["kind"];
-  /** Address of a recipient ask, else empty. */
+  /** Address of a recipient or a sender, phase of a filter, mechanism; else empty. */
   readonly subject: string;
-  /** `wait` leaves the ask open until the next answer of its kind. */
+  /** With what follows it. `wait` leaves the ask open until the next answer of its kind. */
   readonly word: string;
 }
 
@@ -58,14 +63,13 @@ export interface TranscriptStep {
   readonly isClosed: boolean;
 }
 
+/** What a file says of the listener. */
+export type TranscriptConfig = Omit<SessionConfig, "session" | "hostname" | "maskSource" | "zone">;
+
 /** A file, understood. */
 export interface Transcript {
-  /** Limits of the session. */
-  readonly limits: SessionLimits;
-  /** The listener is the submission socket. */
-  readonly local: boolean;
-  /** DSN is offered. */
-  readonly dsn: boolean;
+  /** What the session is told of its listener. */
+  readonly config: TranscriptConfig;
   /** False when the moment matters at which something is sent: it cannot be fed in pieces. */
   readonly isDivisible: boolean;
   /** In order of the file. */
@@ -126,7 +130,7 @@ function takeLine(steps: StepDraft[], raw: string, line: number): string | null 
       return takeInput(steps, line, { kind: "time", ms: Number(seconds) * 1000 });
     }
     case "E:":
-      if (rest !== "eof" && rest !== "shutdown") return "eof or shutdown is expected";
+      if (rest !== "eof" && rest !== "shutdown" && rest !== "tls") return "eof, shutdown or tls is expected";
       return takeInput(steps, line, { kind: rest });
   }
   if (steps.length === 0) steps.push(newStep(line, [{ kind: "connect" }]));
@@ -192,13 +196,21 @@ const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
   recipient: /^(?:ok|unknown|denied|temporary|wait)$/,
   message: /^(?:none|wait|[0-9a-f]{8})$/,
   commit: /^(?:committed|noSpace|io|unknown|wait)$/,
+  sender: /^(?:allowed|refused|failed|wait)$/,
+  filter: /^(?:proceed|junk|wait|rewrite .+|(?:reject|disconnect) [45][0-9]{2} .+)$/,
+  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|refused|malformed|failed|wait)$/,
 };
 
 function parseAnswer(rest: string): TranscriptAnswer | null {
-  const [, kind, subject = "", word = ""] = /^(expand|message|commit)(?: (\S+))? = (\w+)$/.exec(rest) ?? [];
-  if (kind === undefined || (kind === "expand") === (subject === "")) return null;
-  const ask = kind === "expand" ? "recipient" : kind === "message" ? "message" : "commit";
-  return answerWords[ask].test(word) ? { ask, subject, word } : null;
+  const form = /^(expand|message|commit|sender|filter|authenticate)(?: (\S+))? = (.+)$/;
+  const [, kind, subject = "", word = ""] = form.exec(rest) ?? [];
+  if (kind === undefined || (kind === "message" || kind === "commit") !== (subject === "")) return null;
+  const ask = kind === "expand" ? "recipient" : kind;
+  return isAskKind(ask) && answerWords[ask].test(word) ? { ask, subject, word } : null;
+}
+
+function isAskKind(word: string): word is TranscriptAnswer["ask"] {
+  return Object.hasOwn(answerWords, word);
 }
 
 /** The limits of transcripts are those of a daemon without any configuration; policy/ has them, and stands above. */
@@ -210,14 +222,15 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     maxHops: 100,
     idleTimeoutMs: 300_000,
   };
-  const settings = { local: false, dsn: false, isDivisible: true };
+  let config: TranscriptConfig = { limits, local: false };
+  let isDivisible = true;
   for (const word of conf.split(" ")) {
     const [key, value = ""] = word.split("=");
     const number = /^[0-9]+$/.test(value) ? Number(value) : NaN;
+    const more = settingOf(key ?? "", value, config);
     if (word === "") continue;
-    else if (word === "local") settings.local = true;
-    else if (word === "dsn") settings.dsn = true;
-    else if (word === "feed=whole") settings.isDivisible = false;
+    else if (word === "feed=whole") isDivisible = false;
+    else if (more !== null) config = { ...config, ...more };
     else if (Number.isNaN(number)) return `conf: does not know ${word}`;
     else if (key === "size") limits.maxMessageSize = number;
     else if (key === "recipients") limits.maxRecipients = number;
@@ -226,7 +239,32 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     else if (key === "idle") limits.idleTimeoutMs = number * 1000;
     else return `conf: does not know ${word}`;
   }
-  return { limits, ...settings };
+  return { config, isDivisible };
+}
+
+/** What a word says of the listener; null for a word that is none of these. */
+function settingOf(key: string, value: string, { auth }: TranscriptConfig): Partial<TranscriptConfig> | null {
+  const mechanisms = auth?.mechanisms ?? ["PLAIN", "LOGIN"];
+  switch (key) {
+    case "local":
+      return { local: true };
+    case "dsn":
+      return { dsn: true };
+    case "sender":
+      return { checksSender: true };
+    case "tls":
+      return value === "offered" || value === "required" || value === "implicit" ? { tls: value } : null;
+    case "auth":
+      return value === "optional" || value === "required" ? { auth: { mode: value, mechanisms } } : null;
+    case "mechanisms":
+      return { auth: { mode: auth?.mode ?? "optional", mechanisms: value.split(",") } };
+    case "filters": {
+      const phases = value.split(",").flatMap((word) => filterPhases.filter((phase: FilterPhase) => phase === word));
+      return { filters: new Set(phases) };
+    }
+    default:
+      return null;
+  }
 }
 
 /** Octets of a text in double quotes with the escapes \r \n \t \0 \\ \" and \xHH. Null when it is none. */

@@ -5,7 +5,15 @@ import { formatMailbox } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { parseReply, replies, type Reply } from "./reply.ts";
 import { ServerSession } from "./session.ts";
-import type { SessionAnswer, SessionAsk, SessionEffect, SessionEvent } from "./session_face.ts";
+import type {
+  AuthResult,
+  FilterVerdict,
+  SessionAnswer,
+  SessionAsk,
+  SessionEffect,
+  SessionEvent,
+  TlsInfo,
+} from "./session_face.ts";
 import { fitsPatterns, type Transcript, type TranscriptAnswer, type TranscriptStep } from "./transcript.ts";
 
 /** How input reaches the machine. */
@@ -130,18 +138,20 @@ class Player {
   #committed: string[] = [];
   #rollbacks = 0;
   #isClosed = false;
+  #isSecuring = false;
+
+  readonly #isImplicit: boolean;
 
   constructor(transcript: Transcript, feeding: Feeding) {
+    this.#isImplicit = transcript.config.tls === "implicit";
     const hostname = parseDomain("mx.test");
     if (hostname === null) throw new Error("mx.test is a domain");
     this.#feeding = feeding;
     this.#session = new ServerSession({
       session: "0123456789abcdef",
       hostname,
-      limits: transcript.limits,
-      local: transcript.local,
+      ...transcript.config,
       maskSource: false,
-      dsn: transcript.dsn,
       zone: () => ({ offsetMinutes: 60, name: "CET" }),
     });
   }
@@ -161,7 +171,12 @@ class Player {
           lent.fill("?");
         }
       } else if (input.kind === "connect") {
-        this.#feed({ kind: "connected", at: this.#at, address: "192.0.2.7", hostname: "<unknown>" });
+        const tls = this.#isImplicit ? transcriptTls : null;
+        this.#feed({ kind: "connected", at: this.#at, address: "192.0.2.7", hostname: "<unknown>", tls });
+      } else if (input.kind === "tls") {
+        if (!this.#isSecuring) this.#difference ??= { line: step.line, message: "the server did not begin TLS" };
+        this.#isSecuring = false;
+        this.#feed({ kind: "tls", at: this.#at, tls: transcriptTls });
       } else if (input.kind === "time") {
         this.#at += input.ms;
         const deadline = this.#session.deadline;
@@ -198,7 +213,7 @@ class Player {
       if (!isNamed && this.#isWaiting) return;
       let word = "";
       if (isNamed && next !== undefined) {
-        const subject = ask.kind === "recipient" ? formatMailbox(ask.rcpt) : "";
+        const subject = subjectOf(ask);
         if (subject !== next.subject) {
           this.#difference ??= { line, message: `the machine asked about ${subject}, not ${next.subject}` };
         }
@@ -224,6 +239,12 @@ class Player {
         if (result === "committed") this.#commit(ask);
         return { kind: "commit", result };
       }
+      case "sender":
+        return { kind: "sender", result: word === "refused" || word === "failed" ? word : "allowed" };
+      case "filter":
+        return { kind: "filter", decision: filterVerdict(word) };
+      case "authenticate":
+        return { kind: "authenticate", result: authResult(word) };
     }
   }
 
@@ -241,6 +262,7 @@ class Player {
       if (this.#isClosed) this.#difference ??= { line: 0, message: `${effect.kind} after close` };
       if (effect.kind === "write") this.#written.push(effect.bytes);
       else if (effect.kind === "ask") this.#ask = effect.ask;
+      else if (effect.kind === "startTls") this.#isSecuring = true;
       else if (effect.kind === "close") this.#isClosed = true;
       else if (effect.kind === "rollback") {
         this.#rollbacks++;
@@ -252,6 +274,48 @@ class Player {
       }
     }
   }
+}
+
+const transcriptTls: TlsInfo = {
+  version: "TLSv1.3",
+  cipher: "TLS_AES_256_GCM_SHA384",
+  bits: 256,
+  client: "none",
+  fingerprint: null,
+  serverName: null,
+};
+
+function subjectOf(ask: SessionAsk): string {
+  switch (ask.kind) {
+    case "recipient":
+      return formatMailbox(ask.rcpt);
+    case "sender":
+      return ask.sender === null ? "<>" : formatMailbox(ask.sender);
+    case "filter":
+      return ask.phase;
+    case "authenticate":
+      return ask.mechanism;
+    default:
+      return "";
+  }
+}
+
+function filterVerdict(word: string): FilterVerdict {
+  const [, kind, rest = ""] = /^(\S+)(?: (.*))?$/.exec(word) ?? [];
+  if (kind === "rewrite") return { kind, value: rest };
+  if (kind === "junk") return { kind };
+  if (kind !== "reject" && kind !== "disconnect") return { kind: "proceed" };
+  const reply = parseReply([rest]);
+  if (reply === null) throw new Error(`no reply: ${rest}`);
+  return { kind, reply };
+}
+
+function authResult(word: string): AuthResult {
+  const [, kind, rest = ""] = /^(\S+)(?: (.*))?$/.exec(word) ?? [];
+  if (kind === "challenge") return { kind, text: rest };
+  if (kind === "refused" || kind === "malformed" || kind === "failed") return { kind };
+  const [username = "ann", data = null] = rest.split(" ");
+  return { kind: "accepted", username, data };
 }
 
 function recipientReply(word: string, address: string): Reply {

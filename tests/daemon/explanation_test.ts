@@ -11,7 +11,7 @@ import { describeReply } from "../../lib/smtp/reply.ts";
 import { mailbox, originAt, tablesOf } from "../policy/tables.ts";
 import { channelPair } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
-import { KeptLog, msg, policyOf } from "./rig.ts";
+import { KeptLog, msg, noSessions, policyOf } from "./rig.ts";
 
 const users = ["ann", "bob", "carl"];
 const dsn = { notify: [], ret: null, envId: null, originalRecipient: null };
@@ -24,6 +24,7 @@ async function askLookup(candidate: Candidate, policy: Policy, options: Paramete
     policy,
     tables: tablesOf(policy, options),
     log: new KeptLog().log,
+    sessions: noSessions,
     allow: () => {},
   });
   const [nearQueue, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
@@ -208,7 +209,7 @@ Deno.test("lookup explains a recipient to queue in parts, and names its listener
   const policy = policyOf();
   const clock = new FakeClock();
   const tables = tablesOf(policy, { users: ["ann"] });
-  const lookup = new Lookup({ clock, policy, tables, log: new KeptLog().log, allow: () => {} });
+  const lookup = new Lookup({ clock, policy, tables, log: new KeptLog().log, sessions: noSessions, allow: () => {} });
   const [near, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const told: Extract<LookupToQueue, { kind: "explained" }>[] = [];
   queue.onMessage((message) => void (message.kind === "explained" && told.push(message)));

@@ -3,7 +3,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 import {
-  imsgTextMax,
   parseDeliveryToLookup,
   parseDeliveryToQueue,
   parseSmtpInToLookup,
@@ -11,6 +10,7 @@ import {
   parseTableHostToLookup,
   statsMax,
 } from "../../lib/daemon/imsg_parse.ts";
+import { imsgTextMax } from "../../lib/daemon/fields.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
 import { routeAddressesMax, routeHostsMax } from "../../lib/delivery/explain_route.ts";
 import { outcomeTextMax } from "../../lib/delivery/outcome.ts";

@@ -17,7 +17,7 @@ import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { tablesOf } from "../policy/tables.ts";
 import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
-import { KeptLog, msg, policyOf } from "./rig.ts";
+import { KeptLog, msg, noSessions, policyOf } from "./rig.ts";
 
 const text = `
 table aliases { root = "ann, bob", list = "ann@example.org, cat@remote.test" }
@@ -55,6 +55,7 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
     policy,
     tables: change(tables),
     log: log.log,
+    sessions: noSessions,
     allow: (named) => void allowed.push(named),
   });
   const end = <A, B>(): [FakeChannel<A, B>, FakeChannel<B, A>, A[]] => {
@@ -121,7 +122,8 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
 Deno.test("queue is offered a recipient before the asker hears of it", async () => {
   const clock = new FakeClock();
   const policy = policyOf(text);
-  const lookup = new Lookup({ clock, policy, tables: tablesOf(policy), log: () => {}, allow: () => {} });
+  const tables = tablesOf(policy);
+  const lookup = new Lookup({ clock, policy, tables, log: () => {}, sessions: noSessions, allow: () => {} });
   const [toQueue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const [toSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
   const order: string[] = [];
@@ -245,13 +247,9 @@ Deno.test("mayDeliver is told before the answer goes out", async () => {
   const order: string[] = [];
   const policy = policyOf(text);
   const clock = new FakeClock();
-  const lookup = new Lookup({
-    clock,
-    policy,
-    tables: tablesOf(policy),
-    log: () => {},
-    allow: () => void order.push("allow"),
-  });
+  const allow = () => void order.push("allow");
+  const tables = tablesOf(policy);
+  const lookup = new Lookup({ clock, policy, tables, log: () => {}, sessions: noSessions, allow });
   const [near, far] = channelPair<LookupToDelivery, DeliveryToLookup>(clock);
   const send = near.send.bind(near);
   near.send = (message, body) => {

@@ -4,6 +4,7 @@ import { ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Log, LogEvent } from "../../lib/event_log.ts";
 import type { EnvelopeDraft } from "../../lib/daemon/imsg.ts";
+import { SessionDesk } from "../../lib/daemon/session_desk.ts";
 import type { ConfigurationStatus } from "../../lib/daemon/reload.ts";
 import type { Successors } from "../../lib/daemon/supervision.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
@@ -30,6 +31,9 @@ export function policyOf(text: string = policyText): Policy {
   ok(loaded.kind === "ok", JSON.stringify(loaded));
   return loaded.policy;
 }
+
+/** Where nobody answers questions about sessions. */
+export const noSessions = new SessionDesk({}, () => {});
 
 /** Whom a role works with when there was no reload. */
 export const firstSuccessors: Successors = { lookup: "lookup", delivery: "delivery" };

@@ -3,7 +3,14 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual } from "node:assert/strict";
-import type { LookupToSmtpIn, QueueToSmtpIn, SmtpInToLookup, SmtpInToQueue } from "../../lib/daemon/imsg.ts";
+import type {
+  ExpandRequest,
+  LookupToSmtpIn,
+  QueueToSmtpIn,
+  SessionQuestion,
+  SmtpInToLookup,
+  SmtpInToQueue,
+} from "../../lib/daemon/imsg.ts";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import type { Address, Listener as ListeningSocket, Stream } from "../../lib/port.ts";
 import type { SmtpLimits } from "../../lib/policy/policy.ts";
@@ -76,11 +83,15 @@ export class FakeQueue {
 export class FakeLookup {
   readonly channel: FakeChannel<LookupToSmtpIn, SmtpInToLookup>;
   readonly near: FakeChannel<SmtpInToLookup, LookupToSmtpIn>;
-  readonly asked: SmtpInToLookup[] = [];
+  readonly asked: ExpandRequest[] = [];
+  readonly questions: SessionQuestion[] = [];
 
   constructor(clock: FakeClock) {
     [this.near, this.channel] = channelPair<SmtpInToLookup, LookupToSmtpIn>(clock);
-    this.channel.onMessage((message) => void this.asked.push(message));
+    this.channel.onMessage((message) => {
+      if (message.kind === "expand") this.asked.push(message);
+      else this.questions.push(message);
+    });
   }
 
   /** Says that the recipient asked of last comes to so many envelopes. */
@@ -110,12 +121,12 @@ export class World {
       log: this.log.log,
       limits: { ...this.policy.smtp, ...limits },
     });
-    for (const listener of this.policy.listeners) {
+    for (const [index, listener] of this.policy.listeners.entries()) {
       const socket: ListeningSocket = {
         accept: (take) => void this.#take.push(take),
         close: () => void (this.isListening = false),
       };
-      this.smtpIn.serve(socket, listener);
+      this.smtpIn.serve(socket, listener, index);
     }
   }
 

@@ -8,7 +8,7 @@ import { mailbox, originAt, tablesOf } from "../policy/tables.ts";
 import { channelPair } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
-import { KeptLog, msg, policyOf } from "./rig.ts";
+import { KeptLog, msg, noSessions, policyOf } from "./rig.ts";
 
 const place = { file: "smtpd.conf", line: 4, column: 1 };
 const events: readonly TraceEvent[] = [
@@ -84,7 +84,14 @@ Deno.test("logTracer() is nobody when nothing is to be logged, and passwords are
 Deno.test("lookup logs its decisions while it is told to", async () => {
   const policy = policyOf();
   const [clock, log] = [new FakeClock(), new KeptLog()];
-  const lookup = new Lookup({ clock, policy, tables: tablesOf(policy), log: log.log, allow: () => {} });
+  const lookup = new Lookup({
+    clock,
+    policy,
+    tables: tablesOf(policy),
+    log: log.log,
+    sessions: noSessions,
+    allow: () => {},
+  });
   const [near, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   lookup.setQueue(near);
   queue.onMessage(() => {});

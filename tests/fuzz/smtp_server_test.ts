@@ -95,6 +95,7 @@ class World {
       const isKnown = !ask.rcpt.localPart.startsWith("no");
       return { kind: "recipient", reply: isKnown ? replies.recipientOk : replies.invalidRecipient("no@b.test") };
     }
+    if (ask.kind !== "commit") throw new Error(`nothing was set up that would ask for ${ask.kind}`);
     const content = Buffer.concat(this.#dealt.get(ask.message) ?? []).toString("latin1");
     equal(content.length, ask.size);
     this.#dealt.delete(ask.message);

@@ -7,7 +7,7 @@ import { tablesOf } from "../policy/tables.ts";
 import { channelPair } from "./channel.ts";
 import { FakeClock } from "./clock.ts";
 import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
-import { msg, policyOf } from "../daemon/rig.ts";
+import { msg, noSessions, policyOf } from "../daemon/rig.ts";
 import { fullWorld } from "../daemon/smtp_in_rig.ts";
 
 const content = "Subject: hi\r\n\r\nHello\r\n.\r\n";
@@ -52,7 +52,14 @@ Deno.test("drain: after its time sessions are told 421", async () => {
 function lookupWorld() {
   const clock = new FakeClock();
   const policy = policyOf();
-  const lookup = new Lookup({ clock, policy, tables: tablesOf(policy), log: () => {}, allow: () => {} });
+  const lookup = new Lookup({
+    clock,
+    policy,
+    tables: tablesOf(policy),
+    log: () => {},
+    sessions: noSessions,
+    allow: () => {},
+  });
   const [nearQueue, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   const [nearSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
   const told: string[] = [];

@@ -27,7 +27,7 @@ import type { TableSource } from "../../lib/policy/expand.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
 import type { SpoolStore } from "../../lib/spool/store.ts";
-import { firstConfiguration } from "../daemon/rig.ts";
+import { firstConfiguration, noSessions } from "../daemon/rig.ts";
 import { channelPair, type FakeChannel } from "./channel.ts";
 import { FakeDisk } from "./disk.ts";
 import { FakeDns } from "./dns.ts";
@@ -296,7 +296,7 @@ export class House {
         const tables = this.#tables.get(version);
         ok(tables);
         const allow = (named: NamedAccount) => this.#house.allow(named);
-        return { role, it: new Lookup({ ...common, tables, allow }) };
+        return { role, it: new Lookup({ ...common, tables, sessions: noSessions, allow }) };
       }
       case "delivery": {
         const dialer = new MortalDialer(life.clock, this.net);
@@ -331,7 +331,7 @@ export class House {
       };
       for (const stream of this.#backlog.splice(0)) this.#accept(stream);
     };
-    running.it.serve({ accept, close: () => this.#acceptor === member && (this.#accept = null) }, listener);
+    running.it.serve({ accept, close: () => this.#acceptor === member && (this.#accept = null) }, listener, 0);
   }
 
   #retire(member: Member): void {

@@ -1,8 +1,16 @@
 import { deepEqual } from "node:assert/strict";
 import { offeredExtensions } from "../../lib/smtp/extension.ts";
+import { SessionState } from "../../lib/smtp/session_state.ts";
+import type { SessionConfig } from "../../lib/smtp/session_face.ts";
+import { sessionConfig } from "./session_rig.ts";
+
+function state(told: Partial<SessionConfig>, maxMessageSize = 36_700_160): SessionState {
+  const config = sessionConfig(told);
+  return new SessionState({ ...config, limits: { ...config.limits, maxMessageSize } });
+}
 
 Deno.test("offeredExtensions() offers what the server does, and nothing else", () => {
-  deepEqual(offeredExtensions({ maxMessageSize: 1000, dsn: false }), [
+  deepEqual(offeredExtensions(state({ dsn: false }, 1000)), [
     "PIPELINING",
     "8BITMIME",
     "ENHANCEDSTATUSCODES",
@@ -12,7 +20,7 @@ Deno.test("offeredExtensions() offers what the server does, and nothing else", (
 });
 
 Deno.test("offeredExtensions() offers DSN where it is switched on", () => {
-  deepEqual(offeredExtensions({ maxMessageSize: 36_700_160, dsn: true }), [
+  deepEqual(offeredExtensions(state({ dsn: true })), [
     "PIPELINING",
     "8BITMIME",
     "ENHANCEDSTATUSCODES",

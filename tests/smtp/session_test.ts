@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
-import { parseDomain } from "../../lib/mail/domain.ts";
 import { inputLengthHeld, inputLengthMax } from "../../lib/smtp/framing.ts";
 import { replies } from "../../lib/smtp/reply.ts";
 import {
@@ -10,6 +9,7 @@ import {
   type SessionConfig,
   type SessionEffect,
 } from "../../lib/smtp/session.ts";
+import { sessionConfig } from "./session_rig.ts";
 
 const start = Date.UTC(2026, 2, 3, 9, 4, 5);
 const taken: SessionAnswer = { kind: "recipient", reply: replies.recipientOk };
@@ -21,17 +21,7 @@ class Peer {
   at = start;
 
   constructor(config: Partial<SessionConfig> = {}) {
-    const hostname = parseDomain("mx.test");
-    if (hostname === null) throw new Error("mx.test is a domain");
-    this.session = new ServerSession({
-      session: "0123456789abcdef",
-      hostname,
-      limits: { maxMessageSize: 100_000, maxRecipients: 10, maxMails: 10, maxHops: 100, idleTimeoutMs: 300_000 },
-      local: false,
-      maskSource: false,
-      zone: () => ({ offsetMinutes: 60, name: "CET" }),
-      ...config,
-    });
+    this.session = new ServerSession(sessionConfig(config));
   }
 
   connect(address = "192.0.2.7", hostname = "client.test"): SessionEffect[] {
@@ -89,6 +79,8 @@ Deno.test("ServerSession asks for an id at MAIL and for each recipient at RCPT",
       kind: "recipient",
       message: "1a2b3c4d",
       helo: "a.test",
+      username: "",
+      tls: false,
       sender: { localPart: "x", domain: "a.test" },
       rcpt: { localPart: "y", domain: "b.test" },
       dsn: { notify: ["never"], ret: "full", envId: "e", originalRecipient: "rfc822;z@c.test" },

@@ -29,14 +29,14 @@ E: eof
 E: shutdown
 M: none
 `);
-  deepEqual(transcript.limits, {
+  deepEqual(transcript.config.limits, {
     maxMessageSize: 10,
     maxRecipients: 2,
     maxMails: 3,
     maxHops: 4,
     idleTimeoutMs: 5000,
   });
-  deepEqual([transcript.local, transcript.dsn, transcript.isDivisible], [true, true, false]);
+  deepEqual([transcript.config.local, transcript.config.dsn, transcript.isDivisible], [true, true, false]);
   const empty = { answers: [], replies: [], content: null, isClosed: false };
   deepEqual(
     transcript.steps.map((step) => ({
@@ -68,7 +68,7 @@ M: none
 });
 
 Deno.test("parseTranscript() has the limits of smtpd.conf where a file sets none", () => {
-  const { limits } = understand("# Title\nS: 220 *\n");
+  const { config: { limits } } = understand("# Title\nS: 220 *\n");
   const { subAddressDelimiter: _, ...session } = defaultSmtpLimits;
   deepEqual(limits, session);
 });
@@ -79,15 +79,14 @@ Deno.test("parseTranscript() sends before the greeting what stands before it", (
 });
 
 Deno.test("parseTranscript() has defaults", () => {
-  const { limits, local, dsn, isDivisible } = understand("# no words\nS: 220 *\n");
-  deepEqual({ ...limits, local, dsn, isDivisible }, {
+  const { config: { limits, local }, isDivisible } = understand("# no words\nS: 220 *\n");
+  deepEqual({ ...limits, local, isDivisible }, {
     maxMessageSize: 36_700_160,
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
     idleTimeoutMs: 300_000,
     local: false,
-    dsn: false,
     isDivisible: true,
   });
 });

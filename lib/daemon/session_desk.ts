@@ -1,0 +1,102 @@
+/** Where lookup answers questions about sessions: authentication, senders, filters, names of peers. Each part knows its
+ * own matter; what nobody is there for is answered as what cannot be told now. */
+
+import { describeError } from "../fault.ts";
+import type { Log } from "../event_log.ts";
+import { replies } from "../smtp/reply.ts";
+import type { SessionAnswer, SessionAsk } from "../smtp/session_face.ts";
+import type { SessionAnswered, SessionQuestion } from "./imsg.ts";
+
+/** A question of one kind, with what is known of its session. */
+export type Asked<K extends SessionAsk["kind"] | "name"> =
+  & Pick<SessionQuestion, "session" | "listener" | "address">
+  & { readonly ask: Extract<SessionQuestion["ask"], { readonly kind: K }> };
+
+/** What an ask of this kind is answered. */
+export type AnswerTo<K extends SessionAnswer["kind"]> = Extract<SessionAnswer, { readonly kind: K }>;
+
+/** Who answers. Each may reject: then nobody can say. */
+export interface SessionParts {
+  /** A step of a SASL exchange. */
+  authenticate?(asked: Asked<"authenticate">): Promise<AnswerTo<"authenticate">["result"]>;
+  /** May this user send as that sender? */
+  sender?(asked: Asked<"sender">): Promise<AnswerTo<"sender">["result"]>;
+  /** What do the filters say? */
+  filter?(asked: Asked<"filter">): Promise<AnswerTo<"filter">["decision"]>;
+  /** Name of the peer; null when it has none. */
+  name?(asked: Pick<SessionQuestion, "address">): Promise<string | null>;
+  /** The session is over. */
+  ended?(session: string): void;
+}
+
+/** Answers questions about sessions. */
+export class SessionDesk {
+  readonly #parts: SessionParts;
+  readonly #log: Log;
+
+  /** Parts that are not given are not there. */
+  constructor(parts: SessionParts, log: Log) {
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  /** Null when nothing is to be answered. Never rejects. */
+  async answer(question: SessionQuestion): Promise<SessionAnswered | null> {
+    const { request } = question;
+    try {
+      return await this.#ask(question);
+    } catch (error) {
+      this.#log({
+        priority: "warning",
+        session: question.session,
+        from: "lookup",
+        what: "trouble",
+        fields: { reason: describeError(error) },
+      });
+      return unknown(question.ask, request);
+    }
+  }
+
+  async #ask({ request, session, listener, address, ask }: SessionQuestion): Promise<SessionAnswered | null> {
+    const [parts, about] = [this.#parts, { session, listener, address }];
+    switch (ask.kind) {
+      case "authenticate": {
+        const result = await parts.authenticate?.({ ...about, ask });
+        return result === undefined ? unknown(ask, request) : answered(request, { kind: "authenticate", result });
+      }
+      case "sender": {
+        const result = await parts.sender?.({ ...about, ask });
+        return result === undefined ? unknown(ask, request) : answered(request, { kind: "sender", result });
+      }
+      case "filter": {
+        const decision = await parts.filter?.({ ...about, ask });
+        return decision === undefined ? unknown(ask, request) : answered(request, { kind: "filter", decision });
+      }
+      case "name":
+        return { kind: "named", request, hostname: await parts.name?.(about) ?? null };
+      case "end":
+        parts.ended?.(session);
+        return null;
+    }
+  }
+}
+
+function answered(request: number, answer: Extract<SessionAnswered, { kind: "answered" }>["answer"]): SessionAnswered {
+  return { kind: "answered", request, answer };
+}
+
+/** What is said where nobody can say: that the client is to come again. */
+export function unknown(ask: SessionQuestion["ask"], request: number): SessionAnswered | null {
+  switch (ask.kind) {
+    case "authenticate":
+      return answered(request, { kind: "authenticate", result: { kind: "failed" } });
+    case "sender":
+      return answered(request, { kind: "sender", result: "failed" });
+    case "filter":
+      return answered(request, { kind: "filter", decision: { kind: "reject", reply: replies.unavailable } });
+    case "name":
+      return { kind: "named", request, hostname: null };
+    case "end":
+      return null;
+  }
+}

@@ -1,0 +1,77 @@
+/** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
+
+import { assert } from "../fault.ts";
+import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { pathArgument } from "./command.ts";
+import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
+import { isPositive, replies } from "./reply.ts";
+import { filtered } from "./session_filter.ts";
+import type { SessionState } from "./session_state.ts";
+import { ask, type Running } from "./session_wait.ts";
+import { Transaction } from "./transaction.ts";
+
+/** MAIL. */
+export function* mail(state: SessionState, argument: string): Running {
+  const { limits, dsn = false } = state.config;
+  if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
+  const text = pathArgument(argument, "FROM:");
+  if (text === null) return state.fail(replies.mailSyntax);
+  const parsed = parseReversePath(text, state.hostname);
+  if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.senderSyntax);
+  const parameters = parseMailParameters(parsed.rest, dsn);
+  if (parameters.kind === "bad") return state.fail(parameters.reply);
+  // RFC 1870 §6.1: refuse early what would be refused at the end.
+  if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
+  const sender = parsed.path;
+  const senderText = sender === null ? "" : formatMailbox(sender);
+  if ((yield* filtered(state, "mail-from", text, { sender: senderText })) === null) return;
+  const { id } = yield* ask({ kind: "message" });
+  if (id === null) return state.refuse(replies.unavailable);
+  state.mails++;
+  state.transaction = new Transaction(id, sender, parameters.value, limits);
+  state.phase = "sender";
+  state.say(replies.senderOk);
+}
+
+/** RCPT. */
+export function* rcpt(state: SessionState, argument: string): Running {
+  const { transaction, helo, username } = state;
+  const { limits, dsn = false } = state.config;
+  assert(transaction !== null, "RCPT stands inside a transaction");
+  if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
+  const text = pathArgument(argument, "TO:");
+  if (text === null) return state.fail(replies.rcptSyntax);
+  const parsed = parseForwardPath(text, state.hostname);
+  if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.recipientSyntax);
+  const parameters = parseRcptParameters(parsed.rest, dsn);
+  if (parameters.kind === "bad") return state.fail(parameters.reply);
+  const address = formatMailbox(parsed.path);
+  if ((yield* filtered(state, "rcpt-to", text, { rcpt: address })) === null) return refused(state);
+  const { reply } = yield* ask({
+    kind: "recipient",
+    message: transaction.message,
+    helo,
+    username,
+    tls: state.tls !== null,
+    sender: transaction.sender,
+    rcpt: parsed.path,
+    dsn: transaction.dsnOf(parameters.value),
+  });
+  if (!isPositive(reply)) {
+    refused(state);
+    return state.refuse(reply);
+  }
+  transaction.addRecipient(parsed.path);
+  state.phase = "recipients";
+  state.say(reply);
+}
+
+/** A recipient was not taken. */
+function refused(state: SessionState): void {
+  if (state.phase === "sender") state.phase = "refused";
+}
+
+/** RFC 5321 §4.1.2: a blank stands between path and parameters. */
+function isParameterText(rest: string): boolean {
+  return rest === "" || rest.startsWith(" ");
+}
