@@ -58,7 +58,12 @@ export const places: readonly Place[] = [
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
   { name: "smtp", before: "smtp " },
-  { name: "smtp limit", before: "smtp limit ", after: " 5", words: ["max-mails", "max-rcpt", "max-sessions"] },
+  {
+    name: "smtp limit",
+    before: "smtp limit ",
+    after: " 5",
+    words: ["max-mails", "max-rcpt", "max-hold", "max-sessions"],
+  },
   { name: "bounce", before: "bounce " },
 ];
 

@@ -16,6 +16,7 @@ const configured: Readonly<Record<string, string>> = {
   "defaultSmtpLimits.maxMessageSize": "`smtp max-message-size`",
   "defaultSmtpLimits.maxRecipients": "`smtp limit max-rcpt`",
   "defaultSmtpLimits.maxMails": "`smtp limit max-mails`",
+  "defaultSmtpLimits.maxHoldMs": "`smtp limit max-hold`",
   "defaultSmtpLimits.subAddressDelimiter": "`smtp sub-addr-delim`",
   "defaultQueuePolicy.ttlMs": "`queue ttl`, `action … ttl`",
   "defaultQueuePolicy.warnAfterMs": "`bounce warn-interval`",

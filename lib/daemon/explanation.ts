@@ -7,6 +7,7 @@ import { traceKeeper } from "../policy/explain.ts";
 import type { Policy } from "../policy/policy.ts";
 import { outgoingSender } from "../policy/rewrite.ts";
 import type { TraceEvent } from "../policy/trace.ts";
+import { plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { describeReply } from "../smtp/reply.ts";
 import { draftOf } from "./draft.ts";
@@ -47,7 +48,7 @@ export async function explainRecipient(candidate: Candidate, policy: Policy, tab
   const envelopes = expansion.targets.map((target): ExplainedEnvelope => {
     const { kind, action: name, rcpt, dest, local, ttlMs, sender } = draftOf(
       policy,
-      { ...candidate, dsn: noDsn },
+      { ...candidate, dsn: noDsn, handling: plainHandling },
       target,
     );
     const action = policy.actions[name];

@@ -161,9 +161,10 @@ export class SmtpIn {
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
-        const { sender, rcpt, dsn } = ask;
+        const { sender, rcpt, dsn, handling } = ask;
         const message = ask.message as MsgId;
-        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask), sender, rcpt, dsn });
+        const origin = connection.origin(ask);
+        this.#lookup.send({ kind: "expand", request, message, origin, sender, rcpt, dsn, handling });
         return;
       }
       case "authenticate":

@@ -9,6 +9,7 @@ import { composeDsn, type DsnAction } from "../mail/dsn.ts";
 import { type Domain, formatMailbox, formatPath, type Mailbox } from "../mail/address.ts";
 import { nextAttempt, warningDue } from "../spool/backoff.ts";
 import type { Origin } from "../policy/match.ts";
+import { type Handling, plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { chunkLengthMax, type Envelope, type LastStatus, type StoredMessage } from "../spool/envelope.ts";
 import { evpIdOf, type MsgId } from "../spool/id.ts";
@@ -43,6 +44,8 @@ export interface BouncePlan {
   readonly origin: Origin;
   /** RFC 3461 §6.1: nobody is told what becomes of a report. */
   readonly dsn: DsnRequest;
+  /** What the report takes over from the message. */
+  readonly handling: Handling;
   /** At least one, all of kind `bounce`. */
   readonly notices: readonly Envelope[];
 }
@@ -120,6 +123,7 @@ export function composeBounce(plan: BouncePlan, report: {
     sender: plan.sender,
     at: report.at,
     arrivalAt: report.original.createdAt,
+    smtpUtf8: plan.handling.smtpUtf8,
     envId: plan.notices.find((notice) => notice.dsn.envId !== null)?.dsn.envId ?? null,
     recipients: plan.notices.map(recipientOf),
     delay: plan.action === "delayed" && first !== undefined
@@ -229,12 +233,15 @@ function newPlan(notice: Envelope, sender: Mailbox, action: DsnAction): Omit<Bou
       tls: false,
     },
     dsn: { notify: ["never"], ret: null, envId: null, originalRecipient: null },
+    // All notices of a message have the same. RFC 8689 §5: a report of a message that was to travel under TLS is too.
+    handling: { ...plainHandling, smtpUtf8: notice.handling.smtpUtf8, requireTls: notice.handling.requireTls },
   };
 }
 
-// RFC 3461 §4.3: RET is about reports of failure. Without it the header is enough.
+// RFC 3461 §4.3: RET is about reports of failure. Without it the header is enough. RFC 8689 §5: the content of a message
+// that was to travel under TLS is not returned, whatever RET says.
 function wantsWhole(plan: BouncePlan, original: StoredMessage): boolean {
-  return plan.action === "failed" && original.size <= returnedLengthMax &&
+  return plan.action === "failed" && !plan.handling.requireTls && original.size <= returnedLengthMax &&
     plan.notices.some((notice) => notice.dsn.ret === "full");
 }
 

@@ -20,6 +20,7 @@ export const defaultSmtpLimits: SmtpLimits = {
   maxMails: 100,
   subAddressDelimiter: "+",
   maxHops: 100,
+  maxHoldMs: 7 * 86_400_000,
   idleTimeoutMs: 300_000,
 };
 

@@ -15,6 +15,7 @@ export function settingsOf(policy: Policy): readonly Named[] {
     setting("smtp max-message-size", smtp.maxMessageSize),
     setting("smtp limit max-rcpt", smtp.maxRecipients),
     setting("smtp limit max-mails", smtp.maxMails),
+    setting("smtp limit max-hold", formatSpan(smtp.maxHoldMs)),
     setting("smtp sub-addr-delim", smtp.subAddressDelimiter),
     setting("smtp hops", smtp.maxHops),
     setting("smtp idle time", formatSpan(smtp.idleTimeoutMs)),

@@ -220,6 +220,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp limit": null,
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],
+  "smtp limit max-hold": [
+    "smtp limit max-hold N",
+    "Seconds that a client may have a message held; 0 for none. Default 604800.",
+  ],
   "line bounce": null,
   "bounce warn-interval": ["bounce warn-interval 4h, 1d", "After how long senders are told of a delay."],
 };

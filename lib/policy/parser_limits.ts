@@ -31,7 +31,7 @@ export function parseSmtp(reader: Reader, { span }: Token): SmtpDirective | null
     return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
   }
   if (acceptKeyword(reader, "limit")) {
-    const limits = readLimits(reader, "`max-mails` or `max-rcpt`");
+    const limits = readLimits(reader, "a limit such as `max-rcpt`");
     return limits === null ? null : { kind: "smtp-limit", span, limits };
   }
   const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];

@@ -339,6 +339,8 @@ export interface SmtpLimits {
   readonly subAddressDelimiter: string;
   /** Received fields at which a message is taken to loop. Default 100. */
   readonly maxHops: number;
+  /** Longest time that a client may ask to have a message held, ms; 0 for none (RFC 4865). Default 7 days. */
+  readonly maxHoldMs: number;
   /** Idle time of a session, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
   readonly idleTimeoutMs: number;
 }

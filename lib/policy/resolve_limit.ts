@@ -25,6 +25,7 @@ function seconds<T>(member: keyof T): LimitKeys<T>[string] {
 export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
+  "max-hold": seconds("maxHoldMs"),
 };
 
 /** Keys of `mda limit`. */

@@ -1,7 +1,8 @@
 /** What a client says to open a transaction, and what the server's answer to EHLO lets it say. */
 
 import { formatLocalPart, formatPath, type ForwardPath, type ReversePath } from "../mail/address.ts";
-import { type DsnRequest, encodeXtext } from "./parameter.ts";
+import type { DsnRequest } from "./parameter.ts";
+import { encodeXtext } from "../mail/xtext.ts";
 import type { Reply } from "./reply.ts";
 
 /** What a server offers, of what a client makes use of. */

@@ -2,6 +2,7 @@
 
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Handling } from "./handling.ts";
 import type { DsnRequest } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
 
@@ -15,6 +16,8 @@ export interface SessionLimits {
   readonly maxMails: number;
   /** Received fields at which a message is taken to loop. */
   readonly maxHops: number;
+  /** How long a message may be held before its first attempt, ms (RFC 4865). Default 0: no message is held. */
+  readonly maxHoldMs?: number;
   /** How long the peer may take for a command, or for more of a message, ms. */
   readonly idleTimeoutMs: number;
 }
@@ -137,6 +140,7 @@ export type SessionAsk =
     readonly sender: ReversePath;
     readonly rcpt: ForwardPath;
     readonly dsn: DsnRequest;
+    readonly handling: Handling;
   }
   /** One step of a SASL exchange (RFC 4422): `response` is what the client said, decoded, one character per octet;
    * null when it said nothing yet. `step` counts from 0. */

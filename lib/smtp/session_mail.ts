@@ -2,7 +2,9 @@
 
 import { assert } from "../fault.ts";
 import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { decodeUtf8, isAscii } from "../mail/utf8.ts";
 import { pathArgument } from "./command.ts";
+import { parameterOffer } from "./extension.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
@@ -12,14 +14,17 @@ import { Transaction } from "./transaction.ts";
 
 /** MAIL. */
 export function* mail(state: SessionState, argument: string): Running {
-  const { limits, dsn = false } = state.config;
+  const { limits } = state.config;
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
-  const text = pathArgument(argument, "FROM:");
-  if (text === null) return state.fail(replies.mailSyntax);
+  const octets = pathArgument(argument, "FROM:");
+  if (octets === null) return state.fail(replies.mailSyntax);
+  const text = decodeUtf8(octets);
+  if (text === null) return state.fail(replies.malformedUtf8);
   const parsed = parseReversePath(text, state.hostname);
   if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.senderSyntax);
-  const parameters = parseMailParameters(parsed.rest, dsn);
+  const parameters = parseMailParameters(parsed.rest, parameterOffer(state));
   if (parameters.kind === "bad") return state.fail(parameters.reply);
+  if (!parameters.value.handling.smtpUtf8 && !isAscii(text)) return state.fail(replies.senderNeedsUtf8);
   // RFC 1870 §6.1: refuse early what would be refused at the end.
   if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
   const sender = parsed.path;
@@ -36,14 +41,18 @@ export function* mail(state: SessionState, argument: string): Running {
 /** RCPT. */
 export function* rcpt(state: SessionState, argument: string): Running {
   const { transaction, helo, username } = state;
-  const { limits, dsn = false } = state.config;
+  const { limits } = state.config;
   assert(transaction !== null, "RCPT stands inside a transaction");
   if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
-  const text = pathArgument(argument, "TO:");
-  if (text === null) return state.fail(replies.rcptSyntax);
+  const octets = pathArgument(argument, "TO:");
+  if (octets === null) return state.fail(replies.rcptSyntax);
+  const text = decodeUtf8(octets);
+  if (text === null) return state.fail(replies.malformedUtf8);
   const parsed = parseForwardPath(text, state.hostname);
   if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.recipientSyntax);
-  const parameters = parseRcptParameters(parsed.rest, dsn);
+  const { smtpUtf8 } = transaction.handling;
+  if (!smtpUtf8 && !isAscii(text)) return state.fail(replies.recipientNeedsUtf8);
+  const parameters = parseRcptParameters(parsed.rest, parameterOffer(state), smtpUtf8);
   if (parameters.kind === "bad") return state.fail(parameters.reply);
   const address = formatMailbox(parsed.path);
   if ((yield* filtered(state, "rcpt-to", text, { rcpt: address })) === null) return refused(state);
@@ -56,6 +65,7 @@ export function* rcpt(state: SessionState, argument: string): Running {
     sender: transaction.sender,
     rcpt: parsed.path,
     dsn: transaction.dsnOf(parameters.value),
+    handling: transaction.handling,
   });
   if (!isPositive(reply)) {
     refused(state);

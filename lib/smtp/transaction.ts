@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { BodyDecoder, type BodySink } from "./framing.ts";
+import type { Handling } from "./handling.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 
@@ -58,6 +59,11 @@ export class Transaction implements BodySink {
     this.#limits = limits;
   }
 
+  /** How the message is to be handled. */
+  get handling(): Handling {
+    return this.#parameters.handling;
+  }
+
   /** Recipients accepted. */
   get recipients(): number {
     return this.#recipients;
@@ -94,7 +100,8 @@ export class Transaction implements BodySink {
   /** Begins the content. */
   begin(additions: ContentAdditions): void {
     this.#pieces.expect(additions.head.length + (this.#parameters.size ?? 0));
-    this.#store(Buffer.from(additions.head, "latin1"));
+    // The field names the recipient, whose address may be UTF-8.
+    this.#store(Buffer.from(additions.head, "utf8"));
     if (additions.missing !== null) this.#completer = new HeaderCompleter(additions.missing);
   }
 

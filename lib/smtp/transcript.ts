@@ -23,7 +23,7 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, idle (s), local, dsn, tls=offered|required|implicit,
+ * `conf:` knows size, recipients, mails, hops, hold (s), idle (s), local, dsn, tls=offered|required|implicit,
  * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, filters=PHASE,…, and `feed=whole` for files
  * about when something is sent; all others are also fed octet by octet and in random pieces. */
 
@@ -220,6 +220,7 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
+    maxHoldMs: 7 * 86_400_000,
     idleTimeoutMs: 300_000,
   };
   let config: TranscriptConfig = { limits, local: false };
@@ -236,6 +237,7 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     else if (key === "recipients") limits.maxRecipients = number;
     else if (key === "mails") limits.maxMails = number;
     else if (key === "hops") limits.maxHops = number;
+    else if (key === "hold") limits.maxHoldMs = number * 1000;
     else if (key === "idle") limits.idleTimeoutMs = number * 1000;
     else return `conf: does not know ${word}`;
   }

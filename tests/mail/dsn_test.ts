@@ -35,6 +35,7 @@ function request(changes: Partial<DsnReport> = {}): DsnReport {
     originalId: "0badcafe",
     hostname: "mx.example.org" as Domain,
     sender: mailbox("ann", "example.org"),
+    smtpUtf8: false,
     at: arrival + 3000,
     arrivalAt: arrival,
     envId: null,

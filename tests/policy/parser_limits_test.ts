@@ -42,7 +42,7 @@ Deno.test("lines of limits give one error at the place of the first mistake", ()
       "smtp",
       "1:5 syntax error: expected `limit`, `max-message-size`, `sub-addr-delim` or `ciphers`, found the end of the line",
     ],
-    ["smtp limit 5", "1:12 syntax error: expected `max-mails` or `max-rcpt`, found `5`"],
+    ["smtp limit 5", "1:12 syntax error: expected a limit such as `max-rcpt`, found `5`"],
     ["smtp limit x", "1:13 syntax error: expected a number, found the end of the line"],
     ["smtp limit x 4k", "1:14 syntax error: expected a number, found `4k`"],
     ["mda", "1:4 syntax error: expected `wrapper` or `limit`, found the end of the line"],

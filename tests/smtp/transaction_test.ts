@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
@@ -12,7 +13,7 @@ import {
   Transaction,
 } from "../../lib/smtp/transaction.ts";
 
-const plain: MailParameters = { size: null, body: "7bit", ret: null, envId: null };
+const plain: MailParameters = { size: null, handling: plainHandling, ret: null, envId: null };
 const limits = { maxMessageSize: 1_000_000, maxHops: 3 };
 const bare: ContentAdditions = { head: "", missing: null };
 const missing = { date: "DATE", messageId: "<ID>" };

@@ -9,7 +9,7 @@ function understand(text: string): Transcript {
 }
 
 Deno.test("parseTranscript() reads a file of every kind of line", () => {
-  const transcript = understand(`# Title   conf: size=10 recipients=2 mails=3 hops=4 idle=5 local dsn feed=whole
+  const transcript = understand(`# Title   conf: size=10 recipients=2 mails=3 hops=4 hold=6 idle=5 local dsn feed=whole
 S: 220 *
 
 # a remark
@@ -34,6 +34,7 @@ M: none
     maxRecipients: 2,
     maxMails: 3,
     maxHops: 4,
+    maxHoldMs: 6000,
     idleTimeoutMs: 5000,
   });
   deepEqual([transcript.config.local, transcript.config.dsn, transcript.isDivisible], [true, true, false]);
@@ -85,6 +86,7 @@ Deno.test("parseTranscript() has defaults", () => {
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
+    maxHoldMs: 604_800_000,
     idleTimeoutMs: 300_000,
     local: false,
     isDivisible: true,
