@@ -67,7 +67,7 @@ export function judgeBy(rules: NoticeRules): Judge {
       case "relayed":
         // A server that took the message with its DSN parameters reports itself: RFC 3461 §5.2.
         if (status.kind === "delivered" && envelope.kind === "mta") return gone([]);
-        return envelope.sender !== null && envelope.dsn.notify.includes("success")
+        return tellsOfSuccess(envelope, status)
           ? { next: noticeOf(envelope, status, now, rules.ttlMs), notice: null, log: [] }
           : gone([]);
       case "delayed":
@@ -162,9 +162,16 @@ function judgeNotice(notice: Envelope, status: LastStatus, now: number): Verdict
   }
 }
 
+/** RFC 3461 §5.2; RFC 2852 §4.1.4: who wants to know in time hears that the message went to where nobody keeps it. */
+function tellsOfSuccess({ sender, dsn, handling }: Envelope, { kind }: LastStatus): boolean {
+  if (sender === null) return false;
+  return dsn.notify.includes("success") ||
+    (kind === "relayed" && handling.deliverBy !== null && !dsn.notify.includes("never"));
+}
+
 function judgeDelay(envelope: Envelope, status: LastStatus, now: number, rules: NoticeRules): Verdict {
   const next: Envelope = { ...envelope, ...retryOf(envelope, now), lastTryAt: now, last: status };
-  const warnAt = mayTell(envelope, "delay") ? warningDue(next, rules.warnAfterMs) : null;
+  const warnAt = mayTell(envelope, "delay") ? warningDue(next, warnTimes(envelope, rules, now)) : null;
   if (warnAt === null) return { next, notice: null, log: [] };
   // Lives as long as what it warns of: later it would be no warning.
   const notice: Envelope = {
@@ -186,6 +193,13 @@ function judgeFailure(envelope: Envelope, status: LastStatus, now: number, rules
   if (envelope.sender === null) return gone([...log, doubleBounce(envelope, status)]);
   if (!mayTell(envelope, "failure")) return gone(log);
   return { next: noticeOf(envelope, status, now, rules.ttlMs), notice: null, log };
+}
+
+/** RFC 2852 §4.1.2: a sender who asked is told when the time has come, not before. */
+function warnTimes({ createdAt, handling }: Envelope, { warnAfterMs }: NoticeRules, now: number): readonly number[] {
+  const { deliverBy } = handling;
+  if (deliverBy?.mode !== "notify" || deliverBy.at > now) return warnAfterMs;
+  return [...warnAfterMs, Math.max(1, deliverBy.at - createdAt)].sort((a, b) => a - b);
 }
 
 /** RFC 3461 §4.1: without NOTIFY the sender is told of failure and delay; with it, of what it names. */
@@ -210,7 +224,10 @@ function noticeOf(envelope: Envelope, status: LastStatus, now: number, ttlMs: nu
 function retryOf(envelope: Envelope, now: number): Pick<Envelope, "attempts" | "nextAt"> {
   const attempts = envelope.attempts + 1;
   const nextAt = nextAttempt(envelope.kind, envelope.createdAt, attempts, now);
-  return { attempts, nextAt: Math.min(nextAt, envelope.expiresAt) };
+  const { deliverBy } = envelope.handling;
+  // The time that the sender is to be told at does not pass between two attempts.
+  const by = deliverBy?.mode === "notify" && deliverBy.at > now ? deliverBy.at : Infinity;
+  return { attempts, nextAt: Math.min(nextAt, envelope.expiresAt, by) };
 }
 
 function gone(log: readonly LogEvent[]): Verdict {
