@@ -111,9 +111,12 @@ Deno.test("an address that no parser of ours gives is refused", () => {
     const bad of [
       { localPart: "", domain: "b.test" },
       { localPart: "a\r\nRCPT TO:<x@y.test>", domain: "b.test" },
-      { localPart: "é", domain: "b.test" },
+      { localPart: "é\u0085", domain: "b.test" },
       { localPart: "a".repeat(256), domain: "b.test" },
       { localPart: "a", domain: "" },
+      { localPart: "é\r\n", domain: "b.test" },
+      { localPart: "é".repeat(128), domain: "b.test" },
+      { localPart: "a", domain: "bé.test" },
       { localPart: "a", domain: "B.test" },
       { localPart: "a", domain: "b.test\r\n" },
       { localPart: "a", domain: "b..test" },

@@ -24,8 +24,9 @@ Deno.test("applyLimits() sets each key's member, seconds as ms", () => {
       key,
     );
   }
-  for (const [key, { member }] of Object.entries(smtpLimitKeys)) {
-    assert.equal(policyOfLines(`smtp limit ${key} 9`).smtp[member], 9, key);
+  for (const [key, { member, unit }] of Object.entries(smtpLimitKeys)) {
+    assert.equal(policyOfLines(`smtp limit ${key} 9`).smtp[member], 9 * unit, key);
+    assert.equal(unit, member.endsWith("Ms") ? 1000 : 1, key);
   }
 });
 

@@ -65,6 +65,7 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     maxMails: 100,
     subAddressDelimiter: "+",
     maxHops: 100,
+    maxHoldMs: 604_800_000,
     idleTimeoutMs: 300_000,
   });
   assert.deepEqual(listeners, [{ ...defaultListenerOptions(machine.serverName), kind: "socket", place: null }]);
