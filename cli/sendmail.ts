@@ -26,7 +26,6 @@
  *   -N notify    When to report on delivery: never, or some of success,failure,delay.
  *   -R return    What a report holds of the message: full or hdrs.
  *   -V envid     A name for the message in reports.
- *                smtpd does not offer DSN yet: with it -N, -R and -V have no effect.
  *   -bm          Hand in a message: the default.
  *   -bp          Show the queue, as mailq does.
  *   -bi          Build the alias table, as newaliases does.

@@ -75,6 +75,7 @@ export class ServerConnection {
       limits: ports.limits,
       local: listener.kind === "socket",
       maskSource: listener.maskSource,
+      dsn: listener.dsn,
       zone: (at) => ports.clock.zone(at),
     });
   }

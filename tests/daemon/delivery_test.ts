@@ -33,8 +33,9 @@ Deno.test("Delivery gives up what is to travel under TLS, but for notices and ma
   rig.serve("203.0.113.1");
   const handling = { ...plainHandling, requireTls: true };
   queue.deliver([envelopeTo("x@b.test", 1, { handling })]);
-  queue.deliver([envelopeTo("y@b.test", 2, { handling, sender: null })]);
-  queue.deliver([envelopeTo("ann@example.org", 3, { handling })]);
+  for (const [rcpt, low] of [["y@b.test", 2], ["ann@example.org", 3]] as const) {
+    queue.deliver([envelopeTo(rcpt, low, { handling, sender: null })]);
+  }
   await rig.settle();
   deepEqual(queue.reports.toSorted(), ["1 failed 5.7.30", "2 relayed 2.0.0", "3 delivered 2.0.0"]);
   deepEqual(rig.taken, ["y@b.test"]);
@@ -44,8 +45,7 @@ Deno.test("Delivery relays UTF-8 only where it has to, and then to those who tak
   const { rig, queue } = await Rig.full();
   rig.serve("203.0.113.1");
   const handling = { ...plainHandling, smtpUtf8: true };
-  queue.deliver([envelopeTo("x@b.test", 1, { handling })]);
-  queue.deliver([envelopeTo("ü@b.test", 2, { handling })]);
+  queue.deliver([envelopeTo("x@b.test", 1, { handling }), envelopeTo("ü@b.test", 2, { handling })]);
   queue.deliver([envelopeTo("x@b.test", 3, { handling, message: msg(3) })], "Subject: \u00fc\r\n\r\nhi\r\n");
   await rig.settle();
   deepEqual(queue.reports.toSorted(), ["1 relayed 2.0.0", "2 failed 5.6.7", "3 failed 5.6.9"]);

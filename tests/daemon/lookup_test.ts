@@ -76,17 +76,8 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
 
 function expand(rcpt: string, change: Partial<ExpandRequest> = {}): ExpandRequest {
   const { origin, sender, dsn, handling } = exampleEnvelope;
-  return {
-    kind: "expand",
-    request: 5,
-    message: msg(3),
-    origin,
-    sender,
-    rcpt: mailboxOf(rcpt),
-    dsn,
-    handling,
-    ...change,
-  };
+  const asked = { origin, sender, rcpt: mailboxOf(rcpt), dsn, handling };
+  return { kind: "expand", request: 5, message: msg(3), ...asked, ...change };
 }
 
 /** The replies to an smtp-in; null for a recipient that is resolved. */
