@@ -66,6 +66,8 @@ import { formatMailbox, formatPath } from "../lib/mail/address.ts";
 import { formatDate } from "../lib/mail/date.ts";
 import { parseDomain } from "../lib/mail/domain.ts";
 import { prepareSubmission, type Submission } from "../lib/mail/submission.ts";
+import { decodeUtf8, isAscii } from "../lib/mail/utf8.ts";
+import { plainClientHandling } from "../lib/smtp/client_command.ts";
 import { describeReply } from "../lib/smtp/reply.ts";
 import { UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
@@ -202,6 +204,7 @@ async function say(dialogue: Dialogue, options: SubmitOptions, prepared: Prepare
     eightBit: /[\u0080-\u00ff]/.test(prepared.content),
     ret: options.ret,
     envId: options.envId,
+    handling: { ...plainClientHandling, utf8Header: isUtf8Header(prepared.content) },
   };
   const step = await dialogue.submit(message, content);
   if (step.kind === "ok") return { kind: "accepted", reply: describeReply(step.value), envelope: prepared };
@@ -213,6 +216,13 @@ async function say(dialogue: Dialogue, options: SubmitOptions, prepared: Prepare
     message: `command failed: ${explain(step)}`,
     content: prepared.content,
   };
+}
+
+/** Has the header section UTF-8, and nothing else beyond ASCII? Then it is said to (RFC 6531 §3.4). */
+function isUtf8Header(content: string): boolean {
+  const end = content.indexOf("\n\n");
+  const header = end < 0 ? content : content.slice(0, end);
+  return !isAscii(header) && decodeUtf8(header) !== null;
 }
 
 function prepare(draft: Draft, hostText: string): Submission | { readonly kind: "noHost"; readonly message: string } {
