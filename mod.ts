@@ -186,14 +186,8 @@ export {
   type Subject,
   type TableLookup,
 } from "./lib/policy/match.ts";
-export {
-  type Candidate,
-  expandRecipient,
-  type Expansion,
-  type LocalExec,
-  type TableSource,
-  type Target,
-} from "./lib/policy/expand.ts";
+export { type Candidate, expandRecipient, type Expansion, type TableSource, type Target } from "./lib/policy/expand.ts";
+export type { LocalExec } from "./lib/policy/exec.ts";
 export type { ForwardFile, ForwardUser } from "./lib/policy/forward.ts";
 export {
   candidateOf,

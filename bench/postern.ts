@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { Daemon, freePort } from "../tests/e2e/daemon.ts";
 import { root, runTask, taskArgs } from "../tests/support/command.ts";
 import type { Run } from "./measure.ts";
+import { makeCertificate } from "./secure.ts";
 import type { Kind, Server } from "./server.ts";
 
 /** Postern, all roles under the caller's uid. */
@@ -16,6 +17,16 @@ export const postern: Kind = {
     const home = join(scratch, "home");
     await Deno.mkdir(home);
     await Deno.writeTextFile(conf, configuration(port, sinkPort, home));
+    return serve(new Daemon(conf, state), state, port, join(home, "Maildir"));
+  },
+  startSecure: async (scratch) => {
+    const port = freePort();
+    const conf = join(scratch, "smtpd.conf");
+    const state = join(scratch, "state");
+    const home = join(scratch, "home");
+    await Deno.mkdir(home);
+    const { cert, key } = await makeCertificate(scratch);
+    await Deno.writeTextFile(conf, secureConfiguration(port, home, cert, key));
     return serve(new Daemon(conf, state), state, port, join(home, "Maildir"));
   },
   makemap: (scratch, source) =>
@@ -43,6 +54,18 @@ function serve(daemon: Daemon, state: string, port: number, maildir: string): Se
     },
     stop: () => daemon.stop(),
   };
+}
+
+function secureConfiguration(port: number, home: string, cert: string, key: string): string {
+  return [
+    `pki bench cert "${cert}"`,
+    `pki bench key "${key}"`,
+    `table secrets { ann = "{PLAIN}secret" }`,
+    `table users { bob = "${Deno.uid()}:${Deno.gid()}:${home}" }`,
+    `listen on 127.0.0.1 port ${port} tls-require pki bench auth-optional <secrets>`,
+    `action "local" maildir userbase <users>`,
+    `match from any for domain "maildir.test" action "local"`,
+  ].join("\n") + "\n";
 }
 
 function configuration(port: number, sinkPort: number, home: string): string {

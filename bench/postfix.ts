@@ -6,6 +6,7 @@ import { anyAlive, processTree } from "../tests/support/processes.ts";
 import { until } from "../tests/support/wait.ts";
 import type { PostfixPackage } from "../tests/support/programs.ts";
 import { freePort } from "../tests/e2e/daemon.ts";
+import { makeCertificate } from "./secure.ts";
 import type { Kind, Server } from "./server.ts";
 import { measureTheirTables } from "./tables.ts";
 
@@ -23,6 +24,13 @@ export function postfix(files: PostfixPackage): Kind {
   return {
     name: "Postfix",
     start: (scratch, sink) => start(files, scratch, { deliver: freePort(), hold: freePort(), sink }),
+    startSecure: async (scratch) => {
+      const ports = { deliver: freePort(), hold: freePort(), sink: 0 };
+      const { cert, key } = await makeCertificate(scratch);
+      await makeSecret(scratch);
+      const more = secureCf(cert, key);
+      return await start(files, scratch, ports, more);
+    },
     makemap: async (scratch, source) => {
       await configure(files, scratch, { deliver: 0, hold: 0, sink: 0 });
       return {
@@ -43,8 +51,9 @@ export function postfix(files: PostfixPackage): Kind {
   };
 }
 
-async function start(files: PostfixPackage, scratch: string, ports: Ports): Promise<Server> {
+async function start(files: PostfixPackage, scratch: string, ports: Ports, more = ""): Promise<Server> {
   await configure(files, scratch, ports);
+  await Deno.writeTextFile(join(scratch, "etc/main.cf"), more, { append: true });
   const child = new Deno.Command("setsid", {
     args: [join(files.daemons, "master"), "-d", "-c", join(scratch, "etc")],
     env: environment(files, scratch),
@@ -153,6 +162,34 @@ smtpd_peername_lookup = no
 `;
 }
 
+/** ann's password, as Cyrus SASL keeps it: in clear text. */
+async function makeSecret(scratch: string): Promise<void> {
+  const database = join(scratch, "sasldb2");
+  const child = new Deno.Command("saslpasswd2", {
+    args: ["-p", "-c", "-f", database, "-u", "mx.bench.test", "ann"],
+    stdin: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("secret"));
+  await writer.close();
+  if (!(await child.status).success) throw new Error("saslpasswd2 (package sasl2-bin) cannot make ann's password");
+  await Deno.chmod(database, 0o644);
+  await Deno.mkdir(join(scratch, "etc/sasl"), { recursive: true });
+  const conf = `pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ${database}\nmech_list: PLAIN\n`;
+  await Deno.writeTextFile(join(scratch, "etc/sasl/smtpd.conf"), conf);
+}
+
+function secureCf(cert: string, key: string): string {
+  return `smtpd_tls_chain_files = ${key} ${cert}
+smtpd_tls_security_level = may
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_local_domain = mx.bench.test
+smtpd_sasl_security_options = noanonymous
+smtpd_tls_auth_only = yes
+`;
+}
+
 function masterCf(ports: Ports): string {
   const services = [
     `${ports.deliver} inet n - n - 600 smtpd`,
@@ -167,6 +204,7 @@ function masterCf(ports: Ports): string {
     "verify unix - - n - 1 verify",
     "flush unix n - n 1000? 0 flush",
     "proxymap unix - - n - - proxymap",
+    "tlsmgr unix - - n 1000? 1 tlsmgr",
     "smtp unix - - n - - smtp",
     "relay unix - - n - - smtp",
     "showq unix n - n - - showq",

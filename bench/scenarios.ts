@@ -7,12 +7,13 @@ import type { PostfixPackage } from "../tests/support/programs.ts";
 import { freePort } from "../tests/e2e/daemon.ts";
 import { processTree, pssOf } from "../tests/support/processes.ts";
 import { until } from "../tests/support/wait.ts";
+import { secureSessions } from "./secure.ts";
 import type { Kind, Server } from "./server.ts";
 import { writeAliases } from "./tables.ts";
 
 /** A figure with its unit; `more` says which way is better. */
 export interface Figure {
-  readonly unit: "msg/s" | "lookups/s" | "MB" | "B/entry" | "ms" | "s";
+  readonly unit: "msg/s" | "sessions/s" | "per CPU s" | "lookups/s" | "MB" | "B/entry" | "ms" | "s";
   readonly value: number;
 }
 
@@ -67,6 +68,16 @@ export const scenarios: readonly Scenario[] = [
     name: "memory",
     what: "memory of all processes: idle after one delivery, then with 500 idle sessions",
     run: memory,
+  },
+  {
+    name: "starttls",
+    what: "sessions that begin TLS, each with a handshake of its own, 10 at once",
+    run: (kind, bench) => secureSessions(kind, bench, "starttls"),
+  },
+  {
+    name: "submit",
+    what: "authenticated submissions, 5 kB, a session with TLS each, 10 at once",
+    run: (kind, bench) => secureSessions(kind, bench, "submit"),
   },
   { name: "start", what: "from start until the port answers 220", run: startTime },
   { name: "makemap-1m", what: "1,000,000 aliases from text to CDB", run: makemap },

@@ -23,6 +23,8 @@ export interface Kind {
   /** `scratch` is an empty folder for its use, `sinkPort` where it relays mail for `relay.test` to.
    * Resolves as soon as the server's first process runs. */
   start(scratch: string, sinkPort: number): Promise<Server>;
+  /** The same, for submission: STARTTLS with an ECDSA certificate, and ann, whose password is `secret`. */
+  startSecure(scratch: string): Promise<Server>;
   /** The program that builds a CDB of the aliases in the file `source`. */
   makemap(scratch: string, source: string): Promise<Run>;
   /** What long tables cost, by the name of the row. */

@@ -65,7 +65,7 @@ export class Dialogue {
   /** Hands over one message. `content` has CRLF line ends. Gives the last reply. */
   async submit(message: ClientMessage, content: Uint8Array): Promise<Step<Reply>> {
     const limit = this.#offered.size ?? 0;
-    if (limit > 0 && message.size > limit) return { kind: "tooLarge", limit };
+    if (limit > 0 && (message.size ?? 0) > limit) return { kind: "tooLarge", limit };
     const smtpUtf8 = usesSmtpUtf8(message, this.#offered);
     const commands = [
       formatMail(message, this.#offered),

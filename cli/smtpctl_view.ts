@@ -3,7 +3,7 @@
 
 import { formatSpan, scrub } from "../lib/event_log.ts";
 import { formatMailbox, type ReversePath } from "../lib/mail/address.ts";
-import type { LocalExec } from "../lib/policy/expand.ts";
+import type { LocalExec } from "../lib/policy/exec.ts";
 import type { ControlItem, RunState } from "../lib/daemon/control.ts";
 import { describeHandling } from "../lib/smtp/handling.ts";
 import type { Envelope } from "../lib/spool/envelope.ts";

@@ -10,11 +10,13 @@ import {
   standingGrants,
   tableHostGrants,
 } from "../lib/daemon/privilege.ts";
+import { verifierGrants } from "../lib/daemon/verifier_grant.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 
 /** What each role may do under this configuration. Agents are shown for a user named USER. */
 export function printGrants(policy: Policy, premises: Premises, json: boolean): string {
-  const helpers = tableHostGrants(policy, premises).map(({ grant }) => grant);
+  const hosted = [...tableHostGrants(policy, premises), ...verifierGrants(policy, premises)];
+  const helpers = hosted.map(({ grant }) => grant);
   const grants = [...standingGrants(policy, premises), ...helpers, ...agentExamples(policy, premises)];
   if (json) return JSON.stringify(grants.map((grant) => ({ ...grant, flags: denoFlags(grant) })), null, 2);
   const lines = ["What each role may do; everything else is refused:"];

@@ -5,7 +5,8 @@ import type { Subsystem } from "../lib/daemon/control.ts";
 import type { Account, Premises } from "../lib/daemon/privilege.ts";
 import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
-import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
+import { shadowFile, verifierPools } from "../lib/daemon/verifier_grant.ts";
+import { findAccount, readTextIfPresent, statIfPresent } from "../lib/host/state.ts";
 import { includedFiles } from "../lib/policy/includes.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { Policy } from "../lib/policy/policy.ts";
@@ -53,21 +54,41 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
+  const owners = options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose);
+  const shadow = shadowReader(owners?.smtpd ?? null);
+  if (purpose === "run" && shadow === null && verifierPools(policy).includes("system")) {
+    throw new Fault(
+      "denied",
+      `Cannot check the passwords of the system's users: only root may read ${shadowFile}\n` +
+        `  Name a table of users behind \`auth\` of the \`listen\` line, or start smtpd as root`,
+    );
+  }
   const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");
   const config = parseResolvConf(readTextIfPresent("/etc/resolv.conf") ?? "");
   return {
     premises: {
       state,
       spool: policy.queue.directory ?? spool,
-      accounts: options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose),
+      accounts: owners,
       includes: includedFiles(policy, readTextIfPresent),
       resolvers: config.servers.map((server) => server.ip),
+      shadow,
     },
     controlSocket,
     isSystem,
     submitSocket,
     resolver: { ...config, hosts: [...hosts] },
   };
+}
+
+/** With what account the passwords of the system's users can be read; null when they cannot be. The group of the file may
+ * read it on most systems: then the account of smtpd, with that group, is enough. */
+function shadowReader(smtpd: Account | null): { readonly account: Account | null } | null {
+  const stat = statIfPresent(shadowFile);
+  if (stat === null) return null;
+  const isGroups = stat.gid !== 0 && (stat.mode & 0o040) !== 0;
+  if (smtpd !== null) return { account: isGroups ? { ...smtpd, gid: stat.gid } : { name: "root", uid: 0, gid: 0 } };
+  return Deno.uid() === 0 || stat.uid === Deno.uid() ? { account: null } : null;
 }
 
 function accounts(purpose: "run" | "check"): { readonly smtpd: Account; readonly smtpq: Account } {

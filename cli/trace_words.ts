@@ -4,7 +4,7 @@ import { isTraceSubject, type TraceSubject, traceSubjects } from "../lib/policy/
 
 /** What OpenSMTPD can trace besides: smtpd(8) and smtpctl(8). */
 const otherWords: ReadonlySet<string> = new Set(
-  `imsg io smtp filters mta transfer bounce bounces scheduler stat stats mproc table tables queue profstat profile-imsg
+  `imsg io smtp mta transfer bounce bounces scheduler stat stats mproc table tables queue profstat profile-imsg
   profile-queue`.split(/\s+/),
 );
 
@@ -22,7 +22,7 @@ export function readTraceWords(words: readonly string[]): {
   for (const word of words.flatMap((one) => one.split(","))) {
     if (isTraceSubject(word)) subjects.add(word);
     else if (word === "all") { for (const one of traceSubjects) subjects.add(one); }
-    else if (otherWords.has(word)) warnings.push(`trace ${word} has no effect; rules, expand and lookup have`);
+    else if (otherWords.has(word)) warnings.push(`trace ${word} has no effect; rules, expand, lookup and filters have`);
     else unknown.push(word);
   }
   return { subjects: [...subjects], warnings, unknown };

@@ -33,6 +33,37 @@ export interface Random {
  * same digest. */
 export type Sha1 = (octets: Uint8Array) => Uint8Array;
 
+/** SHA-256 and what is made of it (FIPS 180-4, RFC 2104). Quick. */
+export interface Digests {
+  /** 32 octets. */
+  sha256(octets: Uint8Array): Uint8Array;
+  /** HMAC, 32 octets. */
+  hmacSha256(key: Uint8Array, octets: Uint8Array): Uint8Array;
+}
+
+/** Functions that make a password into something that it cannot be told from. They are slow by intent, and may hold up
+ * everything else of their process. Bounds are the caller's. */
+export interface PasswordFunctions {
+  /** bcrypt: the 31 characters of the digest. `cost` is 4 … 31, `salt` has 16 octets, `password` at most 72. */
+  bcrypt(password: Uint8Array, salt: Uint8Array, cost: number): Promise<string>;
+  /** Argon2id, version 0x13 (RFC 9106): `length` octets. `memoryKib` KiB, `passes` over it, in `lanes`. */
+  argon2id(
+    password: Uint8Array,
+    salt: Uint8Array,
+    cost: { readonly memoryKib: number; readonly passes: number; readonly lanes: number; readonly length: number },
+  ): Promise<Uint8Array>;
+  /** SHA-crypt, `$5$` or `$6$`: the characters of the digest. `setting` is all before it, as `$6$rounds=5000$salt`. */
+  shaCrypt(password: string, setting: string): Promise<string>;
+  /** scrypt (RFC 7914): `length` octets. `n` is a power of two. */
+  scrypt(
+    password: Uint8Array,
+    salt: Uint8Array,
+    cost: { readonly n: number; readonly r: number; readonly p: number; readonly length: number },
+  ): Promise<Uint8Array>;
+  /** PBKDF2 with HMAC-SHA-256 (RFC 8018): 32 octets. */
+  pbkdf2(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+}
+
 /** Where log lines go. */
 export interface LogSink {
   /** Writes one line; `line` has no line end. Never throws. */
@@ -92,10 +123,14 @@ export interface Listener {
   close(): void;
 }
 
+/** Where a connection goes: an address, or a name that the system looks up, and whose addresses are tried in turn. */
+export type DialTarget = Address | { readonly kind: "host"; readonly name: string; readonly port: number };
+
 /** Makes connections. */
 export interface Dialer {
-  /** Faults: `refused`, `unreachable`, `timeout`, `denied`. `source` binds the local address. */
-  dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream>;
+  /** Faults: `refused`, `unreachable`, `timeout`, `denied`, `notFound` for a name without addresses. `source` binds the
+   * local address. */
+  dial(to: DialTarget, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream>;
 }
 
 /** A typed message channel between two roles. Bodies travel as binary beside the message. */

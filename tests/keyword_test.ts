@@ -12,6 +12,7 @@ import { directiveNames } from "../lib/policy/reader.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { fixtureNames, fixtureUrl } from "./policy/config_fixture.ts";
 
 /** Words that are reserved and that no line takes: OpenSMTPD's lexer keeps them from being names. */
@@ -60,6 +61,7 @@ Deno.test("every word of a kind of line stands in such a line of a good fixture"
     ...all(["match"], [...matchOptions, ...fromWords, ...forWords, "regex", "reject", "action"]),
     ...all(["filter"], [...filterPhases, ...filterConditions, ...filterDecisions, "proc", "proc-exec", "chain"]),
     ...all(["smtp", "limit"], Object.keys(smtpLimitKeys)),
+    ...all(["smtp"], ["lenient", ...quirks]),
     ...all(["mda", "limit"], Object.keys(mdaLimitKeys)),
     ...all(["mta", "limit"], [...Object.keys(mtaLimitKeys), "inet4", "inet6"]),
     ...all(["scheduler", "limit"], Object.keys(schedulerLimitKeys)),

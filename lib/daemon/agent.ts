@@ -94,36 +94,41 @@ export class Agent {
     if (body !== null) await sink.write(body);
     if (!last) return { kind: "more", request };
     await sink.commit();
-    if (sink instanceof LmtpSink && sink.verdict !== null) return { kind: "answered", request, verdict: sink.verdict };
     const end = sink instanceof CommandSink ? sink.end : null;
+    const store = sink instanceof CommandSink ? sink.behind : sink;
+    // A wrapper that failed is what there is to tell; the store has got nothing then.
+    if (store instanceof LmtpSink && store.verdict !== null) {
+      return { kind: "answered", request, verdict: store.verdict };
+    }
     return end === null ? { kind: "stored", request } : { kind: "ended", request, end };
   }
 
   async #begin(message: Store): Promise<Opened> {
     const { target, wrapper } = this.#world.work;
-    if (target.kind === "lmtp") return await this.#openLmtp(target, message);
-    if (target.kind !== "command" && wrapper === null) return await this.#openMailbox(target, message, message.prefix);
+    if (target.kind !== "command" && wrapper === null) {
+      return await this.#openMailbox(target, message, message.prefix, message.size);
+    }
     const values = this.#valuesOf(message);
     const command = commandOf(target, wrapper, values);
     if (command.kind === "error") return { badCommand: command.message };
     const { owner: { account, accountHome } } = this.#world.work;
     const env = commandEnvironment(message.facts, { name: account, home: accountHome });
     // A wrapper gets the message with our fields, and what it makes of it has them.
-    const mailbox = target.kind === "command" ? null : await this.#openMailbox(target, message, "");
+    const mailbox = target.kind === "command" ? null : await this.#openMailbox(target, message, "", null);
     return new CommandSink(this.#world, command.command, env, message.prefix, mailbox);
   }
 
-  #openLmtp({ to, rcptTo }: Extract<AgentTarget, { kind: "lmtp" }>, message: Store): Promise<MessageSink> {
-    const { facts: { sender, dest }, size, prefix } = message;
-    const rcpt = rcptTo ? dest : { localPart: this.#world.work.owner.user, domain: "" as Domain };
-    return openLmtp(this.#world, { to, sender, rcpt, size, prefix });
-  }
-
   #openMailbox(
-    target: Exclude<AgentTarget, { kind: "command" | "lmtp" }>,
+    target: Exclude<AgentTarget, { kind: "command" }>,
     message: Store,
     prefix: string,
+    size: number | null,
   ): Promise<MessageSink> {
+    if (target.kind === "lmtp") {
+      const { sender, dest } = message.facts;
+      const rcpt = target.rcptTo ? dest : { localPart: this.#world.work.owner.user, domain: "" as Domain };
+      return openLmtp(this.#world, { to: target.to, sender, rcpt, size, prefix });
+    }
     if (target.kind === "file") {
       const from = expandFormat("%{mbox.from:raw}", this.#valuesOf(message));
       // Other files than mailboxes are where the user, or the configuration, wants them.

@@ -1,11 +1,12 @@
 /** What an agent is made for, computed from the configuration alone: the supervisor fixes it at the agent's start, so
  * that delivery, which speaks with strangers, chooses no command and no file. */
 
-import { parseLmtpDestination } from "../delivery/lmtp.ts";
-import type { Address } from "../port.ts";
+import type { DialTarget } from "../port.ts";
 import { checkCommand } from "../policy/command.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardUser } from "../policy/forward.ts";
+import { expandKnown } from "../policy/format.ts";
+import { parseLmtpDestination } from "../policy/lmtp_destination.ts";
 import { type LocalAction, mboxDirectory, type Policy } from "../policy/policy.ts";
 import { agentDirectory } from "./agent_directory.ts";
 
@@ -30,7 +31,7 @@ export type AgentTarget =
   /** A command with format specifiers. */
   | { readonly kind: "command"; readonly template: string }
   /** A mail store; `rcptTo` names the address to it instead of the user. */
-  | { readonly kind: "lmtp"; readonly to: Address; readonly rcptTo: boolean };
+  | { readonly kind: "lmtp"; readonly to: DialTarget; readonly rcptTo: boolean };
 
 /** What an agent is to do. Plain data. */
 export type AgentWork =
@@ -59,8 +60,6 @@ export function planAgent(
   if (typeof target === "string") return target;
   const wrapper = action.wrapper === null ? null : policy.mda.wrappers[action.wrapper];
   if (wrapper === undefined) return `there is no mda wrapper ${action.wrapper}`;
-  // What a wrapper makes of a message has another length, and LMTP is told the length first.
-  if (wrapper !== null && target.kind === "lmtp") return "a wrapper does not go with lmtp";
   // What a user's own command says wrong is his to learn; what the configuration says wrong keeps mail waiting.
   const wrong = exec === null && target.kind === "command" ? checkCommand(target.template) : null;
   const wrongWrapper = wrapper === null ? null : checkCommand(wrapper, "wrapper");
@@ -86,8 +85,10 @@ function targetOf(action: LocalAction, owner: AgentOwner): AgentTarget | string 
     case "mda":
       return { kind: "command", template: method.command };
     case "lmtp": {
-      const to = parseLmtpDestination(method.destination);
-      return typeof to === "string" ? to : { kind: "lmtp", to, rcptTo: method.rcptTo };
+      const destination = expandKnown(method.destination, { username: owner.user, directory: owner.home });
+      if (destination === null) return "the destination of lmtp depends on more than the user";
+      const to = parseLmtpDestination(destination);
+      return to === null ? `\`${destination}\` is no destination of lmtp` : { kind: "lmtp", to, rcptTo: method.rcptTo };
     }
     case "forward-only":
     case "expand-only":

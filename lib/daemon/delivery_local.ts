@@ -8,7 +8,7 @@ import { HeaderScanner } from "../mail/message.ts";
 import type { LocalAction, Policy } from "../policy/policy.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId } from "../spool/id.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import { deliveryFields, type MailUser, MdaLimits, planMaildir } from "../delivery/mda.ts";
 import {
   badCommand,

@@ -3,7 +3,7 @@
 import { formatIp, parseIp } from "../mail/ip.ts";
 import type { Policy } from "../policy/policy.ts";
 import { parseRelayUrl } from "../policy/relay_url.ts";
-import { excludeFromRange, isInRange } from "./range.ts";
+import { isInRange } from "./range.ts";
 
 /** Addresses that a role must not connect to: `range` (`address/bits`), less the single addresses in `except`. */
 export interface Denied {
@@ -37,16 +37,6 @@ export function deniedRanges(policy: Policy, resolvers: readonly string[]): read
     range,
     except: [...literal].filter((ip) => isInRange(range, ip)).sort(),
   }));
-}
-
-/** The ranges (`address/bits`) that hold what is denied and nothing else, for Deno knows no exceptions. */
-export function splitRanges(deny: readonly Denied[]): readonly string[] {
-  return deny.flatMap(({ range, except }) =>
-    except.reduce<readonly string[]>(
-      (ranges, ip) => ranges.flatMap((one) => excludeFromRange(one, ip)),
-      [range],
-    )
-  );
 }
 
 /** Hosts of all relay URLs that stand in the configuration itself. A `host` table in a file may name any host. */

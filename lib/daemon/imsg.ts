@@ -19,6 +19,7 @@
  *   lookup   -> queue     offer refused tableUpdated
  *   lookup   -> table-host  ask                       a question to the helper of one table
  *   table-host -> lookup    answer
+ *   lookup   -> verifier  check system salt           is this the password? answered by checked salted
  *   queue    -> lookup    explain trace               smtpctl asks why; have decisions logged
  *   lookup   -> queue     explained
  *   queue    -> delivery  route                       which way would mail go? answered by the same word
@@ -315,3 +316,35 @@ export type LookupToTableHost = { readonly kind: "ask"; readonly request: number
 
 /** What the helper's host answers, once for each question. */
 export type TableHostToLookup = { readonly kind: "answer"; readonly request: number; readonly answer: ProcAnswer };
+
+/** What lookup has a verifier do. Octets are base 64. */
+export type LookupToVerifier =
+  /** Is this the password? `stored` is what a table has. A decoy is checked for the time that it takes. */
+  | {
+    readonly kind: "check";
+    readonly request: number;
+    readonly stored: string;
+    readonly password: string;
+    readonly isDecoy: boolean;
+  }
+  /** Is this the password of a user of the system's? */
+  | { readonly kind: "system"; readonly request: number; readonly username: string; readonly password: string }
+  /** PBKDF2 of a password. */
+  | {
+    readonly kind: "salt";
+    readonly request: number;
+    readonly password: string;
+    readonly salt: string;
+    readonly iterations: number;
+  };
+
+/** What a verifier answers, once for each question. */
+export type VerifierToLookup =
+  /** `problem` says why what is stored can never fit; null for nothing. */
+  | {
+    readonly kind: "checked";
+    readonly request: number;
+    readonly result: "right" | "wrong" | "failed";
+    readonly problem: string | null;
+  }
+  | { readonly kind: "salted"; readonly request: number; readonly octets: string };

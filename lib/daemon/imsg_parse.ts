@@ -19,6 +19,7 @@ import {
   type SmtpInToLookup,
   type SmtpInToQueue,
   type TableHostToLookup,
+  type VerifierToLookup,
 } from "./imsg.ts";
 
 /** Most counters of an smtp-in. */
@@ -101,6 +102,21 @@ export function parseDeliveryToLookup(value: unknown): DeliveryToLookup | null {
   const account = fields["account"] === null ? null : textOf(fields["account"]);
   if (kind !== "user" || user === null || (account === null && fields["account"] !== null)) return null;
   return { kind, request, table, user, account };
+}
+
+/** A message of a verifier to lookup; null when it is none. */
+export function parseVerifierToLookup(value: unknown): VerifierToLookup | null {
+  const fields = fieldsOf(value);
+  const request = countOf(fields?.["request"]);
+  if (fields === null || request === null) return null;
+  const { kind, result, problem, octets } = fields;
+  if (kind === "salted") {
+    if (typeof octets !== "string" || !/^[A-Za-z0-9+/]{43}=$/.test(octets)) return null;
+    return { kind, request, octets };
+  }
+  if (kind !== "checked" || (problem !== null && typeof problem !== "string")) return null;
+  if (result !== "right" && result !== "wrong" && result !== "failed") return null;
+  return { kind, request, result, problem: problem === null ? null : scrub(problem.slice(0, imsgTextMax)) };
 }
 
 /** A message of a table's host to lookup; null when it is none. */

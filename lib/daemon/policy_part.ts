@@ -36,6 +36,7 @@ export function policyPart(role: Role, policy: Policy): Policy {
       };
     // Its one table is put in by the supervisor.
     case "table-host":
+    case "verifier":
     case "agent":
       return bare;
   }

@@ -1,20 +1,22 @@
 /** Who may do what: the one table of rights, computed from the configuration.
  * `smtpd -n -v` prints it, the supervisor starts each role with exactly its row, and each role checks
- * at start that it holds its row and nothing more. */
+ * at start that it holds its row and nothing more (grant_check.ts). */
 
-import type { Address, Right } from "../port.ts";
+import type { DialTarget } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { AgentWork } from "./agent_work.ts";
-import { type Denied, deniedRanges, denyText, splitRanges } from "./denied.ts";
-import { bracket } from "./range.ts";
+import { type Denied, deniedRanges, denyText } from "./denied.ts";
+import { shellProgram } from "./grant_check.ts";
+import { bracket, splitRanges } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
-/** All child roles. `agent` runs once for each mailbox owner, `table-host` once for each table behind a helper. */
-export type Role = StandingRole | "agent" | "table-host";
+/** All child roles. `agent` runs once for each mailbox owner, `table-host` once for each table behind a helper,
+ * `verifier` where listeners have users log in (verifier_grant.ts). */
+export type Role = StandingRole | "agent" | "table-host" | "verifier";
 /** Who has a row: the roles, and `offline`, which is a program: sendmail(1) once more, as the owner of a message that it
  * left while no daemon ran. */
 export type Holder = Role | "offline";
@@ -41,6 +43,8 @@ export interface Premises {
   readonly includes: readonly string[];
   /** DNS servers in use, as literal addresses. */
   readonly resolvers: readonly string[];
+  /** With what account /etc/shadow can be read, null for the caller's own; none when it cannot be. */
+  readonly shadow?: { readonly account: Account | null } | null;
 }
 
 /** One row: what a role holds. Everything that is not listed is refused. */
@@ -136,38 +140,35 @@ export function agentGrant(account: Account | null, work: AgentWork): Grant<"age
     return { ...base, read: [work.user.home], write: [], run: [], handed: "nothing" };
   }
   const { target, wrapper } = work;
-  if (target.kind === "lmtp") return lmtpGrant(account, target.to);
+  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
+  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
+  if (target.kind === "lmtp") return lmtpGrant(account, target.to, run);
   const paths = target.kind === "maildir"
     ? [target.directory]
     : target.kind === "file"
     ? [target.path, ...(target.dotLock ? [`${target.path}.lock`] : [])]
     : [];
-  // What the shell starts has the account's rights, and none of Deno's bounds: it is the user's own command.
-  const run = target.kind === "command" || wrapper !== null ? [shellProgram] : [];
   return { ...base, read: paths, write: paths, run, handed: "peer socket, its command" };
 }
 
-function lmtpGrant(account: Account | null, to: Address): Grant<"agent"> {
+function lmtpGrant(account: Account | null, to: DialTarget, run: readonly string[]): Grant<"agent"> {
   // A unix socket takes all three rights.
   const paths = to.kind === "unix" ? [to.path] : [];
   const net = to.kind === "unix"
     ? { kind: "paths", paths } as const
-    : { kind: "servers", hosts: [`${bracket(to.ip)}:${to.port}`], paths: [] } as const;
+    : { kind: "servers", hosts: [`${to.kind === "host" ? to.name : bracket(to.ip)}:${to.port}`], paths: [] } as const;
   return {
     role: "agent",
     account,
     read: paths,
     write: paths,
     net,
-    run: [],
+    run,
     sys: [],
     npm: false,
     handed: "peer socket",
   };
 }
-
-/** The one program that a role may run: commands go through it. */
-export const shellProgram = "/bin/sh";
 
 /** The row of the program that submits one message left in the offline directory. */
 export function offlineGrant(account: Account | null, file: string, submitSocket: string): Grant<"offline"> {
@@ -280,51 +281,4 @@ function list(items: readonly string[]): string {
 /** The paths of a row that Deno cannot be given a right to. A role with such a row does not start. */
 export function unnameablePaths(grant: Grant): readonly string[] {
   return [...grant.read, ...grant.write, ...grant.run].filter((path) => path.includes(","));
-}
-
-/** Compares what a role holds with its row. Each string returned is one right too many or too few. */
-export function checkGrant(grant: Grant, holds: (right: Right) => boolean): readonly string[] {
-  const faults: string[] = [];
-  const want = (expected: boolean, right: Right) => {
-    if (holds(right) === expected) return;
-    const what = right.path ?? right.host ?? right.command ?? right.kind ?? "everything";
-    faults.push(`${right.name} ${what} is ${expected ? "missing" : "held but not in its row"}`);
-  };
-  for (const path of grant.read) want(true, { name: "read", path });
-  for (const path of grant.write) want(true, { name: "write", path });
-  for (const command of grant.run) want(true, { name: "run", command });
-  for (const kind of grant.sys) want(true, { name: "sys", kind });
-  for (const name of ["read", "write", "run", "env", "sys", "ffi", "import"] as const) want(false, { name });
-  for (const path of ["/", "/etc/shadow", "/etc/passwd", "/root", "/home"]) {
-    if (!covers(grant.read, path)) want(false, { name: "read", path });
-    if (!covers(grant.write, path)) want(false, { name: "write", path });
-  }
-  if (!grant.run.includes(shellProgram)) want(false, { name: "run", command: shellProgram });
-  want(false, { name: "run", command: "/bin/true" });
-  if (grant.net.kind === "out") {
-    want(true, { name: "net", host: "192.0.2.1:25" });
-    for (const range of splitRanges(grant.net.deny)) {
-      want(false, { name: "net", host: `${bracket(range.split("/")[0] ?? "")}:25` });
-    }
-    for (const ip of grant.net.deny.flatMap(({ except }) => except)) {
-      want(true, { name: "net", host: `${bracket(ip)}:25` });
-    }
-  } else {
-    const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
-    for (const host of hosts) want(true, { name: "net", host });
-    want(false, { name: "net" });
-    // Each host with a port that is not its own, and two that are nobody's.
-    const others = hosts.map((host) => host.replace(/[0-9]+$/, "25"));
-    for (const host of [...others, "127.0.0.1:25", "192.0.2.1:25"]) {
-      if (!hosts.includes(host)) want(false, { name: "net", host });
-    }
-    if (grant.net.kind === "servers") {
-      for (const path of grant.net.paths) want(true, { name: "net", host: `unix:${path}` });
-    }
-  }
-  return faults;
-}
-
-function covers(roots: readonly string[], path: string): boolean {
-  return roots.some((root) => path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`));
 }

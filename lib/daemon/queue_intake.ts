@@ -10,7 +10,7 @@ import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
 import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
-import { Offers } from "./queue_offers.ts";
+import { areSound, Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
 export const handSize = 256;
@@ -126,11 +126,17 @@ export class Intake {
     }
   }
 
-  /** lookup says what a recipient came to. */
+  /** lookup says what a recipient came to. Without one that is not sound the message cannot be committed. */
   offered(offer: EnvelopesOffer): void {
+    if (!areSound(offer.drafts)) return this.#refuseOffer(offer);
     const client = this.#clients.get(offer.asker);
     const incoming = client === undefined ? null : this.#incomingOf(client, offer.message);
     incoming?.offers.add(offer.request, offer.drafts);
+  }
+
+  #refuseOffer({ asker, message }: EnvelopesOffer): void {
+    const fields = { msgid: message, asker, reason: "a file or command in it is none" };
+    this.#ports.log({ priority: "warning", session: "", from: "queue", what: "offer-refused", fields });
   }
 
   /** Dates and names envelopes of a message. */

@@ -12,6 +12,7 @@ import type { MsgId } from "../spool/id.ts";
 import type { Schedule, Settlement } from "../spool/schedule.ts";
 import type { SpoolStore } from "../spool/store.ts";
 import type { EnvelopeDraft, EnvelopesOffer, LookupToQueue, QueueToLookup, Refused } from "./imsg.ts";
+import { areSound } from "./queue_offers.ts";
 
 /** What notices work with. */
 export interface NoticePorts {
@@ -83,6 +84,7 @@ export class Notices {
     const waiting = this.#waiting.get(offer.request);
     this.#waiting.delete(offer.request);
     if (waiting === undefined) return;
+    if (!areSound(offer.drafts)) return this.#retry(waiting.plan, "lookup names a file or command that is none");
     this.#compose(waiting, offer.drafts).catch((error) => this.#retry(waiting.plan, describeError(error)));
   }
 

@@ -1,11 +1,17 @@
 /** What lookup has said of the recipients of one message on its way in, and the commit that waits for it. */
 
 import type { Clock, Timer } from "../port.ts";
+import { parseExec } from "../policy/exec.ts";
 import { type EnvelopeDraft, envelopesPerMessageMax } from "./imsg.ts";
 
 /** How long a commit waits for what lookup says of its recipients, ms. It says so before smtp-in can know of it, so
  * it comes at once, or lookup has died. */
 export const offerWaitMs = 5_000;
+
+/** Says whether queue takes these from lookup: what they have run or written to has to be what it says it is. */
+export function areSound(drafts: readonly EnvelopeDraft[]): boolean {
+  return drafts.every(({ local }) => local === null || local.exec === null || parseExec(local.exec) !== null);
+}
 
 /** The recipients of a message, by the numbers that smtp-in asked with. */
 export class Offers {

@@ -1,6 +1,7 @@
 /** Arithmetic on address ranges, and addresses as Deno takes them, for the privilege table. */
 
 import { formatIp, type Ip, netContains, parseIp, parseNet } from "../mail/ip.ts";
+import type { Denied } from "./denied.ts";
 
 /** The ranges that together hold what `range` holds, less `ip`. `range` is `address/bits`; both are valid.
  * A range that does not hold `ip` comes back as it is. At most 128 ranges come back. */
@@ -17,6 +18,16 @@ export function excludeFromRange(range: string, ip: string): readonly string[] {
     ranges.push(`${textOf(sibling << BigInt(width - length), width)}/${length}`);
   }
   return ranges;
+}
+
+/** The ranges (`address/bits`) that hold what is denied and nothing else, for Deno knows no exceptions. */
+export function splitRanges(deny: readonly Denied[]): readonly string[] {
+  return deny.flatMap(({ range, except }) =>
+    except.reduce<readonly string[]>(
+      (ranges, ip) => ranges.flatMap((one) => excludeFromRange(one, ip)),
+      [range],
+    )
+  );
 }
 
 /** Does `range` (`address/bits`) hold `ip`? Never when one of them is no address, or they are of different versions. */

@@ -18,6 +18,7 @@ import {
   unnameablePaths,
 } from "./privilege.ts";
 import type { ResolverSetup } from "./supervision.ts";
+import { verifierGrants } from "./verifier_grant.ts";
 
 /** A configuration with all that was found out for it. */
 export interface Configuration {
@@ -62,7 +63,8 @@ export function planReload(before: Configuration, after: Configuration): ReloadP
 
 /** All rows but those of agents, which come and go with mail. */
 export function grantsOf({ policy, premises }: Configuration): readonly Grant[] {
-  return [...standingGrants(policy, premises), ...tableHostGrants(policy, premises).map(({ grant }) => grant)];
+  const hosted = [...tableHostGrants(policy, premises), ...verifierGrants(policy, premises)];
+  return [...standingGrants(policy, premises), ...hosted.map(({ grant }) => grant)];
 }
 
 /** What is said of a path that no role can be given a right to. */

@@ -8,12 +8,13 @@ import type { ForwardFile } from "../policy/forward.ts";
 import { AgentHouse } from "./agent_house.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { ForwardHouse } from "./forward_house.ts";
-import { type Account, type Grant, type HostedTable, type Role, tableHostGrants } from "./privilege.ts";
+import { type Account, type Grant, type Role, tableHostGrants } from "./privilege.ts";
 import type { Configuration } from "./reload_plan.ts";
 import { RoleProcess, type RoleProcessPorts } from "./role_process.ts";
 import type { Member, Staff } from "./staff.ts";
 import type { FromRole, Init } from "./supervision.ts";
-import { TableHouse } from "./table_house.ts";
+import { type Hosted, TableHouse } from "./table_house.ts";
+import { verifierGrants } from "./verifier_grant.ts";
 
 /** What the retinue needs. */
 export interface RetinuePorts {
@@ -83,13 +84,14 @@ export class Retinue {
     });
     this.#tableHosts = new TableHouse({
       make: (hosted, name, started) => this.#makeTableHost(hosted, name, started),
-      join: (process, table, version) => this.#joinTableHost(process, table, version),
+      join: (process, hosted, version) => this.#joinTableHost(process, hosted, version),
     });
   }
 
-  /** A lookup is about to work under this version of the configuration: its tables behind helpers get hosts. */
+  /** A lookup is about to work under this version of the configuration: its tables behind helpers get hosts, its
+   * passwords verifiers. */
   want({ policy, premises }: Configuration, version: number): void {
-    this.#tableHosts.want(version, tableHostGrants(policy, premises));
+    this.#tableHosts.want(version, [...tableHostGrants(policy, premises), ...verifierGrants(policy, premises)]);
   }
 
   /** A life of a standing role has begun. */
@@ -184,14 +186,14 @@ export class Retinue {
     return process;
   }
 
-  #makeTableHost({ grant, spec }: HostedTable, name: string, started: () => void): RoleProcess {
+  #makeTableHost({ grant, spec }: Hosted, name: string, started: () => void): RoleProcess {
     const { configuration } = this.#ports;
     return new RoleProcess(name, {
       ...this.#common(name, grant),
       restart: true,
       init: () => {
         const init = this.#ports.init({ configuration, version: 1 }, grant, name, null);
-        return { ...init, policy: { ...init.policy, tables: { [spec.name]: spec } } };
+        return spec.kind === "verifier" ? init : { ...init, policy: { ...init.policy, tables: { [spec.name]: spec } } };
       },
       started,
       received: () => {},
@@ -199,7 +201,7 @@ export class Retinue {
     });
   }
 
-  #joinTableHost(process: RoleProcess, table: string, version: number): void {
+  #joinTableHost(process: RoleProcess, { spec, grant }: Hosted, version: number): void {
     const { staff } = this.#ports;
     const lookup = staff.members.find((one) => one.role === "lookup" && one.version === version)?.process;
     if (lookup === undefined || !lookup.isRunning) return;
@@ -207,7 +209,12 @@ export class Retinue {
       process,
       { kind: "peer", role: "lookup", name: lookup.name, key: "" },
       lookup,
-      { kind: "peer", role: "table-host", name: process.name, key: table },
+      {
+        kind: "peer",
+        role: grant.role,
+        name: process.name,
+        key: spec.kind === "verifier" ? spec.pool : spec.name,
+      },
     );
   }
 

@@ -89,7 +89,7 @@ function answered(request: number, answer: Extract<SessionAnswered, { kind: "ans
 export function unknown(ask: SessionQuestion["ask"], request: number): SessionAnswered | null {
   switch (ask.kind) {
     case "authenticate":
-      return answered(request, { kind: "authenticate", result: { kind: "failed" } });
+      return answered(request, { kind: "authenticate", result: { kind: "failed", username: "" } });
     case "sender":
       return answered(request, { kind: "sender", result: "failed" });
     case "filter":

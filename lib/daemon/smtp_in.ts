@@ -6,7 +6,7 @@
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
 import type { Listener } from "../policy/policy.ts";
 import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
-import type { SessionAsk } from "../smtp/session.ts";
+import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
@@ -43,6 +43,7 @@ export class SmtpIn {
   #requests = 0;
   #paused = false;
   #accepted = 0;
+  readonly #logins = { ok: 0, permfail: 0, tempfail: 0 };
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -134,7 +135,7 @@ export class SmtpIn {
       ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
-      closed: () => this.#closed(connection),
+      closed: () => this.#closed(connection, index),
     });
     this.#connections.add(connection);
     this.#accepted++;
@@ -238,12 +239,19 @@ export class SmtpIn {
     if (told.kind === "answered" || told.kind === "named") {
       const question = this.#questions.get(told.request);
       this.#questions.delete(told.request);
+      if (told.kind === "answered") this.#countLogin(told.answer);
       return question?.connection.told(told);
     }
     const connection = this.#recipients.get(told.request);
     if (connection === undefined) return;
     this.#recipients.delete(told.request);
     connection.recipient(told);
+  }
+
+  #countLogin(answer: SessionAnswer): void {
+    if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
+    const { kind } = answer.result;
+    this.#logins[kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"]++;
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -283,9 +291,11 @@ export class SmtpIn {
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
    * queue forget the message. */
-  #closed(connection: ServerConnection): void {
+  #closed(connection: ServerConnection, index: number): void {
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
+    // lookup keeps state of those who tried to log in.
+    if (connection.hasTriedToLogIn) this.#question(connection, { kind: "end" }, index);
     const waiting = this.#wantIds.indexOf(connection);
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
@@ -302,7 +312,12 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const stats = { "smtp.session": this.#connections.size, "smtp.session.total": this.#accepted };
+    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
+    const stats = {
+      "smtp.session": this.#connections.size,
+      "smtp.session.total": this.#accepted,
+      ...Object.fromEntries(logins),
+    };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;
     this.#told = text;

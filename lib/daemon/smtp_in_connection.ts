@@ -3,8 +3,14 @@
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import type { Listener, SmtpLimits } from "../policy/policy.ts";
-import { ServerSession, type SessionAsk, type SessionEffect, type SessionEvent } from "../smtp/session.ts";
+import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import {
+  ServerSession,
+  type SessionAsk,
+  type SessionConfig,
+  type SessionEffect,
+  type SessionEvent,
+} from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
 import type { Origin } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
@@ -56,6 +62,7 @@ export class ServerConnection {
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
   /** Octets that came after it. */
@@ -74,8 +81,10 @@ export class ServerConnection {
       hostname: listener.hostname,
       limits: ports.limits,
       local: listener.kind === "socket",
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       dsn: listener.dsn,
+      ...loginOf(listener),
       zone: (at) => ports.clock.zone(at),
     });
   }
@@ -112,6 +121,11 @@ export class ServerConnection {
   /** Recipients of the message that is coming: the numbers by which lookup was asked of them. */
   get requests(): readonly number[] {
     return this.#requests;
+  }
+
+  /** lookup may keep something of this session. */
+  get hasTriedToLogIn(): boolean {
+    return this.#hasTriedToLogIn;
   }
 
   /** The session's name. */
@@ -203,6 +217,7 @@ export class ServerConnection {
           if (!this.#stream.write(effect.bytes)) this.#flow();
           break;
         case "ask":
+          if (effect.ask.kind === "authenticate") this.#hasTriedToLogIn = true;
           this.#owner.ask(effect.ask, piece?.bytes ?? null);
           piece = null;
           break;
@@ -239,8 +254,27 @@ export class ServerConnection {
   }
 }
 
+/** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
+function contentOptions(
+  listener: Listener,
+): Required<Pick<SessionConfig, "submission" | "headerDomain" | "receivedAuth" | "masquerade">> {
+  const headerDomain = listener.hostname;
+  if (listener.kind !== "inet") return { submission: false, headerDomain, receivedAuth: false, masquerade: false };
+  const { port, receivedAuth, senders } = listener;
+  return { submission: port === submissionPort, headerDomain, receivedAuth, masquerade: senders?.masquerade ?? false };
+}
+
+const submissionPort = 587;
+
 function peerText(stream: Stream): string {
   const { remote } = stream;
   if (remote.kind === "unix") return "local";
   return remote.ip.includes(":") ? `[${remote.ip}]` : remote.ip;
+}
+
+/** What a session is told of logging in. */
+function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
+  const { mode } = listener.auth;
+  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
 }

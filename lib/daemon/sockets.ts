@@ -87,7 +87,7 @@ export class ListeningSockets {
   }
 
   #addressOf(listener: Listener): Address {
-    return listener.kind === "socket"
+    return listener.kind !== "inet"
       ? { kind: "unix", path: this.#ports.submitSocket }
       : { kind: "inet", ip: listener.address, port: listener.port };
   }
@@ -95,5 +95,5 @@ export class ListeningSockets {
 
 /** Names the place that a listener listens on. */
 function nameOf(listener: Listener): string {
-  return listener.kind === "socket" ? "the submission socket" : `${listener.address} port ${listener.port}`;
+  return listener.kind !== "inet" ? "the submission socket" : `${listener.address} port ${listener.port}`;
 }

@@ -1,7 +1,7 @@
 /** What the supervisor and a role say to each other, over the IPC channel that every role is born with. */
 
 import type { LogPriority } from "../port.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { TraceSubject } from "../policy/trace.ts";
@@ -78,8 +78,8 @@ export interface Init {
 /** supervisor to role. */
 export type ToRole =
   | Init
-  /** One end of a connection to another role comes with this. `key` tells agents apart, and is the table of a
-   * table-host. */
+  /** One end of a connection to another role comes with this. `key` tells agents apart, is the table of a
+   * table-host, and says which passwords a verifier checks. */
   | { readonly kind: "peer"; readonly role: Role; readonly name: string; readonly key: string }
   /** A listening socket comes with this; `listener` is the one of `Policy.listeners` that it is for, or
    * `controlListener`. `serve` follows. */

@@ -2,7 +2,7 @@
  * the supervisor must neither fall over it nor take a number that is text for an account. Pure. */
 
 import { scrub } from "../event_log.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import { parseExec } from "../policy/exec.ts";
 import { type ForwardFile, forwardLengthMax, isForwardProblem } from "../policy/forward.ts";
 import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
@@ -43,7 +43,7 @@ export function parseFromRole(value: unknown): FromRole | null {
       return account === null && fields["account"] !== null ? null : { kind, table, user, account, ...owner };
     }
     case "mayRun": {
-      const [action, user, exec] = [textOf(fields["action"]), textOf(fields["user"]), execOf(fields["exec"])];
+      const [action, user, exec] = [textOf(fields["action"]), textOf(fields["user"]), parseExec(fields["exec"])];
       return action === null || user === null || exec === null ? null : { kind, action, user, exec };
     }
     case "needForward": {
@@ -78,7 +78,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function requestOf(fields: Fields): AgentRequest | null {
   const owner = ownerOf(fields);
   const [key, action, user] = [textOf(fields["key"]), textOf(fields["action"]), textOf(fields["user"])];
-  const exec = fields["exec"] === null ? null : execOf(fields["exec"]);
+  const exec = fields["exec"] === null ? null : parseExec(fields["exec"]);
   if (exec === null && fields["exec"] !== null) return null;
   if (owner === null || key === null || action === null || user === null) return null;
   return { key, action, user, ...owner, exec };
@@ -88,17 +88,6 @@ function ownerOf(fields: Fields): Pick<AgentRequest, "uid" | "gid" | "home" | "a
   const [uid, gid] = [idOf(fields["uid"]), idOf(fields["gid"])];
   const [home, accountHome] = [textOf(fields["home"]), textOf(fields["accountHome"])];
   return uid === null || gid === null || home === null || accountHome === null ? null : { uid, gid, home, accountHome };
-}
-
-/** A file, command or Maildir of an alias or .forward; null when it is none. */
-export function execOf(value: unknown): LocalExec | null {
-  if (typeof value !== "object" || value === null) return null;
-  const fields: Fields = { ...value };
-  const { kind, from } = fields;
-  const text = textOf(fields["text"]);
-  if (kind !== "file" && kind !== "command" && kind !== "maildir") return null;
-  if (from !== "table" && from !== "forward") return null;
-  return text === null || text === "" ? null : { kind, text, from };
 }
 
 function forwardOf(value: unknown): ForwardFile | null {

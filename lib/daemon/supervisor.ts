@@ -191,7 +191,7 @@ export class Supervisor {
     const { argv, env } = launchCommand({
       flags: denoFlags(grant),
       account,
-      module: new URL("./role_main.ts", import.meta.url).href,
+      module: new URL(`./main_${grant.role.replace("-", "_")}.ts`, import.meta.url).href,
       args: [name],
     });
     return spawnChild(argv, env);

@@ -1,28 +1,33 @@
-/** The supervisor's side of tables behind helpers: one host process for each, joined to lookup. */
+/** The supervisor's side of the processes that work for lookup alone: the hosts of tables behind helpers, one for each,
+ * and the verifiers of passwords. */
 
 import type { HostedTable } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
+import type { HostedVerifier } from "./verifier_grant.ts";
+
+/** What a host is there for. */
+export type Hosted = HostedTable | HostedVerifier;
 
 /** What hosts are made with. */
 export interface TableHousePorts {
   /** Makes the process of a host, not started yet. `started` is to run at the beginning of each of its lives. */
-  readonly make: (hosted: HostedTable, name: string, started: () => void) => RoleProcess;
+  readonly make: (hosted: Hosted, name: string, started: () => void) => RoleProcess;
   /** Connects a host that runs to the lookup of this version of the configuration, if that runs. */
-  readonly join: (host: RoleProcess, table: string, version: number) => void;
+  readonly join: (host: RoleProcess, hosted: Hosted, version: number) => void;
 }
 
 /** How long a host that is not wanted any more may take to end, ms. */
 const unwantedGraceMs = 1000;
 
 interface Host {
-  readonly hosted: HostedTable;
+  readonly hosted: Hosted;
   readonly process: RoleProcess;
 }
 
 /** All hosts. While one lookup follows another both may want hosts: what is the same in both configurations is one. */
 export class TableHouse {
   readonly #ports: TableHousePorts;
-  readonly #wanted = new Map<number, readonly HostedTable[]>();
+  readonly #wanted = new Map<number, readonly Hosted[]>();
   #hosts: readonly Host[] = [];
 
   /** There is no host at first. */
@@ -30,13 +35,13 @@ export class TableHouse {
     this.#ports = ports;
   }
 
-  /** The lookup of this version has these tables behind helpers: starts the hosts that are not there. */
-  want(version: number, tables: readonly HostedTable[]): void {
-    this.#wanted.set(version, tables);
-    for (const hosted of tables) {
+  /** The lookup of this version wants these: starts the hosts that are not there. */
+  want(version: number, wanted: readonly Hosted[]): void {
+    this.#wanted.set(version, wanted);
+    for (const hosted of wanted) {
       const known = this.#hosts.find((one) => isSame(one.hosted, hosted));
       if (known === undefined) this.#add(hosted);
-      else if (known.process.isRunning) this.#ports.join(known.process, hosted.spec.name, version);
+      else if (known.process.isRunning) this.#ports.join(known.process, hosted, version);
     }
   }
 
@@ -52,7 +57,7 @@ export class TableHouse {
   join(version: number): void {
     for (const { hosted, process } of this.#hosts) {
       if (!process.isRunning || !this.#versionsOf(hosted).includes(version)) continue;
-      this.#ports.join(process, hosted.spec.name, version);
+      this.#ports.join(process, hosted, version);
     }
   }
 
@@ -66,32 +71,31 @@ export class TableHouse {
     await Promise.all(this.#hosts.map(({ process }) => process.stop(graceMs)));
   }
 
-  #add(hosted: HostedTable): void {
+  #add(hosted: Hosted): void {
     const { make, join } = this.#ports;
-    const { name } = hosted.spec;
-    const process: RoleProcess = make(hosted, this.#nameFor(name), () => {
-      for (const version of this.#versionsOf(hosted)) join(process, name, version);
+    const process: RoleProcess = make(hosted, this.#nameFor(hosted), () => {
+      for (const version of this.#versionsOf(hosted)) join(process, hosted, version);
     });
     this.#hosts = [...this.#hosts, { hosted, process }];
     process.start();
   }
 
   /** Two configurations may have different tables of one name. */
-  #nameFor(table: string): string {
+  #nameFor({ spec, grant }: Hosted): string {
     const isTaken = (name: string) => this.#hosts.some(({ process }) => process.name === name);
     for (let n = 1;; n++) {
-      const name = n === 1 ? `table-host#${table}` : `table-host#${table}#${n}`;
+      const name = `${grant.role}#${spec.name}${n === 1 ? "" : `#${n}`}`;
       if (!isTaken(name)) return name;
     }
   }
 
-  #versionsOf(hosted: HostedTable): readonly number[] {
+  #versionsOf(hosted: Hosted): readonly number[] {
     return [...this.#wanted].filter(([, tables]) => tables.some((one) => isSame(one, hosted))).map(([version]) =>
       version
     );
   }
 }
 
-function isSame(a: HostedTable, b: HostedTable): boolean {
+function isSame(a: Hosted, b: Hosted): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,4 +1,4 @@
-/** Content as programs and files of this machine have it: LF line ends. */
+/** Content as programs and files of this machine have it, with LF line ends, and back. */
 
 import { Buffer } from "node:buffer";
 
@@ -18,5 +18,20 @@ export class LfText {
   /** What was held back. */
   finish(): string {
     return this.#heldCr ? "\r" : "";
+  }
+}
+
+/** Turns what a program wrote into content: each LF, CRLF and CR alone into CRLF, however it is cut. */
+export class CrlfText {
+  /** A CR ended the last piece, and a line end is written for it: an LF that follows belongs to it. */
+  #afterCr = false;
+
+  /** The piece with its line ends, one octet per character of it. */
+  push(bytes: Uint8Array): Uint8Array {
+    let text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+    if (text === "") return bytes;
+    if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
+    this.#afterCr = bytes.at(-1) === 13;
+    return Buffer.from(text.replace(/\r\n|[\r\n]/g, "\r\n"), "latin1");
   }
 }

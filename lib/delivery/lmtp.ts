@@ -2,18 +2,16 @@
 
 import { Buffer } from "node:buffer";
 import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
-import { parseIp } from "../mail/ip.ts";
-import type { Address, Clock, Dialer } from "../port.ts";
+import { Fault } from "../fault.ts";
+import type { Clock, Dialer, DialTarget } from "../port.ts";
 import { clientLimits, type ClientVerdict } from "../smtp/client_face.ts";
+import { CrlfText } from "./lf.ts";
 import type { MessageSink } from "./sink.ts";
 import type { ContentSource } from "./task.ts";
 import { ClientConnection } from "./transport.ts";
 
 /** How long the connection may take to come up, ms. */
 export const lmtpConnectMs = 30_000;
-
-/** Port of a destination that names none. */
-export const lmtpPort = 25;
 
 /** What the client works with. */
 export interface LmtpWorld {
@@ -28,28 +26,16 @@ export interface LmtpWorld {
 /** One message for one recipient. */
 export interface LmtpRequest {
   /** Where the store listens. */
-  readonly to: Address;
+  readonly to: DialTarget;
   /** To be named in MAIL. */
   readonly sender: ReversePath;
   /** To be named in RCPT: an address, or the user's name alone, with an empty domain. */
   readonly rcpt: Mailbox;
-  /** Octets of the content that will be written. */
-  readonly size: number;
+  /** Octets of the content that will be written. Null when a program writes it: then nobody knows, and line ends are
+   * made CRLF. */
+  readonly size: number | null;
   /** Fields to put before it, CRLF line ends. */
   readonly prefix: string;
-}
-
-/** Reads the destination of an `lmtp` action: the path of a socket, or an address and a port. A text says what is wrong.
- * QUIRK: a host's name is no destination, but for `localhost`: who delivers here asks no DNS. */
-export function parseLmtpDestination(text: string): Address | string {
-  if (text.startsWith("/")) return { kind: "unix", path: text };
-  const match = /^(?:\[(?:IPv6:)?([^\]]*)\]|([^:]*))(?::([0-9]{1,5}))?$/i.exec(text);
-  const port = match?.[3] === undefined ? lmtpPort : Number(match[3]);
-  const host = match?.[1] ?? match?.[2] ?? "";
-  const ip = host.toLowerCase() === "localhost" ? "127.0.0.1" : host;
-  if (match === null || port < 1 || port > 65_535) return `\`${text}\` is neither a path nor host:port`;
-  if (parseIp(ip) === null) return `\`${host}\` is no address; name the server by one`;
-  return { kind: "inet", ip, port };
 }
 
 /** Connects and begins the message. Rejects with the Fault of the connection. */
@@ -58,7 +44,7 @@ export async function openLmtp(world: LmtpWorld, request: LmtpRequest): Promise<
   const content = new LmtpContent(Buffer.from(request.prefix));
   const { promise, resolve } = Promise.withResolvers<ClientVerdict>();
   const { sender, rcpt: path } = request;
-  const size = request.size + Buffer.byteLength(request.prefix);
+  const size = request.size === null ? null : request.size + Buffer.byteLength(request.prefix);
   const recipients = [{ path, notify: [], originalRecipient: null }];
   const connection = new ClientConnection(
     stream,
@@ -80,7 +66,7 @@ export async function openLmtp(world: LmtpWorld, request: LmtpRequest): Promise<
     },
   );
   void promise.then(() => content.close());
-  return new LmtpSink(connection, content, promise);
+  return new LmtpSink(connection, content, promise, size === null ? new CrlfText() : null);
 }
 
 /** One message under way. `commit` resolves when the server has answered: `verdict` says what. */
@@ -88,13 +74,20 @@ export class LmtpSink implements MessageSink {
   readonly #connection: ClientConnection;
   readonly #pieces: LmtpContent;
   readonly #answer: Promise<ClientVerdict>;
+  readonly #crlf: CrlfText | null;
   #verdict: ClientVerdict | null = null;
 
-  /** Made by `openLmtp`. */
-  constructor(connection: ClientConnection, pieces: LmtpContent, answer: Promise<ClientVerdict>) {
+  /** Made by `openLmtp`. `crlf` makes the line ends of what is written. */
+  constructor(
+    connection: ClientConnection,
+    pieces: LmtpContent,
+    answer: Promise<ClientVerdict>,
+    crlf: CrlfText | null,
+  ) {
     this.#connection = connection;
     this.#pieces = pieces;
     this.#answer = answer;
+    this.#crlf = crlf;
   }
 
   /** What the server said; null before that. */
@@ -103,7 +96,7 @@ export class LmtpSink implements MessageSink {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#pieces.put(bytes.slice());
+    return this.#pieces.put(this.#crlf?.push(bytes) ?? bytes.slice());
   }
 
   async commit(): Promise<void> {
@@ -124,7 +117,7 @@ export class LmtpContent implements ContentSource {
   readonly inline: null = null;
   #isBegun = false;
   #next: { readonly piece: Uint8Array | null; readonly taken: () => void } | null;
-  #reader: ((piece: Uint8Array | null) => void) | null = null;
+  #reader: PromiseWithResolvers<Uint8Array | null> | null = null;
   #isClosed = false;
 
   /** `first` is read before what is put. */
@@ -146,7 +139,9 @@ export class LmtpContent implements ContentSource {
       next.taken();
       return Promise.resolve(next.piece);
     }
-    return new Promise((resolve) => this.#reader = resolve);
+    if (this.#isClosed) return Promise.reject(notWanted());
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
   }
 
   /** Resolves when the piece has been taken, or nobody will. */
@@ -155,18 +150,18 @@ export class LmtpContent implements ContentSource {
     const reader = this.#reader;
     if (reader !== null) {
       this.#reader = null;
-      reader(piece);
+      reader.resolve(piece);
       return Promise.resolve();
     }
     return this.#waitForRoom(piece);
   }
 
-  /** Nobody reads any more. */
+  /** Nobody reads any more, and nothing more comes: that is not the end of the content. */
   close(): void {
     this.#isClosed = true;
     this.#next?.taken();
     this.#next = null;
-    this.#reader?.(null);
+    this.#reader?.reject(notWanted());
     this.#reader = null;
   }
 
@@ -187,4 +182,8 @@ export class LmtpContent implements ContentSource {
     }
     await new Promise<void>((taken) => this.#next = { piece, taken });
   }
+}
+
+function notWanted(): Fault {
+  return new Fault("closed", "Cannot read the message: it is not wanted any more");
 }

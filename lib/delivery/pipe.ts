@@ -110,6 +110,11 @@ export class CommandSink implements MessageSink {
     return this.#end;
   }
 
+  /** What is behind it when it is a wrapper. */
+  get behind(): MessageSink | null {
+    return this.#mailbox?.sink ?? null;
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#isDone) return this.#tail;
     const text = this.#lines.push(bytes);
@@ -154,26 +159,27 @@ export class CommandSink implements MessageSink {
 
 /** The mailbox behind a wrapper. */
 class MailboxBehind {
-  readonly #sink: MessageSink;
+  /** Takes what comes out of the wrapper. */
+  readonly sink: MessageSink;
   #isRun = false;
   #fault: Fault | null = null;
 
   constructor(sink: MessageSink) {
-    this.#sink = sink;
+    this.sink = sink;
   }
 
   async take(bytes: Uint8Array): Promise<void> {
     const content = this.#isRun ? bytes : bytes.subarray(1);
     this.#isRun = true;
-    await this.#sink.write(content).catch((error: unknown) => this.#failed(error));
+    await this.sink.write(content).catch((error: unknown) => this.#failed(error));
   }
 
   /** Rejects when the mailbox failed. A wrapper that is content without having run the command keeps the message from
    * the mailbox: that is its right. */
   async finish(isGood: boolean): Promise<void> {
     if (isGood && this.#fault !== null) throw this.#fault;
-    if (isGood && this.#isRun) await this.#sink.commit();
-    else await this.#sink.abandon();
+    if (isGood && this.#isRun) await this.sink.commit();
+    else await this.sink.abandon();
   }
 
   #failed(error: unknown): void {

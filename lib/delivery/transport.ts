@@ -30,7 +30,8 @@ export interface ClientConnectionPorts {
 /** The message on its way. */
 interface Sending {
   readonly content: ContentSource;
-  readonly size: number;
+  /** Null when the content ends where it ends. */
+  readonly size: number | null;
   readonly verdicts: ClientVerdict[];
   nextPiece: number;
   octets: number;
@@ -146,7 +147,9 @@ export class ClientConnection {
     if (sending === null) return;
     const { inline } = sending.content;
     if (inline !== null) {
-      if (inline.length !== sending.size) return this.#feed({ kind: "contentFailed", at: this.#now() });
+      if (sending.size !== null && inline.length !== sending.size) {
+        return this.#feed({ kind: "contentFailed", at: this.#now() });
+      }
       return this.#feed({ kind: "content", at: this.#now(), bytes: inline, last: true });
     }
     this.#waiting = this.#full;
@@ -163,11 +166,12 @@ export class ClientConnection {
     }
     if (this.#sending !== sending) return;
     sending.octets += piece?.length ?? 0;
+    const { size, octets } = sending;
     // A message cut short must not be taken for a whole one.
-    if (failed || sending.octets > sending.size || (piece === null && sending.octets < sending.size)) {
+    if (failed || (size !== null && (octets > size || (piece === null && octets < size)))) {
       return this.#feed({ kind: "contentFailed", at: this.#now() });
     }
-    const last = sending.octets === sending.size;
+    const last = size === null ? piece === null : octets === size;
     this.#feed({ kind: "content", at: this.#now(), bytes: piece ?? new Uint8Array(0), last });
   }
 

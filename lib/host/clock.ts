@@ -1,6 +1,5 @@
 /** Time and chance of the machine we run on. */
 
-import { randomBytes } from "node:crypto";
 import type { Clock, Random, Timer } from "../port.ts";
 
 /** The system's clock, event loop and time zone. */
@@ -44,5 +43,5 @@ export const hostRandom: Random = {
     }
     return pool[poolAt++] ?? 0;
   },
-  bytes: (length) => new Uint8Array(randomBytes(length)),
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
 };

@@ -1,6 +1,5 @@
 /** Where log lines go: standard error, which a service manager keeps. */
 
-import { writeSync } from "node:fs";
 import type { LogPriority, LogSink } from "../port.ts";
 
 const ranks: Record<LogPriority, number> = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
@@ -43,7 +42,7 @@ function writeAll(text: string): void {
   const bytes = encoder.encode(text);
   let at = 0;
   try {
-    while (at < bytes.length) at += writeSync(2, bytes, at);
+    while (at < bytes.length) at += Deno.stderr.writeSync(bytes.subarray(at));
   } catch {
     // Nobody reads standard error any more, or it is full: mail goes on without a log.
   }

@@ -1,8 +1,7 @@
 /** Sockets, over node:net: the one socket library of Deno whose sockets can be handed from process to process. */
 
-import { renameSync } from "node:fs";
 import net from "node:net";
-import type { Address, Dialer, Listener, Stream } from "../port.ts";
+import type { Address, Dialer, DialTarget, Listener, Stream } from "../port.ts";
 import { Fault } from "../fault.ts";
 import { acceptHandles, takeHandle } from "./socket_handle.ts";
 import { socketFault, SocketStream } from "./socket.ts";
@@ -66,7 +65,7 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   const temporary = `${name}.new`;
   const listening = () => {
     try {
-      if (at.kind === "unix") renameSync(temporary, name);
+      if (at.kind === "unix") Deno.renameSync(temporary, name);
       const bound = server.address();
       const kept = keepDescriptor(duplicate(server));
       const port = typeof bound === "object" && bound !== null ? bound.port : 0;
@@ -140,15 +139,16 @@ export function socketPair(path: string): Promise<readonly [net.Socket, net.Sock
 export const hostDialer: Dialer = {
   dial(to, options) {
     const { promise, resolve, reject } = Promise.withResolvers<Stream>();
-    const name = to.kind === "inet" ? `${to.ip}:${to.port}` : to.path;
-    const action = `connect to ${name}`;
+    const action = `connect to ${dialName(to)}`;
     let socket: net.Socket;
     try {
       socket = to.kind === "unix" ? net.connect({ path: to.path }) : net.connect({
-        host: to.ip,
+        host: to.kind === "host" ? to.name : to.ip,
         port: to.port,
         noDelay: true,
-        autoSelectFamily: false,
+        // One that is given by its address is that one.
+        autoSelectFamily: to.kind === "host",
+        autoSelectFamilyAttemptTimeout: addressWaitMs,
         ...(options.source === undefined ? {} : { localAddress: options.source }),
       });
     } catch (error) {
@@ -171,3 +171,17 @@ export const hostDialer: Dialer = {
     return promise;
   },
 };
+
+/** How long one address of a name may take to answer before the next is tried, ms. */
+const addressWaitMs = 5_000;
+
+function dialName(to: DialTarget): string {
+  switch (to.kind) {
+    case "unix":
+      return to.path;
+    case "inet":
+      return `${to.ip}:${to.port}`;
+    case "host":
+      return `${to.name}:${to.port}`;
+  }
+}

@@ -26,6 +26,8 @@ export function kindOf(code: string): FaultKind {
     EACCES: "denied",
     EPERM: "denied",
     ENOENT: "notFound",
+    ENOTFOUND: "notFound",
+    EAI_AGAIN: "unavailable",
   };
   return kinds[code] ?? "io";
 }

@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   unlinkSync,
 } from "node:fs";
 import { networkInterfaces } from "node:os";
@@ -97,6 +98,18 @@ export function setMode(path: string, mode: number): void {
 export function readTextIfPresent(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/** Owner, group and permission bits of a file; null when there is none or we may not look. */
+export function statIfPresent(
+  path: string,
+): { readonly uid: number; readonly gid: number; readonly mode: number } | null {
+  try {
+    const { uid, gid, mode } = statSync(path);
+    return { uid, gid, mode };
   } catch {
     return null;
   }

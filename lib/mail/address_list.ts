@@ -13,6 +13,9 @@ export interface ListedMailbox {
   readonly domain: Domain | null;
   /** Where the local part ends in the text: what is missing belongs here. */
   readonly end: number;
+  /** Where the address itself, without display name and brackets, stands in the text: its start, and just past its
+   * end. */
+  readonly span: readonly [start: number, end: number];
 }
 
 /** Reads a list; groups are flattened, comments and empty places between commas passed over. `<>` stands for no
@@ -68,10 +71,19 @@ export function completeAddressList(text: string, host: Domain): string {
   return completed + text.slice(from);
 }
 
+/** Puts `address` in the place of the only mailbox of a list, whose display name stays; in the place of the whole list
+ * when it holds none or several, or is no list. */
+export function replaceAddress(text: string, address: string): string {
+  const [only, second] = parseAddressList(text) ?? [];
+  if (only === undefined || second !== undefined || /[:;]/.test(text)) return ` <${address}>`;
+  return text.slice(0, only.span[0]) + address + text.slice(only.span[1]);
+}
+
 /** `kind` is the character itself for specials. Values are decoded. */
 interface Token {
   readonly kind: "atom" | "quoted" | "literal" | "<" | ">" | "@" | "," | ";" | ":" | ".";
   readonly value: string;
+  readonly start: number;
   /** Just past the token. */
   readonly end: number;
 }
@@ -92,7 +104,7 @@ function tokenize(text: string): Token[] | null {
       i = skipComment(text, i);
       if (i < 0) return null;
     } else if (isSpecial(char)) {
-      tokens.push({ kind: char, value: char, end: ++i });
+      tokens.push({ kind: char, value: char, start: i, end: ++i });
     } else if (char === '"' || char === "[") {
       const token = char === '"' ? readQuoted(text, i) : readLiteral(text, i);
       if (token === null) return null;
@@ -102,7 +114,7 @@ function tokenize(text: string): Token[] | null {
       const start = i;
       while (i < text.length && isAtomCode(text.charCodeAt(i))) i++;
       if (i === start) return null;
-      tokens.push({ kind: "atom", value: text.slice(start, i), end: i });
+      tokens.push({ kind: "atom", value: text.slice(start, i), start, end: i });
     }
   }
   return tokens;
@@ -129,7 +141,7 @@ function readQuoted(text: string, start: number): Token | null {
   let value = "";
   for (let i = start + 1; i < text.length; i++) {
     const char = text.charAt(i);
-    if (char === '"') return { kind: "quoted", value, end: i + 1 };
+    if (char === '"') return { kind: "quoted", value, start, end: i + 1 };
     if (char === "\\") value += text.charAt(++i);
     // RFC 5322 §3.2.2: a fold inside a quoted string stands for its blank.
     else if (char !== "\r" && char !== "\n") value += char;
@@ -139,7 +151,7 @@ function readQuoted(text: string, start: number): Token | null {
 
 function readLiteral(text: string, start: number): Token | null {
   const close = text.indexOf("]", start);
-  return close < 0 ? null : { kind: "literal", value: text.slice(start, close + 1), end: close + 1 };
+  return close < 0 ? null : { kind: "literal", value: text.slice(start, close + 1), start, end: close + 1 };
 }
 
 function skipWords(tokens: readonly Token[], start: number): number {
@@ -176,17 +188,21 @@ function skipRoute(tokens: readonly Token[], start: number): number {
 function readAddrSpec(tokens: readonly Token[], start: number, wordsEnd: number): Element | null {
   const words = joinWords(tokens.slice(start, wordsEnd));
   const end = tokens[wordsEnd - 1]?.end;
-  if (words === null || end === undefined) return null;
+  const from = tokens[start]?.start;
+  if (words === null || end === undefined || from === undefined) return null;
   const localPart = unicodeOf(words);
   if (!isLocalPart(localPart) || !/^[ -~\u00a0-\uffff]*$/.test(localPart)) return null;
-  if (tokens[wordsEnd]?.kind !== "@") return { mailbox: { localPart, domain: null, end }, next: wordsEnd };
+  if (tokens[wordsEnd]?.kind !== "@") {
+    return { mailbox: { localPart, domain: null, end, span: [from, end] }, next: wordsEnd };
+  }
   const literal = tokens[wordsEnd + 1];
   const next = literal?.kind === "literal" ? wordsEnd + 2 : skipWords(tokens, wordsEnd + 1);
   const parts = tokens.slice(wordsEnd + 1, next);
   const text = literal?.kind === "literal" ? literal.value : joinWords(parts);
   if (text === null || parts.some((part) => part.kind === "quoted")) return null;
   const domain = parseUnicodeDomain(unicodeOf(text));
-  return domain === null ? null : { mailbox: { localPart, domain, end }, next };
+  const until = tokens[next - 1]?.end ?? end;
+  return domain === null ? null : { mailbox: { localPart, domain, end, span: [from, until] }, next };
 }
 
 /** Octets that are UTF-8 as the text that they are; anything else is that text. */

@@ -19,6 +19,10 @@ export interface HeaderFindings {
   readonly fault: string | null;
   /** A Delivered-To field names the mailbox given to the scanner. RFC 9228. */
   readonly wasDelivered: boolean;
+  /** Fields up to the end of the section, or to its first fault. */
+  readonly fields: number;
+  /** Octets of the section with the blank line that ends it, or up to its first fault. */
+  readonly length: number;
 }
 
 /** Scans the header section of content that arrives in pieces of any size. Content is as stored: no dot-stuffing,
@@ -26,6 +30,9 @@ export interface HeaderFindings {
 export class HeaderScanner {
   readonly #mailbox: Mailbox | null;
   #received = 0;
+  #fields = 0;
+  // Octets that were looked at, up to the end of the section.
+  #length = 0;
   #fault: string | null = null;
   #wasDelivered = false;
   #isDone = false;
@@ -47,12 +54,24 @@ export class HeaderScanner {
     return this.#isDone;
   }
 
+  /** Octets of the header section so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Fields so far. */
+  get fields(): number {
+    return this.#fields;
+  }
+
   /** Takes the next piece. */
   push(bytes: Uint8Array): void {
     if (this.#isDone) return;
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < buffer.length && !this.#isDone; at += windowLength) {
-      this.#scan(this.#line + buffer.toString("latin1", at, Math.min(at + windowLength, buffer.length)));
+      const end = Math.min(at + windowLength, buffer.length);
+      this.#length += end - at;
+      this.#scan(this.#line + buffer.toString("latin1", at, end));
     }
   }
 
@@ -62,7 +81,13 @@ export class HeaderScanner {
       if (this.#line !== "" && !this.#isSkipping) this.#take(this.#line);
       this.#end(this.#fault);
     }
-    return { received: this.#received, fault: this.#fault, wasDelivered: this.#wasDelivered };
+    return {
+      received: this.#received,
+      fault: this.#fault,
+      wasDelivered: this.#wasDelivered,
+      fields: this.#fields,
+      length: this.#length,
+    };
   }
 
   #scan(text: string): void {
@@ -73,8 +98,11 @@ export class HeaderScanner {
       const end = lf > start && text.charCodeAt(lf - 1) === carriageReturn ? lf - 1 : lf;
       if (this.#isSkipping) this.#isSkipping = false;
       else this.#take(text.slice(start, Math.min(end, start + fieldLengthSeen)));
-      if (this.#isDone) return;
       start = lf + 1;
+      if (this.#isDone) {
+        this.#length -= text.length - start;
+        return;
+      }
     }
     if (this.#isSkipping) {
       this.#line = "";
@@ -101,6 +129,7 @@ export class HeaderScanner {
     const length = fieldNameLength(line);
     if (length < 0) return this.#end("a line of the header section is no field");
     if (length > fieldNameLengthMax) return this.#end("the name of a field is too long");
+    this.#fields++;
     if (length === 8 && line.slice(0, 8).toLowerCase() === "received") this.#received++;
     else if (this.#mailbox !== null && length === 12 && line.slice(0, 12).toLowerCase() === "delivered-to") {
       this.#deliveredTo = line.slice(line.indexOf(":") + 1);

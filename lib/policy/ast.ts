@@ -1,6 +1,7 @@
 /** smtpd.conf as it is written: one node per directive, options in the order of the line, every word with its place.
  * Names are not looked up here. A directive or option that is added later is one more member of a union. */
 
+import type { Quirk } from "../smtp/lenient.ts";
 import type { Span } from "./error.ts";
 
 /** A word or quoted string. */
@@ -79,14 +80,20 @@ export interface ListenDirective {
   readonly kind: "listen";
   /** Its first word. */
   readonly span: Span;
-  /** Null for the submission socket. */
+  /** Null for a unix socket: the submission socket, or the one of an option `path`. */
   readonly on: Word | null;
   /** In the order of the line. */
   readonly options: readonly ListenOption[];
 }
 
-/** An option of a `listen` line; `span` is that of its keyword. */
+/** An option of a `listen` line; `span` is that of its keyword. `path` and `mode` are a socket's: where it is, when it is
+ * not the submission socket, and its permissions. */
 export type ListenOption =
+  | { readonly kind: "path"; readonly span: Span; readonly path: Word }
+  | { readonly kind: "lmtp"; readonly span: Span }
+  | { readonly kind: "mode" | "user" | "group"; readonly span: Span; readonly word: Word }
+  /** `from` is null when every peer may send a header. */
+  | { readonly kind: "proxy" | "proxy-v2"; readonly span: Span; readonly from: TableExpr | null }
   | { readonly kind: "inet4" | "inet6"; readonly span: Span }
   | { readonly kind: "port"; readonly span: Span; readonly port: Word }
   | { readonly kind: "tag"; readonly span: Span; readonly tag: Word }
@@ -98,7 +105,9 @@ export type ListenOption =
   | { readonly kind: "ciphers" | "protocols" | "pki" | "ca"; readonly span: Span; readonly word: Word }
   /** Without a table: the system's users. */
   | { readonly kind: "auth" | "auth-optional"; readonly span: Span; readonly table: TableExpr | null }
-  | { readonly kind: "mask-src" | "received-auth" | "no-dsn" | "proxy-v2"; readonly span: Span }
+  /** Names with blanks or commas between them. */
+  | { readonly kind: "mechanisms"; readonly span: Span; readonly names: Word }
+  | { readonly kind: "mask-src" | "received-auth" | "no-dsn"; readonly span: Span }
   | { readonly kind: "senders"; readonly span: Span; readonly table: TableExpr; readonly masquerade: boolean };
 
 /** A filter where an option wants one: a name, or a chain without one. */
@@ -200,7 +209,16 @@ export type QueueDirective =
 export type SmtpDirective =
   | { readonly kind: "smtp-size"; readonly span: Span; readonly size: Word }
   | { readonly kind: "smtp-limit"; readonly span: Span; readonly limits: readonly LimitExpr[] }
+  | { readonly kind: "smtp-except"; readonly span: Span; readonly table: TableExpr }
   | { readonly kind: "smtp-delimiter"; readonly span: Span; readonly delimiter: Word }
+  /** `negated`: what passes otherwise does not. `from` is null for all clients. */
+  | {
+    readonly kind: "smtp-lenient";
+    readonly span: Span;
+    readonly negated: boolean;
+    readonly quirk: { readonly name: Quirk; readonly span: Span };
+    readonly from: TableExpr | null;
+  }
   | { readonly kind: "smtp-ciphers"; readonly span: Span; readonly ciphers: Word };
 
 /** `KEY N` of a `limit` line. */

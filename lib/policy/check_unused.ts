@@ -78,6 +78,8 @@ function usesOf(policy: Policy): ReadonlySet<string> {
     add("pki", ...listener.tls.pki);
     add("ca", listener.tls.ca);
   }
+  add("table", policy.smtp.except?.table ?? null);
+  add("table", ...policy.smtp.lenient.map(({ from }) => from?.table ?? null));
   for (const filter of Object.values(policy.filters)) {
     if (filter.kind === "process") add("proc", filter.process);
     else if (filter.kind === "chain") add("filter", ...filter.members);
@@ -108,7 +110,7 @@ export function tablesOfAction(action: Action): readonly (TableName | null)[] {
 }
 
 function tablesOfListener(listener: Listener): readonly (TableName | null)[] {
-  if (listener.kind === "socket") return [];
+  if (listener.kind !== "inet") return [];
   const auth = listener.auth.mode === "none" ? null : listener.auth.table;
-  return [listener.hostnames, listener.senders?.table ?? null, auth];
+  return [listener.hostnames, listener.senders?.table ?? null, listener.proxy?.from?.table ?? null, auth];
 }

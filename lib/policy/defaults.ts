@@ -1,7 +1,9 @@
 /** What holds where smtpd.conf says nothing. */
 
 import type { Domain } from "../mail/address.ts";
-import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { usualLenience } from "./lenient.ts";
+import { defaultAuthLimits } from "../trust/auth_limit.ts";
 import type { Listener, ListenerOptions, ListenerTls, Policy, QueuePolicy, RelayAction, SmtpLimits } from "./policy.ts";
 
 /** What holds when no `queue` or `bounce` line says otherwise. */
@@ -15,6 +17,8 @@ export const defaultQueuePolicy: QueuePolicy = {
 
 /** What holds when no `smtp` line says otherwise. */
 export const defaultSmtpLimits: SmtpLimits = {
+  ...defaultFrontLimits,
+  ...defaultAuthLimits,
   maxMessageSize: 36_700_160,
   maxRecipients: 1000,
   maxMails: 100,
@@ -22,6 +26,8 @@ export const defaultSmtpLimits: SmtpLimits = {
   maxHops: 100,
   maxHoldMs: 7 * 86_400_000,
   idleTimeoutMs: 300_000,
+  except: null,
+  lenient: usualLenience,
 };
 
 /** A listener without TLS. */
@@ -50,7 +56,8 @@ export function defaultInetOptions(
     auth: { mode: "none" },
     hostnames: null,
     receivedAuth: false,
-    proxy: false,
+    proxy: null,
+    lmtp: false,
     senders: null,
   };
 }

@@ -1,9 +1,10 @@
 /** What is different between two policies, for whoever reloads one: listeners, rules, tables, actions, settings. Pure.
  * Secrets are never shown: of keys and passwords only that they have changed. */
 
-import { actionText, entriesText, listenerText, ruleText, tableText } from "./difference_text.ts";
+import { actionText, listenerText, tableText } from "./difference_text.ts";
 import { settingsOf } from "./difference_setting.ts";
 import type { Policy } from "./policy.ts";
+import { entriesText, ruleText, writtenOrder } from "./rule_text.ts";
 
 /** What a change is about. */
 export type ChangeGroup =
@@ -105,6 +106,8 @@ function listenersOf(policy: Policy): readonly Named[] {
   return policy.listeners.map((listener) => {
     const name = listener.kind === "socket"
       ? "listen on socket"
+      : listener.kind === "lmtp"
+      ? `listen on socket "${listener.path}"`
       : `listen on ${listener.address} port ${listener.port}`;
     const value = listenerText(listener, policy);
     // The word of the line that it comes from makes no difference.
@@ -194,7 +197,11 @@ function diffRules(before: Policy, after: Policy): readonly Change[] {
 }
 
 function rulesOf(policy: Policy): readonly NumberedRule[] {
-  return policy.rules.map((rule, at) => ({ text: ruleText(rule, policy), content: contentOf(policy, rule), at }));
+  return policy.rules.map((rule, at) => ({
+    text: ruleText(rule, policy, writtenOrder),
+    content: contentOf(policy, rule),
+    at,
+  }));
 }
 
 /** Positions of a longest rising run among the numbers, gaps allowed. */

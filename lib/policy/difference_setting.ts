@@ -1,9 +1,11 @@
 /** The settings of a policy: all that is one value and has one name. For showing what has changed. Pure. */
 
 import { formatSpan } from "../event_log.ts";
+import { assert } from "../fault.ts";
 import type { Named } from "./difference.ts";
 import type { MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
-import type { Policy } from "./policy.ts";
+import type { Policy, SmtpLimits } from "./policy.ts";
+import { smtpLimitKeys } from "./resolve_limit.ts";
 
 /** Every setting, by the words that set it in smtpd.conf. */
 export function settingsOf(policy: Policy): readonly Named[] {
@@ -13,12 +15,11 @@ export function settingsOf(policy: Policy): readonly Named[] {
     setting("admd", policy.admd),
     setting("smtp ciphers", policy.ciphers ?? "the library's"),
     setting("smtp max-message-size", smtp.maxMessageSize),
-    setting("smtp limit max-rcpt", smtp.maxRecipients),
-    setting("smtp limit max-mails", smtp.maxMails),
-    setting("smtp limit max-hold", formatSpan(smtp.maxHoldMs)),
+    ...smtpLimits(smtp),
+    setting("smtp limit except", smtp.except?.networks.join(", ") ?? "none"),
+    setting("smtp lenient", lenientText(smtp)),
     setting("smtp sub-addr-delim", smtp.subAddressDelimiter),
     setting("smtp hops", smtp.maxHops),
-    setting("smtp idle time", formatSpan(smtp.idleTimeoutMs)),
     setting("queue ttl", formatSpan(queue.ttlMs)),
     setting("queue compression", queue.compression ? "yes" : "no"),
     secret("queue encryption", queue.encryption === null ? "no" : "yes", JSON.stringify(queue.encryption)),
@@ -42,6 +43,19 @@ function setting(name: string, value: string | number): Named {
 /** One whose value is not for showing. */
 function secret(name: string, shown: string, content: string): Named {
   return { name, line: `${name} ${shown}`, value: shown, content };
+}
+
+function lenientText({ lenient }: SmtpLimits): string {
+  const texts = lenient.map(({ quirk, from }) => from === null ? quirk : `${quirk} from ${from.networks.join(", ")}`);
+  return texts.length === 0 ? "none" : texts.join("; ");
+}
+
+function smtpLimits(smtp: SmtpLimits): readonly Named[] {
+  return Object.entries(smtpLimitKeys).map(([key, { member }]) => {
+    const value = smtp[member];
+    assert(typeof value === "number", "a limit is a number");
+    return setting(`smtp limit ${key}`, member.endsWith("Ms") ? formatSpan(value) : value);
+  });
 }
 
 /** Limits by their names in smtpd.conf: `connDelayHostMs` is `conn-delay-host`, in seconds there. */

@@ -3,11 +3,10 @@
 
 import type { TableSpec } from "../table/table.ts";
 import { formatSpan } from "../event_log.ts";
-import type { Action, Criterion, Listener, LocalMethod, Policy, Rule, TableName } from "./policy.ts";
+import type { Action, Listener, LocalMethod, Policy, TableName } from "./policy.ts";
 import { maildirDefault } from "./policy.ts";
-
-/** Entries of a list that are shown. */
-export const entriesShownMax = 6;
+import { printWord } from "./print_word.ts";
+import { shortTables } from "./rule_text.ts";
 
 /** Where lines find what has no name. */
 export type Tables = Pick<Policy, "tables" | "filters">;
@@ -15,7 +14,13 @@ export type Tables = Pick<Policy, "tables" | "filters">;
 /** What a `listen` line says behind the place that it listens on; empty for nothing. */
 export function listenerText(listener: Listener, policy: Tables): string {
   const { tag, hostname, filter, maskSource, dsn } = listener;
-  const words = listener.kind === "socket" ? [] : inetWords(listener, policy);
+  const words = listener.kind === "inet" ? inetWords(listener, policy) : [];
+  if (listener.kind === "lmtp") {
+    const { mode, user, group } = listener.access;
+    words.push("lmtp", `mode ${mode.toString(8).padStart(4, "0")}`);
+    if (user !== null) words.push(`user ${user}`);
+    if (group !== null) words.push(`group ${group}`);
+  }
   if (tag !== "") words.push(`tag ${tag}`);
   words.push(`hostname ${hostname}`);
   if (filter !== null) words.push(`filter ${filterWord(filter, policy)}`);
@@ -25,7 +30,7 @@ export function listenerText(listener: Listener, policy: Tables): string {
 }
 
 function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables): string[] {
-  const { tls, auth, hostnames, senders, receivedAuth, proxy } = listener;
+  const { tls, auth, hostnames, senders, receivedAuth, proxy, lmtp } = listener;
   const words: string[] = [];
   const mode = { none: "", offered: "tls", required: "tls-require", implicit: "smtps" }[tls.mode];
   if (mode !== "") words.push(mode);
@@ -37,47 +42,19 @@ function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables
   if (auth.mode !== "none") {
     const word = auth.mode === "optional" ? "auth-optional" : "auth";
     words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+    if (auth.mechanisms !== null) words.push(`mechanisms "${auth.mechanisms.join(" ")}"`);
   }
   if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);
   if (senders !== null) {
     words.push(`senders ${tableWord(senders.table, policy)}${senders.masquerade ? " masquerade" : ""}`);
   }
   if (receivedAuth) words.push("received-auth");
-  if (proxy) words.push("proxy-v2");
+  if (proxy !== null) {
+    const word = proxy.versions === "any" ? "proxy" : "proxy-v2";
+    words.push(proxy.from === null ? word : `${word} from ${tableWord(proxy.from.table, policy)}`);
+  }
+  if (lmtp) words.push("lmtp");
   return words;
-}
-
-/** A rule as a `match` line. */
-export function ruleText(rule: Rule, policy: Tables): string {
-  const { from, for: to, auth, outcome } = rule;
-  const words = ["match", criterion("tag", rule.tag, policy)];
-  switch (from.kind) {
-    case "any":
-      words.push("from any");
-      break;
-    case "local":
-    case "socket":
-      words.push(not(from.negated, `from ${from.kind}`));
-      break;
-    case "src":
-      words.push(criterion("from src", from.criterion, policy));
-      break;
-    case "rdns":
-      words.push(
-        from.criterion === null ? not(from.negated, "from rdns") : criterion("from rdns", from.criterion, policy),
-      );
-  }
-  words.push(criterion("helo", rule.helo, policy));
-  if (auth !== null) {
-    words.push(auth.kind === "any" ? not(auth.negated, "auth") : criterion("auth", auth.criterion, policy));
-  }
-  if (rule.tls !== null) words.push(not(!rule.tls, "tls"));
-  words.push(criterion("mail-from", rule.mailFrom, policy));
-  if (to.kind === "any") words.push("for any");
-  else words.push(to.kind === "local" ? not(to.negated, "for local") : criterion("for domain", to.criterion, policy));
-  words.push(criterion("rcpt-to", rule.rcptTo, policy));
-  words.push(outcome.kind === "reject" ? "reject" : `action "${outcome.name}"`);
-  return words.filter((word) => word !== "").join(" ");
 }
 
 /** What an `action` line says behind the name. */
@@ -144,37 +121,18 @@ export function tableText(table: TableSpec): string {
     case "getpwnam":
       return "getpwnam";
     case "proc":
-      return `proc:"${table.command}"`;
+      return printWord(`proc:${table.command}${table.config === null ? "" : ` ${table.config}`}`);
     default:
-      return `${table.kind}:${table.path}`;
+      return printWord(`${table.kind}:${table.path}`);
   }
 }
 
-/** Keys of a table that stands in the configuration, the first ones when there are many. */
-export function entriesText(table: Extract<TableSpec, { kind: "static" }>): string {
-  const shown = table.entries.slice(0, entriesShownMax).map(([key]) => `"${key}"`);
-  const more = table.entries.length - shown.length;
-  return `{ ${[...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(", ")} }`;
-}
-
-/** How a line names a table: one without a name by its entries, of a map by its keys. */
 function tableWord(name: TableName, policy: Tables): string {
-  const table = policy.tables[name];
-  if (!name.startsWith("<dynamic:") || table?.kind !== "static") return name.startsWith("<") ? name : `<${name}>`;
-  return table.entries.length === 1 ? `"${table.entries[0]?.[0]}"` : entriesText(table);
+  return shortTables(policy)(name);
 }
 
 function filterWord(name: string, policy: Tables): string {
   const filter = policy.filters[name];
   if (!name.startsWith("<") || filter?.kind !== "chain") return `"${name}"`;
   return `{ ${filter.members.join(", ")} }`;
-}
-
-function criterion(word: string, test: Criterion | null, policy: Tables): string {
-  if (test === null) return "";
-  return not(test.negated, `${word}${test.regex ? " regex" : ""} ${tableWord(test.table, policy)}`);
-}
-
-function not(isNegated: boolean, words: string): string {
-  return isNegated ? `!${words}` : words;
 }

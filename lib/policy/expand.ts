@@ -6,10 +6,10 @@ import { formatMailbox, type ForwardPath, type Mailbox, type ReversePath } from 
 import type { Reply } from "../smtp/reply.ts";
 import { parseUserinfo } from "../table/service.ts";
 import { type ExpansionNode, parseExpansionLines } from "./alias.ts";
+import { type LocalExec, parseExec } from "./exec.ts";
 import { aliasKeys, faultText, lookUp, virtualKeys } from "./expand_lookup.ts";
 import {
   type AddressNode,
-  type ElementSource,
   type ExpandedUser,
   identityOf,
   type LeafNode,
@@ -57,16 +57,6 @@ export interface TableSource extends TableLookup {
   readonly rewriting: Rewriting | null;
   /** What the user's ~/.forward says, read with the user's own rights. Never rejects. */
   readForward(user: ForwardUser): Promise<ForwardFile>;
-}
-
-/** A file, command or Maildir that an alias or a .forward names as a target. */
-export interface LocalExec {
-  /** `file` gets the message appended, `command` on its standard input. */
-  readonly kind: "file" | "command" | "maildir";
-  /** Absolute path, or the command as written: it may hold format specifiers. */
-  readonly text: string;
-  /** `table`: it runs as `aliasUser`; `forward`: as the user whose .forward names it. */
-  readonly from: ElementSource;
 }
 
 /** The account that files and commands named by tables are delivered with. */
@@ -303,6 +293,8 @@ function visitExec(run: Run, node: LeafNode, exec: LocalExec): Refusal | null {
   const action = actionOf(node);
   if (isForwardOnly(node)) return refuseExpansionForNow(run, `a ${exec.kind} under forward-only`);
   const above = userAbove(node)?.user ?? null;
+  // Queue would not take it, and who handed the mail in would wait.
+  if (parseExec(exec) === null) return refuseForNow(run, `a ${exec.kind} that cannot be delivered to`);
   if (exec.from === "forward" && above?.uid === 0) {
     return refuseForNow(run, `the .forward of ${above.name} names a ${exec.kind}: nothing is delivered as root`);
   }

@@ -66,6 +66,7 @@ export function candidateOf(
 /** What a listener may be called; the most exact first. */
 function namesOf(listener: Listener): readonly string[] {
   if (listener.kind === "socket") return ["socket"];
+  if (listener.kind === "lmtp") return [listener.path, ...(listener.tag === "" ? [] : [listener.tag])];
   const { address, port, on, tag } = listener;
   const host = address.includes(":") ? `[${address}]` : address;
   return [`${host}:${port}`, host, address, on, `${on}:${port}`, ...(tag === "" ? [] : [tag])];

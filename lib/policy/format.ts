@@ -121,6 +121,18 @@ export function staticPrefix(
   return segments.includes("..") || segments.includes(".") ? null : "/" + segments.join("/");
 }
 
+/** Expands a template that holds only literal text and the tokens in `known`. Null when the template is wrong or holds
+ * others, or one of these with a range or modifier. */
+export function expandKnown(
+  template: string,
+  known: { readonly username: string; readonly directory: string },
+): string | null {
+  const parsed = parseFormat(template, "plain");
+  if (typeof parsed === "string") return null;
+  const texts = parsed.map((part) => part.kind === "literal" ? part.text : knownValue(part, known));
+  return texts.includes(null) ? null : texts.join("");
+}
+
 /** Replaces the characters that a shell could take for its own with `:`. */
 export function defuse(text: string): string {
   return text.replace(/[!#$%&'*?`{|}~]/g, ":");

@@ -3,7 +3,8 @@
 
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
-import type { Listener, Place, Policy, RelayAction, Rule } from "./policy.ts";
+import { expandKnown } from "./format.ts";
+import type { Listener, LocalAction, Place, Policy, RelayAction, Rule } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
@@ -26,7 +27,8 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   };
   for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
   for (const action of Object.values(policy.actions)) {
-    if (action.kind === "relay") { for (const one of relayNotices(policy, action)) tell(action.place, one); }
+    if (action.kind === "local") tell(action.place, localNotice(action));
+    else for (const one of relayNotices(policy, action)) tell(action.place, one);
   }
   for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
   for (const { name, place } of Object.values(policy.pki)) {
@@ -56,6 +58,15 @@ export function noticeError({ severity, place, message }: InactiveNotice, file: 
     excerpt: "",
     notes: [],
   };
+}
+
+/** What an agent may reach is fixed before it sees any mail. */
+function localNotice({ method }: LocalAction): string | null {
+  if (method.kind !== "lmtp" || expandKnown(method.destination, { username: "x", directory: "/x" }) !== null) {
+    return null;
+  }
+  return "only `%{user.username}` and `%{user.directory}` can stand in the destination of lmtp: mail of this action " +
+    "waits in the queue";
 }
 
 /** Is the socket opened? One that demands what cannot be given is not: its clients would be less safe than they were
@@ -97,14 +108,13 @@ const activeLimits: readonly string[] = [
 
 /** The words of a listener that cannot be obeyed and must not be ignored. */
 function demandsOf(listener: Listener): readonly string[] {
-  if (listener.kind === "socket") return [];
-  const { tls, auth, proxy } = listener;
+  if (listener.kind !== "inet") return [];
+  const { tls, auth } = listener;
   const words: string[] = [];
   if (tls.mode === "required") words.push("tls-require");
   if (tls.mode === "implicit") words.push("smtps");
   if (tls.verify) words.push("verify");
   if (auth.mode === "required") words.push("auth");
-  if (proxy) words.push("proxy-v2");
   return words;
 }
 
@@ -113,13 +123,12 @@ function listenerNotices(listener: Listener): readonly string[] {
   if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
   const notices: string[] = [];
   if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
-  if (listener.kind === "socket") return notices;
+  if (listener.kind !== "inet") return notices;
   const { tls, auth } = listener;
   if (tls.mode === "offered") notices.push("`tls` is not active yet: this listener serves in clear text only");
   if (auth.mode === "optional") notices.push("`auth-optional` is not active yet: nobody can log in here");
   if (listener.senders !== null) notices.push("`senders` is not active yet: nobody can log in here");
   if (listener.receivedAuth) notices.push("`received-auth` is not active yet: nobody can log in here");
-  if (listener.hostnames !== null) notices.push("`hostnames` is not active yet: `hostname` counts on all addresses");
   return notices;
 }
 

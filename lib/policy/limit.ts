@@ -1,4 +1,45 @@
-/** Limits of delivery that smtpd.conf sets: `mda limit`, `mta limit`, `scheduler limit`. Defaults are OpenSMTPD's. */
+/** Limits that smtpd.conf sets: `smtp limit`, `mda limit`, `mta limit`, `scheduler limit`. Defaults are OpenSMTPD's where
+ * it has them. */
+
+import { defaultSessionBounds } from "../smtp/session_bounds.ts";
+
+/** `smtp limit`: what clients may use up before they have said anything worth it, and how long they may take. */
+export interface FrontLimits {
+  /** Sessions at once, of all clients together. Default 20,000. */
+  readonly maxSession: number;
+  /** Sessions at once of one client: an IPv4 address, or a /64 network of IPv6. Default 100. */
+  readonly maxSessionPerSource: number;
+  /** New connections of one client within a minute. Default 600. */
+  readonly maxConnPerMinute: number;
+  /** Wrong commands after which a session ends. Default 100. */
+  readonly maxErrors: number;
+  /** Refused recipients after which a session ends. Default 100. */
+  readonly maxUnknownRecipients: number;
+  /** Time until the first command, ms. Default 300,000. */
+  readonly helloTimeoutMs: number;
+  /** Longest silence within a message, ms. Default 300,000. */
+  readonly dataTimeoutMs: number;
+  /** Time for the whole of a message, ms. Default 3,600,000. */
+  readonly messageTimeoutMs: number;
+  /** Time for a TLS handshake, ms. Default 60,000. */
+  readonly tlsTimeoutMs: number;
+  /** Time for a PROXY header, ms. Default 30,000. */
+  readonly proxyTimeoutMs: number;
+  /** Octets per second that a message comes with at least, on average; 0 for any speed. Default 100. */
+  readonly minRate: number;
+  /** How long a message may come slower, ms. Default 300,000. */
+  readonly rateGraceMs: number;
+}
+
+/** What holds without an `smtp limit` line. */
+export const defaultFrontLimits: FrontLimits = {
+  ...defaultSessionBounds,
+  maxSession: 20_000,
+  maxSessionPerSource: 100,
+  maxConnPerMinute: 600,
+  tlsTimeoutMs: 60_000,
+  proxyTimeoutMs: 30_000,
+};
 
 /** `mda limit`. */
 export interface MdaLimitPolicy {

@@ -2,6 +2,7 @@
 
 import { filterPhases } from "./filter.ts";
 import { filterConditions, filterDecisions } from "./parser_filter.ts";
+import { quirks } from "../smtp/lenient.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
 /** How a word is written, and what it does. */
@@ -60,6 +61,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen hostnames": ["listen … hostnames <T>", "Map of our own addresses to names for the greeting."],
   "listen filter": ["listen … filter NAME or { a, b }", "Asks a filter, or several in turn."],
   "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],
+  "listen mechanisms": [
+    'listen … mechanisms "NAME …"',
+    "What AUTH offers: PLAIN LOGIN (the default), SCRAM-SHA-256 where all users have a verifier or {PLAIN}.",
+  ],
   "listen received-auth": ["listen … received-auth", "Says in the Received field who logged in."],
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
   "listen proxy-v2": ["listen … proxy-v2", "A PROXY header of version 2 stands before each session."],
@@ -83,7 +88,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "action mda": [`action NAME mda "COMMAND"`, "Hands each message to a command, which may hold format specifiers."],
   "action lmtp": [
     `action NAME lmtp "SOCKET" or HOST:PORT [rcpt-to]`,
-    "Hands mail to another server of this machine, for the user or, with `rcpt-to`, the address.",
+    "Hands mail to a mail store by LMTP, for the user or, with `rcpt-to`, the address. `%{user.username}` may stand in it.",
   ],
   "action lmtp rcpt-to": null,
   "action forward-only": [
@@ -217,7 +222,26 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
+  "smtp lenient": [
+    "smtp lenient [!] QUIRK [from <T>]",
+    `Lets clients, or those of T, do what is wrong: ${
+      list(quirks)
+    }. \`blank-after-colon\` passes unless \`!\` stands ` +
+    "before it; `bare-lf` needs `from`. T is a list in the file itself.",
+  ],
+  ...nulls("smtp lenient", quirks),
+  "smtp lenient from": null,
   "smtp limit": null,
+  "smtp limit auth-failure-window": [
+    "smtp limit auth-failure-window SECONDS",
+    "After how long failures to log in are forgotten. Default 600.",
+  ],
+  "smtp limit max-auth-checks": ["smtp limit max-auth-checks N", "Passwords checked at once. Default 1."],
+  "smtp limit max-auth-failures": [
+    "smtp limit max-auth-failures N",
+    "Failures to log in of one client, before AUTH answers 454. Default 20.",
+  ],
+  "smtp limit max-auth-queue": ["smtp limit max-auth-queue N", "Passwords that wait to be checked. Default 100."],
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],
   "smtp limit max-hold": [

@@ -4,7 +4,7 @@ import { assertNever, Fault } from "../fault.ts";
 import type { Mailbox, ReversePath } from "../mail/address.ts";
 import type { Service, Table } from "../table/table.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
-import { negate, optionTexts, type RulePart, ruleText, shortTables } from "./rule_text.ts";
+import { negate, optionTexts, type RulePart, ruleText, shortTables, triedOrder } from "./rule_text.ts";
 import type { RuleTest, Tracer } from "./trace.ts";
 
 /** Where a message came from: facts of the session that rules can test. Kept with its envelopes, for `match` at bounce
@@ -292,7 +292,7 @@ function tellRule(run: Run, index: number, count: number, verdict: "matched" | "
     holds: i < count - 1 || verdict === "matched" ? true : verdict === "no" ? false : null,
   }));
   const { place } = rule;
-  const text = ruleText(rule, policy);
+  const text = ruleText(rule, policy, triedOrder);
   trace.tell({ kind: "rule", node: trace.node, index, place, text, verdict, tests: made });
 }
 

@@ -5,7 +5,7 @@ import type { Span } from "./error.ts";
 import { makeSource } from "./error.ts";
 import { Lexer, type Macro, type Token } from "./lexer.ts";
 import { OldLine } from "./old_line.ts";
-import { translateAccept } from "./old_rule.ts";
+import { translateAccept, translateAction } from "./old_rule.ts";
 import { translateSetting } from "./old_setting.ts";
 
 /** Longest line that is looked at, tokens. */
@@ -27,8 +27,10 @@ export function translateOldLine(
   if (tokens === null) return null;
   const word = tokens[0]?.text ?? "";
   const line = new OldLine(tokens.slice(1));
-  const lines = word === "accept" || word === "reject"
+  const lines = word === "accept" || word === "reject" || word === "match"
     ? translateAccept(line, word, actions, hasLogin(first.source.text))
+    : word === "action"
+    ? translateAction(line)
     : translateSetting(line, word);
   return line.isBroken ? null : lines;
 }

@@ -1,4 +1,4 @@
-/** `accept` and `reject` lines of the old grammar, as `action` and `match` lines. */
+/** `accept` and `reject` lines of the old grammar, as `action` and `match` lines; and lines that have words of both. */
 
 import type { OldActions } from "./old_grammar.ts";
 import type { OldLine } from "./old_line.ts";
@@ -21,16 +21,14 @@ interface Draft {
   method: string;
   /** What the action is called if no other has the name. */
   name: string;
+  /** What today's line says at its end: `action "x"` or `reject`. */
+  outcome: string;
+  /** It has a word that is not today's. */
+  isOld: boolean;
 }
 
-/** Translates the line; `hasLogin` says that clients can authenticate. */
-export function translateAccept(
-  line: OldLine,
-  first: "accept" | "reject",
-  actions: OldActions,
-  hasLogin: boolean,
-): readonly string[] | null {
-  const draft: Draft = {
+function emptyDraft(isOld: boolean): Draft {
+  return {
     tag: "",
     from: "",
     isLocal: true,
@@ -44,14 +42,30 @@ export function translateAccept(
     ttl: "",
     method: "",
     name: "local",
+    outcome: "",
+    isOld,
   };
+}
+
+/** Translates the line; `hasLogin` says that clients can authenticate. A line that begins with `match` is one only when
+ * it has words of old. */
+export function translateAccept(
+  line: OldLine,
+  first: "accept" | "reject" | "match",
+  actions: OldActions,
+  hasLogin: boolean,
+): readonly string[] | null {
+  const draft = emptyDraft(first !== "match");
   while (!line.isDone && !line.isBroken) {
     if (!readOption(line, draft)) return null;
   }
-  if ((first === "accept") !== (draft.method !== "")) return null;
+  const isReject = first === "reject" || draft.outcome === "reject";
+  const deeds = [first === "reject" ? "reject" : "", draft.method, draft.outcome].filter((one) => one !== "");
+  if (!draft.isOld || deeds.length !== 1) return null;
   const match = (from: string, outcome: string): string =>
     words("match", draft.tag, from, draft.auth, draft.sender, draft.for, draft.recipient, outcome);
-  if (first === "reject") return [match(draft.from, "reject")];
+  if (isReject) return [match(draft.from, "reject")];
+  if (draft.outcome !== "") return isCut(draft) ? null : [match(draft.from, draft.outcome)];
   const body = words(draft.method, draft.user, draft.alias, draft.userbase, draft.ttl);
   const known = actions.get(body);
   const name = known ?? newName(draft.name, actions);
@@ -67,6 +81,24 @@ export function translateAccept(
   ];
 }
 
+/** Options of an action stand where another action is named: nobody knows what that was to be. */
+function isCut({ user, alias, userbase, ttl }: Draft): boolean {
+  return words(user, alias, userbase, ttl) !== "";
+}
+
+/** Translates an `action` line with words of old, such as `action "x" deliver to maildir`. */
+export function translateAction(line: OldLine): readonly string[] | null {
+  const draft = emptyDraft(false);
+  const name = line.word();
+  while (!line.isDone && !line.isBroken) {
+    const word = line.accept("alias", "virtual", "userbase", "deliver", "forward-only", "relay", "expire");
+    if (word === null || !readDeed(line, draft, word)) return null;
+    if (word === "deliver" || word === "expire") draft.isOld = true;
+  }
+  const { method, user, alias, userbase, ttl } = draft;
+  return draft.isOld && method !== "" ? [words("action", name, method, user, alias, userbase, ttl)] : null;
+}
+
 function words(...all: readonly string[]): string {
   return all.filter((one) => one !== "").join(" ");
 }
@@ -79,6 +111,14 @@ function newName(wanted: string, actions: OldActions): string {
 }
 
 const options = [
+  "tag",
+  "helo",
+  "auth",
+  "tls",
+  "mail-from",
+  "rcpt-to",
+  "action",
+  "reject",
   "tagged",
   "from",
   "authenticated",
@@ -102,25 +142,46 @@ function readOption(line: OldLine, draft: Draft): boolean {
   switch (word) {
     case null:
       return false;
+    case "action":
+    case "reject":
+      draft.outcome = word === "reject" ? word : `action ${line.word()}`;
+      return true;
+    case "tag":
     case "tagged":
       draft.tag = `${not()}tag ${line.table()}`;
+      draft.isOld ||= word === "tagged";
+      return true;
+    case "helo":
+      draft.auth = words(draft.auth, `${not()}helo ${line.table()}`);
+      return true;
+    case "auth":
+    case "tls":
+      draft.auth = words(draft.auth, `${not()}${word}`);
+      return true;
+    case "mail-from":
+    case "rcpt-to":
+      draft[word === "rcpt-to" ? "recipient" : "sender"] = `${not()}${word} ${line.table()}`;
       return true;
     case "from":
       readFrom(line, draft, not());
       return true;
     case "authenticated":
-      draft.auth = `${not()}auth`;
+      draft.auth = words(draft.auth, `${not()}auth`);
+      draft.isOld = true;
       return true;
     case "sender":
       draft.sender = `${not()}mail-from ${line.table()}`;
+      draft.isOld = true;
       return true;
     case "for":
       readFor(line, draft, not());
       return true;
     case "recipient":
       draft.recipient = `${not()}rcpt-to ${line.table()}`;
+      draft.isOld = true;
       return true;
     default:
+      draft.isOld = true;
       return readDeed(line, draft, word);
   }
 }
@@ -156,10 +217,11 @@ function readDeed(
 }
 
 function readFrom(line: OldLine, draft: Draft, not: string): void {
-  const word = line.accept("any", "local", "source");
+  const word = line.accept("any", "local", "source", "src");
   if (word === null) line.isBroken = true;
+  draft.isOld ||= word === "source";
   draft.isLocal = word === "local" && not === "";
-  draft.from = word === "source" ? `${not}from src ${line.table()}` : `${not}from ${word}`;
+  draft.from = word === "source" || word === "src" ? `${not}from src ${line.table()}` : `${not}from ${word}`;
 }
 
 function readFor(line: OldLine, draft: Draft, not: string): void {
@@ -195,6 +257,7 @@ function readDelivery(line: OldLine, draft: Draft): boolean {
 function readRelay(line: OldLine, draft: Draft): void {
   draft.name = "relay";
   const parts = { host: "", backup: "", tls: "", auth: "", rest: "" };
+  let isVerified = false;
   for (;;) {
     const word = line.accept(
       "via",
@@ -213,6 +276,7 @@ function readRelay(line: OldLine, draft: Draft): void {
     if (word === null) break;
     switch (word) {
       case "via":
+        draft.isOld = true;
         parts.host = `host ${line.table(todaysUrl)}`;
         break;
       case "backup":
@@ -229,14 +293,19 @@ function readRelay(line: OldLine, draft: Draft): void {
         parts.tls = line.accept("verify") === null ? "tls no-verify" : "tls";
         break;
       case "verify":
-        // Of a smart host with mandatory TLS the certificate is checked anyway.
+        draft.isOld = true;
+        isVerified = true;
         break;
       default:
+        draft.isOld ||= word !== "pki" && word !== "ca";
         parts.rest += ` ${todaysOption[word]} ${
           word === "source" || word === "hostnames" ? line.table() : line.word()
         }`;
     }
   }
+  // Then it was possible to look at a certificate only where there was TLS. Today that goes with its being demanded; a
+  // host that is never to have TLS would not load with it.
+  if (isVerified && !/\b(smtp\+notls|lmtp):/.test(parts.host)) parts.tls = "tls";
   draft.method = words("relay", parts.host, parts.backup, parts.tls, parts.auth, parts.rest.trim());
 }
 

@@ -1,17 +1,22 @@
 /** Parsers of the lines that set limits: `smtp`, `mda`, `mta`, `scheduler`. */
 
 import type { Directive, LimitExpr, MtaDirective, SmtpDirective, Word } from "./ast.ts";
+import { quirks } from "../smtp/lenient.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
+  acceptPunct,
   failExpected,
   isKeyword,
   isLineEnd,
+  isPlainWord,
+  peek,
   type Reader,
   readLimit,
   readLimits,
   readNumber,
   readQuantity,
+  readTable,
   readWord,
   take,
 } from "./reader.ts";
@@ -31,11 +36,30 @@ export function parseSmtp(reader: Reader, { span }: Token): SmtpDirective | null
     return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
   }
   if (acceptKeyword(reader, "limit")) {
+    if (isPlainWord(reader, "except")) {
+      take(reader);
+      const table = readTable(reader, "addresses and networks");
+      return table === null ? null : { kind: "smtp-except", span, table };
+    }
     const limits = readLimits(reader, "a limit such as `max-rcpt`");
     return limits === null ? null : { kind: "smtp-limit", span, limits };
   }
-  const known = ["ciphers", "limit", "max-message-size", "sub-addr-delim"];
-  return failExpected(reader, "`limit`, `max-message-size`, `sub-addr-delim` or `ciphers`", known);
+  // Ours, and not reserved: it may be the name of a table.
+  if (isPlainWord(reader, "lenient")) return parseLenient(reader, span);
+  const known = ["ciphers", "lenient", "limit", "max-message-size", "sub-addr-delim"];
+  return failExpected(reader, "`limit`, `max-message-size`, `sub-addr-delim`, `lenient` or `ciphers`", known);
+}
+
+function parseLenient(reader: Reader, span: Token["span"]): SmtpDirective | null {
+  take(reader);
+  const negated = acceptPunct(reader, "!");
+  const token = peek(reader);
+  const name = quirks.find((one) => one === token.text && token.kind === "word");
+  if (name === undefined) return failExpected(reader, `a quirk of clients such as \`${quirks[0]}\``, quirks);
+  const quirk = { name, span: take(reader).span };
+  if (!acceptKeyword(reader, "from")) return { kind: "smtp-lenient", span, negated, quirk, from: null };
+  const from = readTable(reader, "addresses and networks");
+  return from === null ? null : { kind: "smtp-lenient", span, negated, quirk, from };
 }
 
 /** Parses what follows `mda`. */

@@ -29,11 +29,14 @@ export const listenOptions: readonly string[] = [
   "hostnames",
   "inet4",
   "inet6",
+  "lmtp",
   "mask-src",
+  "mechanisms",
   "no-dsn",
   "pki",
   "port",
   "protocols",
+  "proxy",
   "proxy-v2",
   "received-auth",
   "senders",
@@ -43,18 +46,34 @@ export const listenOptions: readonly string[] = [
   "tls-require",
 ];
 
-/** Options of the submission socket. */
-export const socketOptions: readonly string[] = ["filter", "mask-src", "no-dsn", "tag"];
+/** Options of unix sockets. All but the first four are for those that have a path. */
+export const socketOptions: readonly string[] = [
+  "filter",
+  "mask-src",
+  "no-dsn",
+  "tag",
+  "group",
+  "hostname",
+  "lmtp",
+  "mode",
+  "user",
+];
+
+/** Words among the options that OpenSMTPD's lexer does not reserve: elsewhere they are names. */
+const plainWords: readonly string[] = ["mechanisms", "mode", "proxy"];
 
 /** Parses what follows `listen`. */
 export function parseListen(reader: Reader, first: Token): Directive | null {
   if (!acceptKeyword(reader, "on")) return failExpected(reader, "`on`", ["on"]);
   let on: Word | null = null;
+  const found: ListenOption[] = [];
   if (!acceptKeyword(reader, "socket")) {
     on = readWord(reader, "an interface, an address, a host name or `socket`");
     if (on === null) return null;
+  } else if (peek(reader).kind === "string") {
+    const { text, span } = take(reader);
+    found.push({ kind: "path", span, path: { text, span } });
   }
-  const found: ListenOption[] = [];
   while (!isLineEnd(reader)) {
     const option = parseOption(reader, on === null);
     if (option === null) return null;
@@ -66,7 +85,7 @@ export function parseListen(reader: Reader, first: Token): Directive | null {
 function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
   const token = peek(reader);
   const { span, text } = token;
-  if (token.kind !== "keyword" || !listenOptions.includes(text)) {
+  if (!isOption(reader)) {
     if (isKeyword(reader, "verify")) {
       return fail(
         reader,
@@ -80,6 +99,9 @@ function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
   if (isSocket && !socketOptions.includes(text)) {
     return fail(reader, span, `\`${text}\` has no meaning with \`listen on socket\``);
   }
+  if (!isSocket && !listenOptions.includes(text)) {
+    return fail(reader, span, `\`${text}\` has a meaning with \`listen on socket\` only`);
+  }
   take(reader);
   switch (text) {
     case "inet4":
@@ -88,14 +110,27 @@ function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
     case "mask-src":
     case "received-auth":
     case "no-dsn":
-    case "proxy-v2":
+    case "lmtp":
       return { kind: text, span };
+    case "proxy":
+    case "proxy-v2": {
+      if (!acceptKeyword(reader, "from")) return { kind: text, span, from: null };
+      const from = readTable(reader, "addresses and networks of proxies");
+      return from === null ? null : { kind: text, span, from };
+    }
     case "tls-require":
     case "smtps":
       return { kind: text, span, verify: acceptKeyword(reader, "verify") };
     default:
       return parseValue(reader, token);
   }
+}
+
+/** Does an option stand ahead, of whatever listener? */
+function isOption(reader: Reader): boolean {
+  const { kind, text } = peek(reader);
+  const isKnown = listenOptions.includes(text) || socketOptions.includes(text);
+  return isKnown && (kind === "keyword" || (kind === "word" && plainWords.includes(text)));
 }
 
 /** An option with something behind its keyword. */
@@ -127,9 +162,19 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     }
     case "auth":
     case "auth-optional": {
-      if (!isTable(reader)) return { kind: text, span, table: null };
+      if (!isTable(reader) || isOption(reader)) return { kind: text, span, table: null };
       const table = readTable(reader, "a table of credentials");
       return table === null ? null : { kind: text, span, table };
+    }
+    case "mechanisms": {
+      const names = readWord(reader, 'mechanisms in quotes, such as "SCRAM-SHA-256 PLAIN"');
+      return names === null ? null : { kind: text, span, names };
+    }
+    case "mode":
+    case "user":
+    case "group": {
+      const word = readQuantity(reader, wanted[text]);
+      return word === null ? null : { kind: text, span, word };
     }
     case "ciphers":
     case "protocols":
@@ -148,6 +193,9 @@ const wanted = {
   protocols: "protocols such as TLSv1.3",
   pki: "the name of a certificate",
   ca: "the name of an authority",
+  mode: "permissions such as 0660",
+  user: "the name of a user",
+  group: "the name of a group",
 } as const;
 
 /** A number, or the name of a service; `smtp` and `smtps` are reserved words and names of services too. */

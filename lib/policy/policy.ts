@@ -3,8 +3,12 @@
 
 import type { Domain } from "../mail/address.ts";
 import type { TableSpec } from "../table/table.ts";
+import type { AuthLimits } from "../trust/auth_limit.ts";
+import type { SaslMechanism } from "../trust/sasl.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
-import type { MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
+import type { Lenience } from "./lenient.ts";
+import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
+import type { ListenerProxy, Networks, SocketAccess } from "./listener.ts";
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
@@ -61,6 +65,13 @@ export interface Policy {
 export type Listener =
   /** The local submission socket. Always present. */
   | (ListenerOptions & { readonly kind: "socket"; readonly place: Place | null })
+  /** A unix socket for LMTP. */
+  | (ListenerOptions & {
+    readonly kind: "lmtp";
+    readonly path: string;
+    readonly access: SocketAccess;
+    readonly place: Place;
+  })
   | (ListenerOptions & {
     readonly kind: "inet";
     /** The word of the `listen` line, for messages. */
@@ -74,8 +85,10 @@ export type Listener =
     readonly hostnames: TableName | null;
     /** Say in the Received field who authenticated. */
     readonly receivedAuth: boolean;
-    /** A PROXY header stands before the session. */
-    readonly proxy: boolean;
+    /** A PROXY header stands before the session; null for none. */
+    readonly proxy: ListenerProxy | null;
+    /** LMTP (RFC 2033) is spoken. */
+    readonly lmtp: boolean;
     /** Which addresses an authenticated user may send as. */
     readonly senders: { readonly table: TableName; readonly masquerade: boolean } | null;
     readonly place: Place;
@@ -111,10 +124,25 @@ export interface ListenerTls {
   readonly protocols: string | null;
 }
 
-/** Authentication on a listener. `table` holds credentials; null means the system's users. */
+/** Authentication on a listener. `table` holds credentials; null means the system's users. `mechanisms` are those that
+ * are offered, in this order; null for `defaultMechanisms`. */
 export type ListenerAuth =
   | { readonly mode: "none" }
-  | { readonly mode: "optional" | "required"; readonly table: TableName | null };
+  | {
+    readonly mode: "optional" | "required";
+    readonly table: TableName | null;
+    readonly mechanisms: readonly SaslMechanism[] | null;
+  };
+
+/** What a listener offers that names no `mechanisms`: what every table can do. A client that sees SCRAM-SHA-256 takes it,
+ * and could not log in if the table had another hash of its user. */
+export const defaultMechanisms: readonly SaslMechanism[] = ["PLAIN", "LOGIN"];
+
+/** Mechanisms of a listener; none where nobody logs in. */
+export function mechanismsOf(listener: Listener): readonly SaslMechanism[] {
+  if (listener.kind !== "inet" || listener.auth.mode === "none") return [];
+  return listener.auth.mechanisms ?? defaultMechanisms;
+}
 
 /** How to deliver. */
 export type Action = LocalAction | RelayAction;
@@ -328,7 +356,7 @@ export interface Authority {
 }
 
 /** `smtp …` lines and limits of a session. Defaults are OpenSMTPD's where it has the limit. */
-export interface SmtpLimits {
+export interface SmtpLimits extends FrontLimits, AuthLimits {
   /** Octets. Default 36,700,160. */
   readonly maxMessageSize: number;
   /** Recipients of a transaction. Default 1,000. */
@@ -341,8 +369,12 @@ export interface SmtpLimits {
   readonly maxHops: number;
   /** Longest time that a client may ask to have a message held, ms; 0 for none (RFC 4865). Default 7 days. */
   readonly maxHoldMs: number;
-  /** Idle time of a session, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
+  /** Time for a command but the first, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
   readonly idleTimeoutMs: number;
+  /** Clients that no limit of sources holds for, beside those of this machine; null for none. */
+  readonly except: Networks | null;
+  /** Quirks of clients that pass. */
+  readonly lenient: readonly Lenience[];
 }
 
 /** Reserved table names. The angle brackets are part of the name. */

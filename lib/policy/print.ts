@@ -4,12 +4,13 @@
 
 import { defaultQueuePolicy, defaultSmtpLimits, emptyPolicy } from "./defaults.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy, type MtaLimitPolicy } from "./limit.ts";
+import { lenientLines } from "./lenient.ts";
 import type { Policy } from "./policy.ts";
 import { printAction } from "./print_action.ts";
 import { printFilter, printProcess } from "./print_filter.ts";
 import { printListeners } from "./print_listen.ts";
 import { printRule } from "./print_match.ts";
-import { hiddenSecret, printTables, type Shown } from "./print_table.ts";
+import { hiddenSecret, printTable, printTables, type Shown } from "./print_table.ts";
 import { printDelay, printWord } from "./print_word.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "./resolve_limit.ts";
 
@@ -33,6 +34,8 @@ export function printPolicy(policy: Policy, secrets: "shown" | "hidden"): string
     }),
     Object.values(policy.ca).map((one) => `ca ${printWord(one.name)} cert ${printWord(one.cert)}`),
     printTables(shown),
+    policy.smtp.except === null ? [] : [`smtp limit except ${printTable(shown, policy.smtp.except.table)}`],
+    lenientLines(policy.smtp.lenient, ({ table }) => printTable(shown, table)),
     printSrs(shown),
     Object.values(policy.processes).flatMap((one) => printProcess(policy, one)),
     Object.values(policy.filters).flatMap((one) => printFilter(shown, one)),

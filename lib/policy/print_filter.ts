@@ -58,7 +58,8 @@ function printCondition(shown: Shown, condition: FilterCondition): string {
   return `${condition.criterion.negated ? "!" : ""}${condition.kind} ${printPattern(shown, condition.criterion)}`;
 }
 
-function printDecision(decision: FilterDecision): string {
+/** Writes what a filter does. */
+export function printDecision(decision: FilterDecision): string {
   switch (decision.kind) {
     case "reject":
     case "disconnect":

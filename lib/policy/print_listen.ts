@@ -2,6 +2,7 @@
 
 import { parseIp } from "../mail/ip.ts";
 import type { InetListener } from "./check_traffic.ts";
+import { type ListenerProxy, lmtpPort, socketMode } from "./listener.ts";
 import type { Listener, ListenerAuth, ListenerTls } from "./policy.ts";
 import { printFilterUse } from "./print_filter.ts";
 import { printTable, type Shown } from "./print_table.ts";
@@ -22,6 +23,7 @@ export function printListeners(shown: Shown): readonly string[] {
     }
     flush();
     if (listener.kind === "inet") group.push(listener);
+    else if (listener.kind === "lmtp") lines.push(printLmtpSocket(shown, listener));
     else if (listener.place !== null) {
       lines.push(["listen on socket", ...commonOptions(shown, listener)].join(" "));
     }
@@ -38,10 +40,11 @@ function isOneLine(a: InetListener, b: InetListener): boolean {
 function printInet(shown: Shown, group: readonly InetListener[]): string {
   const one = group[0]!;
   const { policy } = shown;
-  const port = one.tls.mode === "implicit" ? 465 : 25;
+  const port = one.lmtp ? lmtpPort : one.tls.mode === "implicit" ? 465 : 25;
   return [
     `listen on ${printWord(one.on)}`,
     ...family(group),
+    ...(one.lmtp ? ["lmtp"] : []),
     ...(one.port === port ? [] : [`port ${one.port}`]),
     ...tlsOptions(one.tls),
     ...authOption(shown, one.auth),
@@ -49,11 +52,29 @@ function printInet(shown: Shown, group: readonly InetListener[]): string {
     ...(one.hostnames === null ? [] : [`hostnames ${printTable(shown, one.hostnames)}`]),
     ...commonOptions(shown, one),
     ...(one.receivedAuth ? ["received-auth"] : []),
-    ...(one.proxy ? ["proxy-v2"] : []),
+    ...proxyOption(shown, one.proxy),
     ...(one.senders === null
       ? []
       : [`senders ${printTable(shown, one.senders.table)}${one.senders.masquerade ? " masquerade" : ""}`]),
   ].join(" ");
+}
+
+function printLmtpSocket(shown: Shown, one: Extract<Listener, { readonly kind: "lmtp" }>): string {
+  const { mode, user, group } = one.access;
+  return [
+    `listen on socket "${one.path}" lmtp`,
+    ...(mode === socketMode ? [] : [`mode ${mode.toString(8).padStart(4, "0")}`]),
+    ...(user === null ? [] : [`user ${printWord(user)}`]),
+    ...(group === null ? [] : [`group ${printWord(group)}`]),
+    ...(one.hostname === shown.policy.serverName ? [] : [`hostname ${printWord(one.hostname)}`]),
+    ...commonOptions(shown, one),
+  ].join(" ");
+}
+
+function proxyOption(shown: Shown, proxy: ListenerProxy | null): readonly string[] {
+  if (proxy === null) return [];
+  const word = proxy.versions === "any" ? "proxy" : "proxy-v2";
+  return [proxy.from === null ? word : `${word} from ${printTable(shown, proxy.from.table)}`];
 }
 
 function commonOptions(shown: Shown, one: Listener): readonly string[] {
@@ -87,5 +108,8 @@ function tlsOptions(tls: ListenerTls): readonly string[] {
 function authOption(shown: Shown, auth: ListenerAuth): readonly string[] {
   if (auth.mode === "none") return [];
   const keyword = auth.mode === "required" ? "auth" : "auth-optional";
-  return [auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`];
+  return [
+    auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`,
+    ...(auth.mechanisms === null ? [] : [`mechanisms "${auth.mechanisms.join(" ")}"`]),
+  ];
 }

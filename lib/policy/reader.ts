@@ -91,6 +91,12 @@ export function isKeyword(reader: Reader, name: string): boolean {
   return token.kind === "keyword" && token.text === name;
 }
 
+/** Is the token ahead this word, unquoted and not reserved? */
+export function isPlainWord(reader: Reader, word: string): boolean {
+  const token = peek(reader);
+  return token.kind === "word" && token.text === word;
+}
+
 /** Takes the token ahead if it is this keyword. */
 export function acceptKeyword(reader: Reader, name: string): boolean {
   if (!isKeyword(reader, name)) return false;

@@ -51,6 +51,10 @@ export function referencesOf(directive: Directive): readonly NameUse[] {
       return directive.options.flatMap(ofListen);
     case "action":
       return directive.options.flatMap(ofAction);
+    case "smtp-lenient":
+      return tableOf(directive.from);
+    case "smtp-except":
+      return tableOf(directive.table);
     case "match":
       return [...directive.options.flatMap(ofMatch), ...word("action", directive.action)];
     case "filter": {
@@ -76,6 +80,9 @@ function ofListen(option: ListenOption): readonly NameUse[] {
     case "auth-optional":
     case "senders":
       return tableOf(option.table);
+    case "proxy":
+    case "proxy-v2":
+      return tableOf(option.from);
     default:
       return [];
   }

@@ -149,6 +149,8 @@ function resolveSetting(scope: Scope, draft: Draft, directive: Directive): void 
       return;
     case "smtp-size":
     case "smtp-limit":
+    case "smtp-except":
+    case "smtp-lenient":
     case "smtp-delimiter":
       draft.smtp = resolveSmtp(scope, draft.smtp, directive);
       return;

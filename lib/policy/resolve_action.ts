@@ -1,9 +1,9 @@
 /** `action` lines of local delivery, and what all actions have. Relays: resolve_relay.ts. */
 
-import { parseDomain } from "../mail/domain.ts";
 import type { ActionDirective, ActionMethod, ActionOption, Word } from "./ast.ts";
 import { placeOf, type Span } from "./error.ts";
 import { checkFormat } from "./format.ts";
+import { lmtpDestinationHint, parseLmtpDestination } from "./lmtp_destination.ts";
 import { builtinTable, type LocalMethod, type TableName } from "./policy.ts";
 import { resolveRelay } from "./resolve_relay.ts";
 import { checkCommand, resolveTtl } from "./resolve_settings.ts";
@@ -62,19 +62,15 @@ function readMaildir(scope: Scope, path: Word | null, junk: boolean): LocalMetho
   return { kind: "maildir", path: path.text, junk };
 }
 
-/** The path of a socket, `host[:port]`, `[v6][:port]`. */
+/** With specifiers it is known only when there is mail. */
 function checkDestination(scope: Scope, { text, span }: Word): void {
-  const hint = "write the path of a socket, or host:port";
   if (text.includes("%{")) {
     const wrong = checkFormat(text);
     if (wrong !== null) fail(scope, span, `invalid destination of lmtp: ${wrong}`);
     return;
   }
-  if (text.startsWith("/")) return;
-  const found = /^(\[[^\]]*\]|[^:]*)(?::([0-9]{1,5}))?$/.exec(text);
-  const port = Number(found?.[2] ?? "25");
-  if (found === null || parseDomain(found[1] ?? "") === null || port < 1 || port > 65535) {
-    fail(scope, span, `invalid destination of lmtp: ${text}`, hint);
+  if (parseLmtpDestination(text) === null) {
+    fail(scope, span, `invalid destination of lmtp: ${text}`, lmtpDestinationHint);
   }
 }
 

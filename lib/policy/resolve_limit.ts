@@ -8,9 +8,10 @@ import type { MtaPolicy, SmtpLimits } from "./policy.ts";
 import { fail, type Scope } from "./scope.ts";
 
 /** Keys of a line, by the members they set. `unit` is how many of the member's units one of the line's is: 1000 for
- * seconds kept as ms. `least` is the smallest number that makes sense. */
+ * seconds kept as ms. `least` is the smallest number that makes sense, `most` the largest where it is not
+ * `limitMax`. */
 export type LimitKeys<T> = Readonly<
-  Record<string, { readonly member: keyof T; readonly unit: number; readonly least: number }>
+  Record<string, { readonly member: keyof T; readonly unit: number; readonly least: number; readonly most?: number }>
 >;
 
 function count<T>(member: keyof T): LimitKeys<T>[string] {
@@ -21,11 +22,33 @@ function seconds<T>(member: keyof T): LimitKeys<T>[string] {
   return { member, unit: 1000, least: 0 };
 }
 
-/** Keys of `smtp limit`. */
+/** Some time must be left. */
+function patience<T>(member: keyof T): LimitKeys<T>[string] {
+  return { member, unit: 1000, least: 1 };
+}
+
+/** Keys of `smtp limit`. OpenSMTPD has the first two. */
 export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
   "max-hold": seconds("maxHoldMs"),
+  "max-session": count("maxSession"),
+  "max-session-per-source": count("maxSessionPerSource"),
+  "max-conn-per-minute": count("maxConnPerMinute"),
+  "max-errors": count("maxErrors"),
+  "max-unknown-rcpt": count("maxUnknownRecipients"),
+  "hello-timeout": patience("helloTimeoutMs"),
+  "command-timeout": patience("idleTimeoutMs"),
+  "data-timeout": patience("dataTimeoutMs"),
+  "message-timeout": patience("messageTimeoutMs"),
+  "tls-timeout": patience("tlsTimeoutMs"),
+  "proxy-timeout": patience("proxyTimeoutMs"),
+  "max-auth-failures": count("maxAuthFailures"),
+  "auth-failure-window": patience("authFailureWindowMs"),
+  "max-auth-checks": { member: "maxAuthChecks", unit: 1, least: 1, most: 64 },
+  "max-auth-queue": count("maxAuthQueue"),
+  "min-rate": { member: "minRate", unit: 1, least: 0 },
+  "rate-grace": seconds("rateGraceMs"),
 };
 
 /** Keys of `mda limit`. */
@@ -89,10 +112,9 @@ export function applyLimits<T extends object>(
       fail(scope, name.span, `invalid ${what} limit keyword: ${name.text}`, hint);
       continue;
     }
-    if (value.value < key.least || value.value * key.unit > limitMax) {
-      const hint = value.value < key.least
-        ? `it is at least ${key.least}`
-        : `it is at most ${Math.floor(limitMax / key.unit)}`;
+    const most = key.most ?? Math.floor(limitMax / key.unit);
+    if (value.value < key.least || value.value > most) {
+      const hint = value.value < key.least ? `it is at least ${key.least}` : `it is at most ${most}`;
       fail(scope, value.span, `invalid ${what} limit: ${value.value}`, hint);
       continue;
     }

@@ -5,8 +5,12 @@ import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
+import { lmtpPort } from "./listener.ts";
 import { resolveCiphers, resolveName, resolveProtocols } from "./resolve_certificate.ts";
 import { resolveFilterExpr } from "./resolve_filter.ts";
+import { resolveMechanisms } from "./resolve_mechanisms.ts";
+import { resolveNetworks } from "./resolve_networks.ts";
+import { resolveSocket } from "./resolve_socket.ts";
 import { resolveTable } from "./resolve_table.ts";
 import { type ConfigSource, fail, type Scope, warn } from "./scope.ts";
 
@@ -22,6 +26,7 @@ const services: Readonly<Record<string, number>> = {
   smtps: 465,
   submission: 587,
   submissions: 465,
+  lmtp: lmtpPort,
 };
 
 /** Adds the listeners of a `listen` line. */
@@ -30,13 +35,8 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
   const place = placeOf(directive.span);
   const { on } = directive;
   if (on === null) {
-    if (scope.listeners.some((one) => one.kind === "socket")) {
-      fail(scope, directive.span, "socket listener already configured");
-      return;
-    }
     const { tag, hostname, filter, maskSource, dsn } = options;
-    scope.listeners.push({ kind: "socket", tag, hostname, filter, maskSource, dsn, place });
-    return;
+    return resolveSocket(scope, directive, { tag, hostname, filter, maskSource, dsn });
   }
   checkProtection(scope, directive, options);
   const addresses = addressesOf(scope.source, on.text, family);
@@ -47,11 +47,16 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
       on.span,
       `invalid virtual ip or interface: ${on.text}`,
       on.text === "egress" || on.text === "all"
-        ? "Linux has no groups of interfaces: name one, or write 0.0.0.0 and :: on two lines"
+        ? "there are no groups of interfaces here: name one, or write 0.0.0.0 and :: on two lines"
         : suggest(on.text, names, (name) => `\`${name}\``),
     );
   }
   if (port === null) return;
+  if (options.lmtp && port === 25) {
+    const span = directive.options.find((option) => option.kind === "port")?.span ?? directive.span;
+    fail(scope, span, "LMTP is not spoken on port 25", `that is the port of SMTP: leave \`port\` out for ${lmtpPort}`);
+    return;
+  }
   const taken = scope.listeners.find((one) =>
     one.kind === "inet" && one.port === port && addresses.includes(one.address)
   );
@@ -141,6 +146,8 @@ function partOf(option: ListenOption): string | null {
       return "TLS mode";
     case "auth-optional":
       return "auth";
+    case "proxy":
+      return "proxy-v2";
     case "pki":
       return null;
     default:
@@ -161,7 +168,8 @@ function readOptions(scope: Scope, directive: ListenDirective): ListenOptions {
     else if (option.kind === "port") port = readPort(scope, option.port);
     else applyOption(scope, option, draft);
   }
-  const usual = draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
+  draft.auth = resolveMechanisms(scope, directive.options, draft.auth);
+  const usual = draft.lmtp ? lmtpPort : draft.tls.mode === "implicit" ? services["smtps"] : services["smtp"];
   return { options: draft, port: seen.has("port") ? port : usual ?? null, family };
 }
 
@@ -194,8 +202,14 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "no-dsn":
       draft.dsn = false;
       return;
-    case "proxy-v2":
-      draft.proxy = true;
+    case "proxy":
+    case "proxy-v2": {
+      const from = option.from === null ? null : resolveNetworks(scope, option.from, `\`${option.kind} from\``);
+      draft.proxy = { versions: option.kind === "proxy" ? "any" : "v2", from };
+      return;
+    }
+    case "lmtp":
+      draft.lmtp = true;
       return;
     case "senders": {
       const table = resolveTable(scope, option.table, "senders", false);
@@ -205,9 +219,11 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "auth":
     case "auth-optional": {
       const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
-      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table };
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null };
       return;
     }
+    case "mechanisms":
+      return;
     default:
       return applyTls(scope, option, draft);
   }

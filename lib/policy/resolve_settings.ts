@@ -1,9 +1,12 @@
 /** Lines that set one thing for the whole daemon: `queue`, `bounce`, `smtp`, `srs`, `mda wrapper`, `admd`. */
 
+import { parseNet } from "../mail/ip.ts";
 import type { BounceDirective, MdaDirective, QueueDirective, SmtpDirective, SrsDirective, Word } from "./ast.ts";
 import { checkCommand as checkTemplate } from "./command.ts";
+import { namedOnly, sortLenience } from "./lenient.ts";
 import type { QueuePolicy, SmtpLimits } from "./policy.ts";
 import { applyLimits, smtpLimitKeys } from "./resolve_limit.ts";
+import { resolveNetworks } from "./resolve_networks.ts";
 import { fail, type Scope, warn } from "./scope.ts";
 import { parseDelay, parseSize } from "./unit.ts";
 
@@ -77,9 +80,37 @@ export function resolveSmtp(scope: Scope, smtp: SmtpLimits, directive: SmtpDirec
     }
     case "smtp-limit":
       return applyLimits(scope, smtp, directive.limits, smtpLimitKeys, "session");
+    case "smtp-except":
+      return { ...smtp, except: resolveNetworks(scope, directive.table, "`smtp limit except`") ?? smtp.except };
+    case "smtp-lenient":
+      return { ...smtp, lenient: resolveLenient(scope, smtp.lenient, directive) };
     case "smtp-ciphers":
       return smtp;
   }
+}
+
+/** What a `smtp lenient` line makes of what passes. */
+function resolveLenient(
+  scope: Scope,
+  lenient: SmtpLimits["lenient"],
+  { quirk: { name: quirk, span }, negated, from }: Extract<SmtpDirective, { readonly kind: "smtp-lenient" }>,
+): SmtpLimits["lenient"] {
+  if (negated) {
+    if (from !== null) fail(scope, from.span, "`!` with `from`: what does not pass passes for nobody");
+    return lenient.filter((one) => one.quirk !== quirk);
+  }
+  const networks = from === null ? null : resolveNetworks(scope, from, "`smtp lenient`");
+  if (from === null && namedOnly.includes(quirk)) {
+    const hint = `with it a client can hide one message in another: write \`smtp lenient ${quirk} from ADDRESSES\``;
+    fail(scope, span, `\`${quirk}\` passes for named clients only`, hint);
+  }
+  if (from !== null && networks === null) return lenient;
+  if (from !== null && networks?.networks.some((one) => parseNet(one)?.prefixLength === 0)) {
+    const hint = namedOnly.includes(quirk) ? "whoever it is can then hide one message in another" : null;
+    warn(scope, from.span, `everybody is let do \`${quirk}\``, hint);
+  }
+  const isKnown = lenient.some((one) => one.quirk === quirk && one.from === null && networks === null);
+  return isKnown ? lenient : sortLenience([...lenient, { quirk, from: networks }]);
 }
 
 /** The delays of a `bounce` line, ms. */

@@ -31,7 +31,8 @@ export type Purpose =
   | "helo-source"
   | "credentials"
   | "hostnames"
-  | "senders";
+  | "senders"
+  | "networks";
 
 /** Shape that each purpose needs. */
 const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
@@ -53,6 +54,7 @@ const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "credentials": "map",
   "hostnames": "map",
   "senders": "map",
+  "networks": "list",
 };
 
 /** How messages call a purpose, where it is not by its own name. */

@@ -1,8 +1,9 @@
 /** Rules as smtpd.conf has them. */
 
+import type { TableSpec } from "../table/table.ts";
 import { builtinTable } from "./policy.ts";
 import type { Criterion, ForClause, FromClause, Policy, Rule, TableName } from "./policy.ts";
-import { printWord } from "./print_word.ts";
+import { printQuoted, printWord } from "./print_word.ts";
 
 /** What of a rule an option is about. */
 export type RulePart = "tag" | "from" | "for" | "helo" | "auth" | "tls" | "mail-from" | "rcpt-to";
@@ -16,14 +17,14 @@ export const writtenOrder: readonly RulePart[] = ["tag", "from", "helo", "auth",
 /** How a table stands where an option names it. */
 export type TableText = (name: TableName) => string;
 
-/** Entries of a table that are shown; `…` stands for the others. */
-export const entriesShownMax = 4;
+/** Entries of a table that are shown; the others are counted. */
+export const entriesShownMax = 6;
 
-/** The rule on one line, for people who ask why it matched: in the order in which its options are tried. Long tables
- * that stand in the rule itself are cut. */
-export function ruleText(rule: Rule, policy: Pick<Policy, "tables">): string {
-  const outcome = rule.outcome.kind === "reject" ? "reject" : `action ${printWord(rule.outcome.name)}`;
-  return `match ${[...testTexts(rule, triedOrder, shortTables(policy)), outcome].join(" ")}`;
+/** The rule on one line, for people, its options in the order of `parts`. Long tables that stand in the rule itself are
+ * cut. */
+export function ruleText(rule: Rule, policy: Pick<Policy, "tables">, parts: readonly RulePart[]): string {
+  const outcome = rule.outcome.kind === "reject" ? "reject" : `action ${printQuoted(rule.outcome.name)}`;
+  return `match ${[...testTexts(rule, parts, shortTables(policy)), outcome].join(" ")}`;
 }
 
 /** The options of a rule with their `!`, those that it has, in the order of `parts`. */
@@ -104,17 +105,20 @@ function criterionText({ table: name, regex }: Criterion, table: TableText): str
   return regex ? `regex ${table(name)}` : table(name);
 }
 
-/** Tables as `ruleText` has them: one that has a name is called by it, one that stands in the rule is what it holds. */
+/** Tables as `ruleText` has them: one that has a name is called by it, one that stands in the line is what it holds. */
 export function shortTables({ tables }: Pick<Policy, "tables">): TableText {
   return (name) => {
     const spec = tables[name];
     if (spec?.kind !== "static" || !name.startsWith("<dynamic:")) return name.startsWith("<") ? name : `<${name}>`;
-    const entries = spec.entries.map(([key, value]) =>
-      value === null ? printWord(key) : `${printWord(key)} = ${printWord(value)}`
-    );
-    if (entries.length === 1) return spec.shape === "list" ? entries[0] ?? "" : `{ ${entries[0]} }`;
-    const shown = entries.slice(0, entriesShownMax);
-    if (entries.length > shown.length) shown.push("…");
-    return `{ ${shown.join(", ")} }`;
+    const [[first] = [""]] = spec.entries;
+    return spec.shape === "list" && spec.entries.length === 1 ? printWord(first) : entriesText(spec);
   };
+}
+
+/** Keys of a table that stands in the configuration, the first ones when there are many. Values are left out: they may
+ * be secrets. */
+export function entriesText({ entries }: Extract<TableSpec, { readonly kind: "static" }>): string {
+  const shown = entries.slice(0, entriesShownMax).map(([key]) => printWord(key));
+  if (entries.length > shown.length) shown.push(`and ${entries.length - shown.length} more`);
+  return `{ ${shown.join(", ")} }`;
 }

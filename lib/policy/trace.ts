@@ -60,10 +60,10 @@ export type TraceEvent =
 export type TracedElement = "address" | "username" | "file" | "command" | "maildir" | "error";
 
 /** What `smtpctl trace` and `smtpd -T` can have logged. */
-export type TraceSubject = "rules" | "expand" | "lookup";
+export type TraceSubject = "rules" | "expand" | "lookup" | "filters";
 
 /** All of them. */
-export const traceSubjects: readonly TraceSubject[] = ["rules", "expand", "lookup"];
+export const traceSubjects: readonly TraceSubject[] = ["rules", "expand", "lookup", "filters"];
 
 /** Is it one? */
 export function isTraceSubject(value: unknown): value is TraceSubject {

@@ -68,8 +68,8 @@ export interface ClientMessage {
   readonly sender: ReversePath;
   /** At least one. */
   readonly recipients: readonly ClientRecipient[];
-  /** Octets of the content, not dot-stuffed. */
-  readonly size: number;
+  /** Octets of the content, not dot-stuffed; null when that is not known yet: then no SIZE is given. */
+  readonly size: number | null;
   /** Does the content have octets above 127? Null when nobody looked. */
   readonly eightBit: boolean | null;
   /** Sent to servers with DSN. */
@@ -124,7 +124,7 @@ export function usesSmtpUtf8({ sender, recipients, handling }: ClientMessage, of
 export function formatMail(message: ClientMessage, offered: PeerExtensions): string {
   const { priority, by } = message.handling ?? plainClientHandling;
   let line = `MAIL FROM:${formatPath(message.sender)}`;
-  if (offered.size !== null) line += ` SIZE=${message.size}`;
+  if (offered.size !== null && message.size !== null) line += ` SIZE=${message.size}`;
   // RFC 6152 §3: declared when content may have 8-bit octets; when nobody looked, it may.
   if (offered.eightBitMime && message.eightBit !== false) line += " BODY=8BITMIME";
   if (usesSmtpUtf8(message, offered)) line += " SMTPUTF8";

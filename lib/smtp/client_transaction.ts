@@ -53,7 +53,7 @@ export class ClientTransaction {
   check(offered: PeerExtensions): ClientEffect[] {
     const limit = offered.size ?? 0;
     // RFC 1870 §6.1: a message that exceeds the fixed limit need not be sent.
-    if (limit > 0 && this.message.size > limit) return this.resolveAll({ kind: "tooLarge", limit });
+    if (limit > 0 && (this.message.size ?? 0) > limit) return this.resolveAll({ kind: "tooLarge", limit });
     const { sender, handling = plainClientHandling } = this.message;
     if (!isSendable(sender, offered)) return this.resolveAll({ kind: "notAscii" });
     if (handling.utf8Header && !offered.smtpUtf8) return this.resolveAll({ kind: "unsupported", need: "utf8Header" });

@@ -5,6 +5,7 @@
 export type Verb =
   | "HELO"
   | "EHLO"
+  | "LHLO"
   | "MAIL"
   | "RCPT"
   | "DATA"
@@ -36,6 +37,7 @@ export interface Command {
 const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["HELO", "HELO"],
   ["EHLO", "EHLO"],
+  ["LHLO", "LHLO"],
   ["MAIL", "MAIL"],
   ["RCPT", "RCPT"],
   ["DATA", "DATA"],
@@ -70,14 +72,6 @@ export function parseCommand(line: string): Command {
   const blank = line.indexOf(" ");
   if (blank < 0) return { verb: verbOf(line), argument: "" };
   return { verb: verbOf(line.slice(0, blank)), argument: trimBlanks(line, blank + 1) };
-}
-
-/** What follows `FROM:` or `TO:` in the argument of MAIL or RCPT, blanks after the colon skipped. Null when the
- * keyword is not there; a blank before the colon is not allowed (RFC 5321 §3.3).
- * QUIRK: the blank after the colon, which RFC 5321 §3.3 forbids, is sent by many clients. */
-export function pathArgument(argument: string, keyword: "FROM:" | "TO:"): string | null {
-  if (argument.slice(0, keyword.length).toUpperCase() !== keyword) return null;
-  return trimBlanks(argument, keyword.length);
 }
 
 function verbOf(word: string): Verb {

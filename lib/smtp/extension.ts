@@ -1,6 +1,7 @@
 /** What the server offers with EHLO (RFC 5321 §4.1.1.1), and what MAIL and RCPT may therefore ask for. */
 
 import type { ParameterOffer } from "./parameter.ts";
+import { offeredMechanisms } from "./session_auth.ts";
 import type { SessionState } from "./session_state.ts";
 
 /** What decides on the offer. */
@@ -9,15 +10,18 @@ export type OfferingState = Pick<SessionState, "config" | "tls" | "username" | "
 /** The lines of the answer to EHLO after the first: what this listener, in this state, really does. */
 export function offeredExtensions(state: OfferingState): readonly string[] {
   const { limits } = state.config;
-  const offer = parameterOffer(state);
+  const [offer, mechanisms] = [parameterOffer(state), offeredMechanisms(state)];
   const isSubmission = offer.submission !== "none";
   return [
     "PIPELINING", // RFC 2920
     "8BITMIME", // RFC 6152
     "ENHANCEDSTATUSCODES", // RFC 2034
+    "CHUNKING", // RFC 3030
+    "BINARYMIME", // RFC 3030
     `SIZE ${limits.maxMessageSize}`, // RFC 1870
     "SMTPUTF8", // RFC 6531
     ...(offer.dsn ? ["DSN"] : []), // RFC 3461
+    ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []), // RFC 4954
     ...(offer.requireTls ? ["REQUIRETLS"] : []), // RFC 8689 §2: only under TLS
     `LIMITS MAILMAX=${limits.maxMails} RCPTMAX=${limits.maxRecipients}`, // RFC 9422
     ...(isSubmission && offer.holdMaxMs > 0 ? [futureRelease(offer)] : []), // RFC 4865
@@ -34,7 +38,7 @@ export function parameterOffer({ config, tls, username, now }: OfferingState): P
   const isSubmission = isKnown || (config.auth ?? null) !== null;
   return {
     dsn,
-    binaryMime: false,
+    binaryMime: true,
     requireTls: tls !== null,
     submission: isKnown ? "allowed" : isSubmission ? "offered" : "none",
     holdMaxMs: limits.maxHoldMs ?? 0,

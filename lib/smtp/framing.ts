@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 /** Longest command line, octets without CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.4 asks for 512. */
 export const commandLineLengthMax = 2047;
 
-/** Longest line of a message, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
+/** Longest line of a message unless told otherwise, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
 export const bodyLineLengthMax = 65535;
 
 /** Most that is kept while a command is being processed. A shell that pauses its socket stays far below. */
@@ -17,8 +17,8 @@ export const inputLengthHeld = 8 * 1024;
 
 /** What `CommandInput.next` finds. */
 export type CommandLine =
-  /** One octet is one character. */
-  | { readonly kind: "line"; readonly text: string }
+  /** One octet is one character. `bare`: LF alone ended it, which is let pass. */
+  | { readonly kind: "line" | "bare"; readonly text: string }
   /** No line is complete yet. */
   | { readonly kind: "none" }
   /** A bare LF, a bare CR or a NUL. Nothing that follows can be trusted to be a command. */
@@ -32,11 +32,18 @@ const empty = Buffer.alloc(0);
 
 /** Octets that were read and not yet understood. The answers do not depend on how they were cut into pieces. */
 export class CommandInput {
+  /** LF alone ends a line too. */
+  readonly #takesBareLf: boolean;
   #bytes: Buffer = empty;
   #at = 0;
   // No LF stands before this.
   #searched = 0;
   #isBorrowed = false;
+
+  /** `takesBareLf` lets LF alone end a line. */
+  constructor(takesBareLf = false) {
+    this.#takesBareLf = takesBareLf;
+  }
 
   /** Octets that wait. */
   get length(): number {
@@ -70,9 +77,11 @@ export class CommandInput {
     }
     this.#at = lf + 1;
     if (lf - start > lengthMax + 1) return tooLong;
-    if (lf === start || bytes[lf - 1] !== 13) return stray;
-    const text = bytes.toString("latin1", start, lf - 1);
-    return text.includes("\r") || text.includes("\0") ? stray : { kind: "line", text };
+    const isBare = lf === start || bytes[lf - 1] !== 13;
+    if (isBare && !this.#takesBareLf) return stray;
+    const text = bytes.toString("latin1", start, isBare ? lf : lf - 1);
+    if (text.length > lengthMax) return tooLong;
+    return text.includes("\r") || text.includes("\0") ? stray : { kind: isBare ? "bare" : "line", text };
   }
 
   /** Takes all that waits, as a view. */
@@ -126,6 +135,12 @@ export class BodyDecoder {
   #lineLength = 0;
   #isStray = false;
   #isLineTooLong = false;
+  readonly #lineLengthMax: number;
+
+  /** `lineLengthMax`: octets of a line with CRLF. */
+  constructor(lineLengthMax = bodyLineLengthMax) {
+    this.#lineLengthMax = lineLengthMax;
+  }
 
   /** The gravest flaw so far, null for none. */
   get flaw(): BodyFlaw | null {
@@ -175,7 +190,7 @@ export class BodyDecoder {
   }
 
   #countLine(more: number): void {
-    if (this.#lineLength + more > bodyLineLengthMax) this.#isLineTooLong = true;
+    if (this.#lineLength + more > this.#lineLengthMax) this.#isLineTooLong = true;
   }
 
   #swallow(text: string, carry: number): number {

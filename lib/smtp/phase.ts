@@ -14,7 +14,9 @@ export type Phase =
   /** Every RCPT so far was refused. */
   | "refused"
   /** At least one RCPT was accepted. */
-  | "recipients";
+  | "recipients"
+  /** At least one chunk of the content has come with BDAT, and more are to come. */
+  | "chunks";
 
 /** What holds for a verb in each phase. */
 export interface VerbRule {
@@ -31,7 +33,7 @@ export interface VerbRule {
   readonly in: Readonly<Record<Phase, Reply | null>>;
 }
 
-const always = { fresh: null, ready: null, sender: null, refused: null, recipients: null };
+const always = { fresh: null, ready: null, sender: null, refused: null, recipients: null, chunks: null };
 
 /** The same answer in each phase. */
 function never(reply: Reply): VerbRule {
@@ -39,8 +41,19 @@ function never(reply: Reply): VerbRule {
 }
 
 function everywhere(reply: Reply): VerbRule["in"] {
-  return { fresh: reply, ready: reply, sender: reply, refused: reply, recipients: reply };
+  return { fresh: reply, ready: reply, sender: reply, refused: reply, recipients: reply, chunks: reply };
 }
+
+/** Why content cannot begin, or go on in chunks: null where it can. */
+export const contentRefusals: VerbRule["in"] = {
+  fresh: replies.helloFirst,
+  ready: replies.notAllowed,
+  sender: replies.noRecipient,
+  // RFC 5321 §3.3: 554 when no recipient was valid.
+  refused: replies.noValidRecipients,
+  recipients: null,
+  chunks: null,
+};
 
 const greeting: VerbRule = { argument: "optional", behind: "refuse", isFatal: false, in: always };
 const question: VerbRule = { argument: "required", behind: "process", isFatal: false, in: always };
@@ -50,6 +63,8 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   // RFC 5321 §4.1.4: may come again, and then clears the transaction. OpenSMTPD refuses it.
   HELO: greeting,
   EHLO: greeting,
+  // Taken where LMTP is spoken: session_lmtp.ts.
+  LHLO: greeting,
   MAIL: {
     argument: "required",
     behind: "process",
@@ -60,25 +75,31 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
       sender: replies.notAllowed,
       refused: replies.notAllowed,
       recipients: replies.notAllowed,
+      chunks: replies.notAllowed,
     },
   },
   RCPT: {
     argument: "required",
     behind: "process",
     isFatal: false,
-    in: { fresh: replies.helloFirst, ready: replies.notAllowed, sender: null, refused: null, recipients: null },
+    in: {
+      fresh: replies.helloFirst,
+      ready: replies.notAllowed,
+      sender: null,
+      refused: null,
+      recipients: null,
+      // RFC 3030 §2: the content has begun.
+      chunks: replies.notAllowed,
+    },
   },
   DATA: {
     argument: "none",
     behind: "refuse",
     isFatal: false,
     in: {
-      fresh: replies.helloFirst,
-      ready: replies.notAllowed,
-      sender: replies.noRecipient,
-      // RFC 5321 §3.3: 554 when no recipient was valid.
-      refused: replies.noValidRecipients,
-      recipients: null,
+      ...contentRefusals,
+      // RFC 3030 §2: DATA and BDAT cannot be used in one transaction.
+      chunks: replies.notAllowed,
     },
   },
   RSET: { argument: "none", behind: "process", isFatal: false, in: always },
@@ -93,9 +114,23 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
   STARTTLS: { ...never(replies.notImplemented), behind: "refuse" },
-  AUTH: never(replies.notImplemented),
-  // RFC 3030: octets of a message follow at once. They are not commands.
-  BDAT: { ...never(replies.noChunking), isFatal: true },
+  // RFC 4954 §4: not within a transaction. What follows depends on the answer, and may be secret.
+  AUTH: {
+    argument: "optional",
+    behind: "refuse",
+    isFatal: false,
+    in: {
+      fresh: replies.helloFirst,
+      ready: null,
+      sender: replies.notAllowed,
+      refused: replies.notAllowed,
+      recipients: replies.notAllowed,
+      chunks: replies.notAllowed,
+    },
+  },
+  // RFC 3030 §2: octets of a message follow at once. They are read even where the command is refused: the command itself
+  // looks at `contentRefusals`. Without a count of them nothing that follows is known to be a command.
+  BDAT: { argument: "required", behind: "process", isFatal: true, in: always },
   FOREIGN: { ...never(replies.foreignProtocol), isFatal: true },
   UNKNOWN: never(replies.unrecognized),
 };

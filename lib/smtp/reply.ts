@@ -104,7 +104,11 @@ function fixed(code: number, enhanced: string | null, ...lines: readonly string[
  * Addresses are given as `formatMailbox` writes them, without brackets.
  * The greeting, the answers to HELO and EHLO, and 354 carry no status (RFC 2034 §4). */
 export const replies = {
-  greeting: (hostname: string): Reply => ({ code: 220, enhanced: null, lines: [`${hostname} ESMTP Postern`] }),
+  greeting: (hostname: string, protocol: "ESMTP" | "LMTP" = "ESMTP"): Reply => ({
+    code: 220,
+    enhanced: null,
+    lines: [`${hostname} ${protocol} Postern`],
+  }),
   hello: (lines: readonly string[]): Reply => ({ code: 250, enhanced: null, lines }),
   ok: fixed(250, "2.0.0", "Ok"),
   reset: fixed(250, "2.0.0", "Reset state"),
@@ -121,7 +125,7 @@ export const replies = {
     214,
     "2.0.0",
     "This is Postern",
-    "Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+    "Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
     "See RFC 5321 for what they do",
     "End of HELP info",
   ),
@@ -132,11 +136,32 @@ export const replies = {
   earlyTalker: fixed(554, "5.5.1", "Invalid command: You spoke before you were greeted"),
   improperPipelining: fixed(554, "5.5.1", "Invalid command: Input sent before the answer to this command"),
   foreignProtocol: fixed(554, "5.5.1", "Invalid command: This is an SMTP server"),
-  noChunking: fixed(502, "5.5.1", "Invalid command: BDAT not supported"),
+  /** Nobody knows how many octets follow such a BDAT. */
+  chunkSyntax: fixed(501, "5.5.4", "Invalid command arguments: Use BDAT size [LAST]"),
   strayControl: fixed(500, "5.5.2", "Syntax error: Lines end with CRLF; bare LF, bare CR and NUL are not accepted"),
   commandTooLong: fixed(500, "5.5.2", "Syntax error: Command line too long"),
   inputOverflow: fixed(421, "4.7.0", "Too much input while a command is being processed"),
   tooManyErrors: fixed(421, "4.7.0", "Too many errors"),
+  tooManyUnknown: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many unknown recipients, try the others later`],
+  }),
+  tooSlow: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.4.2",
+    lines: [`${hostname} Message comes too slowly, closing connection`],
+  }),
+  tooManyFromSource: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many connections from your network, try again later`],
+  }),
+  tooManyNewFromSource: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many new connections from your network, try again in a minute`],
+  }),
   idle: (hostname: string): Reply => ({
     code: 421,
     enhanced: "4.4.2",
@@ -160,6 +185,7 @@ export const replies = {
 
   // Order and syntax of commands.
   unrecognized: fixed(500, "5.5.1", "Invalid command: Command unrecognized"),
+  lhloOnly: fixed(500, "5.5.1", "Invalid command: This is an LMTP server, say LHLO"),
   notImplemented: fixed(502, "5.5.1", "Invalid command: Command not implemented"),
   notAllowed: fixed(503, "5.5.1", "Invalid command: Command not allowed at this point."),
   helloFirst: fixed(503, "5.5.1", "Invalid command: Send HELO or EHLO first"),
@@ -207,6 +233,31 @@ export const replies = {
   senderNeedsUtf8: fixed(553, "5.6.7", "Sender address is not ASCII: MAIL needs the option SMTPUTF8"),
   /** RFC 6531 §3.5. */
   recipientNeedsUtf8: fixed(553, "5.6.7", "Recipient address is not ASCII: MAIL needs the option SMTPUTF8"),
+  // Filters.
+  /** In place of a text that is no reply: OpenSMTPD's. */
+  filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
+  nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
+
+  // Authentication (RFC 4954 §6).
+  challenge: (text: string): Reply => ({ code: 334, enhanced: null, lines: [text] }),
+  authenticated: fixed(235, "2.7.0", "Authentication succeeded"),
+  authFailed: fixed(535, "5.7.8", "Authentication failed"),
+  authUnavailable: fixed(454, "4.7.0", "Temporary authentication failure"),
+  authSyntax: fixed(501, "5.5.2", "Syntax error: Cannot decode response"),
+  authCancelled: fixed(501, "5.7.0", "Authentication cancelled"),
+  authLineTooLong: fixed(500, "5.5.6", "Authentication exchange line is too long"),
+  authNeedsMechanism: fixed(501, "5.5.4", "Invalid command arguments: No parameters given"),
+  authNeedsEhlo: fixed(503, "5.5.1", "Invalid command: Send EHLO first"),
+  alreadyAuthenticated: fixed(503, "5.5.1", "Invalid command: Already authenticated"),
+  encryptionRequired: fixed(538, "5.7.11", "Must issue a STARTTLS command first"),
+  authRequired: fixed(530, "5.7.0", "Must issue an AUTH command first"),
+  mechanismUnknown: (name: string): Reply => ({
+    code: 504,
+    enhanced: "5.5.4",
+    lines: [`AUTH method "${name.slice(0, 64)}" not supported`],
+  }),
+  senderNotYours: fixed(550, "5.7.1", "Sender rejected: this address is not yours"),
 
   // Senders and recipients.
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),
@@ -247,7 +298,13 @@ export const replies = {
     "5.6.0",
     "Message refused: lines must end with CRLF; bare LF, bare CR and NUL are not accepted",
   ),
+  binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
+  headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
+  tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
+  /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */
+  binaryNeedsChunks: fixed(503, "5.5.1", "Invalid command: BODY=BINARYMIME needs BDAT"),
+  chunkOk: (length: number): Reply => ({ code: 250, enhanced: "2.0.0", lines: [`${length} octets received`] }),
   routingLoop: fixed(554, "5.4.6", "Routing loop detected: Loop detected"),
   /** OpenSMTPD says 5.7.1, a matter of policy. What is wrong is the message: 5.6.0 (RFC 3463 §3.7). */
   malformedMessage: fixed(550, "5.6.0", "Message is not RFC 5322 compliant"),

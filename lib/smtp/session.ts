@@ -1,6 +1,6 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
  * What the commands do is in session_hello.ts (names and TLS), session_mail.ts (senders and recipients) and
- * session_data.ts (content). */
+ * session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -8,15 +8,19 @@ import { commandLineLengthMax, inputLengthHeld, inputLengthMax } from "./framing
 import type { Machine } from "./machine.ts";
 import { verbRules } from "./phase.ts";
 import { replies } from "./reply.ts";
+import { authenticate, hiddenText, hideSecret } from "./session_auth.ts";
+import { bdat } from "./session_bdat.ts";
 import { data } from "./session_data.ts";
+import { Patience } from "./session_bounds.ts";
 import type { SessionAnswer, SessionConfig, SessionEffect, SessionEvent, TlsInfo } from "./session_face.ts";
 import { greet, hello } from "./session_hello.ts";
+import { tellQuirk } from "./session_lenient.ts";
+import { greetingRefusal } from "./session_lmtp.ts";
 import { mail, rcpt } from "./session_mail.ts";
 import { SessionState } from "./session_state.ts";
 import { isOfPeer, type Resume, type Running, type Wait } from "./session_wait.ts";
 
 export type * from "./session_face.ts";
-export { errorsMax } from "./session_state.ts";
 
 /** The server machine. Hand it each event; carry out the effects in order. */
 export class ServerSession implements Machine<SessionEvent, SessionEffect> {
@@ -25,19 +29,27 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #running: Running | null = null;
   #wait: Wait | null = null;
   #isConnected = false;
+  /** AUTH was given, and since then nothing that is a command. */
+  #isBehindAuth = false;
   #isEnded = false;
   #isStopping = false;
-  #deadline = 0;
+  readonly #patience: Patience;
 
   /** Nothing is said before the `connected` event. */
   constructor(config: SessionConfig) {
     this.#state = new SessionState(config);
+    this.#patience = new Patience(this.#state.bounds);
   }
 
   /** When a `tick` is wanted, ms since the epoch; null while nothing is expected of the peer.
    * A peer that sends part of a command gains no time by it; part of a message does count. */
   get deadline(): number | null {
-    return this.#isAsking || !this.#isConnected || this.#state.isClosed ? null : this.#deadline;
+    return this.#isAsking || !this.#isConnected || this.#state.isClosed ? null : this.#patience.deadline;
+  }
+
+  /** The shell has not read for so long, ms, for a reason of its own: the client is not to blame. */
+  excuse(ms: number): void {
+    this.#patience.excuse(ms);
   }
 
   /** False when `inputLengthHeld` octets wait behind an open ask: the shell is to stop reading. Most clients wait for
@@ -63,15 +75,13 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         break;
       case "named":
         state.peer.hostname = event.hostname;
+        state.output.logNow();
         break;
       case "tls":
         this.#secure(event.tls);
         break;
       case "tick":
-        if (this.deadline !== null && event.at >= this.#deadline) {
-          state.say(replies.idle(state.hostname));
-          state.close("timeout");
-        }
+        if (this.deadline !== null && event.at >= this.#patience.deadline) state.timeOut(this.#patience.overrun);
         break;
       case "eof":
         if (!this.#isAsking) state.close("disconnect");
@@ -99,10 +109,11 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const state = this.#state;
     const { address, hostname, tls = null } = event;
     this.#isConnected = true;
-    state.peer = { address, hostname };
+    state.peer = { address, hostname: hostname ?? "<unknown>" };
     state.tls = tls;
-    this.#grantTime();
-    state.output.log("connected", { address, host: hostname });
+    this.#patience.connect(event.at);
+    state.output.logLater("connected", () => ({ address, host: state.peer.hostname }));
+    if (hostname !== null) state.output.logNow();
     this.#begin(greet(state));
     this.#process();
   }
@@ -116,7 +127,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
       return this.#state.refuseInput(replies.inputOverflow);
     }
     input.add(bytes);
-    if (this.#wait?.kind === "bytes") this.#grantTime();
+    if (this.#wait?.kind === "bytes") this.#patience.content(this.#state.now, bytes.length);
     this.#process();
   }
 
@@ -157,24 +168,30 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #nextLine(lengthMax: number): string | null {
     const line = this.#state.input.next(lengthMax);
     if (line.kind === "stray") this.#state.refuseInput(replies.strayControl);
-    if (line.kind === "tooLong") this.#state.refuseInput(replies.commandTooLong);
-    if (line.kind !== "line") return null;
+    if (line.kind === "tooLong") {
+      this.#state.refuseInput(this.#wait?.kind === "line" ? replies.authLineTooLong : replies.commandTooLong);
+    }
+    if (line.kind !== "line" && line.kind !== "bare") return null;
+    if (line.kind === "bare") tellQuirk(this.#state, "bare-lf");
     this.#grantTime();
     return line.text;
   }
 
   #obey(line: string, command: Command): void {
     const state = this.#state;
-    state.line = line;
     const { verb, argument } = command;
+    state.line = this.#loggable(line, verb);
+    // RFC 5321 §3.1: a client that was turned away may only say QUIT.
+    if (!state.isGreeted && verb !== "QUIT") return state.fail(replies.notAllowed);
     const rule = verbRules[verb];
     if (rule.behind === "refuse" && state.input.length > 0) {
       state.fail(replies.improperPipelining);
       return state.close("pipelining");
     }
-    const refusal = rule.argument === "none" && argument !== ""
-      ? replies.noArgumentAllowed
-      : rule.in[state.phase] ?? (rule.argument === "required" && argument === "" ? replies.argumentRequired : null);
+    const refusal = greetingRefusal(verb, state.config.lmtp ?? false) ??
+      (rule.argument === "none" && argument !== ""
+        ? replies.noArgumentAllowed
+        : rule.in[state.phase] ?? (rule.argument === "required" && argument === "" ? replies.argumentRequired : null));
     if (refusal !== null) {
       state.fail(refusal);
       if (rule.isFatal) state.close("bad-input");
@@ -183,18 +200,32 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     this.#carryOut(command);
   }
 
+  /** The line as it may be logged. A client that does not wait for the answer to AUTH sends a password where a command
+   * is due. */
+  #loggable(line: string, verb: Command["verb"]): string {
+    const isBehindAuth = this.#isBehindAuth;
+    this.#isBehindAuth = verb === "AUTH" || (isBehindAuth && verb === "UNKNOWN");
+    if (verb === "AUTH") return hideSecret(line);
+    return isBehindAuth && verb === "UNKNOWN" ? hiddenText : line;
+  }
+
   #carryOut({ verb, argument }: Command): void {
     const state = this.#state;
     switch (verb) {
       case "HELO":
       case "EHLO":
-        return this.#begin(hello(state, argument, verb === "EHLO"));
+      case "LHLO":
+        return this.#begin(hello(state, argument, verb !== "HELO"));
       case "MAIL":
         return this.#begin(mail(state, argument));
       case "RCPT":
         return this.#begin(rcpt(state, argument));
       case "DATA":
         return this.#begin(data(state));
+      case "AUTH":
+        return this.#begin(authenticate(state, argument));
+      case "BDAT":
+        return this.#begin(bdat(state, argument));
       case "RSET":
         state.reset();
         return state.say(replies.reset);
@@ -229,10 +260,12 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     if (done || value === undefined) {
       this.#running = null;
       this.#wait = null;
+      this.#patience.endContent(state.now);
       return this.#stopIfFree();
     }
     if (state.isClosed) return;
     this.#wait = value;
+    if (value.kind === "bytes") this.#patience.content(state.now, 0);
     if (value.kind === "line" || value.kind === "bytes" || value.kind === "tls") return;
     if (state.input.length === 0) state.output.flush();
     state.output.push({ kind: "ask", ask: value });
@@ -246,6 +279,6 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   }
 
   #grantTime(): void {
-    this.#deadline = this.#state.now + this.#state.config.limits.idleTimeoutMs;
+    this.#patience.command(this.#state.now);
   }
 }

@@ -2,19 +2,24 @@
 
 import { assert } from "../fault.ts";
 import { formatDate } from "../mail/date.ts";
+import { BinaryEncoder } from "../mail/binary.ts";
+import { HeaderEditor, submissionEdits } from "../mail/header_edit.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
+import { decodeContent } from "./session_lenient.ts";
+import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
-import type { ContentAdditions, Transaction } from "./transaction.ts";
+import type { ContentAdditions, ContentStage, Transaction } from "./transaction.ts";
 
 /** DATA. */
 export function* data(state: SessionState): Running {
   const { transaction } = state;
   assert(transaction !== null, "DATA stands inside a transaction");
+  if (transaction.isBinary) return state.fail(replies.binaryNeedsChunks);
   if ((yield* filtered(state, "data", "")) === null) return;
-  transaction.begin(additions(state, transaction));
+  transaction.begin(contentAdditions(state, transaction));
   state.say(replies.startMail);
   do yield* nextBytes(); while (!readContent(state, transaction));
   state.line = "DATA";
@@ -22,10 +27,10 @@ export function* data(state: SessionState): Running {
 }
 
 /** The whole content has come: makes it durable, or says why not. */
-function* finish(state: SessionState, transaction: Transaction): Running {
+export function* finish(state: SessionState, transaction: Transaction): Running {
   const { message } = transaction;
   if (transaction.refusal !== null) {
-    state.refuse(transaction.refusal);
+    refuseContent(state, transaction.refusal, transaction.recipients);
     return state.forgetTransaction();
   }
   if ((yield* filtered(state, "commit", "")) === null) return state.reset();
@@ -34,33 +39,45 @@ function* finish(state: SessionState, transaction: Transaction): Running {
   state.isCommitting = false;
   state.forgetTransaction();
   if (result !== "committed") {
-    return state.refuse(result === "noSpace" ? replies.storageFull : replies.storageFailed);
+    const reply = result === "noSpace" ? replies.storageFull : replies.storageFailed;
+    return refuseContent(state, reply, transaction.recipients);
   }
   state.output.log("message", {
     msgid: message,
     size: transaction.size,
     nrcpt: transaction.recipients,
-    proto: state.isExtended ? "ESMTP" : "SMTP",
+    proto: protocolOf(state),
   });
-  state.say(replies.accepted(message));
+  answerContent(state, replies.accepted(message), transaction.recipients);
+}
+
+/** As Received fields and the log call it (RFC 3848). */
+function protocolOf({ config, isExtended }: SessionState): "SMTP" | "ESMTP" | "LMTP" {
+  return config.lmtp ? "LMTP" : isExtended ? "ESMTP" : "SMTP";
 }
 
 /** Reads content from the input. False when all of it is used up and the end has not come. */
-function readContent({ input, output }: SessionState, transaction: Transaction): boolean {
+function readContent(state: SessionState, transaction: Transaction): boolean {
   const wasRefused = transaction.refusal !== null;
-  const bytes = input.takeAll();
-  const used = transaction.decode(bytes);
-  const { message } = transaction;
-  for (const bytes of transaction.takePieces()) output.push({ kind: "body", message, bytes });
-  if (transaction.refusal !== null && !wasRefused) output.push({ kind: "rollback", message });
+  const bytes = state.input.takeAll();
+  const used = decodeContent(state, transaction, bytes);
+  handOn(state, transaction, wasRefused);
   if (used < 0) return false;
-  if (used < bytes.length) input.add(bytes.subarray(used));
+  if (used < bytes.length) state.input.add(bytes.subarray(used));
   return true;
 }
 
-/** What is put to the content: our trace field first, and on the submission socket what is missing. */
-function additions({ config, peer, helo, isExtended, now }: SessionState, transaction: Transaction): ContentAdditions {
-  const { hostname, local, zone, session, maskSource } = config;
+/** Hands on what is ready of the content, or gives the message up once it is refused. */
+export function handOn({ output }: SessionState, transaction: Transaction, wasRefused: boolean): void {
+  const { message } = transaction;
+  for (const bytes of transaction.takePieces()) output.push({ kind: "body", message, bytes });
+  if (transaction.refusal !== null && !wasRefused) output.push({ kind: "rollback", message });
+}
+
+/** What is put to the content: our trace field first, and where mail is submitted what it lacks. */
+export function contentAdditions(state: SessionState, transaction: Transaction): ContentAdditions {
+  const { config, peer, helo, now, tls, username } = state;
+  const { hostname, zone, session, maskSource, receivedAuth = false, headerDomain = hostname } = config;
   const date = formatDate(now, zone(now));
   const received = formatReceived({
     isMasked: maskSource,
@@ -68,11 +85,32 @@ function additions({ config, peer, helo, isExtended, now }: SessionState, transa
     hostname: peer.hostname,
     address: peer.address,
     by: hostname,
-    protocol: isExtended ? "ESMTP" : "SMTP",
+    protocol: {
+      base: protocolOf(state),
+      isUtf8: transaction.handling.smtpUtf8,
+      isTls: tls !== null,
+      isAuthenticated: username !== "",
+    },
     id: transaction.message,
     forRcpt: transaction.onlyRecipient,
     date,
+    tls,
+    username: receivedAuth ? username : null,
   });
-  const messageId = `<${transaction.message}.${session}@${hostname}>`;
-  return { head: received, missing: local ? { date, messageId } : null };
+  const head = state.isJunk || transaction.isJunk ? `X-Spam: Yes\r\n${received}` : received;
+  // What is stored is text, so that it can go anywhere: RFC 3030 §3 lets us choose between that and a bounce.
+  const stages: ContentStage[] = transaction.isBinary ? [new BinaryEncoder()] : [];
+  if (isSubmission(state)) {
+    const messageId = `<${transaction.message}.${session}@${headerDomain}>`;
+    const { sender } = transaction;
+    const isMasquerade = (config.masquerade ?? false) && username !== "";
+    stages.push(new HeaderEditor(submissionEdits({ domain: headerDomain, sender, isMasquerade, date, messageId })));
+  }
+  return { head, stages };
+}
+
+/** Is mail of this session new, and not on its way? RFC 6409 §8 lets only a server that takes new mail change it. QUIRK:
+ * OpenSMTPD changes addresses and Bcc on all listeners; we do so on none but these. */
+function isSubmission({ config, username }: SessionState): boolean {
+  return config.local || (config.submission ?? false) || username !== "";
 }

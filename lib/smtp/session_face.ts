@@ -4,7 +4,9 @@ import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { Handling } from "./handling.ts";
 import type { DsnRequest } from "./parameter.ts";
+import type { Quirk } from "./lenient.ts";
 import type { Reply } from "./reply.ts";
+import type { SessionBounds } from "./session_bounds.ts";
 
 /** What a session may use up. `SmtpLimits` of the policy fits. */
 export interface SessionLimits {
@@ -18,6 +20,12 @@ export interface SessionLimits {
   readonly maxHops: number;
   /** How long a message may be held before its first attempt, ms (RFC 4865). Default 0: no message is held. */
   readonly maxHoldMs?: number;
+  /** Octets of a message's header section. Default `headerLengthMax`. */
+  readonly maxHeaderSize?: number;
+  /** Fields of a message's header section. Default `fieldsMax`. */
+  readonly maxHeaders?: number;
+  /** Octets of a message's line with CRLF. Default `bodyLineLengthMax`. */
+  readonly maxLineLength?: number;
   /** How long the peer may take for a command, or for more of a message, ms. */
   readonly idleTimeoutMs: number;
 }
@@ -30,8 +38,21 @@ export interface SessionConfig {
   readonly hostname: Domain;
   /** What it may use up. */
   readonly limits: SessionLimits;
-  /** The submission socket: missing Date and Message-ID fields are added. */
+  /** How long the client may take, and how often it may be wrong. Default `defaultSessionBounds`. */
+  readonly bounds?: Omit<SessionBounds, "idleTimeoutMs">;
+  /** LMTP (RFC 2033) is spoken instead of SMTP. Default false. */
+  readonly lmtp?: boolean;
+  /** The submission socket: mail is completed, as on a `submission` listener. */
   readonly local: boolean;
+  /** New mail comes here (RFC 6409): addresses get a domain, missing fields are added, Bcc goes. Mail of who has logged
+   * in is completed on any listener. Default false. */
+  readonly submission?: boolean;
+  /** The domain of addresses in header fields that have none, and of Message-ID fields. Default `hostname`. */
+  readonly headerDomain?: Domain;
+  /** Received fields tell who has logged in. Default false. */
+  readonly receivedAuth?: boolean;
+  /** The sender of who has logged in replaces the author in From. Default false. */
+  readonly masquerade?: boolean;
   /** Received fields do not tell where mail came from. */
   readonly maskSource: boolean;
   /** DSN (RFC 3461) is offered. Default false. */
@@ -44,6 +65,8 @@ export interface SessionConfig {
   readonly checksSender?: boolean;
   /** Phases in which a filter has a say: `filter` is asked. Default none. */
   readonly filters?: ReadonlySet<FilterPhase>;
+  /** Quirks of the client that pass. Default `usualQuirks`. */
+  readonly lenient?: ReadonlySet<Quirk>;
   /** Local time at `at`, as `Clock.zone` tells it. */
   readonly zone: (at: number) => { readonly offsetMinutes: number; readonly name: string | null };
 }
@@ -101,16 +124,17 @@ export interface FilterFacts {
 
 /** What happens to a session. `at` is the time, ms since the epoch. */
 export type SessionEvent =
-  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`. */
+  /** First. `address` as in `Origin`: `192.0.2.1`, `[2001:db8::1]` or `local`; `hostname`: reverse name or `<unknown>`;
+   * null while it is being looked up: `named` follows. */
   | {
     readonly kind: "connected";
     readonly at: number;
     readonly address: string;
-    readonly hostname: string;
+    readonly hostname: string | null;
     /** Of a connection that began with TLS; null or absent for clear text. */
     readonly tls?: TlsInfo | null;
   }
-  /** The name of the peer has been found out, at any time after `connected`. */
+  /** The name of the peer has been found out, or that it has none (`<unknown>`), at any time after `connected`. */
   | { readonly kind: "named"; readonly at: number; readonly hostname: string }
   /** The handshake that `startTls` asked for is done. When it fails, `eof` comes. */
   | { readonly kind: "tls"; readonly at: number; readonly tls: TlsInfo }
@@ -180,12 +204,10 @@ export type AuthResult =
   | { readonly kind: "challenge"; readonly text: string }
   /** `data`: octets that go with success (RFC 4422 §3.6); null for none. */
   | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
-  /** Wrong user or password, or what the mechanism does not allow. */
-  | { readonly kind: "refused" }
-  /** What the client said is not of the mechanism's form. */
-  | { readonly kind: "malformed" }
-  /** Nobody can say now. */
-  | { readonly kind: "failed" };
+  /** `refused`: wrong user or password, or what the mechanism does not allow. `malformed`: what the client said is not of
+   * the mechanism's form. `failed`: nobody can say now, or the client has failed too often. `username` is who tried;
+   * empty where that is not known. */
+  | { readonly kind: "refused" | "malformed" | "failed"; readonly username: string };
 
 /** What filters say of a command. */
 export type FilterVerdict =
@@ -212,4 +234,6 @@ export type SessionEffect =
    * sending, as all may that did not say QUIT: closed at once, the connection would be reset and the last reply
    * lost. */
   | { readonly kind: "close"; readonly linger: boolean }
+  /** One more for `smtpctl show stats`. `name` is our own: a few there are, and no text of the client's. */
+  | { readonly kind: "count"; readonly name: string }
   | { readonly kind: "log"; readonly event: LogEvent };

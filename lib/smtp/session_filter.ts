@@ -2,6 +2,7 @@
 
 import { formatMailbox } from "../mail/address.ts";
 import type { FilterFacts, FilterPhase } from "./session_face.ts";
+import { refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, type Waiting } from "./session_wait.ts";
 
@@ -13,6 +14,7 @@ export function* filtered(
   parameter: string,
   known: Partial<FilterFacts> = {},
 ): Waiting<string | null> {
+  if (phase === "mail-from") state.isNextJunk = false;
   if (!state.config.filters?.has(phase)) return parameter;
   const { helo, username, transaction } = state;
   const sender = transaction === null ? null : transaction.sender === null ? "" : formatMailbox(transaction.sender);
@@ -24,15 +26,17 @@ export function* filtered(
     case "rewrite":
       return decision.value;
     case "junk":
-      if (transaction === null) state.isJunk = true;
-      else transaction.isJunk = true;
+      // At MAIL it is the message that begins which is meant. QUIRK: OpenSMTPD marks all mail of the session there.
+      if (transaction !== null) transaction.isJunk = true;
+      else if (phase === "mail-from") state.isNextJunk = true;
+      else state.isJunk = true;
       return parameter;
     case "reject":
-      state.refuse(decision.reply);
-      return null;
     case "disconnect":
-      state.refuse(decision.reply);
-      state.close("filter");
+      if (phase === "commit" && transaction !== null) {
+        refuseContent(state, decision.reply, transaction.recipients);
+      } else state.refuse(decision.reply);
+      if (decision.kind === "disconnect") state.close("filter");
       return null;
   }
 }

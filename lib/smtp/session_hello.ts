@@ -4,6 +4,7 @@ import { parseDomain } from "../mail/domain.ts";
 import { offeredExtensions } from "./extension.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
+import { heloName } from "./session_lenient.ts";
 import type { SessionState } from "./session_state.ts";
 import type { Running } from "./session_wait.ts";
 
@@ -11,16 +12,17 @@ import type { Running } from "./session_wait.ts";
 export function* greet(state: SessionState): Running {
   const { address, hostname } = state.peer;
   if ((yield* filtered(state, "connect", `${hostname}|${address}`)) === null) return;
-  state.say(replies.greeting(state.hostname));
+  state.isGreeted = true;
+  state.say(replies.greeting(state.hostname, state.config.lmtp ? "LMTP" : "ESMTP"));
 }
 
 /** HELO and EHLO. */
 export function* hello(state: SessionState, argument: string, isExtended: boolean): Running {
   if (argument === "") return state.fail(replies.helloNeedsDomain);
-  if (parseDomain(argument) === null) return state.fail(replies.invalidDomain);
+  if (heloName(state, argument) === null) return state.fail(replies.invalidDomain);
   const name = yield* filtered(state, isExtended ? "ehlo" : "helo", argument, { helo: argument });
   if (name === null) return;
-  if (parseDomain(name) === null) return state.fail(replies.invalidDomain);
+  if (name !== argument && parseDomain(name) === null) return state.fail(replies.invalidDomain);
   state.reset();
   state.phase = "ready";
   state.helo = name;

@@ -1,22 +1,25 @@
 /** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
 
 import { assert } from "../fault.ts";
-import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
-import { decodeUtf8, isAscii } from "../mail/utf8.ts";
-import { pathArgument } from "./command.ts";
+import { formatMailbox, parseForwardPath, parseReversePath, type ReversePath } from "../mail/address.ts";
+import { decodeUtf8, encodeUtf8, isAscii } from "../mail/utf8.ts";
 import { parameterOffer } from "./extension.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
+import { authBar } from "./session_auth.ts";
 import { filtered } from "./session_filter.ts";
+import { pathArgument } from "./session_lenient.ts";
 import type { SessionState } from "./session_state.ts";
-import { ask, type Running } from "./session_wait.ts";
+import { ask, type Running, type Waiting } from "./session_wait.ts";
 import { Transaction } from "./transaction.ts";
 
-/** MAIL. */
-export function* mail(state: SessionState, argument: string): Running {
+/** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
+export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits } = state.config;
+  const bar = authBar(state);
+  if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
-  const octets = pathArgument(argument, "FROM:");
+  const octets = pathArgument(state, argument, "FROM:");
   if (octets === null) return state.fail(replies.mailSyntax);
   const text = decodeUtf8(octets);
   if (text === null) return state.fail(replies.malformedUtf8);
@@ -29,22 +32,36 @@ export function* mail(state: SessionState, argument: string): Running {
   if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
   const sender = parsed.path;
   const senderText = sender === null ? "" : formatMailbox(sender);
-  if ((yield* filtered(state, "mail-from", text, { sender: senderText })) === null) return;
+  const value = isFiltered ? octets : yield* filtered(state, "mail-from", octets, { sender: senderText });
+  if (value === null) return;
+  if (value !== octets) return yield* mail(state, `FROM:${encodeUtf8(value)}`, true);
+  if (!(yield* maySend(state, sender))) return;
   const { id } = yield* ask({ kind: "message" });
   if (id === null) return state.refuse(replies.unavailable);
   state.mails++;
   state.transaction = new Transaction(id, sender, parameters.value, limits);
+  state.transaction.isJunk = state.isNextJunk;
   state.phase = "sender";
   state.say(replies.senderOk);
 }
 
-/** RCPT. */
-export function* rcpt(state: SessionState, argument: string): Running {
+/** May the user who has logged in send as this sender? False when the client has been told. */
+function* maySend(state: SessionState, sender: ReversePath): Waiting<boolean> {
+  const { config: { checksSender = false }, username } = state;
+  if (!checksSender || username === "") return true;
+  const { result } = yield* ask({ kind: "sender", username, sender });
+  if (result === "refused") state.refuse(replies.senderNotYours);
+  if (result === "failed") state.refuse(replies.unavailable);
+  return result === "allowed";
+}
+
+/** RCPT. `isFiltered` as for MAIL. */
+export function* rcpt(state: SessionState, argument: string, isFiltered = false): Running {
   const { transaction, helo, username } = state;
   const { limits } = state.config;
   assert(transaction !== null, "RCPT stands inside a transaction");
   if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
-  const octets = pathArgument(argument, "TO:");
+  const octets = pathArgument(state, argument, "TO:");
   if (octets === null) return state.fail(replies.rcptSyntax);
   const text = decodeUtf8(octets);
   if (text === null) return state.fail(replies.malformedUtf8);
@@ -55,7 +72,9 @@ export function* rcpt(state: SessionState, argument: string): Running {
   const parameters = parseRcptParameters(parsed.rest, parameterOffer(state), smtpUtf8);
   if (parameters.kind === "bad") return state.fail(parameters.reply);
   const address = formatMailbox(parsed.path);
-  if ((yield* filtered(state, "rcpt-to", text, { rcpt: address })) === null) return refused(state);
+  const value = isFiltered ? octets : yield* filtered(state, "rcpt-to", octets, { rcpt: address });
+  if (value === null) return refused(state);
+  if (value !== octets) return yield* rcpt(state, `TO:${encodeUtf8(value)}`, true);
   const { reply } = yield* ask({
     kind: "recipient",
     message: transaction.message,
@@ -69,7 +88,7 @@ export function* rcpt(state: SessionState, argument: string): Running {
   });
   if (!isPositive(reply)) {
     refused(state);
-    return state.refuse(reply);
+    return state.refuseRecipient(reply);
   }
   transaction.addRecipient(parsed.path);
   state.phase = "recipients";

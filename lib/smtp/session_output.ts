@@ -15,6 +15,9 @@ export class SessionOutput {
   #effects: SessionEffect[] = [];
   #held: Uint8Array[] = [];
   #heldLength = 0;
+  /** A line for the log that is not complete yet. */
+  #later: (() => LogEvent["fields"]) | null = null;
+  #laterWhat = "";
 
   /** `session` is the name that log events carry. */
   constructor(session: string) {
@@ -45,7 +48,23 @@ export class SessionOutput {
 
   /** Adds a line for the log. */
   log(what: string, fields: LogEvent["fields"]): void {
+    this.logNow();
     this.push({ kind: "log", event: { priority: "info", session: this.#session, from: "smtp", what, fields } });
+  }
+
+  /** Adds a line for the log whose fields are complete when `logNow` is called; they go out before the next line
+   * in any case. */
+  logLater(what: string, fields: () => LogEvent["fields"]): void {
+    this.logNow();
+    this.#laterWhat = what;
+    this.#later = fields;
+  }
+
+  /** Adds the line of `logLater`, if it has not gone out. */
+  logNow(): void {
+    const later = this.#later;
+    this.#later = null;
+    if (later !== null) this.log(this.#laterWhat, later());
   }
 
   /** Takes the effects; answers that were not flushed stay. */

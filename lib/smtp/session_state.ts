@@ -2,22 +2,20 @@
 
 import type { Domain } from "../mail/address.ts";
 import { CommandInput } from "./framing.ts";
+import type { Quirk } from "./lenient.ts";
 import type { Phase } from "./phase.ts";
 import { describeReply, replies, type Reply } from "./reply.ts";
+import { defaultSessionBounds, type Overrun, type SessionBounds } from "./session_bounds.ts";
 import type { SessionConfig, TlsInfo } from "./session_face.ts";
 import { SessionOutput } from "./session_output.ts";
 import type { Transaction } from "./transaction.ts";
-
-/** Command errors after which a session ends. Refused recipients are none: a list with many dead addresses must
- * still reach the live ones. */
-export const errorsMax = 100;
 
 /** The state of a session. session.ts drives it; the commands read and change it. */
 export class SessionState {
   /** What the session was told once. */
   readonly config: SessionConfig;
   /** What was read and not yet understood. */
-  readonly input = new CommandInput();
+  readonly input: CommandInput;
   /** What is to be said and done. */
   readonly output: SessionOutput;
   /** How far the session has come. */
@@ -34,8 +32,14 @@ export class SessionState {
   tls: TlsInfo | null = null;
   /** Who has logged in; empty for nobody. */
   username = "";
+  /** The greeting was given: a filter may have turned the client away instead. */
+  isGreeted = false;
   /** A filter has marked all mail of this session as spam. */
   isJunk = false;
+  /** A filter has marked the message whose MAIL is being processed as spam. */
+  isNextJunk = false;
+  /** Quirks that the log has been told of. */
+  readonly toldQuirks = new Set<Quirk>();
   /** The command being processed, for the log. */
   line = "";
   /** Messages begun. */
@@ -46,12 +50,18 @@ export class SessionState {
   isClosed = false;
   /** A commit was asked for and is not answered. */
   isCommitting = false;
+  /** How long the client may take, and how often it may be wrong. */
+  readonly bounds: SessionBounds;
   #errors = 0;
+  #unknownRecipients = 0;
 
   /** Nothing has happened yet. */
   constructor(config: SessionConfig) {
     this.config = config;
+    this.input = new CommandInput(config.lenient?.has("bare-lf"));
     this.output = new SessionOutput(config.session);
+    const { idleTimeoutMs } = config.limits;
+    this.bounds = { ...(config.bounds ?? defaultSessionBounds), idleTimeoutMs };
   }
 
   /** Our name. */
@@ -74,9 +84,31 @@ export class SessionState {
   fail(reply: Reply): void {
     this.refuse(reply);
     this.#errors++;
-    if (this.#errors < errorsMax) return;
-    this.output.say(replies.tooManyErrors);
-    this.close("too-many-errors");
+    if (this.#errors >= this.bounds.maxErrors) this.#exceed("max-errors", replies.tooManyErrors, "too-many-errors");
+  }
+
+  /** Answers a recipient that is not taken; too many of them that nobody knows end the session. */
+  refuseRecipient(reply: Reply): void {
+    this.refuse(reply);
+    // A program of this machine that sends to a list is no stranger who tries names.
+    if (reply.code < 500 || this.config.local) return;
+    this.#unknownRecipients++;
+    if (this.#unknownRecipients < this.bounds.maxUnknownRecipients) return;
+    this.#exceed("max-unknown-rcpt", replies.tooManyUnknown(this.hostname), "too-many-unknown-recipients");
+  }
+
+  /** The client's time is up. */
+  timeOut(overrun: Overrun): void {
+    const isSlow = overrun === "min-rate" || overrun === "message-timeout";
+    const reply = isSlow ? replies.tooSlow(this.hostname) : replies.idle(this.hostname);
+    this.#exceed(overrun, reply, isSlow ? "too-slow" : "timeout");
+  }
+
+  /** A limit ends the session. */
+  #exceed(limit: string, reply: Reply, reason: string): void {
+    this.output.push({ kind: "count", name: limitCounter(limit) });
+    this.say(reply);
+    this.close(reason);
   }
 
   /** Input that cannot be told apart into commands: nothing after it is read. */
@@ -112,4 +144,9 @@ export class SessionState {
     this.isClosed = true;
     this.input.clear();
   }
+}
+
+/** Name of the counter of a limit, by its key of `smtp limit`. */
+export function limitCounter(key: string): string {
+  return `smtp.limit.${key}`;
 }

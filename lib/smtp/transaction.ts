@@ -3,16 +3,21 @@
 import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
-import { BodyDecoder, type BodySink } from "./framing.ts";
+import { ChunkDecoder } from "./chunk.ts";
+import { BodyDecoder, type BodyFlaw, type BodySink } from "./framing.ts";
 import type { Handling } from "./handling.ts";
+import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
 
-/** Longest header section that missing fields are added to, octets. */
-export const completedHeaderLengthMax = 64 * 1024;
+/** Longest header section unless told otherwise, octets. */
+export const headerLengthMax = 256 * 1024;
+
+/** Most fields of a header section unless told otherwise. */
+export const fieldsMax = 1000;
 
 /** What bounds the content. */
 export interface ContentLimits {
@@ -20,14 +25,30 @@ export interface ContentLimits {
   readonly maxMessageSize: number;
   /** Received fields at which a message is taken to loop. */
   readonly maxHops: number;
+  /** Octets of the header section as sent, with the blank line. Default `headerLengthMax`. */
+  readonly maxHeaderSize?: number;
+  /** Fields of the header section. Default `fieldsMax`. */
+  readonly maxHeaders?: number;
+  /** Octets of a line with CRLF. Default `bodyLineLengthMax`. */
+  readonly maxLineLength?: number;
+}
+
+/** Changes content as it passes by. `HeaderEditor` is one. */
+export interface ContentStage {
+  /** Takes content, returns what is ready. The bytes are only borrowed. */
+  push(bytes: Buffer): Buffer;
+  /** The content has ended. Returns the rest of it. */
+  finish(): Buffer;
+  /** The content cannot be changed as it must be: it is refused. */
+  readonly isBroken?: boolean;
 }
 
 /** What is put to the content that the client sends. */
 export interface ContentAdditions {
   /** Fields that stand first, CRLF line ends. */
   readonly head: string;
-  /** Values of fields to add at the end of the header section where they are missing; null: none. */
-  readonly missing: { readonly date: string; readonly messageId: string } | null;
+  /** What the content passes through, in this order. None for mail that only passes through: it is stored as it came. */
+  readonly stages: readonly ContentStage[];
 }
 
 /** A transaction. It begins when MAIL is accepted; `begin` is called when DATA is. */
@@ -38,12 +59,16 @@ export class Transaction implements BodySink {
   readonly sender: ReversePath;
   /** A filter has marked it as spam. */
   isJunk = false;
+  /** Ends lines with CRLF, where the client may send LF alone. */
+  mender: LineMender | null = null;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;
-  readonly #decoder = new BodyDecoder();
+  readonly #decoder: BodyDecoder;
+  // Only of a message that comes in chunks.
+  #chunks: ChunkDecoder | null = null;
   readonly #scanner = new HeaderScanner();
   readonly #pieces = new PieceBuffer();
-  #completer: HeaderCompleter | null = null;
+  #stages: readonly ContentStage[] = [];
   #recipients = 0;
   #lastRecipient: ForwardPath | null = null;
   // Octets that the client sent.
@@ -57,6 +82,7 @@ export class Transaction implements BodySink {
     this.sender = sender;
     this.#parameters = parameters;
     this.#limits = limits;
+    this.#decoder = new BodyDecoder(limits.maxLineLength);
   }
 
   /** How the message is to be handled. */
@@ -85,6 +111,11 @@ export class Transaction implements BodySink {
     return this.#refusal;
   }
 
+  /** The body may hold any octets (BODY=BINARYMIME, RFC 3030 §3). */
+  get isBinary(): boolean {
+    return this.#parameters.handling.body === "binarymime";
+  }
+
   /** Counts a recipient that was accepted. */
   addRecipient(rcpt: ForwardPath): void {
     this.#lastRecipient = rcpt;
@@ -102,21 +133,31 @@ export class Transaction implements BodySink {
     this.#pieces.expect(additions.head.length + (this.#parameters.size ?? 0));
     // The field names the recipient, whose address may be UTF-8.
     this.#store(Buffer.from(additions.head, "utf8"));
-    if (additions.missing !== null) this.#completer = new HeaderCompleter(additions.missing);
+    this.#stages = additions.stages;
   }
 
   /** Takes a piece of input. Returns how many octets of it belong to the message once its end is found, -1 before.
    * The result does not depend on how the input was cut into pieces. */
   decode(bytes: Buffer): number {
     const used = this.#decoder.decode(bytes, this);
-    if (used >= 0) {
-      const held = this.#completer?.finish();
-      if (held !== undefined) this.#store(held);
-    }
-    this.#refusal = this.#judge(used >= 0);
-    if (this.#refusal !== null) this.#pieces.discard();
-    else if (used >= 0) this.#pieces.finish();
+    this.#settle(used >= 0, this.#decoder.flaw);
     return used;
+  }
+
+  /** Takes a piece of a chunk (RFC 3030). The result does not depend on how the content was cut into chunks and pieces. */
+  decodeChunk(bytes: Buffer): void {
+    const chunks = this.#chunkDecoder();
+    chunks.decode(bytes, this);
+    this.#settle(false, chunks.flaw);
+  }
+
+  /** The last chunk is complete. */
+  finishChunks(): void {
+    const chunks = this.#chunkDecoder();
+    // Text ends with a line end wherever it goes from here.
+    if (!this.isBinary && chunks.isOpenLine) this.#pass(Buffer.from("\r\n"));
+    chunks.finish();
+    this.#settle(true, chunks.flaw);
   }
 
   /** Content that is ready to go. With the end of the message all of it is. */
@@ -128,12 +169,17 @@ export class Transaction implements BodySink {
   take(bytes: Buffer): void {
     this.#sent += bytes.length;
     if (!this.#scanner.isDone) this.#scanner.push(bytes);
-    if (this.#sent > this.#limits.maxMessageSize || this.#refusal !== null) return;
-    if (this.#completer === null) return this.#store(bytes);
-    const released = this.#completer.push(bytes);
-    if (released === null) return;
-    this.#completer = null;
-    this.#store(released);
+    if (this.#sent <= this.#limits.maxMessageSize && this.#refusal === null) this.#pass(bytes);
+  }
+
+  #chunkDecoder(): ChunkDecoder {
+    return this.#chunks ??= new ChunkDecoder(this.isBinary, this.#limits.maxLineLength);
+  }
+
+  #pass(bytes: Buffer): void {
+    let out = bytes;
+    for (const stage of this.#stages) out = stage.push(out);
+    if (out.length > 0) this.#store(out);
   }
 
   #store(bytes: Uint8Array): void {
@@ -141,17 +187,31 @@ export class Transaction implements BodySink {
     this.#pieces.append(bytes);
   }
 
+  #settle(isEnd: boolean, flaw: BodyFlaw | null): void {
+    if (isEnd && this.#refusal === null) {
+      let out = Buffer.alloc(0);
+      for (const stage of this.#stages) out = Buffer.concat([stage.push(out), stage.finish()]);
+      if (out.length > 0) this.#store(out);
+    }
+    this.#refusal = this.#judge(isEnd, flaw);
+    if (this.#refusal !== null) this.#pieces.discard();
+    else if (isEnd) this.#pieces.finish();
+  }
+
   // The gravest reason counts, whatever came first: the answer must not depend on how the input was cut.
-  #judge(isEnd: boolean): Reply | null {
-    const flaw = this.#decoder.flaw;
+  #judge(isEnd: boolean, flaw: BodyFlaw | null): Reply | null {
+    const { maxMessageSize, maxHops, maxHeaderSize = headerLengthMax, maxHeaders = fieldsMax } = this.#limits;
     if (flaw === "stray") return replies.controlInMessage;
     if (flaw === "lineTooLong") return replies.lineTooLong;
-    if (this.#sent > this.#limits.maxMessageSize) return replies.messageTooBig;
-    if (!isEnd && !this.#scanner.isDone) return null;
-    const { fault, received } = this.#scanner.finish();
-    if (fault !== null) return replies.malformedMessage;
+    if (this.#sent > maxMessageSize) return replies.messageTooBig;
+    const scanner = this.#scanner;
+    const findings = isEnd || scanner.isDone ? scanner.finish() : null;
+    if (findings !== null && findings.fault !== null) return replies.malformedMessage;
+    if (scanner.length > maxHeaderSize) return replies.headerTooBig;
+    if (scanner.fields > maxHeaders) return replies.tooManyFields;
     // RFC 5321 §6.3.
-    return received >= this.#limits.maxHops ? replies.routingLoop : null;
+    if (findings !== null && findings.received >= maxHops) return replies.routingLoop;
+    return this.#stages.some((stage) => stage.isBroken) ? replies.binaryInText : null;
   }
 }
 
@@ -217,42 +277,5 @@ class PieceBuffer {
     if (old !== null) bytes.set(old.subarray(0, this.#length));
     this.#bytes = bytes;
     return bytes;
-  }
-}
-
-/** Holds a header section back until its end is seen, then adds the fields that are missing (RFC 6409 §8). */
-class HeaderCompleter {
-  readonly #missing: { readonly date: string; readonly messageId: string };
-  #text = "";
-
-  constructor(missing: { readonly date: string; readonly messageId: string }) {
-    this.#missing = missing;
-  }
-
-  /** Takes content. Returns all of it once the header section has ended, null before. */
-  push(bytes: Buffer): Buffer | null {
-    const searched = Math.max(0, this.#text.length - 3);
-    this.#text += bytes.toString("latin1");
-    // The blank line may be the first.
-    const end = this.#text.startsWith("\r\n") ? -2 : this.#text.indexOf("\r\n\r\n", searched);
-    if (end !== -1) return this.#complete(end + 2);
-    if (this.#text.length <= completedHeaderLengthMax) return null;
-    const text = this.#text;
-    this.#text = "";
-    return Buffer.from(text, "latin1");
-  }
-
-  /** The content ended within its header section. */
-  finish(): Buffer {
-    return this.#complete(this.#text.length);
-  }
-
-  #complete(end: number): Buffer {
-    const header = this.#text.slice(0, end);
-    const date = /^date[ \t]*:/im.test(header) ? "" : `Date: ${this.#missing.date}\r\n`;
-    const messageId = /^message-id[ \t]*:/im.test(header) ? "" : `Message-ID: ${this.#missing.messageId}\r\n`;
-    const completed = header + date + messageId + this.#text.slice(end);
-    this.#text = "";
-    return Buffer.from(completed, "latin1");
   }
 }

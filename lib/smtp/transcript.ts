@@ -12,8 +12,8 @@
  *   A: commit = io                  commit = committed | noSpace | io | unknown | wait
  *   A: sender x@a.test = allowed    sender ADDRESS = allowed | refused | failed | wait
  *   A: filter ehlo = junk           filter PHASE = proceed | junk | rewrite VALUE | reject REPLY | disconnect REPLY | wait
- *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT | refused | malformed |
- *                                   failed | wait
+ *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT |
+ *                                   refused [USER] | malformed [USER] | failed [USER] | wait
  *   E: tls                          the handshake that the server began is done
  *   M: "a\r\n"                      content that was committed, without our Received field; several lines add up
  *   M: none                         the message was rolled back
@@ -23,11 +23,13 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, hold (s), idle (s), local, dsn, tls=offered|required|implicit,
- * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, filters=PHASE,…, and `feed=whole` for files
- * about when something is sent; all others are also fed octet by octet and in random pieces. */
+ * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, hold (s), idle (s), errors, unknown,
+ * hello, data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
+ * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…, and `feed=whole`
+ * for files about when something is sent; all others are also fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
+import { defaultSessionBounds } from "./session_bounds.ts";
 import { type FilterPhase, filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
 
 /** What the client, the clock or the daemon does. */
@@ -198,7 +200,7 @@ const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
   commit: /^(?:committed|noSpace|io|unknown|wait)$/,
   sender: /^(?:allowed|refused|failed|wait)$/,
   filter: /^(?:proceed|junk|wait|rewrite .+|(?:reject|disconnect) [45][0-9]{2} .+)$/,
-  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|refused|malformed|failed|wait)$/,
+  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|(?:refused|malformed|failed)(?: \S+)?|wait)$/,
 };
 
 function parseAnswer(rest: string): TranscriptAnswer | null {
@@ -221,6 +223,9 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     maxMails: 100,
     maxHops: 100,
     maxHoldMs: 7 * 86_400_000,
+    maxHeaderSize: 262_144,
+    maxHeaders: 1000,
+    maxLineLength: 65_535,
     idleTimeoutMs: 300_000,
   };
   let config: TranscriptConfig = { limits, local: false };
@@ -238,22 +243,47 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     else if (key === "mails") limits.maxMails = number;
     else if (key === "hops") limits.maxHops = number;
     else if (key === "hold") limits.maxHoldMs = number * 1000;
+    else if (key === "header") limits.maxHeaderSize = number;
+    else if (key === "fields") limits.maxHeaders = number;
+    else if (key === "linelength") limits.maxLineLength = number;
     else if (key === "idle") limits.idleTimeoutMs = number * 1000;
     else return `conf: does not know ${word}`;
   }
   return { config, isDivisible };
 }
 
+/** Words of `conf:` that bound the client's patience and its errors; times are in seconds. */
+const boundKeys: Readonly<Record<string, keyof typeof defaultSessionBounds>> = {
+  errors: "maxErrors",
+  unknown: "maxUnknownRecipients",
+  hello: "helloTimeoutMs",
+  data: "dataTimeoutMs",
+  message: "messageTimeoutMs",
+  rate: "minRate",
+  grace: "rateGraceMs",
+};
+
 /** What a word says of the listener; null for a word that is none of these. */
-function settingOf(key: string, value: string, { auth }: TranscriptConfig): Partial<TranscriptConfig> | null {
+function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfig): Partial<TranscriptConfig> | null {
+  const bound = boundKeys[key];
+  if (bound !== undefined && /^[0-9]+$/.test(value)) {
+    const number = Number(value) * (bound.endsWith("Ms") ? 1000 : 1);
+    return { bounds: { ...(bounds ?? defaultSessionBounds), [bound]: number } };
+  }
   const mechanisms = auth?.mechanisms ?? ["PLAIN", "LOGIN"];
   switch (key) {
     case "local":
       return { local: true };
+    case "submission":
+      return { submission: true };
+    case "masquerade":
+      return { masquerade: true };
     case "dsn":
       return { dsn: true };
     case "sender":
       return { checksSender: true };
+    case "lmtp":
+      return { lmtp: true };
     case "tls":
       return value === "offered" || value === "required" || value === "implicit" ? { tls: value } : null;
     case "auth":

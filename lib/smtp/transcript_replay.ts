@@ -313,7 +313,7 @@ function filterVerdict(word: string): FilterVerdict {
 function authResult(word: string): AuthResult {
   const [, kind, rest = ""] = /^(\S+)(?: (.*))?$/.exec(word) ?? [];
   if (kind === "challenge") return { kind, text: rest };
-  if (kind === "refused" || kind === "malformed" || kind === "failed") return { kind };
+  if (kind === "refused" || kind === "malformed" || kind === "failed") return { kind, username: rest };
   const [username = "ann", data = null] = rest.split(" ");
   return { kind: "accepted", username, data };
 }

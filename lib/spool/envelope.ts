@@ -1,7 +1,7 @@
 /** An envelope: one message on its way to one recipient, with its retry state. */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import type { LocalExec } from "../policy/exec.ts";
 import type { Origin } from "../policy/match.ts";
 import type { Handling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";

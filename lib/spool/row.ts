@@ -2,7 +2,7 @@
 
 import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
 import type { SqlValue } from "../port.ts";
-import type { LocalExec } from "../policy/expand.ts";
+import { type LocalExec, parseExec } from "../policy/exec.ts";
 import type { Origin } from "../policy/match.ts";
 import { type Handling, parseHandling, plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
@@ -141,16 +141,10 @@ function parseDetail(text: string): Detail | null {
     const whole = typeof detail === "object" && detail !== null && typeof detail.lastWarnAt === "number" &&
       typeof detail.origin?.address === "string" && Array.isArray(detail.dsn?.notify) &&
       detail.local !== undefined && detail.last !== undefined;
-    return whole && isExec(detail.local?.exec ?? null) ? detail : null;
+    const exec = detail.local?.exec ?? null;
+    // What is run or written to is not taken from a row that has it half.
+    return whole && (exec === null || parseExec(exec) !== null) ? detail : null;
   } catch {
     return null;
   }
-}
-
-/** What is run or written to is not taken from a row that has it half. */
-function isExec(exec: LocalExec | null): boolean {
-  if (exec === null) return true;
-  const { kind, text, from } = exec;
-  return ["file", "command", "maildir"].includes(kind) && typeof text === "string" &&
-    ["table", "forward"].includes(from);
 }

@@ -9,6 +9,11 @@ import type { Service, Table } from "./table.ts";
 /** What helpers can be asked for, as the protocol names it. */
 export const procServices: readonly Service[] = [...databaseServices, "auth"];
 
+/** Why a helper that has not registered a service does not answer for it. */
+export function noServiceReason(service: Service): string {
+  return `the helper has no service ${service}`;
+}
+
 /** A question to a helper. */
 export type ProcAsk =
   | { readonly kind: "update" }

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { frameMessage, lspHeaderMax, lspMessageMax, LspReader } from "../../cli/lsp_framing.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

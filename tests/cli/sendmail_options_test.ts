@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { UsageError } from "../../cli/getopt.ts";
 import { formatSendmailArguments, parseSendmailArguments, type SubmitOptions } from "../../cli/sendmail_options.ts";
 

@@ -2,7 +2,7 @@
 
 import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import type { Envelope, StoredMessage } from "../../lib/spool/envelope.ts";

@@ -6,6 +6,7 @@ import type { Domain } from "../../lib/mail/address.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
 import { FakeNet } from "../sim/net.ts";
+import { FakePeer, type PeerScript } from "../sim/peer.ts";
 import { SeededRandom } from "../sim/random.ts";
 import { FakeShell } from "../sim/shell.ts";
 import { mailboxOf } from "../support/envelope.ts";
@@ -25,6 +26,8 @@ class Rig {
   readonly disk = new FakeDisk();
   readonly shell = new FakeShell();
   readonly heard: AgentToDelivery[] = [];
+  readonly stores: FakePeer[] = [];
+  script: PeerScript = {};
   readonly delivery: FakeChannel<DeliveryToAgent, AgentToDelivery>;
   done = 0;
 
@@ -33,6 +36,7 @@ class Rig {
     const { clock, disk } = this;
     const hostname = "mx.test" as Domain;
     const dialer = new FakeNet(clock);
+    dialer.listen("store.test", 24, (stream) => void this.stores.push(new FakePeer(stream, this.script)));
     const base = { kind: "deliver", wrapper: null, owner, subAddressDelimiter: "+" } as const;
     const work = { ...base, target: { kind: "maildir", directory: box }, ...change } as const;
     const agent = new Agent({
@@ -271,4 +275,42 @@ Deno.test("Agent puts into the Maildir what comes out of the wrapper", async () 
   deepEqual(rig.delivered, ["Subject: seen\n\nx\n"]);
   equal(rig.heard[0]?.kind, "ended");
   match(rig.shell.runs[0]?.command.script ?? "", /filter "\$\{mda_1\}" \| \/bin\/sh -c 'printf \.; cat' >&3$/);
+});
+
+const lmtp = {
+  target: { kind: "lmtp", to: { kind: "host", name: "store.test", port: 24 }, rcptTo: true },
+  wrapper: "filter | %{mda}",
+} as const;
+
+Deno.test("Agent hands to the mail store what comes out of the wrapper, and tells what that says", async () => {
+  const rig = new Rig(lmtp);
+  rig.shell.onInputEnd = (run) => void run.side(".Subject: seen\n\nx\n").then(() => run.exit(0));
+  await rig.store(1, "Subject: x\r\n\r\nx\r\n", true);
+  await rig.settle();
+  match(rig.shell.runs[0]?.input ?? "", /^Delivered-To: .*\nSubject: x\n\nx\n$/);
+  deepEqual(rig.stores[0]?.taken.map(({ content }) => content), ["Subject: seen\r\n\r\nx\r\n"]);
+  equal(rig.heard[0]?.kind, "answered");
+});
+
+Deno.test("Agent tells what the mail store refuses of a wrapper's output", async () => {
+  const rig = new Rig(lmtp);
+  rig.script = { rcpt: () => "550 5.1.1 Nobody" };
+  rig.shell.onInputEnd = (run) => void run.side(".Subject: seen\n\nx\n").then(() => run.exit(0));
+  await rig.store(1, "x\r\n", true);
+  await rig.settle();
+  const [heard] = rig.heard;
+  deepEqual(heard?.kind === "answered" && heard.verdict.kind === "reply" && heard.verdict.reply.code, 550);
+});
+
+Deno.test("Agent hands nothing to the mail store when the wrapper fails, or runs nothing", async () => {
+  for (const [output, status] of [[".Subject: half\n", 75], ["", 0]] as const) {
+    const rig = new Rig(lmtp);
+    rig.shell.onInputEnd = (run) =>
+      void (output === "" ? Promise.resolve() : run.side(output)).then(() => run.exit(status));
+    await rig.store(1, "x\r\n", true);
+    await rig.settle();
+    deepEqual(rig.stores.flatMap(({ taken }) => taken), []);
+    const [heard] = rig.heard;
+    deepEqual(heard?.kind === "ended" && heard.end.status, status);
+  }
 });

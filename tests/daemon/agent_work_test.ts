@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { isShared, planAgent } from "../../lib/daemon/agent_work.ts";
-import type { LocalExec } from "../../lib/policy/expand.ts";
+import type { LocalExec } from "../../lib/policy/exec.ts";
 import type { LocalAction, LocalMethod, Policy } from "../../lib/policy/policy.ts";
 import { policyOf } from "./rig.ts";
 
@@ -54,4 +54,18 @@ Deno.test("planAgent() takes the wrapper along, and its work is shared by nobody
   deepEqual(typeof bare !== "string" && [bare.wrapper, isShared(bare)], [null, true]);
   equal(targetOf(method, { wrapper: "gone" }), "there is no mda wrapper gone");
   equal(targetOf(method, { wrapper: "bad" }), 'the command: unknown token "nope"');
+});
+
+Deno.test("planAgent() finds the mail store, of the user where its destination says so, with a wrapper or without", () => {
+  const lmtp = (destination: string) => ({ kind: "lmtp", destination, rcptTo: false }) as const;
+  const to = (target: unknown) => ({ kind: "lmtp", to: target, rcptTo: false });
+  deepEqual(targetOf(lmtp("store.test:24")), to({ kind: "host", name: "store.test", port: 24 }));
+  deepEqual(targetOf(lmtp("/run/%{user.username}/lmtp")), to({ kind: "unix", path: "/run/ann/lmtp" }));
+  equal(targetOf(lmtp("%{user.username}:x")), "`ann:x` is no destination of lmtp");
+  equal(targetOf(lmtp("/run/%{rcpt.user}")), "the destination of lmtp depends on more than the user");
+  const wrapped = planAgent(policy, action(lmtp("127.0.0.1:24"), { wrapper: "w" }), null, owner);
+  deepEqual(typeof wrapped !== "string" && [wrapped.target, wrapped.wrapper], [
+    to({ kind: "inet", ip: "127.0.0.1", port: 24 }),
+    "filter | %{mda}",
+  ]);
 });

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { frameLengthMax, StreamChannel } from "../../lib/daemon/channel.ts";
 import type { Address, Stream, StreamHandler } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";

@@ -1,7 +1,7 @@
 /** What smtp-in and delivery may say. Each message passes; each member that is not what it should be does not. */
 
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import {
   parseDeliveryToLookup,
   parseDeliveryToQueue,

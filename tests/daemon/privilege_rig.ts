@@ -1,9 +1,11 @@
 /** Rows of the privilege table and processes that hold them, for tests. */
 
 import { ok } from "node:assert/strict";
-import { type Account, type Grant, type Premises, standingGrants } from "../../lib/daemon/privilege.ts";
+import { type Account, agentGrant, type Grant, type Premises, standingGrants } from "../../lib/daemon/privilege.ts";
 import { isInRange } from "../../lib/daemon/range.ts";
 import type { Right } from "../../lib/port.ts";
+import type { DatabaseKind } from "../../lib/table/table.ts";
+import { maildirWork } from "../support/agent_work.ts";
 import { policyOf, policyText } from "./rig.ts";
 
 /** The account of most roles. */
@@ -54,3 +56,36 @@ export function processWith(flags: readonly string[]): (query: Right) => boolean
 
 /** A configuration whose mail goes to `host`. */
 export const relayTo = (host: string) => `action "out" relay host "${host}"\nmatch from any for any action "out"\n`;
+
+/** lookup's row with tables in databases. */
+export function databaseRow(
+  ...settings: readonly (readonly [DatabaseKind, ...(readonly (readonly [string, string])[])])[]
+): Grant {
+  const tables = Object.fromEntries(settings.map(([kind, ...lines], i) => {
+    const name = `t${i}`;
+    return [name, { kind, name, path: `/etc/mail/${name}.conf`, settings: lines }];
+  }));
+  const row = standingGrants({ ...policyOf(), tables }, premises).find(({ role }) => role === "lookup");
+  ok(row);
+  return row;
+}
+
+/** lookup's row with tables behind servers of each kind. */
+export const servers: Grant = databaseRow(
+  ["postgres", ["conninfo", "host=db.example.org,::1 user=m sslmode=verify-full sslrootcert=/etc/ssl/db.pem"]],
+  ["mysql", ["username", "m"], ["host", "localhost"]],
+  ["redis", ["master", "192.0.2.7"], ["slave", "unix:/run/redis.sock"]],
+  ["ldap", ["url", "ldaps://ldap.example.org"], ["basedn", "dc=t"]],
+);
+
+/** Rows of each shape. */
+export const rows: readonly Grant[] = [
+  ...standingGrants(policyOf(), premises),
+  rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["127.0.0.53", "::1"] }),
+  rowOf("delivery", relayTo("relay.example.org")),
+  rowOf("lookup", 'action "box" maildir\nmatch for any action "box"\n'),
+  agentGrant(null, maildirWork("/home/ann/Maildir")),
+  agentGrant(null, maildirWork("/root/mail")),
+  agentGrant(null, { ...maildirWork("/m"), wrapper: "w" }),
+  servers,
+];

@@ -1,24 +1,22 @@
-/** The table of rights: rows of a configuration, their flags, and the check that each role makes of itself. */
+/** The table of rights: rows of a configuration, and their flags. */
 
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { checkGrant } from "../../lib/daemon/grant_check.ts";
 import {
   type Account,
   agentGrant,
-  checkGrant,
   denoFlags,
-  type Grant,
   offlineGrant,
   standingGrants,
   tableHostGrants,
   unnameablePaths,
   usesSystemUsers,
 } from "../../lib/daemon/privilege.ts";
-import type { DatabaseKind } from "../../lib/table/table.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
 import { policyOf, policyText } from "./rig.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";
-import { premises, processWith, relayTo, rowOf, smtpd, smtpq } from "./privilege_rig.ts";
+import { databaseRow, premises, processWith, relayTo, rowOf, rows, servers, smtpd, smtpq } from "./privilege_rig.ts";
 import { maildirWork } from "../support/agent_work.ts";
 
 Deno.test("smtp-in holds nothing at all", () => {
@@ -61,26 +59,6 @@ match from any for domain <again> action "box"
   }]);
 });
 
-/** lookup's row with tables in databases. */
-function databaseRow(
-  ...settings: readonly (readonly [DatabaseKind, ...(readonly (readonly [string, string])[])])[]
-): Grant {
-  const tables = Object.fromEntries(settings.map(([kind, ...lines], i) => {
-    const name = `t${i}`;
-    return [name, { kind, name, path: `/etc/mail/${name}.conf`, settings: lines }];
-  }));
-  const row = standingGrants({ ...policyOf(), tables }, premises).find(({ role }) => role === "lookup");
-  ok(row);
-  return row;
-}
-
-const servers = databaseRow(
-  ["postgres", ["conninfo", "host=db.example.org,::1 user=m sslmode=verify-full sslrootcert=/etc/ssl/db.pem"]],
-  ["mysql", ["username", "m"], ["host", "localhost"]],
-  ["redis", ["master", "192.0.2.7"], ["slave", "unix:/run/redis.sock"]],
-  ["ldap", ["url", "ldaps://ldap.example.org"], ["basedn", "dc=t"]],
-);
-
 Deno.test("lookup reaches the servers of its tables, their sockets and certificates, and loads packages for them", () => {
   const sockets = ["/run/mysqld/mysqld.sock", "/run/redis.sock"];
   deepEqual([servers.net, servers.read, servers.write, servers.npm], [
@@ -98,14 +76,6 @@ Deno.test("lookup reaches the servers of its tables, their sockets and certifica
   deepEqual(flags, [`--allow-net=${hosts},${sockets.map((path) => `unix:${path}`)}`]);
   const { net, npm, read } = databaseRow(["sqlite", ["dbpath", "/var/mail.db"]]);
   deepEqual([net, npm, read], [{ kind: "none" }, false, ["/var/mail.db"]]);
-});
-
-Deno.test("checkGrant() finds a server that is missing, and one too many", () => {
-  const flags = denoFlags(servers);
-  const less = flags.map((flag) => flag.replace("db.example.org:5432,", ""));
-  deepEqual(checkGrant(servers, processWith(less)), ["net db.example.org:5432 is missing"]);
-  const more = flags.map((flag) => flag.replace("db.example.org:5432,", "$&db.example.org:25,"));
-  deepEqual(checkGrant(servers, processWith(more)), ["net db.example.org:25 is held but not in its row"]);
 });
 
 Deno.test("lookup reads /etc/passwd only for actions that look system users up", () => {
@@ -165,6 +135,10 @@ Deno.test("an agent holds what its work needs: one file and its lock, the shell,
   const command = { ...base, target: { kind: "command", template: "x" } } as const;
   deepEqual(rightsOf(command), { read: [], write: [], run: ["/bin/sh"], net: "none" });
   deepEqual(rightsOf({ ...base, wrapper: "w" }), { read: ["/m"], write: ["/m"], run: ["/bin/sh"], net: "none" });
+  const to = { kind: "host", name: "store.test", port: 24 } as const;
+  const store = agentGrant(null, { ...base, target: { kind: "lmtp", to, rcptTo: true }, wrapper: "w" });
+  deepEqual([store.net, store.run], [{ kind: "servers", hosts: ["store.test:24"], paths: [] }, ["/bin/sh"]]);
+  deepEqual(checkGrant(store, processWith(denoFlags(store))), []);
   const user = { name: "ann", uid: 1, gid: 1, home: "/home/ann" };
   deepEqual(rightsOf({ kind: "forward", user, uid: 1 }), { read: ["/home/ann"], write: [], run: [], net: "none" });
 });
@@ -225,64 +199,6 @@ Deno.test("a path with a comma cannot be named, and is never read as two", () =>
   deepEqual(rows.flatMap(unnameablePaths), []);
   // An empty item is what Deno refuses to start with: host/process_test.ts.
   ok(denoFlags(row).includes("--allow-read=/mail/a,,/etc"));
-});
-
-const rows: readonly Grant[] = [
-  ...standingGrants(policyOf(), premises),
-  rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["127.0.0.53", "::1"] }),
-  rowOf("delivery", relayTo("relay.example.org")),
-  rowOf("lookup", 'action "box" maildir\nmatch for any action "box"\n'),
-  agentGrant(null, maildirWork("/home/ann/Maildir")),
-  agentGrant(null, maildirWork("/root/mail")),
-  agentGrant(null, { ...maildirWork("/m"), wrapper: "w" }),
-  servers,
-];
-
-Deno.test("checkGrant() is content with a process that was started with the flags of its row", () => {
-  for (const row of rows) deepEqual(checkGrant(row, processWith(denoFlags(row))), [], row.role);
-});
-
-Deno.test("checkGrant() finds each right that is missing", () => {
-  for (const row of rows) {
-    const flags = denoFlags(row);
-    for (const flag of flags.filter((one) => one.startsWith("--allow-"))) {
-      const faults = checkGrant(row, processWith(flags.filter((one) => one !== flag)));
-      ok(faults.length > 0 && faults.every((fault) => fault.endsWith("is missing")), `${row.role} ${flag}: ${faults}`);
-    }
-  }
-});
-
-Deno.test("checkGrant() finds each right too many", () => {
-  const more = ["read", "write", "run", "env", "sys", "ffi", "import"].map((name) => `--allow-${name}`);
-  const narrow = ["--allow-read=/etc", "--allow-write=/etc", "--allow-read=/home", "--allow-run=/bin/sh"];
-  for (const row of rows) {
-    for (const flag of [...more, ...narrow].filter((one) => !denoFlags(row).includes(one))) {
-      const faults = checkGrant(row, processWith([flag, ...denoFlags(row)]));
-      ok(faults.some((fault) => fault.endsWith("held but not in its row")), `${row.role} ${flag}: ${faults}`);
-    }
-    if (row.net.kind === "out") continue;
-    ok(checkGrant(row, processWith(["--allow-net", ...denoFlags(row)])).length > 0, `${row.role} net`);
-  }
-});
-
-Deno.test("checkGrant() finds a denied range that is open, and an exception that is not", () => {
-  const row = rowOf("delivery", relayTo("10.0.0.25"), { resolvers: ["127.0.0.53"] });
-  const flags = denoFlags(row);
-  const deny = flags.find((flag) => flag.startsWith("--deny-net="))!;
-  const ranges = deny.slice("--deny-net=".length).split(",");
-  ok(ranges.length > 40);
-  for (const range of ranges) {
-    const less = flags.map((flag) => flag === deny ? `--deny-net=${ranges.filter((one) => one !== range)}` : flag);
-    equal(checkGrant(row, processWith(less)).length, 1, range);
-  }
-  const whole = flags.map((flag) => flag === deny ? `${deny},10.0.0.0/8` : flag);
-  deepEqual(checkGrant(row, processWith(whole)), ["net 10.0.0.25:25 is missing"]);
-});
-
-Deno.test("checkGrant() is not content with a process that holds everything, or nothing", () => {
-  for (const row of rows) ok(checkGrant(row, () => true).length > 5, row.role);
-  const needy = rows.filter((row) => row.role !== "smtp-in" && !(row.role === "lookup" && row.read.length === 0));
-  for (const row of needy) ok(checkGrant(row, () => false).length > 0, row.role);
 });
 
 /** The policy of the example with these tables besides. */

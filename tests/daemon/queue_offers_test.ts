@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
-import { Offers, offerWaitMs } from "../../lib/daemon/queue_offers.ts";
+import { areSound, Offers, offerWaitMs } from "../../lib/daemon/queue_offers.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { hello, Rig } from "./intake_rig.ts";
@@ -179,4 +179,18 @@ Deno.test("Intake makes nothing of an offer that comes after the rollback", asyn
   rig.offer("a", id, x);
   await rig.clock.settle();
   deepEqual([client.heard, rig.intake.messages, rig.clock.pending], [[], 0, 0]);
+});
+
+Deno.test("Intake takes no offer of a file or command that is none, and does not commit without it", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  const draft = draftTo("ann@example.org");
+  const exec = { kind: "file", text: "relative", from: "table" } as const;
+  const bad = { ...draft, local: { user: "_smtpd", subAddress: "", exec } };
+  deepEqual([areSound([draft]), areSound([draft, bad])], [true, false]);
+  const id = client.take();
+  client.commit(id, [rig.offer("a", id, draft, bad)], hello);
+  await rig.clock.advance(offerWaitMs);
+  deepEqual(client.heard.at(-1)?.kind, "commitFailed");
+  deepEqual(rig.kept.of("offer-refused").map(({ fields }) => fields["msgid"]), [id]);
 });

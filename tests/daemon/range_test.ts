@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
-import { bracket, excludeFromRange, isInRange } from "../../lib/daemon/range.ts";
+import fc from "../support/fast_check.ts";
+import { bracket, excludeFromRange, isInRange, splitRanges } from "../../lib/daemon/range.ts";
 import { formatIp } from "../../lib/mail/ip.ts";
 
 Deno.test("excludeFromRange() halves the range around the hole", () => {
@@ -96,4 +96,12 @@ Deno.test("bracket() sets literal IPv6 addresses apart from ports", () => {
       ["db.example.org", "db.example.org"],
     ] as const
   ) equal(bracket(host), want);
+});
+
+Deno.test("splitRanges() leaves out the exceptions", () => {
+  deepEqual(splitRanges([{ range: "10.0.0.0/30", except: ["10.0.0.1"] }, { range: "::1/128", except: [] }]), [
+    "10.0.0.2/31",
+    "10.0.0.0/32",
+    "::1/128",
+  ]);
 });

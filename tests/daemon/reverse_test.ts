@@ -69,3 +69,67 @@ Deno.test("ReverseNames waits until the deadline and no longer, and once for eac
   equal(await reverse.nameOf("198.51.100.7"), "b.test");
   equal(clock.pending, 0);
 });
+
+Deno.test("ReverseNames says whether the name leads back, in the family of the address", async () => {
+  const named = () => new FakeDns().set(question, "PTR", names("mail.client.test"));
+  const ip6 = reverseQuestion("2001:db8::7") ?? "";
+  for (
+    const [title, dns, address, name, forward] of [
+      ["it does", named().host("mail.client.test", "192.0.2.1", "198.51.100.7"), "198.51.100.7", true, "pass"],
+      ["to others only", named().host("mail.client.test", "192.0.2.1"), "198.51.100.7", true, "fail"],
+      ["to nothing", named(), "198.51.100.7", true, "fail"],
+      ["in the other family", named().host("mail.client.test", "2001:db8::7"), "198.51.100.7", true, "fail"],
+      [
+        "IPv6",
+        named().set(ip6, "PTR", names("mail.client.test")).host("mail.client.test", "2001:DB8:0::7"),
+        "[2001:db8::7]",
+        true,
+        "pass",
+      ],
+      ["no name", new FakeDns(), "198.51.100.7", false, "fail"],
+      ["a name server that fails", new FakeDns().fail(question, "PTR"), "198.51.100.7", false, "error"],
+      ["one that fails for the way back", named().fail("mail.client.test", "A"), "198.51.100.7", true, "error"],
+      ["no address", new FakeDns(), "local", false, "fail"],
+    ] as const
+  ) {
+    const reverse = new ReverseNames(() => Promise.resolve(dns), new FakeClock());
+    deepEqual(await reverse.peerName(address), { name: name ? "mail.client.test" : null, forward }, title);
+  }
+});
+
+Deno.test("ReverseNames knows the names of the loopback addresses without asking", async () => {
+  for (const address of ["127.0.0.1", "[::1]"]) {
+    const dns = new FakeDns();
+    const reverse = new ReverseNames(() => Promise.resolve(dns), new FakeClock());
+    deepEqual(await reverse.peerName(address), { name: "localhost", forward: "pass" });
+    equal(await reverse.nameOf(address), "localhost");
+    deepEqual(dns.asked, []);
+  }
+});
+
+Deno.test("ReverseNames keeps the name where only the way back takes too long", async () => {
+  const clock = new FakeClock();
+  const dns: Dns = {
+    query: (_, type) => type === "PTR" ? Promise.resolve(names("a.test")) : new Promise(() => {}),
+  };
+  const reverse = new ReverseNames(() => Promise.resolve(dns), clock);
+  const found = reverse.peerName("198.51.100.7");
+  await clock.settle();
+  await clock.advance(reverseDeadlineMs);
+  deepEqual(await found, { name: "a.test", forward: "error" });
+  // The second peer does not wait.
+  deepEqual(await reverse.peerName("198.51.100.7"), { name: "a.test", forward: "error" });
+});
+
+Deno.test("ReverseNames asks once for peers of one address that come together", async () => {
+  let asked = 0;
+  const answer = Promise.withResolvers<DnsAnswer>();
+  const dns: Dns = {
+    query: (_, type) => type === "PTR" ? (asked++, answer.promise) : Promise.resolve(names("x.test")),
+  };
+  const reverse = new ReverseNames(() => Promise.resolve(dns), new FakeClock());
+  const all = Promise.all([reverse.nameOf("192.0.2.9"), reverse.peerName("192.0.2.9"), reverse.nameOf("192.0.2.9")]);
+  answer.resolve(names("a.test"));
+  deepEqual((await all).map((one) => typeof one === "object" ? one?.name : one), ["a.test", "a.test", "a.test"]);
+  equal(asked, 1);
+});

@@ -19,7 +19,7 @@ function question(ask: SessionQuestion["ask"]): SessionQuestion {
 }
 
 const cannotSay = [
-  { kind: "answered", request: 7, answer: { kind: "authenticate", result: { kind: "failed" } } },
+  { kind: "answered", request: 7, answer: { kind: "authenticate", result: { kind: "failed", username: "" } } },
   { kind: "answered", request: 7, answer: { kind: "sender", result: "failed" } },
   {
     kind: "answered",

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
 import { lingerLengthMax, lingerMs, ServerConnection } from "../../lib/daemon/smtp_in_connection.ts";
 import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";
@@ -38,19 +38,23 @@ interface Setup {
   readonly answer?: ((ask: SessionAsk) => SessionAnswer) | null;
   readonly isRude?: boolean;
   readonly remote?: Address;
+  /** The `listen` line that it came by; null for any. */
+  readonly listen?: string | null;
 }
 
 /** A connection whose owner answers at once, or not at all with `answer: null`. */
-async function connected({ answer = yes, isRude = false, remote }: Setup = {}) {
+async function connected({ answer = yes, isRude = false, remote, listen = null }: Setup = {}) {
   const clock = new FakeClock();
   const log = new KeptLog();
-  const policy = policyOf();
+  const policy = listen === null ? policyOf() : policyOf(`${listen}\naction a relay\nmatch for any action a\n`);
+  const listener = listen === null ? policy.listeners.at(-1) : policy.listeners.find(({ kind }) => kind === "inet");
+  ok(listener !== undefined);
   const ends = streamPair(clock, undefined, remote);
   const client = new Client(ends.client, isRude);
   const told: string[] = [];
   let body = "";
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
-  const connection: ServerConnection = new ServerConnection(ports, ends.server, policy.listeners.at(-1)!, {
+  const connection: ServerConnection = new ServerConnection(ports, ends.server, listener, {
     ask(ask, last) {
       told.push(ask.kind);
       body += textOf(last);
@@ -86,6 +90,25 @@ Deno.test("a group is answered in order, though answers come while effects are c
   deepEqual(client.codes(), codes);
   deepEqual(told, ["message", "recipient", "commit", "closed"]);
   ok(content().endsWith(message));
+});
+
+Deno.test("new mail is completed on port 587, and nowhere else", async () => {
+  for (
+    const [listen, isCompleted] of [
+      ["listen on 192.0.2.1 port 587", true],
+      ["listen on 192.0.2.1 port 25", false],
+      ["listen on 127.0.0.1 port 2525", false],
+    ] as const
+  ) {
+    const { clock, client, content } = await connected({ listen, remote: { kind: "inet", ip: "192.0.2.7", port: 9 } });
+    for (const group of groups) {
+      client.write(group);
+      await clock.settle();
+    }
+    deepEqual(client.codes(), codes);
+    equal(content().includes("\r\nMessage-ID: <"), isCompleted, listen);
+    equal(content().includes("\r\nFrom: <ann@client.test>\r\n"), isCompleted, listen);
+  }
 });
 
 Deno.test("the answers do not depend on how the bytes are cut", async () => {

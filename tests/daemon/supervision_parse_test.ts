@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseFromRole, roleTextMax } from "../../lib/daemon/supervision_parse.ts";
 import type { FromRole } from "../../lib/daemon/supervision.ts";
 
@@ -35,7 +35,7 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
     { kind: "needAgent", ...request },
     { kind: "needAgent", ...request, exec },
     { kind: "mayRun", action: "box", user: "ann", exec },
-    { kind: "mayRun", action: "box", user: "ann", exec: { ...exec, kind: "maildir", from: "table" } },
+    { kind: "mayRun", action: "box", user: "ann", exec: { kind: "maildir", text: "/m", from: "table" } },
     { kind: "needForward", ...forward },
     { kind: "forwardRead", file: { kind: "absent" } },
     { kind: "forwardRead", file: { kind: "text", text: "bob\n" } },

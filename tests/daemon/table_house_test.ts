@@ -56,7 +56,7 @@ function rig() {
         failed() {},
       });
     },
-    join: (host, table, version) => void joined.push(`${host.name} ${table} ${version}`),
+    join: (host, { spec }, version) => void joined.push(`${host.name} ${spec.name} ${version}`),
   });
   return { clock, house, killed, joined };
 }

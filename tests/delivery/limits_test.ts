@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { defaultMtaLimits } from "../../lib/policy/limit.ts";
 import { mtaLimits, mtaLimitsOf, routePenaltyMs, wantsConnection } from "../../lib/delivery/limits.ts";
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import type { Domain } from "../../lib/mail/address.ts";
-import { type LmtpRequest, openLmtp, parseLmtpDestination } from "../../lib/delivery/lmtp.ts";
+import { type LmtpRequest, openLmtp } from "../../lib/delivery/lmtp.ts";
 import { classifyVerdict } from "../../lib/delivery/outcome.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeNet } from "../sim/net.ts";
@@ -100,20 +100,21 @@ Deno.test("openLmtp() hangs up on a message that is abandoned", async () => {
   deepEqual([peers[0]?.state, peers[0]?.taken], ["gone", []]);
 });
 
-Deno.test("parseLmtpDestination() reads paths and addresses", () => {
-  const inet = (ip: string, port: number) => ({ kind: "inet", ip, port });
-  const cases: readonly (readonly [string, unknown])[] = [
-    ["/run/lmtp", { kind: "unix", path: "/run/lmtp" }],
-    ["127.0.0.1:24", inet("127.0.0.1", 24)],
-    ["127.0.0.1", inet("127.0.0.1", 25)],
-    ["localhost:2400", inet("127.0.0.1", 2400)],
-    ["[::1]:24", inet("::1", 24)],
-    ["[IPv6:::1]", inet("::1", 25)],
-    ["mail.test:24", "`mail.test` is no address; name the server by one"],
-    ["", "`` is no address; name the server by one"],
-    ["127.0.0.1:0", "`127.0.0.1:0` is neither a path nor host:port"],
-    ["127.0.0.1:99999", "`127.0.0.1:99999` is neither a path nor host:port"],
-    ["::1", "`::1` is neither a path nor host:port"],
-  ];
-  for (const [text, want] of cases) deepEqual(parseLmtpDestination(text), want, text);
+Deno.test("openLmtp() makes CRLF of a program's line ends and gives no SIZE, for nobody knows it", async () => {
+  const { outcome, peer } = await send({}, { size: null, prefix: "" }, "Subject: x\n\n", "a\r", "\nb\rc", "\n.d");
+  equal(outcome, "delivered 2.0.0 250 2.0.0 Taken");
+  equal(peer.taken[0]?.content, "Subject: x\r\n\r\na\r\nb\r\nc\r\n.d\r\n");
+  equal(peer.commands.some((line) => line.includes("SIZE=")), false, peer.commands.join("; "));
+});
+
+Deno.test("openLmtp() goes to a host by its name", async () => {
+  const clock = new FakeClock();
+  const dialer = new FakeNet(clock);
+  const peers: FakePeer[] = [];
+  dialer.listen("store.test", 24, (stream) => void peers.push(new FakePeer(stream, {})));
+  const to = { kind: "host", name: "store.test", port: 24 } as const;
+  const opening = openLmtp({ clock, dialer, hostname: "mx.test" as Domain }, { ...request, to });
+  await clock.settle();
+  await opening;
+  deepEqual([dialer.dialled, peers.length], [["store.test:24"], 1]);
 });

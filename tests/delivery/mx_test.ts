@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Domain } from "../../lib/mail/address.ts";
 import { isForbiddenAddress, resolveRoutes, type RouteOptions, type Routes } from "../../lib/delivery/mx.ts";
 import { type Relay, relayOfUrl } from "../../lib/delivery/relay.ts";

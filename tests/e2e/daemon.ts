@@ -69,7 +69,7 @@ export class Daemon {
   role(name: string): ProcessFact[] {
     const isOf = (word: string) => word === name || [`${name}#`, `${name}-`].some((start) => word.startsWith(start));
     return this.processes().filter(({ argv }) =>
-      argv.some((word) => word.endsWith("role_main.ts")) && isOf(argv.at(-1) ?? "")
+      argv.some((word) => /\/daemon\/main_\w+\.ts$/.test(word)) && isOf(argv.at(-1) ?? "")
     );
   }
 

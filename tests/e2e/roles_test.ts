@@ -39,7 +39,7 @@ async function withRoles(use: (site: Site, daemon: Daemon, sink: Sink) => Promis
 async function tryAs(daemon: Daemon, role: string, attempts: readonly string[]): Promise<Record<string, string>> {
   const [process] = daemon.role(role);
   ok(process, `no process of ${role} runs`);
-  const script = process.argv.findIndex((word) => word.endsWith("/role_main.ts"));
+  const script = process.argv.findIndex((word) => /\/daemon\/main_\w+\.ts$/.test(word));
   const [deno = "", ...flags] = process.argv.slice(0, script);
   const { stdout, stderr } = await runProgram(deno, [...flags, probe, ...attempts]);
   ok(stdout.startsWith("{"), stderr);
@@ -105,7 +105,7 @@ Deno.test("smtp-in runs once for every two cores, and holds no right at all", as
 
 Deno.test("no role holds a right without a bound, but for delivery's addresses", async () => {
   await withRoles(async (_site, daemon) => {
-    const roles = daemon.processes().filter(({ argv }) => argv.some((word) => word.endsWith("/role_main.ts")));
+    const roles = daemon.processes().filter(({ argv }) => argv.some((word) => /\/daemon\/main_\w+\.ts$/.test(word)));
     ok(roles.length >= 5);
     for (const { argv } of roles) {
       const wide = argv.filter((word) => /^(--allow-\w+|-\w*A\w*)$/.test(word));

@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { handSize } from "../../lib/daemon/queue_intake.ts";
 import type { MsgId } from "../../lib/spool/id.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
@@ -50,7 +50,7 @@ Deno.test("Intake never deals an id that somebody holds, or that is in the spool
         equal(new Set(all).size, all.length);
       }
     }),
-    { numRuns: 40, seed: 1 },
+    { numRuns: 40 },
   );
 });
 

@@ -2,7 +2,7 @@
  * forgotten, no limit is passed. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Envelope, LastStatus } from "../../lib/spool/envelope.ts";
 import type { EvpId } from "../../lib/spool/id.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";

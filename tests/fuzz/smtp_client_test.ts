@@ -2,7 +2,7 @@
 
 import { equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { Domain } from "../../lib/mail/address.ts";
 import { type ClientEffect, clientLimits, type ClientMessage, ClientSession } from "../../lib/smtp/client.ts";

@@ -3,7 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { parseReply, replies } from "../../lib/smtp/reply.ts";
 import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
@@ -140,6 +140,12 @@ const command = fc.constantFrom(
   "QUIT\r\n",
   "FOO\r\n",
   "BDAT 3\r\n",
+  "BDAT 0\r\n",
+  "BDAT 9 LAST\r\n",
+  "BDAT 0 LAST\r\n",
+  "BDAT 350 LAST\r\n",
+  "BDAT x\r\n",
+  "MAIL FROM:<x@a.test> BODY=BINARYMIME\r\n",
   "STARTTLS\r\n",
   "DATA x\r\n",
   "NOOP\n",
@@ -161,9 +167,18 @@ const text = fc.constantFrom(
   "x".repeat(100),
 );
 const garbage = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString("latin1"));
+/** Chunks that are what they say, one or more in a group. */
+const chunks = fc.array(
+  fc.tuple(fc.array(fc.oneof(text, command), { maxLength: 5 }), fc.boolean()).map(([parts, isLast]) => {
+    const content = parts.join("");
+    return `BDAT ${content.length}${isLast ? " LAST" : ""}\r\n${content}`;
+  }),
+  { minLength: 1, maxLength: 3 },
+).map((parts) => parts.join(""));
 /** What a client sends before it looks at the answers. */
 const burst = fc.oneof(
   { weight: 6, arbitrary: command },
+  { weight: 3, arbitrary: chunks },
   { weight: 3, arbitrary: fc.array(text, { maxLength: 6 }).map((parts) => `${parts.join("")}\r\n.\r\n`) },
   { weight: 2, arbitrary: fc.array(fc.oneof(command, text), { maxLength: 6 }).map((parts) => parts.join("")) },
   { weight: 1, arbitrary: garbage },
@@ -205,6 +220,7 @@ Deno.test("ServerSession answers legally and leaves nothing open, whatever is se
       equal(world.open, 0);
       for (const content of world.committed) {
         ok(!/\0|\r(?!\n)|(?<!\r)\n/.test(content));
+        ok(content.endsWith("\r\n"));
         ok(content.startsWith("Received: from "));
         ok(content.length < limits.maxMessageSize + 500);
       }
@@ -254,6 +270,34 @@ Deno.test("ServerSession never takes what a message says for commands", () => {
       equal(world.isClosed, false);
       world.send([Buffer.from("NOOP\r\n")], false);
       ok(world.said.endsWith("250 2.0.0 Ok\r\n"));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("ServerSession never takes what a chunk says for commands, nor a command for what a chunk says", () => {
+  const part = fc.oneof(command, text, garbage);
+  fc.assert(
+    fc.property(fc.array(fc.array(part, { maxLength: 6 }), { maxLength: 4 }), fc.nat(30), (chunks, length) => {
+      const world = new World();
+      for (const one of beginnings.slice(0, 3)) world.send([Buffer.from(one)], false);
+      const before = world.said.length;
+      const contents = chunks.map((parts) => parts.join(""));
+      const group = contents.map((content) => `BDAT ${content.length}\r\n${content}`).join("");
+      world.send(cut(Buffer.from(`${group}BDAT 0 LAST\r\nNOOP\r\n`, "latin1"), [length + 1]), false);
+      const answers = world.said.slice(before).split("\r\n").slice(0, -1);
+      equal(answers.length, contents.length + 2, answers.join("\n"));
+      for (const [i, content] of contents.entries()) {
+        const isTaken = answers[i] === `250 2.0.0 ${content.length} octets received`;
+        ok(isTaken || /^55[024] 5\./.test(answers[i] ?? ""), answers.join("\n"));
+      }
+      equal(answers.at(-1), "250 2.0.0 Ok");
+      const isCommitted = answers.at(-2)?.startsWith("250 ") ?? false;
+      equal(world.committed.length, isCommitted ? 1 : 0);
+      // The socket's mail is completed: only the body is to be as it was.
+      const body = contents.join("").split("\r\n\r\n").slice(1).join("\r\n\r\n");
+      if (isCommitted) ok(world.committed[0]?.includes(body));
+      equal(world.isClosed, false);
     }),
     { numRuns: 1000 },
   );

@@ -3,7 +3,7 @@
 import { wrapListener, wrapSocket } from "../../lib/host/net.ts";
 import { holdsRight } from "../../lib/host/permission.ts";
 import type { Right } from "../../lib/port.ts";
-import { endProcess, ignoreSignals, parentProcess } from "../../lib/host/process.ts";
+import { endProcess, ignoreSignals, parentProcess } from "../../lib/host/parent.ts";
 import type { Stream } from "../../lib/port.ts";
 
 /** What the child is told. */

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type Answer, decode, encode, type Packet } from "dns-packet";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { encodeQuery, readAnswer, udpPayloadMax } from "../../lib/host/dns_wire.ts";
 import type { DnsType } from "../../lib/port.ts";
 import { flagAd, flagTc, rcode, response } from "./dns_server.ts";

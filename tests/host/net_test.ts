@@ -1,4 +1,4 @@
-import { equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { join } from "@std/path";
 import net from "node:net";
 import { Fault } from "../../lib/fault.ts";
@@ -57,6 +57,19 @@ Deno.test("discardSocket() tells the other end", async () => {
   discardSocket(near);
   discardSocket("no socket");
   await closed;
+});
+
+Deno.test("hostDialer.dial() looks a host's name up, and says when there is none", async () => {
+  const held = await holdSocket({ kind: "inet", ip: "127.0.0.1", port: 0 });
+  const port = held.local.kind === "inet" ? held.local.port : 0;
+  const stream = await hostDialer.dial({ kind: "host", name: "localhost", port }, { timeoutMs: 5000 });
+  deepEqual(stream.remote, held.local);
+  stream.destroy();
+  held.release();
+  await rejects(
+    hostDialer.dial({ kind: "host", name: "nosuch.invalid", port }, { timeoutMs: 20_000 }),
+    (error) => error instanceof Fault && ["notFound", "unavailable", "timeout"].includes(error.kind),
+  );
 });
 
 Deno.test("hostDialer.dial() says what could not be reached", async () => {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { join } from "@std/path";
-import { agentGrant, checkGrant, denoFlags, type Grant } from "../../lib/daemon/privilege.ts";
+import { checkGrant } from "../../lib/daemon/grant_check.ts";
+import { agentGrant, denoFlags, type Grant } from "../../lib/daemon/privilege.ts";
 import { launchCommand } from "../../lib/host/launch.ts";
 import { holdSocket, hostDialer, socketPair } from "../../lib/host/net.ts";
 import { SocketStream } from "../../lib/host/socket.ts";

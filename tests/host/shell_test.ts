@@ -1,9 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { hostShell, outputGraceMs, shellPath } from "../../lib/host/shell.ts";
 import { shellCommand, wrappedCommand } from "../../lib/policy/command.ts";
 import type { FormatValues } from "../../lib/policy/format.ts";
-import { shellProgram } from "../../lib/daemon/privilege.ts";
+import { shellProgram } from "../../lib/daemon/grant_check.ts";
 import type { Domain } from "../../lib/mail/address.ts";
 import { until, within } from "../support/wait.ts";
 

@@ -1,7 +1,7 @@
 /** tinycdb's `cdb` reads our maps, and we read its. */
 
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import { openTable } from "../../lib/table/open.ts";
 import { noBackends } from "../support/backends.ts";
@@ -87,7 +87,7 @@ Deno.test({
     inFolder(async (folder) => {
       const word = fc.string({ unit: fc.constantFrom(..."abcxyz019@.-+é"), minLength: 1, maxLength: 12 });
       const records = fc.uniqueArray(fc.tuple(word, word), { selector: ([key]) => key, maxLength: 200 });
-      for (const entries of fc.sample(records, { numRuns: 8, seed: 42 })) {
+      for (const entries of fc.sample(records, { numRuns: 8 })) {
         const text = entries.map(([key, value]) => `${key}\t${value}\n`).join("");
         equal((await runTask("makemap", ["-o", `${folder}/ours`, "-"], { stdin: text })).code, 0);
         equal((await runProgram(cdb, ["-c", `${folder}/theirs`], { stdin: formatRecords(entries) })).code, 0);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { formatMailbox, type Mailbox, parseMailbox } from "../../lib/mail/address.ts";
 import { completeAddressList, parseAddressList, qualify } from "../../lib/mail/address_list.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { encodePhrase, encodeQuotedPrintable, octetsOf } from "../../lib/mail/codec.ts";
 
 /** The other direction, by the letter of RFC 2045 §6.7. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { formatDate } from "../../lib/mail/date.ts";
 
 const table: readonly [name: string, iso: string, offsetMinutes: number, zone: string | null, want: string][] = [

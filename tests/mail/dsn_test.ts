@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { formatDate } from "../../lib/mail/date.ts";
 import { decodeUtf8 } from "../../lib/mail/utf8.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { findField, formatFields, isNamed, lineLengthMax, splitHeader } from "../../lib/mail/header.ts";
 
 const table: readonly [

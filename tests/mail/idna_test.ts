@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { toAsciiKey, toAsciiName } from "../../lib/mail/idna.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { formatIp, type Ip, netContains, parseIp, parseNet } from "../../lib/mail/ip.ts";
 
 function text(input: string): string | null {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { formatMailbox, formatPath } from "../../lib/mail/address.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { prepareSubmission, type SubmissionRequest } from "../../lib/mail/submission.ts";

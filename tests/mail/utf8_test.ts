@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { decodeUtf8, encodeUtf8, isAscii, isFitForAddress, utf8Length } from "../../lib/mail/utf8.ts";
 
 const sequences: readonly [name: string, octets: readonly number[], want: string | null][] = [

@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { decodeUtf8Address, decodeXtext, encodeUtf8Address, encodeXtext } from "../../lib/mail/xtext.ts";
 import { isFitForAddress } from "../../lib/mail/utf8.ts";
 

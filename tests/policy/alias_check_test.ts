@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseExpansionValue } from "../../lib/policy/alias.ts";
 import { checkAliasValue } from "../../lib/policy/alias_check.ts";
 

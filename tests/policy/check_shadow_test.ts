@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { shadowedRules } from "../../lib/policy/check_shadow.ts";
 import { policies, ruleMatches, samples } from "./random_rules.ts";
 import { policyOf } from "./tables.ts";

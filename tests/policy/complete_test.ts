@@ -1,5 +1,5 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { complete } from "../../lib/policy/complete.ts";
 import { editorBase, withCursor } from "./editor_text.ts";
 

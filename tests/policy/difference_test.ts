@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { type Change, diffPolicies, formatChange } from "../../lib/policy/difference.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { loadText } from "./config_fixture.ts";
@@ -37,7 +37,7 @@ const cases: readonly (readonly [name: string, after: string, want: readonly str
       "match from src",
       `match from any mail-from { "x@y.test" } for any reject\nmatch from src`,
     ),
-    [`+ match from any mail-from "x@y.test" for any reject`],
+    ["+ match from any mail-from x@y.test for any reject"],
   ],
   ["a listener that is new", `${base}listen on 192.0.2.10 port 587\n`, [
     "+ listen on 192.0.2.10 port 587 hostname mx.example.org",
@@ -57,14 +57,14 @@ const cases: readonly (readonly [name: string, after: string, want: readonly str
   ]],
   ["the same rule once more", `${base}match for any action "out"\n`, [`+ match from local for any action "out"`]],
   ["an action that has changed", base.replace("mx.a.test", "mx.b.test"), [
-    `~ action "out": relay host "smtp://mx.a.test" -> relay host "smtp://mx.b.test"`,
+    `~ action "out": relay host smtp://mx.a.test -> relay host smtp://mx.b.test`,
   ]],
   ["a list with its entries", base.replace(`"b.test" }`, `"c.test" }`), [
-    `~ table hosted: { "a.test", "b.test" } -> { "a.test", "c.test" }`,
+    `~ table hosted: { a.test, b.test } -> { a.test, c.test }`,
   ]],
   ["a map without its values", base.replace("SECRET", "OTHER"), ["~ table people"]],
   ["a table that is elsewhere now", base.replace(`{ "a.test", "b.test" }`, "file:/etc/hosted"), [
-    `~ table hosted: { "a.test", "b.test" } -> file:/etc/hosted`,
+    `~ table hosted: { a.test, b.test } -> file:/etc/hosted`,
   ]],
   ["settings by their words", `${base}smtp limit max-rcpt 500\nqueue ttl 5d\n`, [
     "~ smtp limit max-rcpt: 1000 -> 500",

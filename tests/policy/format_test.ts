@@ -1,9 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { parseMailbox } from "../../lib/mail/address.ts";
 import {
   checkFormat,
   expandFormat,
+  expandKnown,
   expandPieces,
   formatLengthMax,
   formatTokenMax,
@@ -236,7 +237,7 @@ Deno.test("staticPrefix() holds every expansion, whatever the recipient is", () 
       return prefix !== null && path !== null &&
         (path === prefix || path.startsWith(prefix === "/" ? "/" : prefix + "/"));
     }),
-    { numRuns: 300, seed: 1 },
+    { numRuns: 300 },
   );
 });
 
@@ -246,7 +247,7 @@ Deno.test("expandFormat() is total", () => {
       const result = expandFormat(template, values);
       return result.kind === "error" ? result.message !== "" : result.text.length <= formatLengthMax;
     }),
-    { numRuns: 2000, seed: 2 },
+    { numRuns: 2000 },
   );
 });
 
@@ -276,3 +277,19 @@ Deno.test("%{mda} is for wrappers, and stands alone", () => {
     [false, false],
   ]);
 });
+
+for (
+  const [template, want] of [
+    ["store.test:24", "store.test:24"],
+    ["/run/%{user.username}/lmtp", "/run/ann/lmtp"],
+    ["~/lmtp", "/home/ann/lmtp"],
+    ["%{USER.directory}/100%%", "/home/ann/100%"],
+    ["%{user.username:uppercase}:24", null],
+    ["/run/%{rcpt.domain}", null],
+    ["/run/%{nope}", null],
+  ] as const
+) {
+  Deno.test(`expandKnown() makes ${want ?? "nothing"} of ${template}`, () => {
+    equal(expandKnown(template, { username: "ann", directory: "/home/ann/" }), want);
+  });
+}

@@ -133,3 +133,9 @@ Deno.test("noticeError() is a warning at the line, or at the file when the polic
   const { file, line, severity } = noticeError(first, "/etc/mail/smtpd.conf");
   assert.deepEqual([file, line, severity], ["/etc/mail/smtpd.conf", 0, "warning"]);
 });
+
+Deno.test("inactiveNotices() tells of destinations of lmtp that depend on more than the user", () => {
+  const lines = (destination: string) => told(`action "a" lmtp "${destination}"`);
+  assert.deepEqual(lines("/run/%{user.username}"), []);
+  assert.match(lines("/run/%{rcpt.domain}").join(), /^2 only `%\{user.username\}` and .* waits in the queue$/);
+});

@@ -345,7 +345,7 @@ Deno.test("matchRule() tells the tracer of every rule that it tries, with the te
       ...rule,
       index: 0,
       place: place(4),
-      text: "match tag x from any for any action in",
+      text: 'match tag x from any for any action "in"',
       verdict: "no",
       tests: [{ option: "tag x", subject: "", holds: false }],
     },
@@ -373,7 +373,7 @@ Deno.test("matchRule() tells the tracer of every rule that it tries, with the te
       ...rule,
       index: 2,
       place: place(6),
-      text: "match from any for domain <hosts> rcpt-to <broken> action in",
+      text: 'match from any for domain <hosts> rcpt-to <broken> action "in"',
       verdict: "failed",
       tests: [
         { option: "for domain <hosts>", subject: "b.test", holds: true },

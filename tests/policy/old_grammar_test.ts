@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadText, printAll } from "./config_fixture.ts";
-import { ruleTranslations, settingTranslations, translate } from "./old_lines.ts";
+import { mixedTranslations, ruleTranslations, settingTranslations, translate } from "./old_lines.ts";
 
 /** What an old line may refer to, in lines that have not changed. */
 const head = `table vdoms { a.test }
@@ -16,6 +16,7 @@ filter a phase connect match !rdns junk
 filter b phase connect match !fcrdns junk
 pki mx.test cert "/c" key "/k"
 ca mx.test cert "/ca"
+action "mine" mbox
 `;
 
 /** Makes a file whole: a certificate needs its key, and a file a rule. */
@@ -24,7 +25,7 @@ function complete(lines: readonly string[]): string {
   return `${head}${text}\n${/^match/m.test(text) ? "" : "match for local reject\n"}`;
 }
 
-const translations = [...ruleTranslations, ...settingTranslations];
+const translations = [...ruleTranslations, ...mixedTranslations, ...settingTranslations];
 
 Deno.test("translateOldLine() gives lines that load", () => {
   for (const [old, ...today] of translations) {

@@ -6,6 +6,35 @@ import { parseConfig } from "../../lib/policy/parser.ts";
 /** Old line, today's lines. */
 export type Translation = readonly [old: string, ...today: readonly string[]];
 
+/** Lines with words of both; the action `mine` is declared elsewhere. */
+export const mixedTranslations: readonly Translation[] = [
+  ['accept from any for domain <vdoms> action "mine"', 'match from any for domain <vdoms> action "mine"'],
+  ['match tagged IN from any for any action "mine"', 'match tag IN from any for any action "mine"'],
+  ["match from source <nets> for any reject", "match from src <nets> for any reject"],
+  ["match from src <nets> sender <liars> for any reject", "match from src <nets> mail-from <liars> for any reject"],
+  [
+    "match from any for domain <vdoms> virtual <vusers> deliver to mbox",
+    'action "virtual" mbox virtual <vusers>',
+    'match from any for domain <vdoms> action "virtual"',
+  ],
+  [
+    "match auth from any for any relay via tls://smart.test",
+    'action "relay" relay host smtp+tls://smart.test',
+    'match from any auth for any action "relay"',
+  ],
+  [
+    "accept from any helo <vdoms> tls for any relay",
+    'action "relay" relay',
+    'match from any helo <vdoms> tls for any action "relay"',
+  ],
+  ['action "x" deliver to maildir "~/Maildir" alias <aliases>', 'action "x" maildir "~/Maildir" alias <aliases>'],
+  [
+    'action "x" relay via "tls+auth://lab@smart.test" auth <secrets>',
+    'action "x" relay host "smtp+tls://lab@smart.test" auth <secrets>',
+  ],
+  ['action "x" relay source 192.0.2.10', 'action "x" relay src 192.0.2.10'],
+];
+
 /** `accept` and `reject`. */
 export const ruleTranslations: readonly Translation[] = [
   [
@@ -51,12 +80,22 @@ export const ruleTranslations: readonly Translation[] = [
   ],
   [
     'accept for any relay via { smtps://one.test, "tls://two.test" } verify',
-    'action "relay" relay host { smtps://one.test, "smtp+tls://two.test" }',
+    'action "relay" relay host { smtps://one.test, "smtp+tls://two.test" } tls',
     'match for any action "relay"',
   ],
   [
     "accept for any relay source { 192.0.2.10 } hostnames <hosts> pki mx.test",
     'action "relay" relay src { 192.0.2.10 } helo-src <hosts> pki mx.test',
+    'match for any action "relay"',
+  ],
+  [
+    "accept for any relay via smtp+tls://smart.test verify",
+    'action "relay" relay host smtp://smart.test tls',
+    'match for any action "relay"',
+  ],
+  [
+    "accept for any relay via lmtp://smart.test:24 verify",
+    'action "relay" relay host lmtp://smart.test:24',
     'match for any action "relay"',
   ],
   ["accept for any relay tls", 'action "relay" relay tls no-verify', 'match for any action "relay"'],

@@ -40,7 +40,7 @@ Deno.test("lines of limits give one error at the place of the first mistake", ()
   const cases: readonly (readonly [string, string])[] = [
     [
       "smtp",
-      "1:5 syntax error: expected `limit`, `max-message-size`, `sub-addr-delim` or `ciphers`, found the end of the line",
+      "1:5 syntax error: expected `limit`, `max-message-size`, `sub-addr-delim`, `lenient` or `ciphers`, found the end of the line",
     ],
     ["smtp limit 5", "1:12 syntax error: expected a limit such as `max-rcpt`, found `5`"],
     ["smtp limit x", "1:13 syntax error: expected a number, found the end of the line"],

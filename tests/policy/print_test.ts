@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { printPolicy } from "../../lib/policy/print.ts";
 import { fixtureNames, loadFixture, loadText, printAll } from "./config_fixture.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { makeSource } from "../../lib/policy/error.ts";
 import { Lexer } from "../../lib/policy/lexer.ts";
 import { printDelay, printItems, printQuoted, printWord } from "../../lib/policy/print_word.ts";

@@ -1,6 +1,6 @@
 /** Random configurations that use all of smtpd.conf(5) and mostly load. */
 
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 
 const quote = (text: string): string => `"${text.replace(/\\(?=[" \t])/g, "\\\\").replaceAll('"', '\\"')}"`;
 const maybe = (text: fc.Arbitrary<string>): fc.Arbitrary<string> =>

@@ -1,6 +1,6 @@
 /** Random rules and envelopes over few words, and what a rule does about one, straight from smtpd.conf(5). */
 
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Domain } from "../../lib/mail/address.ts";
 import { emptyPolicy } from "../../lib/policy/defaults.ts";
 import { builtinTable, type Criterion, type Policy, type Rule } from "../../lib/policy/policy.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { laterRelayUrl, parseRelayUrl, relaySchemes } from "../../lib/policy/relay_url.ts";
 
 const accepted: readonly (readonly [string, string, string | null, string, number])[] = [
@@ -73,7 +73,7 @@ Deno.test("parseRelayUrl() reads back what it understood", () => {
       const text = `${url.scheme}://${url.label === null ? "" : `${url.label}@`}${url.host}:${url.port}`;
       assert.deepEqual(parseRelayUrl(text), first);
     }),
-    { numRuns: 2000, seed: 1 },
+    { numRuns: 2000 },
   );
 });
 

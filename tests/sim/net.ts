@@ -1,7 +1,7 @@
 /** A network in memory: pairs of streams, and a dialer that knows who listens where. */
 
 import { Fault, type FaultKind } from "../../lib/fault.ts";
-import type { Address, Clock, Dialer, Listener, Stream, StreamHandler } from "../../lib/port.ts";
+import type { Address, Clock, Dialer, DialTarget, Listener, Stream, StreamHandler } from "../../lib/port.ts";
 
 /** Bytes written to a peer that is paused before `write` returns false. */
 const highWaterMark = 64 * 1024;
@@ -206,8 +206,8 @@ export class FakeNet implements Dialer {
     this.#hosts.set(keyOf(ip, port), { kind: "silent" });
   }
 
-  dial(to: Address, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream> {
-    const key = to.kind === "inet" ? keyOf(to.ip, to.port) : to.path;
+  dial(to: DialTarget, options: { readonly timeoutMs: number; readonly source?: string }): Promise<Stream> {
+    const key = to.kind === "unix" ? to.path : keyOf(to.kind === "inet" ? to.ip : to.name, to.port);
     this.dialled.push(key);
     this.sources.push(options.source ?? null);
     const host = this.#hosts.get(key);
@@ -220,7 +220,8 @@ export class FakeNet implements Dialer {
         return;
       }
       this.#clock.soon(() => {
-        const ends = streamPair(this.#clock, to);
+        const at = to.kind === "host" ? { kind: "inet" as const, ip: "192.0.2.99", port: to.port } : to;
+        const ends = streamPair(this.#clock, at);
         host.accept(ends.server);
         resolve(ends.client);
       });

@@ -1,6 +1,6 @@
 import { equal, strictEqual } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { DotStuffer } from "../../lib/smtp/client_dot.ts";
 
 /** What a server reads: it takes the first CRLF.CRLF (or a dot at the very start) for the end. RFC 5321 §4.5.2. */

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { replyLinesMax, ReplyReader } from "../../lib/smtp/client_reply.ts";
 
 /** All that a reader makes of a text: replies as `code enhanced lines`, and how it ends. */

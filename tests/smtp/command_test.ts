@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import { type Command, parseCommand, pathArgument } from "../../lib/smtp/command.ts";
+import { type Command, parseCommand } from "../../lib/smtp/command.ts";
 import { verbRules } from "../../lib/smtp/phase.ts";
 
 const cases: readonly (readonly [string, Command])[] = [
@@ -33,22 +33,3 @@ Deno.test("parseCommand() knows every verb of the table by its name", () => {
     equal(parseCommand(`${verb.toLowerCase()} x`).verb, verb);
   }
 });
-
-const pathCases: readonly (readonly [string, "FROM:" | "TO:", string | null])[] = [
-  ["FROM:<a>", "FROM:", "<a>"],
-  ["from:<a> X=1", "FROM:", "<a> X=1"],
-  ["FROM: <a>", "FROM:", "<a>"],
-  ["FROM:\t <a> ", "FROM:", "<a>"],
-  ["FROM:", "FROM:", ""],
-  ["FROM", "FROM:", null],
-  ["FROM :<a>", "FROM:", null],
-  ["TO:<a>", "FROM:", null],
-  ["TO:<a>", "TO:", "<a>"],
-  ["", "TO:", null],
-];
-
-for (const [argument, keyword, want] of pathCases) {
-  Deno.test(`pathArgument() finds ${keyword} in ${JSON.stringify(argument)}`, () => {
-    equal(pathArgument(argument, keyword), want);
-  });
-}

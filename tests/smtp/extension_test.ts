@@ -21,7 +21,7 @@ function state(told: Partial<SessionConfig>, has: Partial<Pick<SessionState, "tl
   return Object.assign(new SessionState({ ...config, limits, ...told }), { now: Date.UTC(2026, 10, 27, 8), ...has });
 }
 
-const base = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SIZE 1000", "SMTPUTF8"];
+const base = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "SIZE 1000", "SMTPUTF8"];
 const limitsLine = "LIMITS MAILMAX=100 RCPTMAX=1000";
 const submission = ["FUTURERELEASE 3600 2026-11-27T09:00:00Z", "MT-PRIORITY", "DELIVERBY"];
 
@@ -29,7 +29,14 @@ const cases: readonly (readonly [string, SessionState, readonly string[]])[] = [
   ["a stranger what all get", state({}), [...base, limitsLine, "HELP"]],
   ["DSN where it is switched on", state({ dsn: true }), [...base, "DSN", limitsLine, "HELP"]],
   ["REQUIRETLS under TLS", state({ tls: "implicit" }, { tls }), [...base, "REQUIRETLS", limitsLine, "HELP"]],
-  ["submission where clients may log in", state({ auth }), [...base, limitsLine, ...submission, "HELP"]],
+  ["submission where clients may log in", state({ auth, tls: "implicit" }, { tls }), [
+    ...base,
+    "AUTH PLAIN",
+    "REQUIRETLS",
+    limitsLine,
+    ...submission,
+    "HELP",
+  ]],
   ["submission on the local socket", state({ local: true }), [...base, limitsLine, ...submission, "HELP"]],
 ];
 
@@ -40,7 +47,7 @@ for (const [name, given, want] of cases) {
 Deno.test("offeredExtensions() offers no future release where no message is held", () => {
   const { config } = state({ local: true });
   const limits = { ...config.limits, maxHoldMs: 0 };
-  deepEqual(offeredExtensions(state({ local: true, limits })).slice(5), [
+  deepEqual(offeredExtensions(state({ local: true, limits })).slice(base.length), [
     limitsLine,
     "MT-PRIORITY",
     "DELIVERBY",

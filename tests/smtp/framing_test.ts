@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import {
   asBuffer,
   BodyDecoder,
@@ -13,15 +13,15 @@ import {
 const octets = (text: string): Buffer => Buffer.from(text, "latin1");
 
 /** All that `next` gives until it wants more or gives up. */
-function linesOf(pieces: readonly string[]): CommandLine[] {
-  const input = new CommandInput();
+function linesOf(pieces: readonly string[], takesBareLf = false): CommandLine[] {
+  const input = new CommandInput(takesBareLf);
   const lines: CommandLine[] = [];
   for (const piece of pieces) {
     const lent = octets(piece);
     input.add(lent);
     for (let line = input.next(); line.kind !== "none"; line = input.next()) {
       lines.push(line);
-      if (line.kind !== "line") return lines;
+      if (line.kind !== "line" && line.kind !== "bare") return lines;
     }
     input.settle();
     lent.fill("?");
@@ -61,6 +61,24 @@ for (const [name, text, want] of commandCases) {
     deepEqual(linesOf([...text]), want);
   });
 }
+
+Deno.test("CommandInput lets LF alone end a line where it is told to, and nothing else", () => {
+  const bare = (text: string): CommandLine => ({ kind: "bare", text });
+  for (
+    const [text, want] of [
+      ["NOOP\nQUIT\r\n", [bare("NOOP"), line("QUIT")]],
+      ["\nNOOP\n", [bare(""), bare("NOOP")]],
+      ["NO\rOP\n", [stray]],
+      ["NO\0OP\n", [stray]],
+      [`${longest}\n`, [bare(longest)]],
+      [`x${longest}\n`, [tooLong]],
+      [`${longest}\r\n`, [line(longest)]],
+    ] as const
+  ) {
+    deepEqual(linesOf([text], true), want, JSON.stringify(text.slice(-20)));
+    deepEqual(linesOf([...text], true), want);
+  }
+});
 
 Deno.test("CommandInput does not depend on how input was cut", () => {
   const text = fc.string({ unit: fc.constantFrom("a", "b", "\r\n", "\r", "\n", "\0"), maxLength: 40 });

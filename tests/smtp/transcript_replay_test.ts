@@ -38,7 +38,7 @@ const differences: readonly (readonly [string, string, number, RegExp])[] = [
   ["a reply that is missing", `${hello}C: NOOP\nS: 250 *\nS: 250 *\n`, 7, /the server said/],
   ["a reply too many", `${hello}C: NOOP\nC: NOOP\nS: 250 *\n`, 5, /the server said/],
   ["no reply where one is due", `${hello}C: NOOP\n`, 5, /the server said/],
-  ["an end that was not said", `${hello}C: BDAT 1\nS: 502 *\n`, 5, /the server closed/],
+  ["an end that was not said", `${hello}C: BDAT x\nS: 501 *\n`, 5, /the server closed/],
   ["an end that did not come", `${hello}C: NOOP\nS: 250 *\nX: closed\n`, 5, /did not close/],
   ["other content", `${data}C: A: b\nC: .\nM: "A: c\\r\\n"\nS: 250 *\n`, 11, /the content is/],
   ["no content", `${hello}C: NOOP\nM: ""\nS: 250 *\n`, 5, /nothing was committed/],
@@ -72,7 +72,7 @@ Deno.test("updateTranscript() replaces replies that do not fit, and only those",
   equal(
     updated,
     `# Title\n${hello}C: NOOP\nC: HELP\nS: 250 2.0.0 Ok\nS: 214-2.0.0 This is Postern\n` +
-      "S: 214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\n" +
+      "S: 214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\n" +
       "S: 214-2.0.0 See RFC 5321 for what they do\nS: 214 2.0.0 End of HELP info\n# remark\nC: QUIT\nS: 221 *\n",
   );
   equal(differenceOf(updated), null);

@@ -1,6 +1,6 @@
 import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { ReadyList } from "../../lib/spool/ready.ts";
 import { sampleEnvelope } from "../contract/store.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { SqlValue } from "../../lib/port.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { envelopeColumns, envelopeOf, rowOf } from "../../lib/spool/row.ts";
@@ -19,7 +19,7 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record({
       subAddress: fc.string(),
       exec: fc.option(fc.record({
         kind: fc.constantFrom("file", "command", "maildir"),
-        text: fc.string(),
+        text: fc.string({ minLength: 1 }).map((text) => `/${text.replace(/\p{Cc}/gu, "-")}`),
         from: fc.constantFrom("table", "forward"),
       }, plain)),
     }, plain)),

@@ -1,6 +1,6 @@
 import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import { openSqlDatabase } from "../../lib/host/sqlite.ts";
 import type { SqlDatabase, SqlStatement } from "../../lib/port.ts";

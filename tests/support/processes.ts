@@ -38,6 +38,19 @@ export function pssOf(pids: readonly number[]): number {
   return kilobytes * 1024;
 }
 
+/** Seconds of processor time that a process and all below it have used, those that have ended and were collected
+ * among them. */
+export function cpuOf(pid: number): number {
+  const pids = processTree(pid).map((one) => one.pid);
+  let ticks = 0;
+  for (const line of shell(`cat ${pids.map((one) => `/proc/${one}/stat`).join(" ")}`).split("\n")) {
+    // Of the process and of children that were waited for: utime, stime, cutime, cstime.
+    for (const field of stateOf(line).slice(11, 15)) ticks += Number(field);
+  }
+  // The unit that the kernel tells programs, on every Linux.
+  return ticks / 100;
+}
+
 /** True when every thread of the processes has been stopped by a signal. */
 export function allStopped(pids: readonly number[]): boolean {
   const lines = shell(`cat ${pids.map((pid) => `/proc/${pid}/task/*/stat`).join(" ")}`).split("\n");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import { hostDisk } from "../../lib/host/disk.ts";
 import type { Disk, DiskFile } from "../../lib/port.ts";

@@ -1,7 +1,7 @@
 /** How a PostgreSQL server is reached, in both forms. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { type Conninfo, parseConninfo } from "../../lib/table/conninfo.ts";
 
 function parsed(text: string): Conninfo {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { KeyIndex, type KeyStore, sortKeys } from "../../lib/table/index.ts";
 import { netContains, parseIp, parseNet } from "../../lib/mail/ip.ts";
 import { domainMatches, mailaddrMatches } from "../../lib/table/match.ts";

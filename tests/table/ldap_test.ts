@@ -1,7 +1,7 @@
 /** Tables in directories: filters, and what entries make. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import type { DirectoryEntry, DirectorySearch } from "../../lib/port_database.ts";
 import { escapeFilter, fillFilter, LdapTable } from "../../lib/table/ldap.ts";
 import { FakeClock } from "../sim/clock.ts";

@@ -1,7 +1,7 @@
 /** Tables in Redis: commands, and what replies mean. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
 import type { RedisReply } from "../../lib/port_database.ts";
 import { commandWords, RedisTable } from "../../lib/table/redis.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { compileRegex } from "../../lib/table/regex.ts";
 
 Deno.test("compileRegex() matches as POSIX extended expressions do", () => {

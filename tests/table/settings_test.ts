@@ -1,7 +1,7 @@
 /** The files that say how to reach a database. */
 
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import {
   databaseServices,
   parseSettingCount,

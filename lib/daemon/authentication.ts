@@ -1,0 +1,257 @@
+/** lookup's part in logging in: it runs the SASL exchanges, finds what is stored of a user, and has it checked where
+ * nobody else waits. Failures are counted for each source, and answered late. */
+
+import { Buffer } from "node:buffer";
+import type { Clock, Digests, Random } from "../port.ts";
+import { type Log, scrub } from "../event_log.ts";
+import { Fault } from "../fault.ts";
+import type { TableSource } from "../policy/expand.ts";
+import { mechanismsOf, type Policy, type TableName } from "../policy/policy.ts";
+import type { AuthResult } from "../smtp/session_face.ts";
+import { noServiceReason } from "../table/proc.ts";
+import { AuthFailures, authSourceOf } from "../trust/auth_limit.ts";
+import {
+  beginSasl,
+  parseMechanism,
+  type SaslEffect,
+  type SaslEvent,
+  type SaslMechanism,
+  type SaslServer,
+} from "../trust/sasl.ts";
+import { parseStored, passwordPart, type ScramVerifier, storedBounds } from "../trust/stored_password.ts";
+import { scramVerifierOf } from "../trust/credentials.ts";
+import type { CheckResult, PasswordChecks } from "./password_checks.ts";
+import type { Asked } from "./session_desk.ts";
+import { decoyStored } from "./verifier.ts";
+
+/** Exchanges under way at once; further ones are not begun. */
+export const exchangesMax = 20_000;
+
+/** What it is given. */
+export interface AuthenticationPorts {
+  /** Times failures. */
+  readonly clock: Pick<Clock, "monotonic" | "after">;
+  /** Nonces, and what delays are jittered by. */
+  readonly random: Random;
+  /** For SCRAM. */
+  readonly digests: Digests;
+  /** Listeners and limits. */
+  readonly policy: Policy;
+  /** Where credentials are. */
+  readonly tables: Pick<TableSource, "table">;
+  /** Who checks passwords. */
+  readonly checks: Pick<PasswordChecks, "check" | "salted">;
+  /** For what an administrator has to see to; never holds a password. */
+  readonly log: Log;
+}
+
+interface Exchange {
+  readonly server: SaslServer;
+  readonly mechanism: SaslMechanism;
+  readonly table: TableName | null;
+  /** What failures are counted under; null for nothing. */
+  readonly source: string | null;
+  /** The step that is next. */
+  step: number;
+  /** An attempt has been counted. */
+  isCounted: boolean;
+}
+
+type Ending = Exclude<SaslEffect, { readonly kind: "challenge" | "check" | "fetch" }>;
+
+/** The part. */
+export class Authentication {
+  readonly #ports: AuthenticationPorts;
+  readonly #failures: AuthFailures;
+  readonly #exchanges = new Map<string, Exchange>();
+  /** What the last user that was found in a table has stored: an unknown one is to cost as much. */
+  readonly #decoys = new Map<TableName, string>();
+  /** Users whose stored password is of no use, and sources that are shut out, as far as they were told of. */
+  readonly #told = new Set<string>();
+  /** Makes up salts. */
+  readonly #secret: Uint8Array;
+
+  /** Nobody has tried yet. */
+  constructor(ports: AuthenticationPorts) {
+    this.#ports = ports;
+    this.#failures = new AuthFailures(ports.policy.smtp);
+    this.#secret = ports.random.bytes(32);
+  }
+
+  /** One step of an exchange. */
+  async authenticate({ session, listener, address, ask }: Asked<"authenticate">): Promise<AuthResult> {
+    if (ask.step === 0) this.#begin(session, listener, address, ask.mechanism);
+    const exchange = this.#exchanges.get(session);
+    // Only a role that is not itself any more asks so.
+    if (exchange === undefined || exchange.step !== ask.step || exchange.mechanism !== parseMechanism(ask.mechanism)) {
+      this.ended(session);
+      return { kind: "failed", username: "" };
+    }
+    exchange.step++;
+    const result = await this.#follow(exchange, { kind: "response", text: ask.response });
+    if (result.kind !== "challenge") this.ended(session);
+    return result;
+  }
+
+  /** The session is over. */
+  ended(session: string): void {
+    this.#exchanges.delete(session);
+  }
+
+  #begin(session: string, index: number, address: string, name: string): void {
+    this.ended(session);
+    const { policy, digests, random } = this.#ports;
+    const listener = policy.listeners[index];
+    const mechanism = parseMechanism(name);
+    if (listener?.kind !== "inet" || listener.auth.mode === "none" || mechanism === null) return;
+    if (!mechanismsOf(listener).includes(mechanism) || this.#exchanges.size >= exchangesMax) return;
+    const nonce = Buffer.from(random.bytes(18)).toString("base64");
+    this.#exchanges.set(session, {
+      server: beginSasl(mechanism, { digests, nonce }),
+      mechanism,
+      table: listener.auth.table,
+      source: authSourceOf(address, policy.smtp.except?.networks ?? []),
+      step: 0,
+      isCounted: false,
+    });
+  }
+
+  async #follow(exchange: Exchange, first: SaslEvent): Promise<AuthResult> {
+    let effect = exchange.server.step(first);
+    for (;;) {
+      switch (effect.kind) {
+        case "challenge":
+          return effect;
+        case "check":
+        case "fetch":
+          if (!this.#count(exchange)) return { kind: "failed", username: effect.username };
+          effect = exchange.server.step(await this.#answer(exchange, effect));
+          break;
+        default:
+          return await this.#end(exchange, effect);
+      }
+    }
+  }
+
+  async #answer(exchange: Exchange, effect: Extract<SaslEffect, { kind: "check" | "fetch" }>): Promise<SaslEvent> {
+    const { table } = exchange;
+    try {
+      if (effect.kind === "fetch") {
+        return { kind: "fetched", verifier: table === null ? null : await this.#verifierOf(table, effect.username) };
+      }
+      const { username, password } = effect;
+      const { result, problem } = await this.#check(table, username, password);
+      if (problem !== null && result === "failed") this.#tell("passwords-unchecked", { reason: problem });
+      else if (problem !== null) {
+        this.#tell("password-unusable", { user: username, table: table ?? "", reason: problem });
+      }
+      return { kind: "checked", result };
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const reason = error.message;
+      this.#ports.log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason } });
+      return effect.kind === "fetch" ? { kind: "fetched", verifier: null } : { kind: "checked", result: "failed" };
+    }
+  }
+
+  /** Counts an attempt. False when the source has failed too often. */
+  #count(exchange: Exchange): boolean {
+    const { source } = exchange;
+    if (source === null || exchange.isCounted) return true;
+    exchange.isCounted = this.#failures.begin(source, this.#ports.clock.monotonic());
+    if (!exchange.isCounted) this.#tell("auth-limit", { source });
+    else this.#told.delete(keyOf("auth-limit", { source }));
+    return exchange.isCounted;
+  }
+
+  async #end(exchange: Exchange, effect: Ending): Promise<AuthResult> {
+    const { clock, random } = this.#ports;
+    const { source } = exchange;
+    switch (effect.kind) {
+      case "accepted":
+      case "failed":
+        if (source !== null && exchange.isCounted) this.#failures.forgive(source, clock.monotonic());
+        break;
+      case "refused":
+        this.#count(exchange);
+        await this.#wait(this.#failures.delayMs(source ?? "", clock.monotonic(), random.u32() / 2 ** 32));
+        break;
+    }
+    return effect;
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#ports.clock.after(delayMs, resolve));
+  }
+
+  async #check(table: TableName | null, username: string, password: string): Promise<CheckResult> {
+    const { checks, policy, tables } = this.#ports;
+    if (table === null) return await checks.check({ kind: "system", username, password });
+    if (policy.tables[table]?.kind === "proc") {
+      const said = await this.#askHelper(table, username, password);
+      if (said !== null) return { result: said ? "right" : "wrong", problem: null };
+    }
+    const value = await tables.table(table).lookup("credentials", username);
+    const stored = value === null ? null : passwordPart(value);
+    if (stored !== null) {
+      if (parseStored(stored).kind !== "problem") this.#decoys.set(table, stored);
+      return await checks.check({ kind: "check", stored, password, isDecoy: false });
+    }
+    const decoy = this.#decoys.get(table) ?? decoyStored;
+    const { result } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
+    return { result, problem: value === null ? null : "its entry is not user:password" };
+  }
+
+  /** Asks a helper that checks passwords itself; null when this one does not. */
+  async #askHelper(table: TableName, username: string, password: string): Promise<boolean | null> {
+    // The helper could not tell where the name ends.
+    if (username.includes(":")) return false;
+    try {
+      return await this.#ports.tables.table(table).check("auth", `${username}:${password}`);
+    } catch (error) {
+      if (error instanceof Fault && error.message.endsWith(noServiceReason("auth"))) return null;
+      throw error;
+    }
+  }
+
+  /** What SCRAM needs of a user. One that is not there, or has another hash, gets a verifier that no password fits, with
+   * the salt that he would always get (RFC 5802 §9). Null when nobody can say now. */
+  async #verifierOf(table: TableName, username: string): Promise<ScramVerifier | null> {
+    const { tables, checks, digests, random } = this.#ports;
+    const value = await tables.table(table).lookup("credentials", username);
+    const text = value === null ? null : passwordPart(value);
+    const stored = text === null ? null : parseStored(text);
+    if (stored?.kind === "scram") return stored;
+    const { scramIterationsMin: iterations } = storedBounds;
+    const salt = digests.hmacSha256(this.#secret, Buffer.from(username.toLowerCase())).slice(0, 16);
+    if (stored?.kind === "plain") {
+      const salted = await checks.salted(stored.password.normalize("NFC"), salt, iterations);
+      return salted === null ? null : scramVerifierOf(salted, { salt, iterations }, digests);
+    }
+    if (stored !== null) {
+      const reason = stored.kind === "problem"
+        ? stored.message
+        : "SCRAM needs a verifier: smtpctl encrypt --method scram";
+      this.#tell("password-unusable", { user: username, table, reason });
+    }
+    return { salt, iterations, storedKey: random.bytes(32), serverKey: random.bytes(32) };
+  }
+
+  /** Logs what an administrator is to see to, once. */
+  #tell(what: string, fields: Readonly<Record<string, string>>): void {
+    const key = keyOf(what, fields);
+    if (this.#told.has(key)) return;
+    // What was told long ago may be told again.
+    if (this.#told.size >= toldMax) this.#told.clear();
+    this.#told.add(key);
+    const shown = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, scrub(text)]));
+    this.#ports.log({ priority: "warning", session: "", from: "lookup", what, fields: shown });
+  }
+}
+
+/** Most things of which it is remembered that they were told. */
+const toldMax = 1000;
+
+function keyOf(what: string, fields: Readonly<Record<string, string>>): string {
+  return JSON.stringify([what, fields]);
+}

@@ -1,0 +1,24 @@
+/** lookup's part in `senders`: which addresses a user may send as. */
+
+import { formatMailbox } from "../mail/address.ts";
+import type { TableSource } from "../policy/expand.ts";
+import type { Policy } from "../policy/policy.ts";
+import { mailaddrMatches } from "../table/match.ts";
+import type { Asked } from "./session_desk.ts";
+
+/** May the user who has logged in send as this sender? The entry of his name is a list of addresses with commas; `@domain`
+ * is all of a domain, `@` all addresses and the null sender. Rejects when the table cannot be read. */
+export async function checkSender(
+  { listener: index, ask }: Pick<Asked<"sender">, "listener" | "ask">,
+  policy: Policy,
+  tables: Pick<TableSource, "table">,
+): Promise<"allowed" | "refused"> {
+  const listener = policy.listeners[index];
+  const senders = listener?.kind === "inet" ? listener.senders : null;
+  if (senders === null) return "refused";
+  const value = await tables.table(senders.table).lookup("mailaddrmap", ask.username);
+  const address = ask.sender === null ? "@" : formatMailbox(ask.sender);
+  const patterns = (value ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
+  const delimiter = policy.smtp.subAddressDelimiter;
+  return patterns.some((one) => mailaddrMatches(address, one, delimiter)) ? "allowed" : "refused";
+}

@@ -1,0 +1,127 @@
+/** AUTH (RFC 4954): the exchange as lines. What it means is decided elsewhere; passwords pass through here and are neither
+ * kept nor logged. */
+
+import { Buffer } from "node:buffer";
+import { scrub } from "../event_log.ts";
+import { replies, type Reply } from "./reply.ts";
+import type { AuthResult, SessionConfig } from "./session_face.ts";
+import { filtered } from "./session_filter.ts";
+import type { SessionState } from "./session_state.ts";
+import { ask, nextLine, type Running, type Waiting } from "./session_wait.ts";
+
+/** Longest line of an exchange, octets with CRLF. RFC 4954 §4. */
+export const authLineLengthMax = 12_288;
+
+/** What stands in logs in the place of a secret. */
+export const hiddenText = "********";
+
+/** Mechanisms that can be used now. Passwords are not taken in clear text: without TLS there are none. */
+export function offeredMechanisms(
+  { config, tls, username }: { readonly config: Pick<SessionConfig, "auth">; readonly tls: unknown; username: string },
+): readonly string[] {
+  return tls === null || username !== "" ? [] : config.auth?.mechanisms ?? [];
+}
+
+/** A line of AUTH without what is secret in it: an initial response. */
+export function hideSecret(line: string): string {
+  const [, verb = "AUTH", mechanism = "", secret = ""] = /^(\S+)[ \t]*(\S*)(.*)$/.exec(line) ?? [];
+  if (mechanism !== "" && !isMechanismName(mechanism)) return `${verb} ${hiddenText}`;
+  return [verb, mechanism, secret.trim() === "" ? "" : hiddenText].filter((word) => word !== "").join(" ");
+}
+
+/** RFC 4422 §3.1. Anything else may be a secret in the wrong place. */
+function isMechanismName(word: string): boolean {
+  return /^[A-Za-z0-9_-]{1,20}$/.test(word);
+}
+
+/** Why MAIL is refused before the client has logged in; null when it may go on. */
+export function authBar({ config, username }: Pick<SessionState, "config" | "username">): Reply | null {
+  return config.auth?.mode === "required" && username === "" ? replies.authRequired : null;
+}
+
+/** AUTH. */
+export function* authenticate(state: SessionState, argument: string): Running {
+  const refusal = barTo(state);
+  if (refusal !== null) return state.fail(refusal);
+  const [word = "", ...rest] = argument.split(/[ \t]+/);
+  const mechanism = word.toUpperCase();
+  if (mechanism === "") return state.fail(replies.authNeedsMechanism);
+  if (!offeredMechanisms(state).includes(mechanism)) {
+    return state.fail(replies.mechanismUnknown(isMechanismName(word) ? mechanism : hiddenText));
+  }
+  const initial = rest.length === 0 ? null : decodeResponse(rest.join(" "));
+  if (initial === undefined) return state.fail(replies.authSyntax);
+  if ((yield* filtered(state, "auth", mechanism)) === null) return;
+  const result = yield* exchange(state, mechanism, initial);
+  if (result !== null) conclude(state, result);
+}
+
+/** Why AUTH cannot be given now. */
+function barTo(state: SessionState): Reply | null {
+  const { config, isExtended, tls, username } = state;
+  if (username !== "") return replies.alreadyAuthenticated;
+  if ((config.auth?.mechanisms ?? []).length === 0) return replies.notImplemented;
+  if (!isExtended) return replies.authNeedsEhlo;
+  // RFC 4954 §6.
+  return tls === null ? replies.encryptionRequired : null;
+}
+
+type Conclusion = Exclude<AuthResult, { readonly kind: "challenge" }>;
+
+/** Challenges and responses, up to what they come to; null when the client has been answered already. */
+function* exchange(state: SessionState, mechanism: string, initial: string | null): Waiting<Conclusion | null> {
+  let response = initial;
+  for (let step = 0;; step++) {
+    const { result } = yield* ask({ kind: "authenticate", mechanism, step, response });
+    if (result.kind !== "challenge") return yield* withLastWord(state, result);
+    const said = yield* challenge(state, result.text);
+    if (said === null) return null;
+    response = said;
+  }
+}
+
+/** RFC 4954 §4: what a mechanism says with success goes as one more challenge, with an empty answer. */
+function* withLastWord(state: SessionState, result: Conclusion): Waiting<Conclusion | null> {
+  if (result.kind !== "accepted" || result.data === null) return result;
+  const said = yield* challenge(state, result.data);
+  if (said === null || said === "") return said === null ? null : result;
+  state.fail(replies.authSyntax);
+  return null;
+}
+
+/** Says a challenge. Null when the answer cancels the exchange or cannot be read: then the client has been told so. */
+function* challenge(state: SessionState, text: string): Waiting<string | null> {
+  state.say(replies.challenge(Buffer.from(text, "latin1").toString("base64")));
+  const line = yield* nextLine(authLineLengthMax - 2);
+  const response = line === "*" ? undefined : decodeResponse(line === "" ? "=" : line);
+  if (response !== undefined) return response;
+  state.fail(line === "*" ? replies.authCancelled : replies.authSyntax);
+  return null;
+}
+
+/** Octets of base 64, one character each; `=` is an empty text (RFC 4954 §4). Undefined for what is no base 64. */
+export function decodeResponse(text: string): string | undefined {
+  if (text === "=") return "";
+  if (text === "" || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
+  return Buffer.from(text, "base64").toString("latin1");
+}
+
+function conclude(state: SessionState, result: Conclusion): void {
+  const log = (outcome: "ok" | "permfail" | "tempfail") =>
+    state.output.log("authentication", { user: scrub(result.username), result: outcome });
+  switch (result.kind) {
+    case "accepted":
+      log("ok");
+      state.username = result.username;
+      return state.say(replies.authenticated);
+    case "refused":
+      log("permfail");
+      return state.fail(replies.authFailed);
+    case "malformed":
+      log("permfail");
+      return state.fail(replies.authSyntax);
+    case "failed":
+      log("tempfail");
+      return state.refuse(replies.authUnavailable);
+  }
+}
