@@ -65,6 +65,7 @@
  *   resolveHost: () => [],
  *   tableHelper: () => null,
  *   isProgram: () => false,
+ *   servicePort: () => null,
  *   serverName,
  *   macros: new Map(),
  * });

@@ -1,6 +1,7 @@
 /** What is measured, and how. */
 
 import { join } from "@std/path";
+import { Drip, openMany } from "./crowd.ts";
 import { countMaildir, greets, type Load, openIdle, send, startSink } from "./load.ts";
 import { median, peakOf, timeOf } from "./measure.ts";
 import type { PostfixPackage } from "../tests/support/programs.ts";
@@ -68,6 +69,16 @@ export const scenarios: readonly Scenario[] = [
     name: "memory",
     what: "memory of all processes: idle after one delivery, then with 500 idle sessions",
     run: memory,
+  },
+  {
+    name: "idle-10k",
+    what: "memory of all processes with 10,000 idle sessions; ours only, Postfix has a process for each",
+    run: (kind, bench) => kind.name === "Postern" ? idleCrowd(kind, bench) : Promise.resolve({}),
+  },
+  {
+    name: "drip",
+    what: "accept to durable, 5 kB, 10 sessions, beside 1,000 clients that send an octet a second; ours only",
+    run: (kind, bench) => kind.name === "Postern" ? drip(kind, bench) : Promise.resolve({}),
   },
   {
     name: "starttls",
@@ -168,6 +179,29 @@ function memory(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
     const crowded = figure();
     for (const connection of open) connection.close();
     return { "memory-idle": idle, "memory-500-sessions": crowded };
+  });
+}
+
+function idleCrowd(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
+  return withServer(kind, bench, 0, async (server) => {
+    const open = await openMany(server.port, 10_000);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const value = pssOf(processTree(server.pid).map((one) => one.pid)) / 1e6;
+    for (const connection of open) connection.close();
+    return { "idle-10k": { unit: "MB", value } };
+  });
+}
+
+/** The same load without the crowd and with it, on one server. */
+function drip(kind: Kind, bench: Bench): Promise<Record<string, Figure>> {
+  const load = { sessions: 10, keep: true, length: 5 * 1024, to: "bob@maildir.test" };
+  return withServer(kind, bench, 0, async (server) => {
+    const port = await server.hold();
+    const alone = await rate(bench, port, load, null);
+    const crowd = await Drip.start(port, 1000);
+    const beside = await rate(bench, port, load, null);
+    crowd.stop();
+    return { "drip-none": alone, "drip-1000": beside };
   });
 }
 

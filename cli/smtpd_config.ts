@@ -6,6 +6,7 @@ import { parseDomain } from "../lib/mail/domain.ts";
 import type { Domain } from "../lib/mail/address.ts";
 import { interfaceAddresses, readTextIfPresent } from "../lib/host/state.ts";
 import { parseHosts } from "../lib/host/resolv_conf.ts";
+import { parseServices } from "../lib/host/services.ts";
 import type { FaultKind } from "../lib/fault.ts";
 
 /** Where the configuration is looked for, in this order. OpenSMTPD's builds differ in the directory. */
@@ -28,6 +29,7 @@ export async function loadConfiguration(
   macros: ReadonlyMap<string, string>,
   readFile: ConfigSource["readFile"] = readConfig,
 ): Promise<LoadResult> {
+  const ports = parseServices(readTextIfPresent("/etc/services") ?? "");
   const source: Omit<ConfigSource, "resolveHost"> = {
     path,
     readFile,
@@ -35,6 +37,7 @@ export async function loadConfiguration(
     serverName: serverName(),
     tableHelper,
     isProgram,
+    servicePort: (name) => ports.get(name) ?? null,
     macros,
   };
   const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type LogEvent, logTo } from "../lib/event_log.ts";
+import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
@@ -12,6 +13,7 @@ import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.t
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import type { Address } from "../lib/port.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
@@ -32,7 +34,7 @@ export const supervisorFlags = [
   "--allow-write",
   "--allow-run",
   "--allow-net",
-  "--allow-env=DENO_DIR,HOME,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
+  "--allow-env=DENO_DIR,HOME,LISTEN_FDNAMES,LISTEN_FDS,LISTEN_PID,NODE_V8_COVERAGE,SMTPD_STATE,TZ,XDG_CACHE_HOME,XDG_STATE_HOME",
   "--allow-sys=hostname,networkInterfaces,uid",
 ];
 
@@ -52,6 +54,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const log = logTo(stderrSink(least), style);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
+  const inherited = await socketsOfStarter();
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -62,6 +65,8 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
+    inherited,
+    descriptors: descriptorLimit(),
     paused: options.paused,
     traced: options.traced,
     log,
@@ -99,7 +104,28 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
     console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
     await finish(1);
   }
+  for (const at of inherited.unused) say("socket-unused", unusedFields(at));
   return await ended.promise;
+}
+
+/** Sockets that systemd has opened for us: sd_listen_fds(3). */
+function socketsOfStarter(): Promise<InheritedSockets> {
+  const [pid, count, names] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map((name) => Deno.env.get(name));
+  return inheritSockets({ pid, count, names }, Deno.pid);
+}
+
+function unusedFields(at: Address): LogEvent["fields"] {
+  const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
+  return { socket, reason: "no `listen` line names the place of this socket that was handed over" };
+}
+
+/** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any
+ * number. */
+function descriptorLimit(): number | null {
+  const { stdout } = new Deno.Command("/bin/sh", { args: ["-c", "ulimit -Hn"], stdin: "null", stderr: "null" })
+    .outputSync();
+  const text = new TextDecoder().decode(stdout).trim();
+  return /^[0-9]+$/.test(text) ? Number(text) : null;
 }
 
 /** What the supervisor is given of a configuration. */

@@ -1,6 +1,8 @@
 /** Reads the limits out of the code: exported constants with their documentation and their values. */
 
 import { join } from "@std/path";
+import { defaultFrontLimits } from "../lib/policy/limit.ts";
+import { smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
 import { table } from "./readme_blocks.ts";
 
 /** A limit. */
@@ -14,9 +16,11 @@ interface Limit {
 /** Limits that smtpd.conf sets. All others are set in their file. */
 const configured: Readonly<Record<string, string>> = {
   "defaultSmtpLimits.maxMessageSize": "`smtp max-message-size`",
-  "defaultSmtpLimits.maxRecipients": "`smtp limit max-rcpt`",
-  "defaultSmtpLimits.maxMails": "`smtp limit max-mails`",
-  "defaultSmtpLimits.maxHoldMs": "`smtp limit max-hold`",
+  ...Object.fromEntries(
+    Object.entries(smtpLimitKeys).flatMap(([key, { member }]) =>
+      ["defaultSmtpLimits", "defaultFrontLimits"].map((name) => [`${name}.${member}`, `\`smtp limit ${key}\``])
+    ),
+  ),
   "defaultSmtpLimits.subAddressDelimiter": "`smtp sub-addr-delim`",
   "defaultQueuePolicy.ttlMs": "`queue ttl`, `action … ttl`",
   "defaultQueuePolicy.warnAfterMs": "`bounce warn-interval`",
@@ -72,6 +76,14 @@ function shown(name: string, value: unknown): string {
   return `\`${value}\``;
 }
 
+/** The members of an interface, those of its bases among them; null when there is none of that name. */
+function facesOf(text: string, type: string): string | null {
+  const found = new RegExp(`^export interface ${type}(?: extends (\\w+))? \\{[\\s\\S]*?^\\}`, "m").exec(text);
+  if (found === null) return null;
+  const base = found[1] === undefined ? null : facesOf(text, found[1]);
+  return base === null ? found[0] : `${found[0]}\n${base}`;
+}
+
 /** Every limit of lib/ and cli/, in the order of rooms and files. */
 export async function readLimits(root: string): Promise<readonly Limit[]> {
   const paths = [...sources(root, "lib"), ...sources(root, "cli")].sort();
@@ -84,7 +96,7 @@ export async function readLimits(root: string): Promise<readonly Limit[]> {
     const module: Readonly<Record<string, unknown>> = await import(`../${path}`);
     for (const name of names) {
       const type = new RegExp(`export const ${name}: (\\w+) =`).exec(text)?.[1] ?? "";
-      const face = new RegExp(`^export interface ${type} \\{[\\s\\S]*?^\\}`, "m").exec(whole)?.[0] ?? null;
+      const face = facesOf(whole, type);
       const value = module[name];
       const add = (label: string, last: string, one: unknown, meaning: string): number =>
         limits.push({
@@ -99,6 +111,8 @@ export async function readLimits(root: string): Promise<readonly Limit[]> {
       }
       for (const [key, one] of Object.entries(value)) {
         if (typeof one === "object" && one !== null && !Array.isArray(one)) continue;
+        // What it shares with its base is told there.
+        if (name === "defaultSmtpLimits" && key in defaultFrontLimits) continue;
         add(`${name}.${key}`, key, one, docBefore(face, `readonly ${key}:`) ?? "");
       }
     }

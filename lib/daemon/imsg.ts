@@ -121,7 +121,9 @@ export interface SessionQuestion {
   /** What is asked. `end`: the session is over; whatever is kept of it is forgotten, and nothing answered. */
   readonly ask:
     | Extract<SessionAsk, { readonly kind: "authenticate" | "sender" | "filter" }>
-    | { readonly kind: "name" | "end" };
+    | { readonly kind: "name" | "end" }
+    /** What are we called on `address`, which is ours here? There is no session yet. */
+    | { readonly kind: "hostname" };
 }
 
 /** What lookup says to a question about a session. */
@@ -132,7 +134,9 @@ export type SessionAnswered =
     readonly answer: Extract<SessionAnswer, { readonly kind: "authenticate" | "sender" | "filter" }>;
   }
   /** Null: the peer has no name. */
-  | { readonly kind: "named"; readonly request: number; readonly hostname: string | null };
+  | { readonly kind: "named"; readonly request: number; readonly hostname: string | null }
+  /** Null: the table has no name for the address, or cannot be asked. */
+  | { readonly kind: "hosted"; readonly request: number; readonly hostname: Domain | null };
 
 /** What smtp-in asks of lookup. */
 export type SmtpInToLookup = ExpandRequest | SessionQuestion;

@@ -17,6 +17,7 @@ import {
   parseTableHostToLookup,
   parseVerifierToLookup,
 } from "./imsg_parse.ts";
+import { listenerNames } from "./listener_names.ts";
 import { Lookup } from "./lookup.ts";
 import { PasswordChecks } from "./password_checks.ts";
 import { ReverseNames } from "./reverse.ts";
@@ -51,6 +52,7 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const checks = new PasswordChecks(hostClock, init.policy.smtp.maxAuthQueue);
   const logins = new Authentication({ ...ports, digests, tables, checks });
   const sessions = new SessionDesk({
+    hostname: listenerNames(init.policy, tables),
     authenticate: (asked) => logins.authenticate(asked),
     sender: (asked) => checkSender(asked, init.policy, tables),
     ended: (session) => logins.ended(session),

@@ -7,7 +7,7 @@ import type { Init } from "./supervision.ts";
 runRole(makeSmtpIn);
 
 function makeSmtpIn(init: Init, ports: RolePorts): RunningRole {
-  const smtpIn = new SmtpIn({ ...ports, limits: init.policy.smtp });
+  const smtpIn = new SmtpIn({ ...ports, ...init.front, limits: init.policy.smtp });
   return {
     forward() {},
     peer(role, _name, _key, channel) {

@@ -5,6 +5,7 @@ import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import { replies } from "../smtp/reply.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session_face.ts";
+import type { Domain } from "../mail/address.ts";
 import type { SessionAnswered, SessionQuestion } from "./imsg.ts";
 
 /** A question of one kind, with what is known of its session. */
@@ -25,6 +26,8 @@ export interface SessionParts {
   filter?(asked: Asked<"filter">): Promise<AnswerTo<"filter">["decision"]>;
   /** Name of the peer; null when it has none. */
   name?(asked: Pick<SessionQuestion, "address">): Promise<string | null>;
+  /** Our name on one of our addresses; null when it has none. */
+  hostname?(asked: Pick<SessionQuestion, "listener" | "address">): Promise<Domain | null>;
   /** The session is over. */
   ended?(session: string): void;
 }
@@ -74,6 +77,8 @@ export class SessionDesk {
       }
       case "name":
         return { kind: "named", request, hostname: await parts.name?.(about) ?? null };
+      case "hostname":
+        return { kind: "hosted", request, hostname: await parts.hostname?.(about) ?? null };
       case "end":
         parts.ended?.(session);
         return null;
@@ -96,6 +101,8 @@ export function unknown(ask: SessionQuestion["ask"], request: number): SessionAn
       return answered(request, { kind: "filter", decision: { kind: "reject", reply: replies.unavailable } });
     case "name":
       return { kind: "named", request, hostname: null };
+    case "hostname":
+      return { kind: "hosted", request, hostname: null };
     case "end":
       return null;
   }

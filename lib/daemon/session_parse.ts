@@ -27,6 +27,7 @@ function askOf(value: unknown): SessionQuestion["ask"] | null {
   switch (kind) {
     case "name":
     case "end":
+    case "hostname":
       return { kind };
     case "authenticate": {
       const [step, response] = [countOf(fields["step"]), fields["response"]];

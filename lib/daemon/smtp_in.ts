@@ -4,35 +4,52 @@
  * questions to lookup and queue. */
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
+import type { Domain } from "../mail/address.ts";
 import type { Listener } from "../policy/policy.ts";
-import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
+import { replies } from "../smtp/reply.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
-import { lingerMs, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { FrontDoor, type Guest } from "./front_door.ts";
+import { ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
-/** Connections that one smtp-in serves at once; the next one is answered 421. */
-export const sessionsMax = 20_000;
+/** Stands for the name of a session that has none yet. */
+const unnamed = "0000000000000000";
 
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;
+
+/** What is asked for a session that has begun. */
+type ConnectionQuestion = Exclude<SessionQuestion["ask"], { readonly kind: "hostname" }>;
 
 /** An smtp-in's end of its channel to queue. */
 export type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
 /** An smtp-in's end of its channel to lookup. */
 export type LookupChannel = Channel<SmtpInToLookup, LookupToSmtpIn>;
 
+/** What the role is given. */
+export interface SmtpInPorts extends ServerConnectionPorts {
+  /** How many processes of this role share the listening sockets. */
+  readonly processes: number;
+  /** Descriptors that this process may have open; null when that is not known. */
+  readonly descriptors: number | null;
+}
+
 /** The role. Channels are set when the supervisor hands them over, and again when the other side was restarted. */
 export class SmtpIn {
-  readonly #ports: ServerConnectionPorts;
+  readonly #ports: SmtpInPorts;
+  readonly #door: FrontDoor;
+  readonly #counts = new Map<string, number>();
+  /** Waits for the name that we go by on an address. */
+  readonly #hosts = new Map<number, (hostname: Domain | null) => void>();
   readonly #connections = new Set<ServerConnection>();
   readonly #sockets: ListeningSocket[] = [];
   readonly #recipients = new Map<number, ServerConnection>();
   readonly #questions = new Map<
     number,
-    { readonly connection: ServerConnection; readonly ask: SessionQuestion["ask"] }
+    { readonly connection: ServerConnection; readonly ask: ConnectionQuestion }
   >();
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
@@ -50,8 +67,9 @@ export class SmtpIn {
   #sweeper: Timer | null = null;
 
   /** Takes no connection before `serve`. */
-  constructor(ports: ServerConnectionPorts) {
+  constructor(ports: SmtpInPorts) {
     this.#ports = ports;
+    this.#door = new FrontDoor({ ...ports, count: (name) => this.#count(name) });
   }
 
   /** Takes the channel to queue. What waited for the last one is answered as a temporary failure. */
@@ -99,7 +117,7 @@ export class SmtpIn {
     const ended = Promise.withResolvers<void>();
     const timer = this.#ports.clock.after(graceMs, () => void this.stop(stopGraceMs).then(ended.resolve));
     this.#drained = () => {
-      if (this.#connections.size === 0) ended.resolve();
+      if (this.#door.size === 0) ended.resolve();
     };
     this.#drained();
     await ended.promise;
@@ -109,13 +127,14 @@ export class SmtpIn {
   /** Takes no more connections, lets messages in transfer end within `graceMs`, then closes the rest. */
   stop(graceMs: number): Promise<void> {
     for (const socket of this.#sockets.splice(0)) socket.close();
+    this.#door.close();
     const at = this.#ports.clock.now();
     return new Promise((resolve) => {
       const deadline = this.#ports.clock.after(graceMs, () => {
         for (const connection of [...this.#connections]) connection.drop();
       });
       this.#stopping = () => {
-        if (this.#connections.size > 0) return;
+        if (this.#door.size > 0) return;
         deadline.cancel();
         resolve();
       };
@@ -125,30 +144,44 @@ export class SmtpIn {
   }
 
   #connect(stream: Stream, listener: Listener, index: number): void {
-    const refusal = this.#paused
-      ? replies.paused(listener.hostname)
-      : this.#connections.size >= sessionsMax
-      ? replies.tooManySessions(listener.hostname)
-      : null;
-    if (refusal !== null) return this.#refuse(stream, refusal);
-    const connection = new ServerConnection(this.#ports, stream, listener, {
+    if (this.#paused) return this.#door.refuse(stream, replies.paused(listener.hostname));
+    this.#door.open(stream, listener, (guest) => this.#receive(guest, listener, index));
+  }
+
+  /** Finds out what we are called where the client came to. */
+  #receive(guest: Guest, listener: Listener, index: number): void {
+    if (listener.kind !== "inet" || listener.hostnames === null) return this.#begin(guest, listener, index);
+    const { local } = guest.stream;
+    if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, listener, index);
+    const request = ++this.#requests;
+    this.#hosts.set(request, (hostname) => {
+      this.#begin(guest, hostname === null ? listener : { ...listener, hostname }, index);
+    });
+    this.#lookup.send({
+      kind: "session",
+      request,
+      session: unnamed,
+      listener: index,
+      address: local.ip,
+      ask: { kind: "hostname" },
+    });
+  }
+
+  #begin(guest: Guest, listener: Listener, index: number): void {
+    const connection = new ServerConnection(this.#ports, guest.stream, listener, {
       ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
-      closed: () => this.#closed(connection, index),
+      count: (name) => this.#count(name),
+      closed: () => {
+        guest.leave();
+        this.#closed(connection, index);
+      },
     });
     this.#connections.add(connection);
     this.#accepted++;
-    this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
+    this.#watch();
     connection.start();
-  }
-
-  #refuse(stream: Stream, reply: Reply): void {
-    const timer = this.#ports.clock.after(lingerMs, () => stream.destroy());
-    const close = () => timer.cancel();
-    stream.attach({ data: () => {}, drain: () => {}, end: () => stream.destroy(), close });
-    stream.write(encodeReply(reply));
-    stream.end();
   }
 
   /** Answers at once where it can; other answers come as messages. */
@@ -185,7 +218,7 @@ export class SmtpIn {
   }
 
   /** Asks lookup about the session. */
-  #question(connection: ServerConnection, ask: SessionQuestion["ask"], listener: number): void {
+  #question(connection: ServerConnection, ask: ConnectionQuestion, listener: number): void {
     const request = ++this.#requests;
     const { session, address } = connection;
     if (this.#lookup === null) {
@@ -236,6 +269,11 @@ export class SmtpIn {
   }
 
   #settle(told: LookupToSmtpIn): void {
+    if (told.kind === "hosted") {
+      const begin = this.#hosts.get(told.request);
+      this.#hosts.delete(told.request);
+      return begin?.(told.hostname);
+    }
     if (told.kind === "answered" || told.kind === "named") {
       const question = this.#questions.get(told.request);
       this.#questions.delete(told.request);
@@ -287,6 +325,9 @@ export class SmtpIn {
       const told = unknown(ask, request);
       if (told !== null) connection.told(told);
     }
+    const waiting = [...this.#hosts.values()];
+    this.#hosts.clear();
+    for (const begin of waiting) begin(null);
   }
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
@@ -300,6 +341,15 @@ export class SmtpIn {
     if (waiting >= 0) this.#wantIds.splice(waiting, 1);
     this.#stopping?.();
     this.#drained?.();
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+    this.#watch();
+  }
+
+  #watch(): void {
+    this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 
   /** One timer for all sessions: a timer each would cost more than the sessions themselves. */
@@ -317,6 +367,7 @@ export class SmtpIn {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
       ...Object.fromEntries(logins),
+      ...Object.fromEntries(this.#counts),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;

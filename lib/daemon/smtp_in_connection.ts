@@ -43,6 +43,8 @@ export interface ConnectionOwner {
   body(message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
+  /** One more for `smtpctl show stats`. */
+  count(name: string): void;
   /** The socket is gone. Called once. */
   closed(): void;
 }
@@ -62,6 +64,7 @@ export class ServerConnection {
   #isStepping = false;
   #isPaused = false;
   #isHeld = false;
+  #heldAt = 0;
   #hasTriedToLogIn = false;
   /** When the session was over, in `Clock.monotonic`. */
   #overAt: number | null = null;
@@ -74,14 +77,16 @@ export class ServerConnection {
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = peerText(stream);
+    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
       hostname: listener.hostname,
       limits: ports.limits,
+      bounds: ports.limits,
       local: listener.kind === "socket",
       ...contentOptions(listener),
+      lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       maskSource: listener.maskSource,
       dsn: listener.dsn,
       ...loginOf(listener),
@@ -91,7 +96,7 @@ export class ServerConnection {
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "socket" ? this.#listener.hostname : "<unknown>";
+    const hostname = hostnameOf(this.#listener);
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
@@ -106,10 +111,10 @@ export class ServerConnection {
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag, kind } = this.#listener;
+    const { hostname, tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: kind === "socket" ? hostname : "<unknown>",
+      hostname: hostnameOf(this.#listener),
       helo,
       smtpName: hostname,
       tag,
@@ -140,6 +145,7 @@ export class ServerConnection {
 
   /** Passes on what lookup says of the session. */
   told(told: SessionAnswered): void {
+    if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
     this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
   }
@@ -171,12 +177,15 @@ export class ServerConnection {
   /** Looks at deadlines. `monotonic` is `Clock.monotonic`. */
   tick(at: number, monotonic: number): void {
     const deadline = this.#session.deadline;
-    if (deadline !== null && deadline <= at) this.step({ kind: "tick", at });
+    if (deadline !== null && deadline <= at && !this.#isHeld) this.step({ kind: "tick", at });
     if (this.#overAt !== null && monotonic >= this.#overAt + lingerMs) this.#stream.destroy();
   }
 
   /** Stops reading while the queue is behind. */
   hold(isHeld: boolean): void {
+    const at = this.#ports.clock.now();
+    if (isHeld && !this.#isHeld) this.#heldAt = at;
+    if (!isHeld && this.#isHeld) this.#session.excuse(Math.max(0, at - this.#heldAt));
     this.#isHeld = isHeld;
     this.#flow();
   }
@@ -235,6 +244,9 @@ export class ServerConnection {
           if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
+        case "count":
+          this.#owner.count(effect.name);
+          break;
         case "log":
           this.#ports.log(effect.event);
       }
@@ -265,6 +277,12 @@ function contentOptions(
 }
 
 const submissionPort = 587;
+
+/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
+ * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
+}
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

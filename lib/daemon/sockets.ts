@@ -1,7 +1,8 @@
 /** The listening sockets that the supervisor holds, over reloads: one stays open as long as a configuration in force has
  * it, so that no connection is refused while one smtp-in follows another. */
 
-import { Fault } from "../fault.ts";
+import { Fault, type FaultKind } from "../fault.ts";
+import type { SocketAccess } from "../policy/listener.ts";
 import { isServed } from "../policy/inactive.ts";
 import type { Listener } from "../policy/policy.ts";
 import type { Address } from "../port.ts";
@@ -16,8 +17,10 @@ export interface Held {
 
 /** What holding sockets needs. */
 export interface SocketPorts {
-  /** Binds and listens. Rejects with a Fault. */
-  readonly hold: (at: Address) => Promise<Held>;
+  /** Binds and listens. A unix socket that is not the submission socket gets its permissions. Rejects with a Fault. */
+  readonly hold: (at: Address, access: SocketAccess | null) => Promise<Held>;
+  /** Takes away the name of a unix socket that is not needed any more. */
+  readonly remove: (path: string) => void;
   /** Path of the socket that `sendmail` uses. */
   readonly submitSocket: string;
 }
@@ -52,7 +55,7 @@ export class ListeningSockets {
         if (wanted.has(name)) throw new Fault("exists", `Cannot listen on ${name} twice: two lines ask for it`);
         wanted.add(name);
         if (this.#held.has(name)) continue;
-        this.#held.set(name, await this.#ports.hold(this.#addressOf(listener)));
+        this.#held.set(name, await this.#hold(listener));
         this.#fresh.push(name);
       }
     } catch (error) {
@@ -81,19 +84,83 @@ export class ListeningSockets {
     });
   }
 
+  async #hold(listener: Listener): Promise<Held> {
+    const at = this.#addressOf(listener);
+    try {
+      const access = listener.kind === "lmtp" ? listener.access : null;
+      const held = await this.#ports.hold(at, access);
+      if (listener.kind !== "lmtp") return held;
+      const release = (): void => {
+        held.release();
+        this.#ports.remove(listener.path);
+      };
+      return { share: () => held.share(), release };
+    } catch (error) {
+      throw error instanceof Fault ? explainFault(at, error) : error;
+    }
+  }
+
   #release(name: string): void {
     this.#held.get(name)?.release();
     this.#held.delete(name);
   }
 
   #addressOf(listener: Listener): Address {
-    return listener.kind !== "inet"
-      ? { kind: "unix", path: this.#ports.submitSocket }
-      : { kind: "inet", ip: listener.address, port: listener.port };
+    switch (listener.kind) {
+      case "socket":
+        return { kind: "unix", path: this.#ports.submitSocket };
+      case "lmtp":
+        return { kind: "unix", path: listener.path };
+      case "inet":
+        return { kind: "inet", ip: listener.address, port: listener.port };
+    }
   }
 }
 
 /** Names the place that a listener listens on. */
 function nameOf(listener: Listener): string {
-  return listener.kind !== "inet" ? "the submission socket" : `${listener.address} port ${listener.port}`;
+  switch (listener.kind) {
+    case "socket":
+      return "the submission socket";
+    case "lmtp":
+      return `the socket ${listener.path}`;
+    case "inet":
+      return `${listener.address} port ${listener.port}`;
+  }
+}
+
+/** A fault of listening in words that say what to do. */
+export function explainFault(at: Address, fault: Fault): Fault {
+  const advice = at.kind === "inet" ? inetAdvice(at.port, fault.kind) : unixAdvice(fault.kind);
+  if (advice === null) return fault;
+  const place = at.kind === "inet" ? `${at.ip} port ${at.port}` : `the socket ${at.path}`;
+  return new Fault(fault.kind, `Cannot listen on ${place}: ${advice}`, { cause: fault });
+}
+
+function inetAdvice(port: number, kind: FaultKind): string | null {
+  switch (kind) {
+    case "exists":
+      return `another program listens there; \`ss -ltnp sport = :${port}\` shows which: stop it, or change the \`listen\` line`;
+    case "denied":
+      return port < 1024
+        ? "ports below 1024 are for root: start smtpd as root, have systemd hand it the socket (see socket activation in the README), or use a port from 1024 on"
+        : "the system does not allow it";
+    case "unreachable":
+      return "no interface of this machine has this address now; `ip address` shows those that there are";
+    default:
+      return null;
+  }
+}
+
+function unixAdvice(kind: FaultKind): string | null {
+  switch (kind) {
+    case "exists":
+      return "another program answers there: stop it, or change the `listen` line";
+    case "denied":
+      return "smtpd may not make it there: the directory has to be writable for the user that starts it";
+    case "notFound":
+      return "its directory does not exist: make it first";
+    default:
+      return null;
+  }
 }

@@ -73,6 +73,9 @@ export interface Init {
   readonly successors: Successors;
   /** For queue: what `smtpctl show status` says of the configuration. */
   readonly configuration: ConfigurationStatus;
+  /** For smtp-in: how many of them share the listening sockets, and how many descriptors each may have open, null when
+   * that is not known. */
+  readonly front: { readonly processes: number; readonly descriptors: number | null };
 }
 
 /** supervisor to role. */

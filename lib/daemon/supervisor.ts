@@ -17,7 +17,9 @@ import {
   removeIfPresent,
   setMode,
 } from "../host/state.ts";
+import type { InheritedSockets } from "../host/activation.ts";
 import { launchCommand } from "../host/launch.ts";
+import { openSocket } from "../host/unix_socket.ts";
 import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
@@ -45,6 +47,10 @@ export interface DaemonOptions {
   readonly submitSocket: string;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
+  /** Sockets that whoever started us has opened. */
+  readonly inherited: InheritedSockets;
+  /** Descriptors that a process may have open; null when that is not known. */
+  readonly descriptors: number | null;
   /** What `-T` of the command line has logged. */
   readonly traced: readonly TraceSubject[];
   /** What `-P` of the command line starts paused. */
@@ -82,7 +88,11 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#sockets = new ListeningSockets({ hold: holdSocket, submitSocket: options.submitSocket });
+    this.#sockets = new ListeningSockets({
+      hold: async (at, access) => options.inherited.find(at) ?? await openSocket(at, access),
+      remove: removeIfPresent,
+      submitSocket: options.submitSocket,
+    });
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
@@ -161,6 +171,7 @@ export class Supervisor {
     }
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
+    this.#sockets.keep([]);
   }
 
   /** Adds the processes of a role, for a version of the configuration. */
@@ -221,6 +232,7 @@ export class Supervisor {
       version,
       successors: this.#staff.successors(version),
       configuration: this.#succession.status,
+      front: { processes: this.#options.smtpIns, descriptors: this.#options.descriptors },
     };
   }
 

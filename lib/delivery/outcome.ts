@@ -67,9 +67,6 @@ function unsupported(need: Extract<ClientVerdict, { kind: "unsupported" }>["need
     case "utf8Header":
       // RFC 6531 §3.5 and its registry: 5.6.9.
       return failed("5.6.9", "Header has UTF-8, which the server cannot take", by);
-    case "binaryMime":
-      // RFC 3463 §3.7: conversion required but not supported.
-      return failed("5.6.3", "Content is binary, and is not converted", by);
     case "deliverBy":
       // RFC 3463 §3.4: system not capable of selected features.
       return failed("5.3.3", "The server does not return mail in time (DELIVERBY)", by);

@@ -383,11 +383,11 @@ type Choice =
   | { readonly kind: "wait" }
   | { readonly kind: "none"; readonly why: Outcome };
 
-function clientHandling({ smtpUtf8, body, priority, deliverBy }: Handling, now: number): ClientHandling {
+function clientHandling({ smtpUtf8, priority, deliverBy }: Handling, now: number): ClientHandling {
   const by = deliverBy === null
     ? null
     : { seconds: Math.floor((deliverBy.at - now) / 1000), mode: deliverBy.mode, trace: deliverBy.trace };
-  return { utf8Header: smtpUtf8, body, priority, by };
+  return { utf8Header: smtpUtf8, priority, by };
 }
 
 function nameOf(link: Link): string {

@@ -63,6 +63,8 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   server.on("error", (error) => reject(socketFault(`listen on ${name}`, error)));
   // Closing the server removes the name it listened on: a unix socket gets its own name before.
   const temporary = `${name}.new`;
+  // Left by a daemon that was killed.
+  if (at.kind === "unix") removeStale(temporary);
   const listening = () => {
     try {
       if (at.kind === "unix") Deno.renameSync(temporary, name);
@@ -82,9 +84,17 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   return promise;
 }
 
+function removeStale(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // There is none, or binding says what is wrong.
+  }
+}
+
 /** Keeps a descriptor of a listening socket. A `net.Socket` has no accept loop. Nor may a child inherit the descriptor:
  * to start a child makes it blocking, for all who share it, and who accepts on it then stands still. */
-function keepDescriptor(first: number): Pick<HeldSocket, "share" | "release"> {
+export function keepDescriptor(first: number): Pick<HeldSocket, "share" | "release"> {
   // The types do not know that it is neither read nor written: it would fail, for it is not connected.
   const keep = (fd: number) => new net.Socket({ fd, readable: false, writable: false });
   let kept = keep(first);
@@ -103,7 +113,7 @@ function keepDescriptor(first: number): Pick<HeldSocket, "share" | "release"> {
 
 /** A second descriptor for a socket. Deno has no public call that tells a descriptor's number; this is what its own IPC
  * uses to pass sockets. */
-function duplicate(of: net.Server | net.Socket): number {
+export function duplicate(of: net.Server | net.Socket): number {
   const handle: unknown = Reflect.get(of, "_handle");
   if (typeof handle === "object" && handle !== null) {
     const take: unknown = Reflect.get(handle, "fdForIpc");

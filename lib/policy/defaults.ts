@@ -1,6 +1,7 @@
 /** What holds where smtpd.conf says nothing. */
 
 import type { Domain } from "../mail/address.ts";
+import { bodyLineLengthMax, fieldsMax, headerLengthMax } from "../smtp/framing.ts";
 import { defaultFrontLimits, defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
 import { usualLenience } from "./lenient.ts";
 import { defaultAuthLimits } from "../trust/auth_limit.ts";
@@ -25,6 +26,9 @@ export const defaultSmtpLimits: SmtpLimits = {
   subAddressDelimiter: "+",
   maxHops: 100,
   maxHoldMs: 7 * 86_400_000,
+  maxHeaderSize: headerLengthMax,
+  maxHeaders: fieldsMax,
+  maxLineLength: bodyLineLengthMax,
   idleTimeoutMs: 300_000,
   except: null,
   lenient: usualLenience,

@@ -19,7 +19,6 @@ export function settingsOf(policy: Policy): readonly Named[] {
     setting("smtp limit except", smtp.except?.networks.join(", ") ?? "none"),
     setting("smtp lenient", lenientText(smtp)),
     setting("smtp sub-addr-delim", smtp.subAddressDelimiter),
-    setting("smtp hops", smtp.maxHops),
     setting("queue ttl", formatSpan(queue.ttlMs)),
     setting("queue compression", queue.compression ? "yes" : "no"),
     secret("queue encryption", queue.encryption === null ? "no" : "yes", JSON.stringify(queue.encryption)),

@@ -1,8 +1,6 @@
 /** Limits that smtpd.conf sets: `smtp limit`, `mda limit`, `mta limit`, `scheduler limit`. Defaults are OpenSMTPD's where
  * it has them. */
 
-import { defaultSessionBounds } from "../smtp/session_bounds.ts";
-
 /** `smtp limit`: what clients may use up before they have said anything worth it, and how long they may take. */
 export interface FrontLimits {
   /** Sessions at once, of all clients together. Default 20,000. */
@@ -33,10 +31,16 @@ export interface FrontLimits {
 
 /** What holds without an `smtp limit` line. */
 export const defaultFrontLimits: FrontLimits = {
-  ...defaultSessionBounds,
   maxSession: 20_000,
   maxSessionPerSource: 100,
   maxConnPerMinute: 600,
+  maxErrors: 100,
+  maxUnknownRecipients: 100,
+  helloTimeoutMs: 300_000,
+  dataTimeoutMs: 300_000,
+  messageTimeoutMs: 3_600_000,
+  minRate: 100,
+  rateGraceMs: 300_000,
   tlsTimeoutMs: 60_000,
   proxyTimeoutMs: 30_000,
 };

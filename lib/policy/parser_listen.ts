@@ -198,10 +198,10 @@ const wanted = {
   group: "the name of a group",
 } as const;
 
-/** A number, or the name of a service; `smtp` and `smtps` are reserved words and names of services too. */
+/** A number, or the name of a service; `smtp`, `smtps` and `lmtp` are reserved words and names of services too. */
 function parsePort(reader: Reader): Word | null {
   const token = peek(reader);
-  if (token.kind !== "keyword" || !/^smtps?$/.test(token.text)) return readQuantity(reader, "a port");
+  if (token.kind !== "keyword" || !/^(?:smtps?|lmtp)$/.test(token.text)) return readQuantity(reader, "a port");
   take(reader);
   return { text: token.text, span: token.span };
 }

@@ -369,6 +369,12 @@ export interface SmtpLimits extends FrontLimits, AuthLimits {
   readonly maxHops: number;
   /** Longest time that a client may ask to have a message held, ms; 0 for none (RFC 4865). Default 7 days. */
   readonly maxHoldMs: number;
+  /** Octets of a message's header section. Default 262,144. */
+  readonly maxHeaderSize: number;
+  /** Fields of a message's header section. Default 1,000. */
+  readonly maxHeaders: number;
+  /** Octets of a line of a message, with CRLF. Default 65,535, as OpenSMTPD has it. */
+  readonly maxLineLength: number;
   /** Time for a command but the first, ms. Default 300,000 (RFC 5321 §4.5.3.2.7). */
   readonly idleTimeoutMs: number;
   /** Clients that no limit of sources holds for, beside those of this machine; null for none. */

@@ -32,6 +32,11 @@ export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
   "max-hold": seconds("maxHoldMs"),
+  "max-header-size": count("maxHeaderSize"),
+  "max-headers": count("maxHeaders"),
+  "max-hops": count("maxHops"),
+  // RFC 5321 §4.5.3.1.6: a server takes lines of 1,000 octets, whatever else it takes.
+  "max-line-length": { member: "maxLineLength", unit: 1, least: 1000 },
   "max-session": count("maxSession"),
   "max-session-per-source": count("maxSessionPerSource"),
   "max-conn-per-minute": count("maxConnPerMinute"),

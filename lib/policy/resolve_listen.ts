@@ -1,7 +1,7 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseUnicodeDomain } from "../mail/domain.ts";
-import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
+import { formatIp, type Ip, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
@@ -20,7 +20,7 @@ export const tagLengthMax = 32;
 /** Most certificates of a `listen` line. */
 export const pkiMax = 32;
 
-/** Services that stand for their ports. */
+/** Services that stand for their ports, whatever the system says; it may know more. */
 const services: Readonly<Record<string, number>> = {
   smtp: 25,
   smtps: 465,
@@ -65,7 +65,17 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     fail(scope, on.span, `${what} is listened on twice`, `the first time on line ${taken.place.line}`);
     return;
   }
+  warnOpenProxy(scope, directive, options, addresses);
   for (const address of addresses) scope.listeners.push({ ...options, on: on.text, address, port, place });
+}
+
+/** Who may send a header may say that it is anybody: a client of this machine, say, who may relay. */
+function warnOpenProxy(scope: Scope, directive: ListenDirective, { proxy }: InetOptions, addresses: readonly string[]) {
+  if (proxy === null || proxy.from !== null || addresses.every((one) => isLoopback(parseIp(one)))) return;
+  const option = directive.options.find(({ kind }) => kind === "proxy" || kind === "proxy-v2");
+  if (option === undefined) return;
+  const hint = `say who the proxies are: \`${option.kind} from { 192.0.2.7 }\``;
+  warn(scope, option.span, "anybody who connects here may pretend to be any client", hint);
 }
 
 /** OpenSMTPD ends at these when all of the file is read; the words are its own. */
@@ -263,7 +273,7 @@ function applyTls(scope: Scope, option: ListenOption, draft: Draft): void {
 }
 
 function readPort(scope: Scope, { text, span }: Word): number | null {
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? 0;
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : services[text] ?? scope.source.servicePort(text) ?? 0;
   if (port >= 1 && port <= 65535) return port;
   const hint = suggest(text, Object.keys(services), (name) => `\`${name}\``) ?? "a port is a number from 1 to 65535";
   return fail(scope, span, `invalid port: ${text}`, hint);

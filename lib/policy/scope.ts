@@ -25,6 +25,8 @@ export interface ConfigSource {
   readonly tableHelper: (name: string) => string | null;
   /** Is a file that may be executed at this absolute path? */
   readonly isProgram: (path: string) => boolean;
+  /** Port of a service by its name, as /etc/services has it; null when it has none. */
+  readonly servicePort: (name: string) => number | null;
   /** `-D name=value` of the command line. */
   readonly macros: ReadonlyMap<string, string>;
 }

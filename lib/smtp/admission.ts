@@ -3,7 +3,7 @@
  * A source is an IPv4 address, or the /64 network of an IPv6 address: one customer has at least that many (RFC 6177).
  * What is remembered of sources is bounded whatever they are. */
 
-import { formatIp, type Ip, type Net, netContains, parseIp, parseNet } from "../mail/ip.ts";
+import { formatIp, type Ip, isLoopback, type Net, netContains, parseIp, parseNet } from "../mail/ip.ts";
 
 /** Sources whose new connections are counted in one minute. When there are more, the count of the minute before is
  * dropped early: that may let a source in too often, never too seldom. */
@@ -98,20 +98,13 @@ export class Admission {
 
   /** Null for who is never refused. */
   #sourceOf(address: string): string | null {
-    if (!address.includes(":")) {
-      if (address.startsWith("127.")) return null;
-      if (this.#exempt.length === 0) return address;
-    }
-    const ip = parseIp(address);
     // A unix socket has no address: its permissions say who may use it.
+    if (address === "" || address.startsWith("127.")) return null;
+    if (this.#exempt.length === 0 && !address.includes(":")) return address;
+    const ip = parseIp(address);
     if (ip === null || isLoopback(ip) || this.#exempt.some((net) => netContains(net, ip))) return null;
     return ip.version === 4 ? address : `${formatIp({ version: 6, octets: networkOf(ip) })}/64`;
   }
-}
-
-function isLoopback(ip: Ip): boolean {
-  if (ip.version === 4) return ip.octets[0] === 127;
-  return ip.octets.every((octet, at) => octet === (at === 15 ? 1 : 0));
 }
 
 function networkOf(ip: Ip): readonly number[] {

@@ -3,7 +3,7 @@
 import { formatLocalPart, formatPath, type ForwardPath, needsSmtpUtf8, type ReversePath } from "../mail/address.ts";
 import { isAscii } from "../mail/utf8.ts";
 import { encodeUtf8Address, encodeXtext } from "../mail/xtext.ts";
-import type { DeliverBy, Handling } from "./handling.ts";
+import type { DeliverBy } from "./handling.ts";
 import type { DsnRequest } from "./parameter.ts";
 import type { Reply } from "./reply.ts";
 
@@ -41,8 +41,6 @@ export const noExtensions: PeerExtensions = {
 export interface ClientHandling {
   /** The header section has UTF-8. Addresses that have it are found without being told. */
   readonly utf8Header: boolean;
-  /** What the content may hold, as its sender said. */
-  readonly body: Handling["body"];
   /** MT-PRIORITY, -9 … 9; sent to servers with it unless it is 0. */
   readonly priority: number;
   /** BY: time left in seconds, and what is to happen then; null when nothing was asked. */
@@ -50,7 +48,7 @@ export interface ClientHandling {
 }
 
 /** Asks for nothing. */
-export const plainClientHandling: ClientHandling = { utf8Header: false, body: "7bit", priority: 0, by: null };
+export const plainClientHandling: ClientHandling = { utf8Header: false, priority: 0, by: null };
 
 /** One recipient of a transaction. */
 export interface ClientRecipient {

@@ -57,8 +57,6 @@ export class ClientTransaction {
     const { sender, handling = plainClientHandling } = this.message;
     if (!isSendable(sender, offered)) return this.resolveAll({ kind: "notAscii" });
     if (handling.utf8Header && !offered.smtpUtf8) return this.resolveAll({ kind: "unsupported", need: "utf8Header" });
-    // RFC 3030 §3: binary content goes by BDAT alone, and nobody converts it here.
-    if (handling.body === "binarymime") return this.resolveAll({ kind: "unsupported", need: "binaryMime" });
     // RFC 2852 §4.1.4: what is to be returned in time goes to nobody who would not do so.
     if (handling.by?.mode === "return" && !offered.deliverBy) {
       return this.resolveAll({ kind: "unsupported", need: "deliverBy" });

@@ -9,6 +9,12 @@ export const commandLineLengthMax = 2047;
 /** Longest line of a message unless told otherwise, octets with CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.6 asks for 1,000. */
 export const bodyLineLengthMax = 65535;
 
+/** Longest header section unless told otherwise, octets. */
+export const headerLengthMax = 256 * 1024;
+
+/** Most fields of a header section unless told otherwise. */
+export const fieldsMax = 1000;
+
 /** Most that is kept while a command is being processed. A shell that pauses its socket stays far below. */
 export const inputLengthMax = 256 * 1024;
 

@@ -4,7 +4,8 @@
 export interface Handling {
   /** Addresses or header fields may hold UTF-8 (RFC 6531). Whether they do is found out when it is sent on. */
   readonly smtpUtf8: boolean;
-  /** BODY (RFC 6152 §2, RFC 3030 §3): what the content may hold. */
+  /** BODY (RFC 6152 §2, RFC 3030 §3): what the content may hold. Stored envelopes have no `binarymime`: their content has
+   * become text. */
   readonly body: "7bit" | "8bitmime" | "binarymime";
   /** The message travels under TLS, to servers that promise the same, or not at all (RFC 8689). */
   readonly requireTls: boolean;

@@ -300,6 +300,8 @@ export const replies = {
   ),
   binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
+  /** A filter has said why to the first recipient of LMTP. */
+  contentRefused: fixed(550, "5.7.1", "Delivery not authorized, message refused"),
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
   /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */

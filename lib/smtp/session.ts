@@ -38,7 +38,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   /** Nothing is said before the `connected` event. */
   constructor(config: SessionConfig) {
     this.#state = new SessionState(config);
-    this.#patience = new Patience(this.#state.bounds);
+    this.#patience = new Patience(this.#state.bounds, config.limits.idleTimeoutMs);
   }
 
   /** When a `tick` is wanted, ms since the epoch; null while nothing is expected of the peer.

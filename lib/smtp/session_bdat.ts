@@ -7,6 +7,7 @@ import { contentRefusals } from "./phase.ts";
 import { replies } from "./reply.ts";
 import { contentAdditions, finish, handOn } from "./session_data.ts";
 import { filtered } from "./session_filter.ts";
+import { refuseRest } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { nextBytes, type Running, type Waiting } from "./session_wait.ts";
 
@@ -25,7 +26,11 @@ export function* bdat(state: SessionState, argument: string): Running {
   const { transaction } = state;
   assert(transaction !== null, "content stands inside a transaction");
   if (state.phase !== "chunks") {
-    if ((yield* filtered(state, "data", "")) === null) return yield* swallow(state, chunk.length);
+    if ((yield* filtered(state, "data", "")) === null) {
+      // RFC 2033 §4.2: in LMTP the last chunk has an answer for each recipient, whatever it is.
+      if (chunk.isLast) refuseRest(state, transaction.recipients);
+      return yield* swallow(state, chunk.length);
+    }
     transaction.begin(contentAdditions(state, transaction));
     state.phase = "chunks";
   }

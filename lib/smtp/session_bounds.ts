@@ -9,8 +9,6 @@ export interface SessionBounds {
   readonly maxUnknownRecipients: number;
   /** Time until the first command, ms. */
   readonly helloTimeoutMs: number;
-  /** Time for each further command, ms. */
-  readonly idleTimeoutMs: number;
   /** Longest silence within content, ms. */
   readonly dataTimeoutMs: number;
   /** Time for the whole of a message's content, ms. */
@@ -22,7 +20,7 @@ export interface SessionBounds {
 }
 
 /** What holds where nothing else is said. */
-export const defaultSessionBounds: Omit<SessionBounds, "idleTimeoutMs"> = {
+export const defaultSessionBounds: SessionBounds = {
   maxErrors: 100,
   maxUnknownRecipients: 100,
   // RFC 5321 §4.5.3.2.7: a server waits for 5 minutes at least.
@@ -39,15 +37,17 @@ export type Overrun = "hello-timeout" | "command-timeout" | "data-timeout" | "me
 /** The deadlines of one session. All times are ms since the epoch. */
 export class Patience {
   readonly #bounds: SessionBounds;
+  readonly #commandTimeoutMs: number;
   #what: Overrun = "hello-timeout";
   #silentUntil = 0;
   /** When the content began that is coming; null outside of content. */
   #begunAt: number | null = null;
   #octets = 0;
 
-  /** Nothing is waited for yet. */
-  constructor(bounds: SessionBounds) {
+  /** Nothing is waited for yet. `commandTimeoutMs` is the time for each command but the first. */
+  constructor(bounds: SessionBounds, commandTimeoutMs: number) {
     this.#bounds = bounds;
+    this.#commandTimeoutMs = commandTimeoutMs;
   }
 
   /** When the client's time is up. */
@@ -69,7 +69,7 @@ export class Patience {
   /** The next command, or part of one, is waited for. Content is over. */
   command(at: number): void {
     this.#begunAt = null;
-    this.#expect("command-timeout", at + this.#bounds.idleTimeoutMs);
+    this.#expect("command-timeout", at + this.#commandTimeoutMs);
   }
 
   /** Content is waited for, or goes on with so many octets. */

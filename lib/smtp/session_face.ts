@@ -39,7 +39,7 @@ export interface SessionConfig {
   /** What it may use up. */
   readonly limits: SessionLimits;
   /** How long the client may take, and how often it may be wrong. Default `defaultSessionBounds`. */
-  readonly bounds?: Omit<SessionBounds, "idleTimeoutMs">;
+  readonly bounds?: SessionBounds;
   /** LMTP (RFC 2033) is spoken instead of SMTP. Default false. */
   readonly lmtp?: boolean;
   /** The submission socket: mail is completed, as on a `submission` listener. */

@@ -60,8 +60,7 @@ export class SessionState {
     this.config = config;
     this.input = new CommandInput(config.lenient?.has("bare-lf"));
     this.output = new SessionOutput(config.session);
-    const { idleTimeoutMs } = config.limits;
-    this.bounds = { ...(config.bounds ?? defaultSessionBounds), idleTimeoutMs };
+    this.bounds = config.bounds ?? defaultSessionBounds;
   }
 
   /** Our name. */

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
-import { BodyDecoder, type BodyFlaw, type BodySink } from "./framing.ts";
+import { BodyDecoder, type BodyFlaw, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
 import type { Handling } from "./handling.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
@@ -12,12 +12,6 @@ import { replies, type Reply } from "./reply.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
-
-/** Longest header section unless told otherwise, octets. */
-export const headerLengthMax = 256 * 1024;
-
-/** Most fields of a header section unless told otherwise. */
-export const fieldsMax = 1000;
 
 /** What bounds the content. */
 export interface ContentLimits {
@@ -85,9 +79,10 @@ export class Transaction implements BodySink {
     this.#decoder = new BodyDecoder(limits.maxLineLength);
   }
 
-  /** How the message is to be handled. */
+  /** How the message is to be handled, as it is stored: binary content is text then. */
   get handling(): Handling {
-    return this.#parameters.handling;
+    const { handling } = this.#parameters;
+    return this.isBinary ? { ...handling, body: "8bitmime" } : handling;
   }
 
   /** Recipients accepted. */

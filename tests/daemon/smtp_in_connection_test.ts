@@ -65,6 +65,8 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
       body += textOf(bytes);
     },
     rollback: () => void told.push("rollback"),
+
+    count: () => {},
     closed: () => void told.push("closed"),
   });
   connection.start();
@@ -362,6 +364,8 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     ask: () => {},
     body: () => {},
     rollback: () => {},
+
+    count: () => {},
     closed: () => void closed.push("closed"),
   };
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };

@@ -120,6 +120,8 @@ export class World {
       random: new SeededRandom(1),
       log: this.log.log,
       limits: { ...this.policy.smtp, ...limits },
+      processes: 1,
+      descriptors: null,
     });
     for (const [index, listener] of this.policy.listeners.entries()) {
       const socket: ListeningSocket = {

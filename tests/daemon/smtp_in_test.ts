@@ -5,7 +5,6 @@ import { type Client, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts
 import { msg } from "./rig.ts";
 import { formatMailbox } from "../../lib/mail/address.ts";
 import { replies } from "../../lib/smtp/reply.ts";
-import { sessionsMax } from "../../lib/daemon/smtp_in.ts";
 import { lingerMs } from "../../lib/daemon/smtp_in_connection.ts";
 
 const mail = "MAIL FROM:<ann@client.test>\r\n";
@@ -323,9 +322,9 @@ Deno.test("pause and resume: 421 to new clients, the ones inside go on", async (
 });
 
 Deno.test("one connection more than is served at once is answered 421", async () => {
-  const { world } = await fullWorld();
+  const { world } = await fullWorld({ maxSession: 50 });
   const client = await world.greeted();
-  world.fill(sessionsMax - 1);
+  world.fill(49);
   const refused = await world.connect();
   deepEqual([refused.codes(), refused.state], [["421"], "closed"]);
   // There is room again when one goes.

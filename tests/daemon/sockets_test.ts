@@ -1,24 +1,30 @@
-import { deepEqual, rejects } from "node:assert/strict";
-import { ListeningSockets } from "../../lib/daemon/sockets.ts";
-import { Fault } from "../../lib/fault.ts";
+import { deepEqual, match, rejects } from "node:assert/strict";
+import { explainFault, ListeningSockets } from "../../lib/daemon/sockets.ts";
+import { Fault, type FaultKind } from "../../lib/fault.ts";
+import type { Address } from "../../lib/port.ts";
 import type { Listener } from "../../lib/policy/policy.ts";
 import { policyOf } from "./rig.ts";
 
 /** Sockets of a system where `taken` cannot be had. */
 function world(taken: readonly string[] = []) {
   const open: string[] = [];
+  const removed: string[] = [];
   const sockets = new ListeningSockets({
     submitSocket: "/s/submit.sock",
-    hold(at) {
+    remove: (path) => void removed.push(path),
+    hold(at, access) {
       const name = at.kind === "unix" ? at.path : `${at.ip} ${at.port}`;
       if (taken.includes(name)) return Promise.reject(new Fault("exists", `Cannot listen on ${name}: EADDRINUSE`));
-      open.push(name);
-      return Promise.resolve({ share: () => name, release: () => void open.splice(open.indexOf(name), 1) });
+      open.push(access === null ? name : `${name} ${access.mode.toString(8)}`);
+      return Promise.resolve({
+        share: () => name,
+        release: () => void open.splice(open.findIndex((one) => one.startsWith(name)), 1),
+      });
     },
   });
   const handed = (listeners: readonly Listener[]) =>
     sockets.of(listeners).map(({ socket, listener }) => [socket.share(), listener]);
-  return { sockets, open, handed };
+  return { sockets, open, removed, handed };
 }
 
 /** Listeners of `listen` lines, the submission socket first. */
@@ -47,7 +53,7 @@ Deno.test("ListeningSockets leaves all as it was when one cannot be bound", asyn
   const first = listeners("192.0.2.1 port 25");
   await sockets.bind(first);
   sockets.keep(first);
-  await rejects(sockets.bind(listeners("192.0.2.2 port 25", "192.0.2.9 port 25")), /EADDRINUSE/);
+  await rejects(sockets.bind(listeners("192.0.2.2 port 25", "192.0.2.9 port 25")), /another program listens there/);
   deepEqual(open, ["/s/submit.sock", "192.0.2.1 25"]);
 });
 
@@ -66,4 +72,31 @@ Deno.test("ListeningSockets refuses two lines for one address", async () => {
   const [socket, one] = listeners("192.0.2.1 port 25");
   await rejects(sockets.bind([socket!, one!, one!]), /Cannot listen on 192\.0\.2\.1 port 25 twice/);
   deepEqual(open, []);
+});
+
+Deno.test("ListeningSockets gives a socket of LMTP its permissions, and takes its name away", async () => {
+  const { sockets, open, removed } = world();
+  const lines = listeners('socket "/s/lmtp" lmtp mode 0600');
+  await sockets.bind(lines);
+  sockets.keep(lines);
+  deepEqual(open, ["/s/submit.sock", "/s/lmtp 600"]);
+  sockets.keep([]);
+  deepEqual([open, removed], [[], ["/s/lmtp"]]);
+});
+
+Deno.test("explainFault() says what to do, and leaves alone what it does not know", () => {
+  const inet = { kind: "inet", ip: "192.0.2.1", port: 25 } as const;
+  const unix = { kind: "unix", path: "/run/x" } as const;
+  const cases: readonly (readonly [Address, FaultKind, RegExp])[] = [
+    [inet, "exists", /^Cannot listen on 192\.0\.2\.1 port 25: another program listens there; `ss -ltnp sport = :25`/],
+    [inet, "denied", /ports below 1024 are for root: .*socket activation/],
+    [{ ...inet, port: 2525 }, "denied", /port 2525: the system does not allow it$/],
+    [inet, "unreachable", /no interface of this machine has this address/],
+    [inet, "io", /^Cannot listen: EIO$/],
+    [unix, "exists", /^Cannot listen on the socket \/run\/x: another program answers there/],
+    [unix, "denied", /the directory has to be writable/],
+    [unix, "notFound", /its directory does not exist/],
+    [unix, "io", /^Cannot listen: EIO$/],
+  ];
+  for (const [at, kind, want] of cases) match(explainFault(at, new Fault(kind, "Cannot listen: EIO")).message, want);
 });

@@ -159,6 +159,7 @@ class Rig {
       version: member.configured,
       successors: this.staff.successors(member.configured),
       configuration: firstConfiguration,
+      front: { processes: 1, descriptors: null },
     };
   }
 

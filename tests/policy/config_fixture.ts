@@ -1,7 +1,7 @@
 /** The machine that fixtures/conf is written for, and its files. */
 
 import type { Domain } from "../../lib/mail/address.ts";
-import { defaultInetOptions, defaultRelay, emptyPolicy } from "../../lib/policy/defaults.ts";
+import { defaultInetOptions, defaultRelay, defaultSmtpLimits, emptyPolicy } from "../../lib/policy/defaults.ts";
 import { inactiveNotices, noticeError } from "../../lib/policy/inactive.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { type ConfigError, printError } from "../../lib/policy/error.ts";
@@ -20,6 +20,7 @@ export const machine: Omit<ConfigSource, "path" | "readFile" | "macros"> = {
   ],
   resolveHost: (name) => (name === "mail.example.org" ? ["192.0.2.25", "2001:db8::25"] : []),
   serverName: "mx.example.org" as Domain,
+  servicePort: (name) => (name === "mysmtp" ? 2526 : null),
   isProgram: (path) => !path.startsWith("/none/"),
   tableHelper: (name) => (name === "socketmap" ? "/usr/local/libexec/smtpd/table-socketmap" : null),
 };
@@ -75,13 +76,16 @@ export function printAll(errors: readonly ConfigError[]): string {
   return errors.map((error) => printError(error, { colour: false, width: 100 }) + "\n").join("");
 }
 
-/** A policy without what holds when nothing is said: members of its own, of listeners, of relays and of rules. */
+/** A policy without what holds when nothing is said: members of its own, of limits, of listeners, of relays and of
+ * rules. */
 function shortPolicy(policy: Policy): unknown {
   const { serverName, listeners, actions, rules } = policy;
+  const short = without(policy, emptyPolicy(serverName));
   const rule = { tag: null, helo: null, auth: null, tls: null, mailFrom: null, rcptTo: null };
   return {
     serverName,
-    ...without(policy, emptyPolicy(serverName)),
+    ...short,
+    ...("smtp" in short ? { smtp: without(policy.smtp, defaultSmtpLimits) } : {}),
     listeners: listeners.map((one) => ({ kind: one.kind, ...without(one, defaultInetOptions(serverName)) })),
     actions: Object.values(actions).map((one) =>
       one.kind === "relay" ? { kind: one.kind, ...without(one, defaultRelay) } : one

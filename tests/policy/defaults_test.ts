@@ -1,6 +1,12 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
-import { defaultInetOptions, defaultListenerOptions, emptyPolicy } from "../../lib/policy/defaults.ts";
+import {
+  defaultInetOptions,
+  defaultListenerOptions,
+  defaultSmtpLimits,
+  emptyPolicy,
+} from "../../lib/policy/defaults.ts";
 import { loadText } from "./config_fixture.ts";
 
 const name = parseDomain("mx.example.org")!;
@@ -18,5 +24,9 @@ Deno.test("emptyPolicy() is what a configuration comes to beside its tables, lis
 
 Deno.test("defaultInetOptions() asks nothing of clients", () => {
   const { tls, auth, proxy, senders } = defaultInetOptions(name);
-  deepEqual([tls.mode, auth.mode, proxy, senders], ["none", "none", false, null]);
+  deepEqual([tls.mode, auth.mode, proxy, senders], ["none", "none", null, null]);
+});
+
+Deno.test("defaultSmtpLimits have a session bound as it is where nothing is said", () => {
+  deepEqual({ ...defaultSmtpLimits, ...defaultSessionBounds }, defaultSmtpLimits);
 });

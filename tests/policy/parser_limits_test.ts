@@ -15,6 +15,8 @@ Deno.test("limits are read in the order of the line, not checked", () => {
       kind: "smtp-limit",
       limits: [limit("max-rcpt", 5), limit("max-mails", -6)],
     }],
+    ["smtp limit except <t>", { kind: "smtp-except", table: { kind: "name", name: "t" } }],
+    ["smtp limit except a.test", { kind: "smtp-except", table: { kind: "word", word: word("a.test") } }],
     ["mda limit max-session 5 x 6", { kind: "mda-limit", limits: [limit("max-session", 5), limit("x", 6)] }],
     ['mda wrapper w "/bin/x %{mda}"', { kind: "mda-wrapper", name: word("w"), command: word("/bin/x %{mda}") }],
     ["mta max-deferred 5", { kind: "mta-max-deferred", value: { value: 5 } }],

@@ -55,7 +55,11 @@ Deno.test("parseListen() reads every option", () => {
     ["mask-src", { kind: "mask-src" }],
     ["received-auth", { kind: "received-auth" }],
     ["no-dsn", { kind: "no-dsn" }],
-    ["proxy-v2", { kind: "proxy-v2" }],
+    ["proxy-v2", { kind: "proxy-v2", from: null }],
+    ["proxy-v2 from <t>", { kind: "proxy-v2", from: table }],
+    ["proxy", { kind: "proxy", from: null }],
+    ["proxy from 10.0.0.1", { kind: "proxy", from: { kind: "word", word: word("10.0.0.1") } }],
+    ["lmtp", { kind: "lmtp" }],
     ["senders <t>", { kind: "senders", table, masquerade: false }],
     ["senders <t> masquerade", { kind: "senders", table, masquerade: true }],
   ];
@@ -66,6 +70,37 @@ Deno.test("parseListen() reads every option", () => {
     assert.deepEqual(parseOne(`listen on socket ${text}`), { kind: "listen", on: null, options: [option] }, text);
   }
   assert.deepEqual([...new Set(options.map(([, { kind }]) => kind))].sort(), listenOptions);
+});
+
+Deno.test("parseListen() reads a socket of its own", () => {
+  const path = { kind: "path", path: word("/run/lmtp") };
+  const cases: readonly (readonly [string, readonly object[]])[] = [
+    ["", [path]],
+    ["lmtp", [path, { kind: "lmtp" }]],
+    ["lmtp mode 0660 user u group g hostname h", [
+      path,
+      { kind: "lmtp" },
+      { kind: "mode", word: word("0660") },
+      { kind: "user", word: word("u") },
+      { kind: "group", word: word("g") },
+      { kind: "hostname", hostname: word("h") },
+    ]],
+  ];
+  for (const [text, options] of cases) {
+    assert.deepEqual(parseOne(`listen on socket "/run/lmtp" ${text}`), { kind: "listen", on: null, options }, text);
+  }
+});
+
+Deno.test("parseListen() takes words that are not reserved for names everywhere else", () => {
+  const cases: readonly (readonly [string, object])[] = [
+    ["listen on proxy tag mode", { on: word("proxy"), options: [{ kind: "tag", tag: word("mode") }] }],
+    ["listen on lo hostname proxy", { on: word("lo"), options: [{ kind: "hostname", hostname: word("proxy") }] }],
+    ["listen on lo auth proxy", {
+      on: word("lo"),
+      options: [{ kind: "auth", table: null }, { kind: "proxy", from: null }],
+    }],
+  ];
+  for (const [text, want] of cases) assert.deepEqual(parseOne(text), { kind: "listen", ...want }, text);
 });
 
 Deno.test("parseListen() gives one error at the place of the first mistake", () => {
@@ -85,6 +120,12 @@ Deno.test("parseListen() gives one error at the place of the first mistake", () 
     ["listen on lo { }", "1:14 syntax error: expected an option, found `{`"],
     ["listen on socket inet4", "1:18 `inet4` has no meaning with `listen on socket`"],
     ["listen on socket smtps", "1:18 `smtps` has no meaning with `listen on socket`"],
+    ["listen on lo mode 0600", "1:14 `mode` has a meaning with `listen on socket` only"],
+    ['listen on socket "/s" mode', "1:27 syntax error: expected permissions such as 0660, found the end of the line"],
+    [
+      "listen on lo proxy from",
+      "1:24 syntax error: expected addresses and networks of proxies, found the end of the line",
+    ],
     ["listen on socket no-dns", "1:18 syntax error: expected an option, found `no-dns`"],
   ];
   for (const [text, want] of cases) assert.deepEqual(problemsOf(text), [want], text);

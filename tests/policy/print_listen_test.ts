@@ -9,6 +9,7 @@ pki b.test cert "/c"
 pki b.test key "/k"
 ca a.test cert "/ca"
 table c { a = "b:c" }
+table n { 192.0.2.0/24 }
 table h { 192.0.2.10 = a.test }
 filter f phase connect match !rdns junk
 `;
@@ -26,6 +27,12 @@ Deno.test("printListeners() writes every option, one line for all addresses", ()
       'listen on eth0 tls pki a.test protocols "TLSv1.3" auth-optional',
       "listen on eth0 hostname other.test hostnames <h> filter f mask-src no-dsn received-auth proxy-v2",
       "listen on eth0 tls pki a.test auth senders <h> masquerade",
+      "listen on lo lmtp",
+      "listen on lo inet4 lmtp port 2424 proxy",
+      "listen on eth0 port 26 proxy-v2 from <n>",
+      "listen on eth0 port 27 proxy from { 192.0.2.0/24, 2001:db8::/32 }",
+      'listen on socket "/run/lmtp" lmtp',
+      'listen on socket "/run/lmtp2" lmtp mode 0600 user mail group mail hostname l.test tag L',
       "listen on socket tag LOCAL filter { f } mask-src no-dsn",
     ].map((line) => line.replace('"TLSv1.3"', "TLSv1.3")),
   );

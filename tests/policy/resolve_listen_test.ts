@@ -45,6 +45,20 @@ Deno.test("resolveListen() makes one listener per address, with the options of t
   ]);
 });
 
+Deno.test("resolveListen() lets LMTP be spoken on its own port, and not on that of SMTP", () => {
+  const ports = (text: string) => {
+    const result = loadText(`${text}\nmatch reject\n`);
+    if (result.kind === "errors") return result.errors.map(({ message }) => message);
+    return result.policy.listeners.flatMap((one) => one.kind === "inet" ? [`${one.port} ${one.lmtp}`] : []);
+  };
+  assert.deepEqual(ports("listen on 127.0.0.1 lmtp"), ["24 true"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 lmtp port 2424"), ["2424 true"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port 24"), ["24 false"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port mysmtp"), ["2526 false"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port nosuch"), ["invalid port: nosuch"]);
+  assert.deepEqual(ports("listen on 127.0.0.1 port 25 lmtp"), ["LMTP is not spoken on port 25"]);
+});
+
 Deno.test("resolveListen() lets one address have two ports, and two addresses one", () => {
   const result = loadText("listen on lo\nlisten on lo port 587\nlisten on eth0\nmatch reject\n");
   assert.equal(result.kind === "ok" && result.policy.listeners.length, 8);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { defaultListenerOptions } from "../../lib/policy/defaults.ts";
+import { defaultFrontLimits } from "../../lib/policy/limit.ts";
 import { hostNames, loadPolicy } from "../../lib/policy/resolve.ts";
 import { expectedFiles, fixtureNames, fixtureUrl, loadText, machine, printAll } from "./config_fixture.ts";
 
@@ -60,12 +61,17 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     encryption: null,
   });
   assert.deepEqual(smtp, {
+    ...defaultFrontLimits,
+    except: null,
     maxMessageSize: 36_700_160,
     maxRecipients: 1000,
     maxMails: 100,
     subAddressDelimiter: "+",
     maxHops: 100,
     maxHoldMs: 604_800_000,
+    maxHeaderSize: 262_144,
+    maxHeaders: 1000,
+    maxLineLength: 65_535,
     idleTimeoutMs: 300_000,
   });
   assert.deepEqual(listeners, [{ ...defaultListenerOptions(machine.serverName), kind: "socket", place: null }]);
@@ -108,6 +114,7 @@ Deno.test("hostNames() gives the names that only a resolver knows", () => {
     interfaces: machine.interfaces,
     serverName: machine.serverName,
     tableHelper: machine.tableHelper,
+    servicePort: machine.servicePort,
     isProgram: machine.isProgram,
     path: "smtpd.conf",
     readFile: () => ({ kind: "ok", text }),

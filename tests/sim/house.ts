@@ -313,7 +313,7 @@ export class House {
         return { role, it: delivery };
       }
       case "smtp-in":
-        return { role, it: new SmtpIn({ ...common, limits: common.policy.smtp }) };
+        return { role, it: new SmtpIn({ ...common, limits: common.policy.smtp, processes: 1, descriptors: null }) };
     }
   }
 

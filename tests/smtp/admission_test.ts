@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { Admission, countedSourcesMax, shareOf } from "../../lib/smtp/admission.ts";
 
 const limits = { maxSessionPerSource: 2, maxConnPerMinute: 5 };

@@ -1,11 +1,10 @@
 import { equal } from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { defaultSessionBounds, Patience } from "../../lib/smtp/session_bounds.ts";
 
 const bounds = {
   ...defaultSessionBounds,
   helloTimeoutMs: 10_000,
-  idleTimeoutMs: 20_000,
   dataTimeoutMs: 30_000,
   messageTimeoutMs: 100_000,
   minRate: 10,
@@ -14,7 +13,7 @@ const bounds = {
 
 /** A patience at the beginning of content, at 1,000. */
 function inContent(changed: Partial<typeof bounds> = {}): Patience {
-  const patience = new Patience({ ...bounds, ...changed });
+  const patience = new Patience({ ...bounds, ...changed }, 20_000);
   patience.connect(0);
   patience.command(500);
   patience.content(1000, 0);
@@ -22,7 +21,7 @@ function inContent(changed: Partial<typeof bounds> = {}): Patience {
 }
 
 Deno.test("Patience has a time for the first command, and one for each further one", () => {
-  const patience = new Patience(bounds);
+  const patience = new Patience(bounds, 20_000);
   patience.connect(1000);
   equal(`${patience.deadline} ${patience.overrun}`, "11000 hello-timeout");
   patience.command(2000);
@@ -63,7 +62,7 @@ Deno.test("Patience begins anew with each content", () => {
   patience.content(10_000, 0);
   patience.content(35_000, 1);
   equal(`${patience.deadline} ${patience.overrun}`, "50000 min-rate");
-  const command = new Patience(bounds);
+  const command = new Patience(bounds, 20_000);
   command.connect(0);
   command.endContent(5);
   equal(command.overrun, "hello-timeout");

@@ -5,15 +5,9 @@ import fc from "../support/fast_check.ts";
 import type { Mailbox } from "../../lib/mail/address.ts";
 import { parseMailbox } from "../../lib/mail/address.ts";
 import type { MailParameters } from "../../lib/smtp/parameter.ts";
+import { fieldsMax, headerLengthMax } from "../../lib/smtp/framing.ts";
 import { replies, type Reply } from "../../lib/smtp/reply.ts";
-import {
-  type ContentAdditions,
-  type ContentStage,
-  fieldsMax,
-  headerLengthMax,
-  pieceLengthMax,
-  Transaction,
-} from "../../lib/smtp/transaction.ts";
+import { type ContentAdditions, type ContentStage, pieceLengthMax, Transaction } from "../../lib/smtp/transaction.ts";
 
 const plain: MailParameters = { size: null, handling: plainHandling, ret: null, envId: null };
 const limits = { maxMessageSize: 1_000_000, maxHops: 3 };

@@ -9,7 +9,8 @@ function understand(text: string): Transcript {
 }
 
 Deno.test("parseTranscript() reads a file of every kind of line", () => {
-  const transcript = understand(`# Title   conf: size=10 recipients=2 mails=3 hops=4 hold=6 idle=5 local dsn feed=whole
+  const transcript = understand(
+    `# Title   conf: size=10 recipients=2 mails=3 hops=4 header=6 fields=7 linelength=8 hold=6 idle=5 local submission masquerade dsn feed=whole
 S: 220 *
 
 # a remark
@@ -28,16 +29,21 @@ T: +301s
 E: eof
 E: shutdown
 M: none
-`);
+`,
+  );
   deepEqual(transcript.config.limits, {
     maxMessageSize: 10,
     maxRecipients: 2,
     maxMails: 3,
     maxHops: 4,
     maxHoldMs: 6000,
+    maxHeaderSize: 6,
+    maxHeaders: 7,
+    maxLineLength: 8,
     idleTimeoutMs: 5000,
   });
-  deepEqual([transcript.config.local, transcript.config.dsn, transcript.isDivisible], [true, true, false]);
+  const { local, submission, masquerade, dsn } = transcript.config;
+  deepEqual([local, submission, masquerade, dsn, transcript.isDivisible], [true, true, true, true, false]);
   const empty = { answers: [], replies: [], content: null, isClosed: false };
   deepEqual(
     transcript.steps.map((step) => ({
@@ -86,6 +92,9 @@ Deno.test("parseTranscript() has defaults", () => {
     maxMails: 100,
     maxHops: 100,
     maxHoldMs: 604_800_000,
+    maxHeaderSize: 262_144,
+    maxHeaders: 1000,
+    maxLineLength: 65_535,
     idleTimeoutMs: 300_000,
     local: false,
     isDivisible: true,
