@@ -49,6 +49,13 @@
  *       Hold envelopes back, and let them go.
  *   update table name
  *       Read a table anew that smtpd.conf names.
+ *   encrypt [--method method] [password]
+ *       Print what a table of users stores of a password. Without one on the
+ *       command line, where others on this machine can see it, it is asked
+ *       for; when standard input is no terminal, each line of it is one.
+ *       Methods are bcrypt (the default), argon2id, sha512, sha256, scrypt,
+ *       and scram: a verifier for SCRAM-SHA-256, with which PLAIN and LOGIN
+ *       work, too. No smtpd has to run.
  *   explain --from address --rcpt address [--src IP] [--rdns name]
  *           [--helo name] [--auth user] [--tls] [--tag tag]
  *           [--listener listener]
@@ -82,7 +89,7 @@
  *   With --json everything is printed as JSON: show queue an array of
  *   objects, show envelope such an object, show message an object with the
  *   content as it is stored in `base64`, show stats, show status and reload
- *   an object each, the other commands an object that says how many envelopes were
+ *   an object each, encrypt an array of objects with `method` and `stored`, the other commands an object that says how many envelopes were
  *   touched or that they succeeded. Times are ISO 8601 in UTC. What there is
  *   none of is null.
  *
@@ -122,6 +129,7 @@
  *   are those of OpenSMTPD's smtpctl(8). The time of expiry is the real one.
  */
 
+import { failureJson } from "./failure.ts";
 import { UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
 import { hostDaemon, hostPrinter, OutputClosed } from "./smtpctl_host.ts";
@@ -144,8 +152,16 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
         printer.complain(`smtpctl: ${line.text}`);
         return 0;
       case "wrong":
-        printer.complain(`smtpctl: ${line.text}`);
+        printer.complain(args.includes("--json") ? failureJson(line.text.trim(), "") : `smtpctl: ${line.text}`);
         return line.status;
+      case "encrypt": {
+        // Seldom needed, and it costs time to load.
+        const [{ encrypt }, { hostEncrypt }] = await Promise.all([
+          import("./smtpctl_encrypt.ts"),
+          import("./smtpctl_encrypt_host.ts"),
+        ]);
+        return await encrypt(line, hostEncrypt(), printer);
+      }
       case "request":
         return await runRequest(line.request, hostDaemon(line.state, line.config), printer, {
           json: line.json,

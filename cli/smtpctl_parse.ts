@@ -5,6 +5,7 @@ import type { ControlRequest, ControlTarget } from "../lib/daemon/control.ts";
 import { readQuestion } from "./explain_question.ts";
 import { UsageError } from "./getopt.ts";
 import { readTraceWords } from "./trace_words.ts";
+import { type StoreMethod, storeMethods } from "../lib/trust/make_stored.ts";
 import { type EvpId, type MsgId, msgIdOfEvp, parseEvpId, parseMsgId } from "../lib/spool/id.ts";
 
 /** What the command line asks for. */
@@ -22,6 +23,13 @@ export type SmtpctlLine =
   | { readonly kind: "manual" }
   /** `--help` of one command. */
   | { readonly kind: "help"; readonly text: string }
+  /** `encrypt`: what a table stores of a password. `password` is null when it is to be read. */
+  | {
+    readonly kind: "encrypt";
+    readonly method: StoreMethod;
+    readonly password: string | null;
+    readonly json: boolean;
+  }
   /** Accepted, and without effect: `text` says so. */
   | { readonly kind: "noted"; readonly text: string }
   /** Nothing can be done. `text` is for standard error, without the name of the program. */
@@ -32,7 +40,7 @@ export const statusInvalid = 255;
 
 /** Commands of OpenSMTPD that are still to come, by the words before them. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "": ["discover", "encrypt", "log", "monitor", "profile", "spf", "unprofile"],
+  "": ["discover", "log", "monitor", "profile", "spf", "unprofile"],
   "show": ["hosts", "hoststats", "mta", "relays", "routes"],
   "pause mta": ["from"],
   "resume mta": ["from"],
@@ -54,6 +62,7 @@ export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
   const { json, state, f: config } = tree.program.opts();
   const chosen = tree.chosen();
   if (chosen !== null && "text" in chosen) return chosen;
+  if (chosen?.kind === "encrypt") return { ...chosen, json: json === true };
   const request = chosen;
   if (request === null) return wrong("", expanded.command, true);
   return { kind: "request", request, json: json === true, state: state ?? null, config: config ?? null };
@@ -62,7 +71,10 @@ export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
 type AnyCommand = Command<unknown[], Record<string, unknown>, Record<string, unknown>>;
 
 /** What a command line comes to. */
-type Choice = ControlRequest | Extract<SmtpctlLine, { readonly kind: "noted" | "wrong" }>;
+type Choice =
+  | ControlRequest
+  | Extract<SmtpctlLine, { readonly kind: "noted" | "wrong" }>
+  | Omit<Extract<SmtpctlLine, { readonly kind: "encrypt" }>, "json">;
 
 /** The tree of commands, and what parsing a line with it has left behind. */
 function buildTree() {
@@ -114,6 +126,7 @@ function buildTree() {
   program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
   group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
     .action((table) => choose({ kind: "updateTable", table }));
+  addEncrypt(program, choose);
   addReload(program, choose);
   addExplain(program, choose);
   return {
@@ -143,7 +156,7 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
       choose({ kind: "explain", question: readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls }) });
     });
   for (const kind of ["trace", "untrace"] as const) {
-    const description = kind === "trace" ? "log decisions: rules, expand, lookup or all" : "log them no more";
+    const description = kind === "trace" ? "log decisions: rules, expand, lookup, filters or all" : "log them no more";
     program.command(kind).description(description).argument("<keyword>", "what").action((word) => {
       const { subjects, warnings, unknown } = readTraceWords([word]);
       if (unknown.length > 0) choose({ kind: "wrong", status: 1, text: `invalid trace keyword: ${word}` });
@@ -151,6 +164,18 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
       else choose({ kind, subjects });
     });
   }
+}
+
+function addEncrypt(program: Pick<Command, "command">, choose: (wanted: Choice) => void): void {
+  program.command("encrypt").description("print what a table stores of a password")
+    .argument("[password]", "it is seen by others on this machine; better leave it out")
+    .option("--method <method>", `one of ${storeMethods.join(", ")}`)
+    .action((password, { method: word }) => {
+      const method = typeof word === "string" ? storeMethods.find((one) => one === word) : storeMethods[0];
+      if (method !== undefined) return choose({ kind: "encrypt", method, password: password ?? null });
+      const text = `no such method: ${word}\nmethods are: ${storeMethods.join(", ")}`;
+      choose({ kind: "wrong", status: statusInvalid, text });
+    });
 }
 
 function addReload(program: Pick<Command, "command">, choose: (request: ControlRequest) => void): void {

@@ -1,11 +1,13 @@
 /** Finds out what a configuration's checks need to know of files and tables. */
 
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { Fault, type FaultKind } from "../lib/fault.ts";
+import { factOf, keyFactOf } from "../lib/daemon/certificates.ts";
 import { hostClock } from "../lib/host/clock.ts";
 import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import type { TableContent } from "../lib/policy/check.ts";
-import type { CertificateFact, FileFact, FileFacts, KeyFact } from "../lib/policy/check_files.ts";
+import type { FileFact, FileFacts } from "../lib/policy/check_files.ts";
+import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
 import { openTable } from "../lib/table/open.ts";
@@ -56,22 +58,36 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
-/** Looks at certificates and keys, and with `all` opens every table, each for at most `limitMs`. */
-export async function gatherFacts(policy: Policy, tables: "all" | "none", limitMs = probeMs): Promise<FileFacts> {
+/** What is looked at beside certificates and keys. */
+export interface FactScope {
+  /** With `all` every table is opened. */
+  readonly tables: "all" | "none";
+  /** Every role keeps the caller's account: nobody asks for those that actions name. */
+  readonly sameUser: boolean;
+}
+
+/** Looks at certificates, keys and accounts, and opens tables, each for at most `limitMs`. */
+export async function gatherFacts(
+  policy: Policy,
+  { tables, sameUser }: FactScope,
+  limitMs = probeMs,
+): Promise<FileFacts> {
+  // What few configurations need is loaded for these alone.
+  const hasFiles = Object.keys(policy.pki).length + Object.keys(policy.ca).length > 0;
+  const inspector = hasFiles ? (await import("../lib/host/tls.ts")).pemInspector : null;
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
-    const leaf = cert.text === null ? null : leafOf(cert.text);
     return [one.name, {
       cert: cert.fact,
-      certificate: cert.text === null ? null : judgePem(cert.text),
+      certificate: factOf(inspector, cert.text),
       key: key.fact,
-      privateKey: key.text === null ? null : judgeKey(key.text, leaf),
+      privateKey: keyFactOf(inspector, key.text, cert.text),
     }] as const;
   });
   const ca = Object.values(policy.ca).map((one) => {
     const { fact, text } = readPem(one.cert);
-    return [one.name, { cert: fact, certificate: text === null ? null : judgePem(text) }] as const;
+    return [one.name, { cert: fact, certificate: factOf(inspector, text) }] as const;
   });
   const failures = tables === "none" ? [] : await Promise.all(
     Object.values(policy.tables).map(async (spec) => {
@@ -83,9 +99,36 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
     pki: new Map(pki),
     ca: new Map(ca),
     tables: new Map(failures.flat()),
+    includes: unreadableIncludes(policy),
+    unknownUsers: sameUser ? new Set() : unknownUsers(policy),
     now: Date.now(),
     uid: Deno.uid() ?? 0,
   };
+}
+
+/** Why a file cannot be read; null when it can. */
+export function readFault(path: string): FaultKind | null {
+  try {
+    Deno.openSync(path).close();
+    return null;
+  } catch (error) {
+    return diskFault("read", path, error).kind;
+  }
+}
+
+function unreadableIncludes(policy: Policy): ReadonlyMap<string, FaultKind> {
+  return new Map(
+    includedFiles(policy, () => null).flatMap((path) => {
+      const fault = readFault(path);
+      return fault === null ? [] : [[path, fault] as const];
+    }),
+  );
+}
+
+function unknownUsers(policy: Policy): ReadonlySet<string> {
+  const named = Object.values(policy.actions).flatMap((one) => one.kind === "local" ? one.user ?? [] : []);
+  const passwd = named.length === 0 ? null : readTextIfPresent("/etc/passwd");
+  return new Set(passwd === null ? [] : named.filter((name) => findAccount(passwd, name) === null));
 }
 
 function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {
@@ -95,43 +138,6 @@ function readPem(path: string): { readonly fact: FileFact; readonly text: string
     return { fact, text: Deno.readTextFileSync(path) };
   } catch (error) {
     return { fact: { kind: "failed", fault: diskFault("read", path, error).kind }, text: null };
-  }
-}
-
-function certificatesOf(text: string): readonly X509Certificate[] | null {
-  const blocks = text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g);
-  if (blocks === null) return null;
-  try {
-    return blocks.map((block) => new X509Certificate(block));
-  } catch {
-    return null;
-  }
-}
-
-function leafOf(text: string): X509Certificate | null {
-  return certificatesOf(text)?.[0] ?? null;
-}
-
-function judgePem(text: string): CertificateFact {
-  const all = certificatesOf(text);
-  const leaf = all?.[0];
-  if (all === null || leaf === undefined) return { kind: "malformed" };
-  return {
-    kind: "read",
-    notBefore: Date.parse(leaf.validFrom),
-    notAfter: Date.parse(leaf.validTo),
-    count: all.length,
-  };
-}
-
-function judgeKey(text: string, leaf: X509Certificate | null): KeyFact {
-  if (text.includes("ENCRYPTED")) return { kind: "encrypted" };
-  try {
-    const own = createPublicKey(createPrivateKey(text)).export({ type: "spki", format: "der" });
-    if (leaf === null) return { kind: "read", fits: null };
-    return { kind: "read", fits: own.equals(leaf.publicKey.export({ type: "spki", format: "der" })) };
-  } catch {
-    return { kind: "malformed" };
   }
 }
 

@@ -3,9 +3,10 @@
 import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
-import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "../lib/policy/resolve_limit.ts";
+import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
 import { loadText } from "./policy/config_fixture.ts";
 import { table } from "./readme_blocks.ts";
 
@@ -29,7 +30,15 @@ export const places: readonly Place[] = [
   { name: "listen", before: "listen on lo " },
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
   { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
+  // No reserved word.
+  { name: "listen", before: "listen on lo ", words: ["proxy"] },
   { name: "listen on socket", before: "listen on socket " },
+  { name: "listen on socket", before: `listen on socket "/s" `, words: ["lmtp"] },
+  {
+    name: "listen on socket lmtp",
+    before: `listen on socket "/s" lmtp `,
+    words: ["group", "hostname", "mode", "user"],
+  },
   { name: "action", before: `action "a" ` },
   { name: "action maildir", before: `action "a" maildir ` },
   { name: "action lmtp", before: `action "a" lmtp "/x" `, words: ["rcpt-to"] },
@@ -57,12 +66,14 @@ export const places: readonly Place[] = [
   { name: "filter condition", before: "filter f phase data match " },
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
-  { name: "smtp", before: "smtp " },
+  { name: "smtp", before: "smtp ", words: [...reservedWords, "lenient"] },
+  { name: "smtp lenient", before: "smtp lenient ", words: quirks },
+  { name: "smtp lenient", before: "smtp lenient helo-name ", words: ["from"] },
   {
     name: "smtp limit",
     before: "smtp limit ",
     after: " 5",
-    words: ["max-mails", "max-rcpt", "max-hold", "max-sessions"],
+    words: [...Object.keys(smtpLimitKeys), "except", "max-sessions"],
   },
   { name: "bounce", before: "bounce " },
 ];
@@ -86,17 +97,11 @@ export function wordsOf(place: Place): readonly string[] {
 
 /** Lines with what is not active, one thing each. */
 export const inactiveLines: readonly string[] = [
-  "listen on eth0 tls pki p",
-  "listen on eth0 tls-require pki p",
-  "listen on eth0 smtps pki p",
-  "listen on eth0 smtps verify pki p",
   "listen on eth0 tls pki p auth",
   "listen on eth0 tls pki p auth-optional",
   "listen on eth0 senders <t>",
   "listen on eth0 received-auth",
-  "listen on eth0 hostnames <t>",
-  "listen on eth0 filter f",
-  "listen on eth0 proxy-v2",
+  "listen on eth0 filter g",
   "action a relay tls",
   "action a relay host smtp+tls://h",
   "action a relay host smtps://h",
@@ -106,12 +111,9 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match tls reject",
   "match auth reject",
-  'pki p cert "/c" key "/k"',
-  'ca c cert "/c"',
   "proc q x",
-  "filter f phase connect match rdns junk",
+  "filter g proc-exec x",
   "admd h",
   "queue compression",
   "queue encryption",
@@ -127,6 +129,7 @@ export function noticeOf(line: string): string | null {
     'pki p cert "/c" key "/k"',
     'ca c cert "/c"',
     "filter f phase connect match rdns junk",
+    "filter g proc-exec x",
     "table t file:/t",
   ];
   const text = [...head.filter((one) => one !== line), line, "match reject", ""].join("\n");

@@ -10,6 +10,7 @@ const rooms = ["base", "mail", "smtp", "table", "trust", "policy", "spool", "del
 const baseFiles = [
   "lib/port.ts",
   "lib/port_database.ts",
+  "lib/port_tls.ts",
   "lib/fault.ts",
   "lib/event_log.ts",
   "lib/nearest.ts",
@@ -82,7 +83,13 @@ const allowedBuiltins = ["node:buffer"];
 const testFolders = ["contract", "e2e", "fault", "fuzz", "interop", "sim", "support"];
 
 /** Tests of the tree as a whole. */
-const wholeTests = ["tests/tidy_test.ts", "tests/transcript_test.ts", "tests/readme_test.ts", "tests/keyword_test.ts"];
+const wholeTests = [
+  "tests/tidy_test.ts",
+  "tests/transcript_test.ts",
+  "tests/readme_test.ts",
+  "tests/keyword_test.ts",
+  "tests/cve_test.ts",
+];
 
 const root = join(import.meta.dirname ?? "", "..");
 const textOf = (path: string): string => Deno.readTextFileSync(join(root, path));
@@ -124,7 +131,7 @@ function judgeImport(from: string, to: string): string | null {
   if (here === there) return null;
   if (here === "mod") return ["daemon", "cli", "host"].includes(there) ? "is outside the library's face" : null;
   if (here === "host") {
-    return ["lib/port.ts", "lib/port_database.ts", "lib/fault.ts"].includes(to)
+    return ["lib/port.ts", "lib/port_database.ts", "lib/port_tls.ts", "lib/fault.ts"].includes(to)
       ? null
       : "host/ imports ports and faults only";
   }

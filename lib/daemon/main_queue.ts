@@ -44,7 +44,7 @@ async function makeQueue(init: Init, ports: RolePorts): Promise<RunningRole> {
     told(message) {
       if (message.kind === "policy") queue.follow(message.policy, message.successors);
       else if (message.kind === "configuration") queue.configured(message.status);
-      else queue.reloaded(message.request, message.answer);
+      else if (message.kind === "reloaded") queue.reloaded(message.request, message.answer);
     },
     // It is the only one that has the spool open: another cannot take its place.
     drain: () => queue.stop(),

@@ -1,13 +1,23 @@
 /** Where the process of an smtp-in begins. */
 
+import { describeError } from "../fault.ts";
+import type { MakeTlsServer, TlsServer } from "../port_tls.ts";
+import { setupOf, type TlsMaterial, tlsOf } from "./listener_tls.ts";
 import { type RolePorts, type RunningRole, runRole } from "./role_main.ts";
 import { SmtpIn } from "./smtp_in.ts";
 import type { Init } from "./supervision.ts";
 
 runRole(makeSmtpIn);
 
-function makeSmtpIn(init: Init, ports: RolePorts): RunningRole {
+async function makeSmtpIn(init: Init, ports: RolePorts): Promise<RunningRole> {
+  const { listeners } = init.policy;
   const smtpIn = new SmtpIn({ ...ports, ...init.front, limits: init.policy.smtp });
+  // What no listener needs takes memory in each of these processes.
+  const make = listeners.some((one) => tlsOf(one) !== null) ? (await import("../host/tls.ts")).makeTlsServer : null;
+  const take = (material: TlsMaterial) => {
+    if (make !== null) smtpIn.setTls(serversOf(listeners, material, make));
+  };
+  take(init.tls);
   return {
     forward() {},
     peer(role, _name, _key, channel) {
@@ -16,12 +26,38 @@ function makeSmtpIn(init: Init, ports: RolePorts): RunningRole {
     },
     serve(handed) {
       for (const [listener, socket] of handed) {
-        const spec = init.policy.listeners[listener];
+        const spec = listeners[listener];
         if (spec !== undefined) smtpIn.serve(socket, spec, listener);
       }
     },
-    told() {},
+    told(message) {
+      if (message.kind !== "certificates") return;
+      try {
+        take(message.tls);
+      } catch (error) {
+        const reason = describeError(error);
+        ports.log({ priority: "err", session: "", from: "smtp", what: "certificates-refused", fields: { reason } });
+      }
+    },
     drain: (graceMs) => smtpIn.drain(graceMs),
     stop: (graceMs) => smtpIn.stop(graceMs),
   };
+}
+
+function serversOf(
+  listeners: Init["policy"]["listeners"],
+  material: TlsMaterial,
+  make: MakeTlsServer,
+): ReadonlyMap<number, TlsServer> {
+  // Most listeners have the same certificates.
+  const made = new Map<string, TlsServer>();
+  return new Map(listeners.flatMap((listener, index) => {
+    const setup = setupOf(listener, material);
+    if (setup === null) return [];
+    const { versions } = setup;
+    const key = JSON.stringify([listener.kind === "inet" ? [listener.tls.pki, listener.tls.ca] : [], versions]);
+    const server = made.get(key) ?? make(setup);
+    made.set(key, server);
+    return [[index, server] as const];
+  }));
 }

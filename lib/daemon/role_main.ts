@@ -27,7 +27,7 @@ const lastWordMs = 1000;
 /** When what a start leaves behind is given back, ms. */
 const trimDelayMs = 1000;
 
-type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" }>;
+type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" | "certificates" }>;
 
 /** What is needed of a role once it is made. */
 export interface RunningRole {
@@ -37,7 +37,7 @@ export interface RunningRole {
   forward(request: number, file: ForwardFile): void;
   /** `sockets` are those handed over, by the number of the listener that each one is for. */
   serve(sockets: ReadonlyMap<number, Listener>): void;
-  /** Takes what comes with a reload, but what `drain` does. */
+  /** Takes what comes with a reload, but what `drain` does, and new certificates. */
   told(message: ReloadMessage): void;
   /** Resolves when what is begun has ended, or `graceMs` is over and it has stopped within `stopGraceMs`. */
   drain(graceMs: number): Promise<void>;
@@ -119,6 +119,7 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
     case "policy":
     case "configuration":
     case "reloaded":
+    case "certificates":
       running.told(told);
       if (told.kind === "policy") tellSupervisor({ kind: "inForce", version: told.version });
       return;

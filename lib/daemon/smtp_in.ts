@@ -5,12 +5,15 @@
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
 import type { Domain } from "../mail/address.ts";
+import { unknownHostname } from "../policy/match.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
+import type { TlsServer } from "../port_tls.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
-import { ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
+import { PeerNames } from "./peer_names.ts";
+import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
@@ -51,9 +54,11 @@ export class SmtpIn {
     number,
     { readonly connection: ServerConnection; readonly ask: ConnectionQuestion }
   >();
+  readonly #names = new PeerNames();
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
   readonly #congested = new Set<ServerConnection>();
+  #tls: ReadonlyMap<number, TlsServer> = new Map();
   #ids: MsgId[] = [];
   #queue: QueueChannel | null = null;
   #lookup: LookupChannel | null = null;
@@ -102,6 +107,11 @@ export class SmtpIn {
       this.#failRecipients();
       this.#failQuestions();
     });
+  }
+
+  /** Sets the TLS of listeners, by their numbers: what begins from now on has it. */
+  setTls(servers: ReadonlyMap<number, TlsServer>): void {
+    this.#tls = servers;
   }
 
   /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
@@ -154,9 +164,7 @@ export class SmtpIn {
     const { local } = guest.stream;
     if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, listener, index);
     const request = ++this.#requests;
-    this.#hosts.set(request, (hostname) => {
-      this.#begin(guest, hostname === null ? listener : { ...listener, hostname }, index);
-    });
+    this.#hosts.set(request, (hostname) => this.#begin(guest, listener, index, hostname ?? listener.hostname));
     this.#lookup.send({
       kind: "session",
       request,
@@ -167,17 +175,20 @@ export class SmtpIn {
     });
   }
 
-  #begin(guest: Guest, listener: Listener, index: number): void {
-    const connection = new ServerConnection(this.#ports, guest.stream, listener, {
+  #begin(guest: Guest, listener: Listener, index: number, hostname: Domain = listener.hostname): void {
+    const owner: ConnectionOwner = {
       ask: (ask, body) => this.#ask(connection, ask, body, index),
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
       count: (name) => this.#count(name),
+      name: () => this.#nameOf(connection, index),
       closed: () => {
         guest.leave();
         this.#closed(connection, index);
       },
-    });
+      tls: () => this.#tls.get(index) ?? null,
+    };
+    const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.add(connection);
     this.#accepted++;
     this.#watch();
@@ -230,6 +241,14 @@ export class SmtpIn {
     this.#lookup.send({ kind: "session", request, session, listener, address, ask });
   }
 
+  /** The name of a peer as far as it is known; null when it was asked for. */
+  #nameOf(connection: ServerConnection, listener: number): string | null {
+    const known = this.#names.get(connection.address, this.#ports.clock.monotonic());
+    if (known !== null || this.#lookup === null) return known ?? unknownHostname;
+    this.#question(connection, { kind: "name" }, listener);
+    return null;
+  }
+
   #dealTo(connection: ServerConnection): void {
     const id = this.#ids.pop();
     if (id !== undefined) return connection.message(id);
@@ -277,6 +296,9 @@ export class SmtpIn {
     if (told.kind === "answered" || told.kind === "named") {
       const question = this.#questions.get(told.request);
       this.#questions.delete(told.request);
+      if (told.kind === "named" && question !== undefined) {
+        this.#names.set(question.connection.address, told.hostname, this.#ports.clock.monotonic());
+      }
       if (told.kind === "answered") this.#countLogin(told.answer);
       return question?.connection.told(told);
     }
@@ -362,12 +384,14 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const logins = Object.entries(this.#logins).map(([result, count]) => [`smtp.auth.${result}`, count]);
+    const logins = Object.entries(this.#logins).flatMap(([result, count]) =>
+      count === 0 ? [] : [[`smtp.auth.${result}`, count] as const]
+    );
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
-      ...Object.fromEntries(logins),
       ...Object.fromEntries(this.#counts),
+      ...Object.fromEntries(logins),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;

@@ -2,8 +2,12 @@
 
 import type { Clock, Random, Stream } from "../port.ts";
 import { assert } from "../fault.ts";
+import type { Domain } from "../mail/address.ts";
+import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import { filterPhasesOf } from "../policy/filter_run.ts";
+import { quirksFor } from "../policy/lenient.ts";
+import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -12,7 +16,7 @@ import {
   type SessionEvent,
 } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import type { Origin } from "../policy/match.ts";
+import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
@@ -33,6 +37,8 @@ export interface ServerConnectionPorts {
   readonly log: Log;
   /** What a session may use up. */
   readonly limits: SmtpLimits;
+  /** Filters that listeners name. */
+  readonly policy: Pick<Policy, "filters">;
 }
 
 /** What a connection asks of its role. */
@@ -45,20 +51,31 @@ export interface ConnectionOwner {
   rollback(message: string): void;
   /** One more for `smtpctl show stats`. */
   count(name: string): void;
+  /** The peer's name, `<unknown>` when it has none; null when it has been asked for: `told` comes. */
+  name(): string | null;
   /** The socket is gone. Called once. */
   closed(): void;
+  /** The listener's TLS as it is now; null when the listener has none. */
+  tls(): TlsServer | null;
 }
 
 /** One connection: a socket and its session. */
 export class ServerConnection {
   readonly #ports: ServerConnectionPorts;
-  readonly #stream: Stream;
+  /** The one with TLS takes the place of the one without. */
+  #stream: Stream;
+  #handshake: TlsHandshake | null = null;
+  #isGone = false;
   readonly #listener: Listener;
   readonly #owner: ConnectionOwner;
+  /** What we are called here: that of the listener, or what its table says of our address. */
+  readonly #hostname: Domain;
   readonly #session: ServerSession;
   readonly #address: string;
   readonly #name: string;
   readonly #events: SessionEvent[] = [];
+  /** The peer's name, as far as it is known. */
+  #peerName = unknownHostname;
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
@@ -72,8 +89,15 @@ export class ServerConnection {
   #dropped = 0;
 
   /** Nothing is read or written before `start`. */
-  constructor(ports: ServerConnectionPorts, stream: Stream, listener: Listener, owner: ConnectionOwner) {
+  constructor(
+    ports: ServerConnectionPorts,
+    stream: Stream,
+    listener: Listener,
+    owner: ConnectionOwner,
+    hostname: Domain = listener.hostname,
+  ) {
     this.#ports = ports;
+    this.#hostname = hostname;
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
@@ -81,42 +105,82 @@ export class ServerConnection {
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
-      hostname: listener.hostname,
+      hostname,
       limits: ports.limits,
       bounds: ports.limits,
       local: listener.kind === "socket",
-      ...contentOptions(listener),
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
+      ...contentOptions(listener),
       maskSource: listener.maskSource,
       dsn: listener.dsn,
+      filters: filterPhasesOf(ports.policy, listener),
+      lenient: quirksFor(ports.limits.lenient, this.#address),
       ...loginOf(listener),
+      tls: listener.kind === "inet" ? listener.tls.mode : "none",
+      verifiesClient: listener.kind === "inet" && listener.tls.verify,
       zone: (at) => ports.clock.zone(at),
     });
   }
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = hostnameOf(this.#listener);
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
+    this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
+    // Where the session has begun TLS already, nothing is read in clear text.
+    if (this.#handshake === null) this.#attach();
+  }
+
+  #attach(): void {
     this.#stream.attach({
       data: (bytes) => this.#receive(bytes),
       drain: () => this.#flow(),
       end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => {
-        this.step({ kind: "eof", at: this.#ports.clock.now() });
-        this.#owner.closed();
-      },
+      close: () => this.#lost(),
     });
+  }
+
+  /** The socket is gone. `reason` is for the log, where it is not the peer that has closed it. */
+  #lost(reason?: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.step({ kind: "eof", at: this.#ports.clock.now(), ...(reason === undefined ? {} : { reason }) });
+    this.#owner.closed();
+  }
+
+  /** Hands the socket to TLS. Nothing that came in clear text and is not handled yet reaches the session any more. */
+  #startTls(): void {
+    const server = this.#owner.tls();
+    assert(server !== null, "a listener with TLS has its certificates");
+    const held = this.#events.filter(({ kind }) => kind !== "bytes");
+    this.#events.splice(0, this.#events.length, ...held);
+    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+  }
+
+  #shaken(outcome: TlsOutcome): void {
+    this.#handshake = null;
+    if (outcome.kind === "failed") return this.#lost(`io-error: handshake failed: ${outcome.reason}`);
+    this.#stream = outcome.stream;
+    this.#isPaused = false;
+    this.#attach();
+    this.step({ kind: "tls", at: this.#ports.clock.now(), tls: outcome.tls });
+  }
+
+  /** Drops a socket that TLS has. */
+  #giveUp(handshake: TlsHandshake): void {
+    this.#handshake = null;
+    handshake.destroy();
+    this.#lost();
   }
 
   /** Facts of the session for rules. */
   origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { hostname, tag } = this.#listener;
+    const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: hostnameOf(this.#listener),
+      hostname: this.#peerName,
       helo,
-      smtpName: hostname,
+      smtpName: this.#hostname,
       tag,
       username,
       tls,
@@ -147,7 +211,8 @@ export class ServerConnection {
   told(told: SessionAnswered): void {
     if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
-    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+    this.#peerName = told.hostname ?? unknownHostname;
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#peerName });
   }
 
   /** Passes on what lookup says of a recipient. */
@@ -192,7 +257,8 @@ export class ServerConnection {
 
   /** Closes the socket without a word. */
   drop(): void {
-    this.#stream.destroy();
+    if (this.#handshake === null) this.#stream.destroy();
+    else this.#giveUp(this.#handshake);
   }
 
   /** An answer that comes while effects are still being carried out waits for the last of them. */
@@ -234,14 +300,15 @@ export class ServerConnection {
           piece = effect;
           break;
         case "startTls":
-          assert(false, "no listener offers TLS");
+          this.#startTls();
           break;
         case "rollback":
           this.#owner.rollback(effect.message);
           break;
         case "close":
           this.#overAt ??= this.#ports.clock.monotonic();
-          if (effect.linger) this.#stream.end();
+          if (this.#handshake !== null) this.#giveUp(this.#handshake);
+          else if (effect.linger) this.#stream.end();
           else this.#stream.finish();
           break;
         case "count":
@@ -257,6 +324,7 @@ export class ServerConnection {
   /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes
    * once the session is over is read and dropped. */
   #flow(): void {
+    if (this.#handshake !== null) return;
     const isBehind = this.#isHeld || !this.#session.wantsBytes || this.#stream.buffered > 64 * 1024;
     const pause = isBehind && this.#overAt === null;
     if (pause === this.#isPaused) return;
@@ -264,6 +332,12 @@ export class ServerConnection {
     if (pause) this.#stream.pause();
     else this.#stream.resume();
   }
+}
+
+/** Name of the peer on a unix socket. One of its own is used by programs of this machine; who hands in mail of others
+ * there is not `sendmail`, and counts as what comes over the loopback. */
+function hostnameOf({ kind, hostname }: Listener): string {
+  return kind === "socket" ? hostname : "localhost";
 }
 
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
@@ -277,12 +351,6 @@ function contentOptions(
 }
 
 const submissionPort = 587;
-
-/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
- * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
-function hostnameOf({ kind, hostname }: Listener): string {
-  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
-}
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

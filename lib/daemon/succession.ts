@@ -3,10 +3,19 @@
 import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Clock, Timer } from "../port.ts";
+import type { Certificates } from "./certificates.ts";
 import { policyPart } from "./policy_part.ts";
 import { type Grant, standingGrants, type StandingRole } from "./privilege.ts";
-import { type ConfigurationStatus, Reload, type ReloadAsker, type ReloadEffect, type ReloadEvent } from "./reload.ts";
-import { logReload } from "./reload_log.ts";
+import {
+  type ConfigurationStatus,
+  problemText,
+  Reload,
+  type ReloadAsker,
+  type ReloadEffect,
+  type ReloadEvent,
+  type ReloadProblem,
+} from "./reload.ts";
+import { logReload, warningKey } from "./reload_log.ts";
 import { type Configuration, type Loaded, planReload, type ReloadPlan } from "./reload_plan.ts";
 import type { RoleProcess } from "./role_process.ts";
 import type { ListeningSockets } from "./sockets.ts";
@@ -22,10 +31,14 @@ export interface SuccessionPorts {
   readonly staff: Staff;
   /** The listening sockets. */
   readonly sockets: Pick<ListeningSockets, "bind" | "discard" | "keep">;
+  /** Certificates and keys of listeners. */
+  readonly certificates: Pick<Certificates, "load" | "discard" | "keep">;
   /** Path of the configuration file, for messages. */
   readonly file: string;
   /** The configuration at the start. */
   readonly configuration: Configuration;
+  /** What the start has warned of. */
+  readonly warnings: readonly ReloadProblem[];
   /** Reads the file again. A rejection is a refusal. */
   readonly load: () => Promise<Loaded>;
   /** How many smtp-in there are of a version. */
@@ -53,6 +66,8 @@ export class Succession {
   readonly #reload = new Reload();
   #current: Configuration;
   #status: ConfigurationStatus;
+  /** Keys of the warnings that the log has. */
+  #known: ReadonlySet<string>;
   #next: Next | null = null;
   #wait: Timer | null = null;
 
@@ -60,6 +75,7 @@ export class Succession {
   constructor(ports: SuccessionPorts) {
     this.#ports = ports;
     this.#current = ports.configuration;
+    this.#known = new Set(ports.warnings.map(warningKey));
     this.#status = { file: ports.file, version: 1, loadedAt: ports.clock.now(), failure: null };
   }
 
@@ -116,7 +132,7 @@ export class Succession {
   }
 
   #perform(effect: ReloadEffect): void {
-    const { staff, sockets, clock, log, file } = this.#ports;
+    const { staff, sockets, certificates, clock, log, file } = this.#ports;
     switch (effect.kind) {
       case "load":
         return void this.#load();
@@ -127,6 +143,7 @@ export class Succession {
       case "discard":
         staff.discard(this.#next?.members ?? []);
         sockets.discard();
+        certificates.discard();
         this.#next = null;
         return;
       case "commit":
@@ -147,11 +164,14 @@ export class Succession {
         return queue.send({ kind: "reloaded", request: effect.asker.request, answer: effect.answer });
       }
       case "note":
-        logReload(effect.answer, file, log);
-        if (effect.answer.kind === "ok") return;
+        logReload(effect.answer, file, this.#known, log);
+        if (effect.answer.kind === "ok") {
+          if (effect.answer.inForce) this.#known = new Set(effect.answer.warnings.map(warningKey));
+          return;
+        }
         return this.#tellStatus({
           ...this.#status,
-          failure: { at: clock.now(), reason: effect.answer.problems[0]?.split("\n")[0] ?? "" },
+          failure: { at: clock.now(), reason: problemText(effect.answer.problems[0] ?? "").split("\n")[0] ?? "" },
         });
     }
   }
@@ -183,16 +203,20 @@ export class Succession {
   async #prepare(): Promise<void> {
     const next = this.#next;
     if (next === null) return;
-    const { sockets, addRole } = this.#ports;
+    const { sockets, certificates, addRole } = this.#ports;
     const { configuration, version, plan } = next;
     const { policy, premises } = configuration;
     try {
+      await certificates.load(policy);
       await sockets.bind(policy.listeners);
     } catch (error) {
       return this.#step({ kind: "failed", reason: describeError(error) });
     }
     // Whoever gave it up meanwhile had nothing to close yet.
-    if (this.#next !== next) return sockets.discard();
+    if (this.#next !== next) {
+      certificates.discard();
+      return sockets.discard();
+    }
     next.members = standingGrants(policy, premises).filter(({ role }) => plan.followed.includes(role))
       .flatMap((grant) => addRole(grant, configuration, version));
     for (const { process } of next.members) process.start();
@@ -217,13 +241,14 @@ export class Succession {
   #serve(): void {
     const next = this.#next;
     if (next === null) return;
-    const { staff, sockets } = this.#ports;
+    const { staff, sockets, certificates } = this.#ports;
     this.#next = null;
     for (const member of next.members) staff.serve(member);
     const isFollowed = ({ role, version, isRetired }: Member) =>
       !isRetired && version < next.version && next.plan.followed.includes(role);
     staff.retire(staff.members.filter(isFollowed));
     sockets.keep(next.configuration.policy.listeners);
+    certificates.keep(next.configuration.policy);
   }
 
   #tellStatus(status: ConfigurationStatus): void {

@@ -7,6 +7,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
+import type { TlsMaterial } from "./listener_tls.ts";
 import type { Grant, Role } from "./privilege.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 
@@ -76,6 +77,8 @@ export interface Init {
   /** For smtp-in: how many of them share the listening sockets, and how many descriptors each may have open, null when
    * that is not known. */
   readonly front: { readonly processes: number; readonly descriptors: number | null };
+  /** For smtp-in: certificates and keys. */
+  readonly tls: TlsMaterial;
 }
 
 /** supervisor to role. */
@@ -99,6 +102,8 @@ export type ToRole =
     readonly policy: Policy;
     readonly successors: Successors;
   }
+  /** To smtp-in: what begins from now on has these certificates. */
+  | { readonly kind: "certificates"; readonly tls: TlsMaterial }
   /** To queue: what `smtpctl show status` is to say from now on. */
   | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
   /** To queue: how the reload ended that it asked for. */

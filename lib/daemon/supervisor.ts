@@ -1,4 +1,4 @@
-/** The supervisor: binds sockets, starts each role with exactly its row of the privilege table, joins roles to each
+/** The supervisor: binds sockets, reads certificates, starts each role with exactly its row of the privilege table, joins roles to each
  * other, restarts what dies, and stops everything in order. It never touches mail. */
 
 import { join } from "@std/path";
@@ -23,9 +23,12 @@ import { openSocket } from "../host/unix_socket.ts";
 import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
+import { Certificates } from "./certificates.ts";
 import type { Subsystem } from "./control.ts";
+import { noMaterial } from "./listener_tls.ts";
 import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
+import type { ReloadProblem } from "./reload.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
 import { Retinue } from "./retinue.ts";
 import { type HandedSocket, ListeningSockets } from "./sockets.ts";
@@ -39,6 +42,8 @@ export interface DaemonOptions {
   readonly configuration: Configuration;
   /** Path of the file that it comes from. */
   readonly file: string;
+  /** What the start has warned of. */
+  readonly warnings: readonly ReloadProblem[];
   /** Reads that file again. */
   readonly load: () => Promise<Loaded>;
   /** Absolute path of the socket for smtpctl. */
@@ -74,6 +79,7 @@ export class Supervisor {
   readonly #options: DaemonOptions;
   readonly #staff: Staff;
   readonly #sockets: ListeningSockets;
+  readonly #certificates: Certificates;
   readonly #retinue: Retinue;
   readonly #succession: Succession;
   #control: HeldSocket | null = null;
@@ -92,6 +98,18 @@ export class Supervisor {
       hold: async (at, access) => options.inherited.find(at) ?? await openSocket(at, access),
       remove: removeIfPresent,
       submitSocket: options.submitSocket,
+    });
+    this.#certificates = new Certificates({
+      disk: hostDisk,
+      clock: hostClock,
+      log: options.log,
+      uid: ownUid() ?? -1,
+      inspector: async () => (await import("../host/tls.ts")).pemInspector,
+      renewed: (policy, tls) => {
+        for (const { role, configuration, process } of this.#staff.members) {
+          if (role === "smtp-in" && configuration.policy === policy) process.send({ kind: "certificates", tls });
+        }
+      },
     });
     this.#staff = new Staff({
       clock: hostClock,
@@ -114,9 +132,11 @@ export class Supervisor {
       log: options.log,
       staff: this.#staff,
       sockets: this.#sockets,
+      certificates: this.#certificates,
       file: options.file,
       configuration: options.configuration,
       load: options.load,
+      warnings: options.warnings,
       smtpIns: options.smtpIns,
       addRole: (grant, configuration, version) => this.#addRole(grant, configuration, version),
     });
@@ -142,6 +162,8 @@ export class Supervisor {
     const { policy, premises } = this.#options.configuration;
     const [unnameable] = grantsOf(this.#options.configuration).flatMap(unnameablePaths);
     if (unnameable !== undefined) throw new Fault("denied", commaProblem(unnameable));
+    await this.#certificates.load(policy);
+    this.#certificates.keep(policy);
     this.#prepareDirectories();
     removeIfPresent(controlSocket);
     removeIfPresent(submitSocket);
@@ -163,6 +185,7 @@ export class Supervisor {
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#certificates.stop();
     this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
       await this.#staff.stop(role);
@@ -233,6 +256,7 @@ export class Supervisor {
       successors: this.#staff.successors(version),
       configuration: this.#succession.status,
       front: { processes: this.#options.smtpIns, descriptors: this.#options.descriptors },
+      tls: grant.role === "smtp-in" ? this.#certificates.materialOf(policy) : noMaterial,
     };
   }
 

@@ -203,8 +203,10 @@ export class HandleStream implements Stream {
     });
   }
 
-  /** Makes a net.Socket of the connection, as TLS needs one. This stream does and tells nothing any more. */
-  release(): net.Socket {
+  /** Makes a net.Socket of the connection, as TLS needs one; null when it is closed. This stream does and tells nothing
+   * any more. */
+  release(): net.Socket | null {
+    if (this.#isClosing) return null;
     this.#handle.readStop();
     this.#isClosing = true;
     // The option is not in the types.

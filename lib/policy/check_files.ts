@@ -4,10 +4,11 @@
 import type { FaultKind } from "../fault.ts";
 import { sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
+import { parseExpansionValue } from "./alias.ts";
 import { ConfigLines } from "./check_lines.ts";
-import type { Problem, Span } from "./error.ts";
+import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
-import type { Policy, TableName } from "./policy.ts";
+import type { Authority, Pki, Policy, TableName } from "./policy.ts";
 import { describeReadFault } from "./scope.ts";
 
 /** A file as it was found. */
@@ -21,28 +22,26 @@ export type CertificateFact =
   | { readonly kind: "read"; readonly notBefore: number; readonly notAfter: number; readonly count: number }
   | { readonly kind: "malformed" };
 
-/** What a file with a key holds. `fits`: the first certificate is for it; null when there is none to compare. */
+/** What a file with a key holds. `fits`: the first certificate is for it; null when there is none to compare. `unusable`
+ * is what the TLS library has against the two. */
 export type KeyFact =
   | { readonly kind: "read"; readonly fits: boolean | null }
   | { readonly kind: "encrypted" }
-  | { readonly kind: "malformed" };
+  | { readonly kind: "malformed" }
+  | { readonly kind: "unusable"; readonly reason: string };
 
 /** Facts about the files of a policy. Null stands for what could not be read. */
 export interface FileFacts {
   /** Certificates of ours, by name. */
-  readonly pki: ReadonlyMap<
-    string,
-    {
-      readonly cert: FileFact;
-      readonly certificate: CertificateFact | null;
-      readonly key: FileFact;
-      readonly privateKey: KeyFact | null;
-    }
-  >;
+  readonly pki: ReadonlyMap<string, PkiFacts>;
   /** Certificates of authorities, by name. */
-  readonly ca: ReadonlyMap<string, { readonly cert: FileFact; readonly certificate: CertificateFact | null }>;
+  readonly ca: ReadonlyMap<string, CaFacts>;
   /** Tables that could not be opened, with the reason. */
   readonly tables: ReadonlyMap<TableName, { readonly fault: FaultKind; readonly message: string }>;
+  /** Files that aliases include and that cannot be read, with the reason. */
+  readonly includes: ReadonlyMap<string, FaultKind>;
+  /** Accounts that actions name and that do not exist. */
+  readonly unknownUsers: ReadonlySet<string>;
   /** Now, ms since the epoch. */
   readonly now: number;
   /** Whose files the caller's own are, beside root's. */
@@ -61,59 +60,134 @@ export const keyModeBits = 0o740;
 export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFacts): readonly Problem[] {
   const lines = new ConfigLines(policy, config.directives);
   const problems: Problem[] = [];
-  for (const [name, { cert, certificate, key, privateKey }] of facts.pki) {
+  for (const [name, found] of facts.pki) {
     const pki = policy.pki[name];
     if (pki === undefined) continue;
-    const at = lines.certificate("pki", name, "cert");
-    const keyAt = lines.certificate("pki", name, "key");
-    problems.push(
-      ...judgeFile(at, "certificate", pki.cert, cert, certificateModeBits, facts.uid),
-      ...judgeCertificate(at, pki.cert, certificate, facts.now),
-      ...judgeFile(keyAt, "key", pki.key, key, keyModeBits, facts.uid),
-      ...judgeKey(keyAt, pki.key, pki.cert, privateKey),
-    );
+    for (const { file, ...problem } of judgePki(pki, found, facts)) {
+      problems.push({ ...problem, span: lines.certificate("pki", name, file) });
+    }
   }
-  for (const [name, { cert, certificate }] of facts.ca) {
+  for (const [name, found] of facts.ca) {
     const ca = policy.ca[name];
     if (ca === undefined) continue;
-    const at = lines.certificate("ca", name, "cert");
-    problems.push(
-      ...judgeFile(at, "certificate", ca.cert, cert, certificateModeBits, facts.uid),
-      // Bundles hold many, and some of them are always about to end.
-      ...(certificate?.kind === "read" && certificate.count > 1
-        ? []
-        : judgeCertificate(at, ca.cert, certificate, facts.now)),
-    );
+    const span = lines.certificate("ca", name, "cert");
+    for (const problem of judgeCa(ca, found, facts)) problems.push({ ...problem, span });
   }
   for (const [name, { fault, message }] of facts.tables) {
     problems.push(judgeTable(policy, lines, name, fault, message));
   }
-  return problems;
+  return [...problems, ...judgeUsers(policy, lines, facts), ...judgeIncludes(policy, lines, facts)];
+}
+
+function judgeUsers(policy: Policy, lines: ConfigLines, { unknownUsers }: FileFacts): readonly Problem[] {
+  return Object.values(policy.actions).flatMap((action): readonly Problem[] => {
+    if (action.kind !== "local" || action.user === null || !unknownUsers.has(action.user)) return [];
+    const message = `no such user: ${action.user}: mail of this action waits in the queue`;
+    const hint = `add the account, as with: useradd -r ${action.user}`;
+    return [{ severity: "warning", span: lines.actionUser(action.name), message, hint }];
+  });
+}
+
+/** Of tables that stand in the configuration; those in files are read line by line. */
+function judgeIncludes(policy: Policy, lines: ConfigLines, { includes }: FileFacts): readonly Problem[] {
+  const names = Object.values(policy.actions).flatMap((one) => one.kind === "local" ? [one.alias, one.virtual] : []);
+  return [...new Set(names)].flatMap((name): readonly Problem[] => {
+    const table = name === null ? undefined : policy.tables[name];
+    return table?.kind !== "static"
+      ? []
+      : table.entries.flatMap(([key, value]) =>
+        includedBy(value ?? "").flatMap((path): readonly Problem[] => {
+          const fault = includes.get(path);
+          if (fault === undefined) return [];
+          const message = `cannot include ${path}: ${describeReadFault(fault)}`;
+          const hint = `mail for ${key} is answered 451`;
+          return [{ severity: "warning", span: lines.tableEntry(table.name, key), message, hint }];
+        })
+      );
+  });
+}
+
+function includedBy(value: string): readonly string[] {
+  const parsed = parseExpansionValue(value);
+  return parsed.kind === "error" ? [] : parsed.nodes.flatMap((one) => one.kind === "include" ? [one.path] : []);
+}
+
+/** What is wrong with a file, its line aside. */
+export type FileProblem = Omit<Problem, "span">;
+
+/** A certificate of ours and its key, as they were found. */
+export interface PkiFacts {
+  /** The file of the certificate. */
+  readonly cert: FileFact;
+  /** What it holds; null when it could not be read. */
+  readonly certificate: CertificateFact | null;
+  /** The file of the key. */
+  readonly key: FileFact;
+  /** What it holds; null when it could not be read. */
+  readonly privateKey: KeyFact | null;
+}
+
+/** Certificates of an authority, as they were found. */
+export type CaFacts = Pick<PkiFacts, "cert" | "certificate">;
+
+/** Judges a certificate and its key; `file` says which of them is meant. */
+export function judgePki(
+  pki: Pick<Pki, "cert" | "key">,
+  found: PkiFacts,
+  { now, uid }: Pick<FileFacts, "now" | "uid">,
+): readonly (FileProblem & { readonly file: "cert" | "key" })[] {
+  const of = (file: "cert" | "key", problems: readonly FileProblem[]) => problems.map((one) => ({ ...one, file }));
+  return [
+    ...of("cert", judgeFile("certificate", pki.cert, found.cert, certificateModeBits, uid)),
+    ...of("cert", judgeCertificate(pki.cert, found.certificate, now)),
+    ...of("key", judgeFile("key", pki.key, found.key, keyModeBits, uid)),
+    ...of("key", judgeKey(pki.key, pki.cert, found.privateKey)),
+  ];
+}
+
+/** Most authorities whose names clients can be told of: OpenSSL's take 16 KiB. */
+const authoritiesMax = 100;
+
+const hugeHint = "clients are told the name of each, and do not take so many: make a file of those that sign for them";
+
+/** Judges the certificates of an authority. */
+export function judgeCa(
+  ca: Pick<Authority, "cert">,
+  { cert, certificate }: CaFacts,
+  { now, uid }: Pick<FileFacts, "now" | "uid">,
+): readonly FileProblem[] {
+  // Bundles hold many, and some of them are always about to end.
+  const isBundle = certificate?.kind === "read" && certificate.count > 1;
+  const isHuge = certificate?.kind === "read" && certificate.count > authoritiesMax;
+  return [
+    ...(isHuge
+      ? [{ severity: "warning", message: `${ca.cert} has ${certificate.count} certificates`, hint: hugeHint } as const]
+      : []),
+    ...judgeFile("certificate", ca.cert, cert, certificateModeBits, uid),
+    ...(isBundle ? [] : judgeCertificate(ca.cert, certificate, now)),
+  ];
 }
 
 function judgeFile(
-  span: Span,
   what: "certificate" | "key",
   path: string,
   fact: FileFact,
   modeMax: number,
   uid: number,
-): readonly Problem[] {
+): readonly FileProblem[] {
   if (fact.kind === "failed") {
     const message = `cannot read the ${what} ${path}: ${describeReadFault(fact.fault)}`;
     // Who may not read it cannot say that it is wrong.
     return [{
       severity: fact.fault === "denied" ? "warning" : "error",
-      span,
       message,
       hint: fact.fault === "denied" ? "run this check as root" : null,
     }];
   }
-  const problems: Problem[] = [];
+  const problems: FileProblem[] = [];
   if (fact.uid !== 0 && fact.uid !== uid) {
     problems.push({
       severity: "error",
-      span,
       message: `the ${what} ${path} belongs to uid ${fact.uid}: it has to be root's`,
       hint: `chown root ${path}`,
     });
@@ -123,7 +197,6 @@ function judgeFile(
     const who = (mode & ~modeMax & 0o22) !== 0 ? "changed" : "read";
     problems.push({
       severity: "error",
-      span,
       message: `the ${what} ${path} can be ${who} by others: its mode is ${octal(mode)}, and at most ${octal(modeMax)}`,
       hint: `chmod ${octal(mode & modeMax)} ${path}`,
     });
@@ -131,13 +204,13 @@ function judgeFile(
   return problems;
 }
 
-function judgeCertificate(span: Span, path: string, fact: CertificateFact | null, now: number): readonly Problem[] {
+function judgeCertificate(path: string, fact: CertificateFact | null, now: number): readonly FileProblem[] {
   if (fact === null) return [];
   if (fact.kind === "malformed") {
     const hint = "it begins with -----BEGIN CERTIFICATE-----";
-    return [{ severity: "error", span, message: `${path} is no certificate in PEM form`, hint }];
+    return [{ severity: "error", message: `${path} is no certificate in PEM form`, hint }];
   }
-  const tell = (message: string): readonly Problem[] => [{ severity: "warning", span, message, hint: null }];
+  const tell = (message: string): readonly FileProblem[] => [{ severity: "warning", message, hint: null }];
   if (fact.notAfter <= now) return tell(`the certificate ${path} has expired on ${day(fact.notAfter)}`);
   if (fact.notBefore > now) return tell(`the certificate ${path} is valid from ${day(fact.notBefore)} on`);
   if (fact.notAfter - now >= expiryNoticeMs) return [];
@@ -146,28 +219,29 @@ function judgeCertificate(span: Span, path: string, fact: CertificateFact | null
   return tell(`the certificate ${path} expires ${left}, on ${day(fact.notAfter)}`);
 }
 
-function judgeKey(span: Span, path: string, cert: string, fact: KeyFact | null): readonly Problem[] {
+const keyHint = "ECDSA with P-256 or P-384, Ed25519, and RSA with 2,048 bits or more can be used";
+
+function judgeKey(path: string, cert: string, fact: KeyFact | null): readonly FileProblem[] {
   if (fact === null) return [];
   switch (fact.kind) {
     case "malformed":
       return [{
         severity: "error",
-        span,
         message: `${path} is no private key in PEM form`,
         hint: "it begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC in it",
       }];
     case "encrypted":
       return [{
         severity: "error",
-        span,
         message: `the key ${path} is encrypted, and nobody is there to type its passphrase`,
         hint: `take the passphrase off: openssl pkey -in ${path} -out NEW`,
       }];
+    case "unusable":
+      return [{ severity: "error", message: `cannot use ${cert} with ${path}: ${fact.reason}`, hint: keyHint }];
     case "read":
       if (fact.fits !== false) return [];
       return [{
         severity: "error",
-        span,
         message: `the key ${path} does not belong to the certificate ${cert}`,
         hint: "both come from one order: were files of two hosts mixed up?",
       }];

@@ -3,8 +3,9 @@
 
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { membersOf } from "./filter_run.ts";
 import { expandKnown } from "./format.ts";
-import type { Listener, LocalAction, Place, Policy, RelayAction, Rule } from "./policy.ts";
+import type { Listener, LocalAction, Place, Policy, RelayAction } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
@@ -25,23 +26,18 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
     if (message === null || found.some((one) => samePlace(one.place, place) && one.message === message)) return;
     found.push({ severity: "warning", place, message });
   };
-  for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
+  for (const listener of policy.listeners) {
+    for (const one of listenerNotices(policy, listener)) tell(listener.place, one);
+  }
   for (const action of Object.values(policy.actions)) {
     if (action.kind === "local") tell(action.place, localNotice(action));
     else for (const one of relayNotices(policy, action)) tell(action.place, one);
   }
-  for (const rule of policy.rules) for (const one of ruleNotices(rule)) tell(rule.place, one);
-  for (const { name, place } of Object.values(policy.pki)) {
-    tell(place, `\`pki ${name}\` is not active yet: there is no TLS`);
-  }
-  for (const { name, place } of Object.values(policy.ca)) {
-    tell(place, `\`ca ${name}\` is not active yet: there is no TLS`);
-  }
   for (const { name, place } of Object.values(policy.processes)) {
-    tell(place, `the process \`${name}\` is not started: filters are not active yet`);
+    tell(place, `the process \`${name}\` is not started: filters that are programs are not active yet`);
   }
-  for (const { name, place } of Object.values(policy.filters)) {
-    if (!name.startsWith("<")) tell(place, `the filter \`${name}\` is not active yet: it lets all mail pass`);
+  for (const { kind, name, place } of Object.values(policy.filters)) {
+    if (kind === "process") tell(place, `the filter \`${name}\` is a program: those are not active yet`);
   }
   for (const message of settingNotices(policy)) tell(null, message);
   return found.sort((a, b) => order(a.place, b.place));
@@ -78,14 +74,14 @@ export function isServed(listener: Listener): boolean {
 /** Why mail of this relay waits in the queue: it demands what cannot be given. `url` is where the mail is to go; null
  * for the servers of its domain. A clause for the administrator; null when the mail may go. */
 export function relayBar(action: RelayAction, url: string | null): string | null {
-  if (action.tls.mode === "required") return "TLS required for relaying, and TLS is not active yet";
+  if (action.tls.mode === "required") return "TLS required for relaying, and it is not active yet";
   if (action.auth !== null) return "authentication required for relaying, and it is not active yet";
   const parsed = url === null ? null : parseRelayUrl(url);
   if (parsed?.kind !== "ok") return null;
   switch (parsed.url.scheme) {
     case "smtp+tls":
     case "smtps":
-      return `TLS required by \`${parsed.url.scheme}://\`, and TLS is not active yet`;
+      return `TLS required by \`${parsed.url.scheme}://\`, and it is not active yet for relaying`;
     case "lmtp":
       return "relaying to `lmtp://` is not active yet";
     default:
@@ -106,29 +102,23 @@ const activeLimits: readonly string[] = [
   "max-failures-per-session",
 ];
 
-/** The words of a listener that cannot be obeyed and must not be ignored. */
-function demandsOf(listener: Listener): readonly string[] {
-  if (listener.kind !== "inet") return [];
-  const { tls, auth } = listener;
-  const words: string[] = [];
-  if (tls.mode === "required") words.push("tls-require");
-  if (tls.mode === "implicit") words.push("smtps");
-  if (tls.verify) words.push("verify");
-  if (auth.mode === "required") words.push("auth");
-  return words;
+/** The words of a listener that cannot be obeyed and must not be ignored: there are none now. */
+function demandsOf(_listener: Listener): readonly string[] {
+  return [];
 }
 
-function listenerNotices(listener: Listener): readonly string[] {
+function listenerNotices(policy: Policy, listener: Listener): readonly string[] {
   const demands = demandsOf(listener);
   if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
   const notices: string[] = [];
-  if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
-  if (listener.kind !== "inet") return notices;
-  const { tls, auth } = listener;
-  if (tls.mode === "offered") notices.push("`tls` is not active yet: this listener serves in clear text only");
-  if (auth.mode === "optional") notices.push("`auth-optional` is not active yet: nobody can log in here");
-  if (listener.senders !== null) notices.push("`senders` is not active yet: nobody can log in here");
-  if (listener.receivedAuth) notices.push("`received-auth` is not active yet: nobody can log in here");
+  const filters = listener.filter === null ? [] : membersOf(policy.filters, listener.filter);
+  if (filters.some(({ kind }) => kind === "process")) {
+    notices.push(
+      listener.kind === "socket"
+        ? "a filter of this listener is a program, which is not active yet: mail from here passes without it"
+        : "a filter of this listener is a program, which is not active yet: all clients are answered 421 here",
+    );
+  }
   return notices;
 }
 
@@ -140,9 +130,9 @@ function relayNotices(policy: Policy, action: RelayAction): readonly string[] {
     const why = relayBar(action, url);
     if (why !== null) notices.push(`${why}: mail for ${url} waits in the queue`);
   }
-  if (action.pki !== null) notices.push("`pki` is not active yet: there is no TLS");
-  if (action.ca !== null) notices.push("`ca` is not active yet: there is no TLS");
-  if (action.protocols !== null) notices.push("`protocols` is not active yet: there is no TLS");
+  if (action.pki !== null) notices.push("`pki` is not active yet: there is no TLS for relaying");
+  if (action.ca !== null) notices.push("`ca` is not active yet: there is no TLS for relaying");
+  if (action.protocols !== null) notices.push("`protocols` is not active yet: there is no TLS for relaying");
   if (action.filter !== null) notices.push("`filter` is not active yet: no filter is told of this mail");
   return notices;
 }
@@ -153,15 +143,6 @@ function urlsOf(policy: Policy, { host, domain }: RelayAction): readonly string[
     const table = name === null ? undefined : policy.tables[name];
     return table?.kind === "static" ? table.entries.map(([key, value]) => value ?? key) : [];
   });
-}
-
-function ruleNotices({ tls, auth }: Rule): readonly string[] {
-  const notices: string[] = [];
-  if (tls === true) notices.push("this rule matches no mail yet: TLS is not active");
-  if (auth !== null && !(auth.kind === "table" ? auth.criterion : auth).negated) {
-    notices.push("`auth` holds for mail from `sendmail` only: authentication is not active yet");
-  }
-  return notices;
 }
 
 function settingNotices({ queue, mda, mta, scheduler, admd, serverName }: Policy): readonly string[] {

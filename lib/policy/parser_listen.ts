@@ -59,6 +59,13 @@ export const socketOptions: readonly string[] = [
   "user",
 ];
 
+/** Those of the submission socket. */
+const submissionOptions = socketOptions.slice(0, 4);
+
+function optionsOf(place: "inet" | "path" | "submission"): readonly string[] {
+  return place === "inet" ? listenOptions : place === "path" ? socketOptions : submissionOptions;
+}
+
 /** Words among the options that OpenSMTPD's lexer does not reserve: elsewhere they are names. */
 const plainWords: readonly string[] = ["mechanisms", "mode", "proxy"];
 
@@ -75,14 +82,15 @@ export function parseListen(reader: Reader, first: Token): Directive | null {
     found.push({ kind: "path", span, path: { text, span } });
   }
   while (!isLineEnd(reader)) {
-    const option = parseOption(reader, on === null);
+    const option = parseOption(reader, on !== null ? "inet" : found[0]?.kind === "path" ? "path" : "submission");
     if (option === null) return null;
     found.push(option);
   }
   return { kind: "listen", span: first.span, on, options: found };
 }
 
-function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
+/** `submission` is the socket without a path. */
+function parseOption(reader: Reader, place: "inet" | "path" | "submission"): ListenOption | null {
   const token = peek(reader);
   const { span, text } = token;
   if (!isOption(reader)) {
@@ -94,13 +102,17 @@ function parseOption(reader: Reader, isSocket: boolean): ListenOption | null {
         "it stands right behind `smtps` or `tls-require`",
       );
     }
-    return failExpected(reader, "an option", isSocket ? socketOptions : listenOptions);
+    return failExpected(reader, "an option", optionsOf(place));
   }
-  if (isSocket && !socketOptions.includes(text)) {
+  if (place !== "inet" && !socketOptions.includes(text)) {
     return fail(reader, span, `\`${text}\` has no meaning with \`listen on socket\``);
   }
-  if (!isSocket && !listenOptions.includes(text)) {
-    return fail(reader, span, `\`${text}\` has a meaning with \`listen on socket\` only`);
+  if (place === "submission" && !submissionOptions.includes(text)) {
+    const hint = 'a socket of its own has a path: listen on socket "/run/smtpd/lmtp" lmtp';
+    return fail(reader, span, `\`${text}\` has no meaning with the submission socket`, hint);
+  }
+  if (place === "inet" && !listenOptions.includes(text)) {
+    return fail(reader, span, `\`${text}\` has no meaning with a listener of the network`);
   }
   take(reader);
   switch (text) {

@@ -1,15 +1,13 @@
 /** `protocols` of listeners and relays: which versions of TLS may be used, as tls_config_parse_protocols(3) reads it.
  * Pure. */
 
+import type { TlsVersion } from "../port_tls.ts";
 import { suggest } from "./error.ts";
 
 /** Versions of TLS that can be had, the old ones that cannot, or what is wrong with the text. */
 export type Protocols =
   | { readonly kind: "ok"; readonly versions: readonly TlsVersion[]; readonly old: readonly string[] }
   | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
-
-/** A version of TLS that the library speaks. */
-export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
 /** Each word, with the versions it stands for; RFC 8996 has done away with those below 1.2. */
 const words: Readonly<Record<string, readonly string[]>> = {

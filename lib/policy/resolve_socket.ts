@@ -3,12 +3,8 @@
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { placeOf } from "./error.ts";
 import { type SocketAccess, socketMode, socketPathLengthMax } from "./listener.ts";
-import { socketOptions } from "./parser_listen.ts";
 import type { ListenerOptions } from "./policy.ts";
 import { fail, type Scope } from "./scope.ts";
-
-/** Options of the submission socket. */
-const submissionOptions = socketOptions.slice(0, 4);
 
 /** Adds the listener of a `listen on socket` line. */
 export function resolveSocket(scope: Scope, directive: ListenDirective, options: ListenerOptions): void {
@@ -18,12 +14,6 @@ export function resolveSocket(scope: Scope, directive: ListenDirective, options:
     if (!isGoodPath(scope, directive, path)) return;
     const access = readAccess(scope, directive.options);
     if (access !== null) scope.listeners.push({ ...options, kind: "lmtp", path: path.text, access, place });
-    return;
-  }
-  const alien = directive.options.find(({ kind }) => !submissionOptions.includes(kind));
-  if (alien !== undefined) {
-    const hint = 'a socket of its own has a path: listen on socket "/run/smtpd/lmtp" lmtp';
-    fail(scope, alien.span, `\`${alien.kind}\` has no meaning with the submission socket`, hint);
     return;
   }
   if (scope.listeners.some((one) => one.kind === "socket")) {

@@ -9,7 +9,8 @@ export type OfferingState = Pick<SessionState, "config" | "tls" | "username" | "
 
 /** The lines of the answer to EHLO after the first: what this listener, in this state, really does. */
 export function offeredExtensions(state: OfferingState): readonly string[] {
-  const { limits } = state.config;
+  const { config, tls } = state;
+  const { limits } = config;
   const [offer, mechanisms] = [parameterOffer(state), offeredMechanisms(state)];
   const isSubmission = offer.submission !== "none";
   return [
@@ -21,6 +22,7 @@ export function offeredExtensions(state: OfferingState): readonly string[] {
     `SIZE ${limits.maxMessageSize}`, // RFC 1870
     "SMTPUTF8", // RFC 6531
     ...(offer.dsn ? ["DSN"] : []), // RFC 3461
+    ...(offersStartTls(config) && tls === null ? ["STARTTLS"] : []), // RFC 3207
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []), // RFC 4954
     ...(offer.requireTls ? ["REQUIRETLS"] : []), // RFC 8689 §2: only under TLS
     `LIMITS MAILMAX=${limits.maxMails} RCPTMAX=${limits.maxRecipients}`, // RFC 9422
@@ -50,4 +52,9 @@ export function parameterOffer({ config, tls, username, now }: OfferingState): P
 function futureRelease({ now, holdMaxMs }: ParameterOffer): string {
   const latest = new Date(now + holdMaxMs).toISOString().replace(/\.\d+Z$/, "Z");
   return `FUTURERELEASE ${Math.floor(holdMaxMs / 1000)} ${latest}`;
+}
+
+/** STARTTLS is a command of this listener. */
+export function offersStartTls({ tls }: SessionState["config"]): boolean {
+  return tls === "offered" || tls === "required";
 }

@@ -58,6 +58,16 @@ export const contentRefusals: VerbRule["in"] = {
 const greeting: VerbRule = { argument: "optional", behind: "refuse", isFatal: false, in: always };
 const question: VerbRule = { argument: "required", behind: "process", isFatal: false, in: always };
 
+/** Behind HELO, and not within a transaction. */
+const outsideTransaction: VerbRule["in"] = {
+  fresh: replies.helloFirst,
+  ready: null,
+  sender: replies.notAllowed,
+  refused: replies.notAllowed,
+  recipients: replies.notAllowed,
+  chunks: replies.notAllowed,
+};
+
 /** One row for each verb. */
 export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   // RFC 5321 §4.1.4: may come again, and then clears the transaction. OpenSMTPD refuses it.
@@ -113,21 +123,10 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SEND: never(replies.notImplemented),
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
-  STARTTLS: { ...never(replies.notImplemented), behind: "refuse" },
+  // RFC 3207 §4.2: what follows it in clear text is not for us.
+  STARTTLS: { argument: "none", behind: "refuse", isFatal: false, in: outsideTransaction },
   // RFC 4954 §4: not within a transaction. What follows depends on the answer, and may be secret.
-  AUTH: {
-    argument: "optional",
-    behind: "refuse",
-    isFatal: false,
-    in: {
-      fresh: replies.helloFirst,
-      ready: null,
-      sender: replies.notAllowed,
-      refused: replies.notAllowed,
-      recipients: replies.notAllowed,
-      chunks: replies.notAllowed,
-    },
-  },
+  AUTH: { argument: "optional", behind: "refuse", isFatal: false, in: outsideTransaction },
   // RFC 3030 §2: octets of a message follow at once. They are read even where the command is refused: the command itself
   // looks at `contentRefusals`. Without a count of them nothing that follows is known to be a command.
   BDAT: { argument: "required", behind: "process", isFatal: true, in: always },

@@ -129,12 +129,16 @@ export const replies = {
     "See RFC 5321 for what they do",
     "End of HELP info",
   ),
+  startTls: fixed(220, "2.0.0", "Ready to start TLS"),
   bye: fixed(221, "2.0.0", "Bye"),
   startMail: fixed(354, null, 'Enter mail, end with "." on a line by itself'),
 
   // The session ends with these.
   earlyTalker: fixed(554, "5.5.1", "Invalid command: You spoke before you were greeted"),
   improperPipelining: fixed(554, "5.5.1", "Invalid command: Input sent before the answer to this command"),
+  /** RFC 5321 §3.1: 554 in the place of a greeting. */
+  certificateRequired: fixed(554, "5.7.0", "A client certificate is required here, and none was shown"),
+  certificateRefused: fixed(554, "5.7.0", "The client certificate is not accepted here"),
   foreignProtocol: fixed(554, "5.5.1", "Invalid command: This is an SMTP server"),
   /** Nobody knows how many octets follow such a BDAT. */
   chunkSyntax: fixed(501, "5.5.4", "Invalid command arguments: Use BDAT size [LAST]"),
@@ -189,6 +193,9 @@ export const replies = {
   notImplemented: fixed(502, "5.5.1", "Invalid command: Command not implemented"),
   notAllowed: fixed(503, "5.5.1", "Invalid command: Command not allowed at this point."),
   helloFirst: fixed(503, "5.5.1", "Invalid command: Send HELO or EHLO first"),
+  /** RFC 3207 §4. */
+  startTlsFirst: fixed(530, "5.7.0", "Must issue a STARTTLS command first"),
+  alreadySecured: fixed(503, "5.5.1", "Invalid command: Channel already secured"),
   noRecipient: fixed(503, "5.5.1", "Invalid command: No recipient specified"),
   noValidRecipients: fixed(554, "5.5.1", "Invalid command: No valid recipients"),
   noArgumentAllowed: fixed(501, "5.5.4", "Invalid command arguments: command does not accept arguments."),
@@ -236,6 +243,7 @@ export const replies = {
   // Filters.
   /** In place of a text that is no reply: OpenSMTPD's. */
   filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  filterNotRunning: fixed(421, "4.3.2", "Filters are not running, try again later"),
   /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
   nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),
 

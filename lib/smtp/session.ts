@@ -1,6 +1,6 @@
 /** The server's side of one SMTP connection (RFC 5321 §3.1), sans-IO: takes events, cuts input into commands, runs them.
- * What the commands do is in session_hello.ts (names and TLS), session_mail.ts (senders and recipients) and
- * session_data.ts and session_bdat.ts (content). */
+ * What the commands do is in session_hello.ts (names), session_tls.ts, session_auth.ts, session_mail.ts (senders and
+ * recipients), session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -18,6 +18,7 @@ import { tellQuirk } from "./session_lenient.ts";
 import { greetingRefusal } from "./session_lmtp.ts";
 import { mail, rcpt } from "./session_mail.ts";
 import { SessionState } from "./session_state.ts";
+import { startTls } from "./session_tls.ts";
 import { isOfPeer, type Resume, type Running, type Wait } from "./session_wait.ts";
 
 export type * from "./session_face.ts";
@@ -84,7 +85,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         if (this.deadline !== null && event.at >= this.#patience.deadline) state.timeOut(this.#patience.overrun);
         break;
       case "eof":
-        if (!this.#isAsking) state.close("disconnect");
+        if (!this.#isAsking) state.close(event.reason ?? "disconnect");
         else this.#isEnded = true;
         break;
       case "shutdown":
@@ -121,8 +122,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #receive(bytes: Uint8Array): void {
     const { input } = this.#state;
     if (!this.#isConnected) return this.#state.refuseInput(replies.earlyTalker);
-    // No octet of before the handshake counts after it.
-    if (this.#wait?.kind === "tls") return this.#state.refuseInput(replies.improperPipelining);
+    // No octet of before the handshake counts after it, and amid one there is nothing to say it in.
+    if (this.#wait?.kind === "tls") return this.#state.close("bad-input");
     if (this.#isAsking && input.length + bytes.length > inputLengthMax) {
       return this.#state.refuseInput(replies.inputOverflow);
     }
@@ -226,6 +227,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         return this.#begin(authenticate(state, argument));
       case "BDAT":
         return this.#begin(bdat(state, argument));
+      case "STARTTLS":
+        return this.#begin(startTls(state));
       case "RSET":
         state.reset();
         return state.say(replies.reset);
@@ -265,8 +268,9 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     }
     if (state.isClosed) return;
     this.#wait = value;
+    if (value.kind === "tls") return this.#patience.handshake(state.now);
     if (value.kind === "bytes") this.#patience.content(state.now, 0);
-    if (value.kind === "line" || value.kind === "bytes" || value.kind === "tls") return;
+    if (value.kind === "line" || value.kind === "bytes") return;
     if (state.input.length === 0) state.output.flush();
     state.output.push({ kind: "ask", ask: value });
   }
@@ -274,7 +278,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   /** RFC 5321 §3.8: 421 to whatever the client sent or will send. A message on its way in is finished first. */
   #stopIfFree(): void {
     if (!this.#isStopping || this.#wait?.kind === "bytes" || this.#state.isCommitting) return;
-    this.#state.say(replies.shuttingDown(this.#state.hostname));
+    if (this.#wait?.kind !== "tls") this.#state.say(replies.shuttingDown(this.#state.hostname));
     this.#state.close("shutdown");
   }
 

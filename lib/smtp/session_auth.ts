@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
+import type { ReversePath } from "../mail/address.ts";
 import { replies, type Reply } from "./reply.ts";
 import type { AuthResult, SessionConfig } from "./session_face.ts";
 import { filtered } from "./session_filter.ts";
@@ -37,6 +38,16 @@ function isMechanismName(word: string): boolean {
 /** Why MAIL is refused before the client has logged in; null when it may go on. */
 export function authBar({ config, username }: Pick<SessionState, "config" | "username">): Reply | null {
   return config.auth?.mode === "required" && username === "" ? replies.authRequired : null;
+}
+
+/** May the user who has logged in send as this sender? False when the client has been told. */
+export function* maySend(state: SessionState, sender: ReversePath): Waiting<boolean> {
+  const { config: { checksSender = false }, username } = state;
+  if (!checksSender || username === "") return true;
+  const { result } = yield* ask({ kind: "sender", username, sender });
+  if (result === "refused") state.refuse(replies.senderNotYours);
+  if (result === "failed") state.refuse(replies.unavailable);
+  return result === "allowed";
 }
 
 /** AUTH. */

@@ -3,6 +3,7 @@
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { Handling } from "./handling.ts";
+import type { TlsInfo } from "../port_tls.ts";
 import type { DsnRequest } from "./parameter.ts";
 import type { Quirk } from "./lenient.ts";
 import type { Reply } from "./reply.ts";
@@ -59,6 +60,8 @@ export interface SessionConfig {
   readonly dsn?: boolean;
   /** TLS of the listener: STARTTLS offered, MAIL refused before it, or there from the first octet. Default `none`. */
   readonly tls?: "none" | "offered" | "required" | "implicit";
+  /** The client needs a certificate that an authority of ours has signed. Default false. */
+  readonly verifiesClient?: boolean;
   /** Who may log in, and how; default nobody. */
   readonly auth?: SessionAuth | null;
   /** An authenticated user's senders are checked: `sender` is asked. Default false. */
@@ -79,21 +82,7 @@ export interface SessionAuth {
   readonly mechanisms: readonly string[];
 }
 
-/** What is known of a connection's TLS. */
-export interface TlsInfo {
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly version: string;
-  /** The library's name of the cipher suite. */
-  readonly cipher: string;
-  /** Strength of the cipher. */
-  readonly bits: number;
-  /** Whether the client showed a certificate, and an authority of ours has signed it. */
-  readonly client: "none" | "unchecked" | "verified";
-  /** SHA-256 of the client's certificate, hexadecimal, lower case; null without one. */
-  readonly fingerprint: string | null;
-  /** The host that the client named (SNI), null for none. */
-  readonly serverName: string | null;
-}
+export type { TlsInfo };
 
 /** When filters have a say: smtpd-filters(7) calls them so. */
 export type FilterPhase = "connect" | "helo" | "ehlo" | "auth" | "mail-from" | "rcpt-to" | "data" | "commit";
@@ -131,20 +120,20 @@ export type SessionEvent =
     readonly at: number;
     readonly address: string;
     readonly hostname: string | null;
-    /** Of a connection that began with TLS; null or absent for clear text. */
+    /** Of a connection that has TLS already; null or absent for clear text. */
     readonly tls?: TlsInfo | null;
   }
   /** The name of the peer has been found out, or that it has none (`<unknown>`), at any time after `connected`. */
   | { readonly kind: "named"; readonly at: number; readonly hostname: string }
-  /** The handshake that `startTls` asked for is done. When it fails, `eof` comes. */
+  /** The handshake that `startTls` asked for is done. When it fails, `eof` comes with the reason. */
   | { readonly kind: "tls"; readonly at: number; readonly tls: TlsInfo }
   /** The array may be reused once `step` has returned. */
   | { readonly kind: "bytes"; readonly at: number; readonly bytes: Uint8Array }
   | { readonly kind: "answer"; readonly at: number; readonly answer: SessionAnswer }
   /** Wanted at `deadline`; one too early does no harm. */
   | { readonly kind: "tick"; readonly at: number }
-  /** The peer will send no more, or the connection is gone. */
-  | { readonly kind: "eof"; readonly at: number }
+  /** The peer will send no more, or the connection is gone. `reason` is for the log; absent: the peer has closed it. */
+  | { readonly kind: "eof"; readonly at: number; readonly reason?: string }
   /** The daemon stops. */
   | { readonly kind: "shutdown"; readonly at: number };
 
@@ -224,7 +213,7 @@ export type SessionEffect =
   | { readonly kind: "write"; readonly bytes: Uint8Array }
   | { readonly kind: "ask"; readonly ask: SessionAsk }
   /** Send what was written, then begin TLS as its server; `tls` follows. What was read in clear text before is not to
-   * be used. */
+   * be used: no `bytes` of it come any more. */
   | { readonly kind: "startTls" }
   /** The next piece of a message's content. The bytes are the receiver's to keep. */
   | { readonly kind: "body"; readonly message: string; readonly bytes: Uint8Array }

@@ -6,10 +6,13 @@ import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
 import { heloName } from "./session_lenient.ts";
 import type { SessionState } from "./session_state.ts";
+import { secure } from "./session_tls.ts";
 import type { Running } from "./session_wait.ts";
 
 /** Greets the client, if the filters let it in. */
 export function* greet(state: SessionState): Running {
+  // Before TLS there is nothing to say a refusal in.
+  if (state.config.tls === "implicit" && !(yield* secure(state))) return;
   const { address, hostname } = state.peer;
   if ((yield* filtered(state, "connect", `${hostname}|${address}`)) === null) return;
   state.isGreeted = true;

@@ -1,21 +1,22 @@
 /** Senders and recipients: MAIL and RCPT (RFC 5321 §3.3). */
 
 import { assert } from "../fault.ts";
-import { formatMailbox, parseForwardPath, parseReversePath, type ReversePath } from "../mail/address.ts";
+import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
 import { decodeUtf8, encodeUtf8, isAscii } from "../mail/utf8.ts";
 import { parameterOffer } from "./extension.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
-import { authBar } from "./session_auth.ts";
+import { authBar, maySend } from "./session_auth.ts";
 import { filtered } from "./session_filter.ts";
 import { pathArgument } from "./session_lenient.ts";
 import type { SessionState } from "./session_state.ts";
-import { ask, type Running, type Waiting } from "./session_wait.ts";
+import { ask, type Running } from "./session_wait.ts";
 import { Transaction } from "./transaction.ts";
 
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits } = state.config;
+  if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
   const bar = authBar(state);
   if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
@@ -43,16 +44,6 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   state.transaction.isJunk = state.isNextJunk;
   state.phase = "sender";
   state.say(replies.senderOk);
-}
-
-/** May the user who has logged in send as this sender? False when the client has been told. */
-function* maySend(state: SessionState, sender: ReversePath): Waiting<boolean> {
-  const { config: { checksSender = false }, username } = state;
-  if (!checksSender || username === "") return true;
-  const { result } = yield* ask({ kind: "sender", username, sender });
-  if (result === "refused") state.refuse(replies.senderNotYours);
-  if (result === "failed") state.refuse(replies.unavailable);
-  return result === "allowed";
 }
 
 /** RCPT. `isFiltered` as for MAIL. */

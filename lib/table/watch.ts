@@ -122,7 +122,7 @@ export function isSameStamp(a: FileStamp, b: FileStamp): boolean {
 export async function readStamped(
   disk: Disk,
   path: string,
-): Promise<{ readonly bytes: Uint8Array; readonly stamp: FileStamp }> {
+): Promise<{ readonly bytes: Uint8Array; readonly stamp: DiskStat }> {
   const file = await disk.open(path, { read: true });
   try {
     let stamp = await file.stat();

@@ -41,7 +41,7 @@ const requests: readonly [line: string, request: ControlRequest][] = [
   ["reload --check", { kind: "reload", check: true }],
   ["st", { kind: "stop" }],
   ["trace rules", { kind: "trace", subjects: ["rules"] }],
-  ["t all", { kind: "trace", subjects: ["rules", "expand", "lookup"] }],
+  ["t all", { kind: "trace", subjects: ["rules", "expand", "lookup", "filters"] }],
   ["unt lookup", { kind: "untrace", subjects: ["lookup"] }],
   ["explain --from ann@a.test --rcpt bob@b.test", { kind: "explain", question }],
   [
@@ -129,12 +129,24 @@ Deno.test("parseSmtpctl() says how to write a command that it knows", () => {
   }
 });
 
+Deno.test("parseSmtpctl() reads encrypt", () => {
+  for (
+    const [line, method, password, json] of [
+      ["encrypt", "bcrypt", null, false],
+      ["enc secret", "bcrypt", "secret", false],
+      ["--json encrypt --method scram", "scram", null, true],
+      ["encrypt secret --method argon2id", "argon2id", "secret", false],
+    ] as const
+  ) deepEqual(parse(line), { kind: "encrypt", method, password, json }, line);
+  const other = parse("encrypt --method rot13");
+  ok(other.kind === "wrong" && other.status === statusInvalid && other.text.includes("argon2id"));
+});
+
 Deno.test("parseSmtpctl() knows what is still to come", () => {
   for (
     const [line, words] of [
       ["monitor", "monitor"],
       ["mon", "monitor"],
-      ["encrypt secret", "encrypt"],
       ["show hosts", "show hosts"],
       ["show hoststats", "show hoststats"],
       ["sh rel", "show relays"],
@@ -194,5 +206,8 @@ Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace
     ok(told.kind === "wrong");
     match(told.text, want);
   }
-  deepEqual(parse("trace mta"), { kind: "noted", text: "trace mta has no effect; rules, expand and lookup have" });
+  deepEqual(parse("trace mta"), {
+    kind: "noted",
+    text: "trace mta has no effect; rules, expand, lookup and filters have",
+  });
 });

@@ -152,7 +152,7 @@ Deno.test("smtpd -n --explain says what would become of mail, and its status say
   equal(local.code, 0, local.stderr);
   match(
     local.stdout,
-    /^from +<ann@a\.test>\n[^]*✓ smtpd\.conf:3 {2}match from local for any action out\n[^]*accepted +1 envelope\n/,
+    /^from +<ann@a\.test>\n[^]*✓ smtpd\.conf:3 {2}match from local for any action "out"\n[^]*accepted +1 envelope\n/,
   );
   const far = await smtpd(text, "-n", ...ask, "--src", "192.0.2.1", "--json");
   equal(far.code, 2, far.stderr);
@@ -198,7 +198,7 @@ Deno.test("smtpd -n warns of what is not active, with its line, and is content a
       "smtpd.conf:2:1: warning: `proxy-v2` is not active yet: this listener is not opened",
       "    2 | listen on 127.0.0.1 port 2525 proxy-v2",
       "      | ^^^^^^",
-      "smtpd.conf:3:1: warning: TLS required for relaying, and TLS is not active yet: mail of this action waits in the queue",
+      "smtpd.conf:3:1: warning: TLS required for relaying, and it is not active yet: mail of this action waits in the queue",
       '    3 | action "a" relay tls',
       "      | ^^^^^^",
       "smtpd.conf: warning: `queue compression` is not active yet: messages are stored as they are",

@@ -71,7 +71,7 @@ Deno.test("Delivery brings all envelopes to a smart host in one transaction", as
 for (
   const [url, status, words] of [
     ["nonsense://", "delayed 4.3.5", /Cannot parse smarthost/],
-    ["smtps://smart.test", "delayed 4.3.2", /^TLS required by `smtps:\/\/`, and TLS is not active yet$/],
+    ["smtps://smart.test", "delayed 4.3.2", /^TLS required by `smtps:\/\/`, and it is not active yet for relaying$/],
     ["smtp+tls://label@smart.test", "delayed 4.3.2", /^TLS required by `smtp\+tls:\/\/`/],
     ["lmtp://smart.test:24", "delayed 4.3.2", /^relaying to `lmtp:\/\/` is not active yet$/],
     [null, "delayed 4.3.2", /Cannot retrieve smarthost/],

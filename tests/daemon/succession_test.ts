@@ -1,6 +1,7 @@
 /** Reloads as the supervisor carries them out, its processes and sockets being fakes. */
 
 import { deepEqual, equal, match } from "node:assert/strict";
+import { noMaterial } from "../../lib/daemon/listener_tls.ts";
 import type { Grant, StandingRole } from "../../lib/daemon/privilege.ts";
 import { standingGrants } from "../../lib/daemon/privilege.ts";
 import type { Configuration, Loaded } from "../../lib/daemon/reload_plan.ts";
@@ -89,6 +90,8 @@ class Rig {
   readonly deaf = new Set<string>();
   readonly sockets: string[] = [];
   bindFault: Fault | null = null;
+  readonly certificates: string[] = [];
+  keyFault: Fault | null = null;
   loaded: Loaded = { kind: "ok", configuration: configuration(), warnings: [] };
   readonly staff: Staff;
   readonly succession: Succession;
@@ -128,8 +131,17 @@ class Rig {
         discard: () => void this.sockets.push("discard"),
         keep: () => void this.sockets.push("keep"),
       },
+      certificates: {
+        load: () => {
+          this.certificates.push("load");
+          return this.keyFault === null ? Promise.resolve() : Promise.reject(this.keyFault);
+        },
+        discard: () => void this.certificates.push("discard"),
+        keep: () => void this.certificates.push("keep"),
+      },
       file: "/etc/smtpd.conf",
       configuration: first,
+      warnings: [],
       load: () => Promise.resolve(this.loaded),
       smtpIns: 1,
       addRole,
@@ -160,6 +172,7 @@ class Rig {
       successors: this.staff.successors(member.configured),
       configuration: firstConfiguration,
       front: { processes: 1, descriptors: null },
+      tls: noMaterial,
     };
   }
 
@@ -229,6 +242,11 @@ const failures: readonly (readonly [name: string, change: (rig: Rig) => void, wa
   ["the file is broken", (rig) => void (rig.loaded = { kind: "refused", problems: ["f:1:1: error: no"] }), /^f:1:1/],
   ["a port is taken", (rig) => void (rig.bindFault = new Fault("exists", "Cannot listen")), /^Cannot listen$/],
   [
+    "a key cannot be used",
+    (rig) => void (rig.keyFault = new Fault("unavailable", "cannot read the key /k")),
+    /^cannot read the key \/k$/,
+  ],
+  [
     "a table cannot be opened",
     (rig) => void rig.broken.set("lookup#v2", "Cannot read /t"),
     /^lookup#v2: Cannot read \/t$/,
@@ -246,10 +264,13 @@ for (const [name, change, want] of failures) {
     match(rig.succession.status.failure?.reason ?? "", want);
     // The next one is not harmed.
     rig.broken.clear();
+    deepEqual(rig.certificates, name === "the file is broken" ? [] : ["load", "discard"]);
     rig.bindFault = null;
+    rig.keyFault = null;
     rig.loaded = { kind: "ok", configuration: configuration(withRule), warnings: [] };
     await rig.ask();
     equal(rig.answer, "version 2");
+    deepEqual(rig.certificates.slice(-2), ["load", "keep"]);
     equal(rig.succession.status.failure, null);
   });
 }

@@ -14,7 +14,7 @@ export interface Answer {
 
 /** One connection. Every wait has a deadline. */
 export class Client {
-  readonly #connection: Deno.Conn;
+  #connection: Deno.Conn;
   #buffer = "";
 
   private constructor(connection: Deno.Conn) {
@@ -30,12 +30,39 @@ export class Client {
     );
   }
 
+  /** Connects with TLS from the first octet, and shows a certificate. Reads no greeting. */
+  static async connectTls(
+    port: number,
+    authority: string,
+    own: { readonly chain: string; readonly key: string },
+  ): Promise<Client> {
+    return new Client(
+      await Deno.connectTls({
+        hostname: "127.0.0.1",
+        port,
+        caCerts: [authority],
+        cert: own.chain,
+        key: own.key,
+        unsafelyDisableHostnameVerification: true,
+      }),
+    );
+  }
+
   /** Connects, reads the greeting and says EHLO. */
   static async open(to: number | string): Promise<Client> {
     const client = await Client.connect(to);
     await client.expect(220);
     await client.command("EHLO client.test", 250);
     return client;
+  }
+
+  /** Begins TLS with a server of this name, whose certificate `authority` (PEM) has signed. Throws when that fails. */
+  async startTls(hostname: string, authority: string): Promise<void> {
+    const connection = this.#connection;
+    if (!isTcp(connection)) throw new Error("TLS is for TCP");
+    const secure = await Deno.startTls(connection, { hostname, caCerts: [authority] });
+    this.#connection = secure;
+    await within("TLS begins", secure.handshake(), 20_000, () => this.close());
   }
 
   /** Sends octets; throws when the server takes none of them for 20 s. */
@@ -120,7 +147,7 @@ export class Client {
   async #read(): Promise<boolean> {
     const bytes = Buffer.alloc(8192);
     const reading = this.#connection.read(bytes).catch((error) => {
-      if (error instanceof Deno.errors.ConnectionReset) return null;
+      if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.UnexpectedEof) return null;
       throw error;
     });
     const length = await within("the server speaks", reading, 20_000, () => this.close());
@@ -128,4 +155,8 @@ export class Client {
     this.#buffer += bytes.toString("latin1", 0, length);
     return true;
   }
+}
+
+function isTcp(connection: Deno.Conn): connection is Deno.TcpConn {
+  return connection.localAddr.transport === "tcp" && "setNoDelay" in connection;
 }

@@ -7,18 +7,17 @@ import { freePort, Site } from "./daemon.ts";
 Deno.test("a listener that demands protection is not opened, and the log says so", async () => {
   const closed = freePort();
   await using site = await Site.make((site) => [
-    'pki "*" cert "/nowhere/cert.pem" key "/nowhere/key.pem"',
     ...site.localLines(),
-    `listen on 127.0.0.1 port ${closed} smtps pki "*" auth`,
+    `listen on 127.0.0.1 port ${closed} proxy-v2`,
     'action "sealed" relay tls',
     ...site.matchLocal(),
     'match from local for any action "sealed"',
   ]);
   const daemon = await site.start();
-  match(daemon.log, /not-active.*place="?[^ ]*:[0-9]+"?.*reason="`smtps` and `auth` are not active yet/);
+  match(daemon.log, /not-active.*place="?[^ ]*:[0-9]+"?.*reason="`proxy-v2` is not active yet/);
   match(
     daemon.log,
-    /not-active.*reason="TLS required for relaying, and TLS is not active yet: mail of this action waits/,
+    /not-active.*reason="TLS required for relaying, and it is not active yet: mail of this action waits/,
   );
   const refused = await Deno.connect({ hostname: "127.0.0.1", port: closed }).then(
     (connection) => {

@@ -57,6 +57,7 @@ Deno.test("release() makes a socket of a connection that has been in use, as STA
   equal(await nextText(stream), "STARTTLS");
   stream.write(new TextEncoder().encode("220"));
   const socket = stream.release();
+  ok(socket !== null);
   const echo = new Promise<string>((resolve) => socket.on("data", (bytes) => resolve(String(bytes))));
   let answer = "";
   client.on("data", (bytes) => answer += String(bytes));

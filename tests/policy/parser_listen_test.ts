@@ -120,7 +120,7 @@ Deno.test("parseListen() gives one error at the place of the first mistake", () 
     ["listen on lo { }", "1:14 syntax error: expected an option, found `{`"],
     ["listen on socket inet4", "1:18 `inet4` has no meaning with `listen on socket`"],
     ["listen on socket smtps", "1:18 `smtps` has no meaning with `listen on socket`"],
-    ["listen on lo mode 0600", "1:14 `mode` has a meaning with `listen on socket` only"],
+    ["listen on lo mode 0600", "1:14 `mode` has no meaning with a listener of the network"],
     ['listen on socket "/s" mode', "1:27 syntax error: expected permissions such as 0660, found the end of the line"],
     [
       "listen on lo proxy from",

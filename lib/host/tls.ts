@@ -1,0 +1,234 @@
+/** TLS over sockets that are there, over node:tls. The library is rustls: TLS 1.2 and 1.3, forward secrecy and
+ * authenticated encryption always, and no say in the choice of cipher suites. */
+
+import type { X509Certificate } from "node:crypto";
+import type net from "node:net";
+import { Duplex } from "node:stream";
+import tls from "node:tls";
+import { Fault } from "../fault.ts";
+import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../port_tls.ts";
+import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
+import { SocketStream } from "./socket.ts";
+import { HandleStream } from "./socket_handle.ts";
+
+/** Most servers of node:tls that are kept for the next handshakes. */
+const spareMax = 64;
+
+/** Most certificates of clients that are remembered as verified, for each list of authorities. */
+const verifiedMax = 1000;
+
+/** Makes the server's side of TLS. Throws a Fault `malformed` when the library cannot use a certificate or a key. */
+export function makeTlsServer(setup: TlsSetup): TlsServer {
+  const { authorities } = setup;
+  const options = optionsOf(setup);
+  checkUse(setup);
+  const verified = authorities === null ? null : verifiedBy(authorities);
+  const spare: HandshakeServer[] = [];
+  return {
+    begin(stream, done, head) {
+      const socket = stream instanceof HandleStream || stream instanceof SocketStream ? stream.release() : null;
+      if (socket === null) {
+        queueMicrotask(() => done({ kind: "failed", reason: "the connection is gone" }));
+        return { destroy: () => {} };
+      }
+      if (head !== undefined && head.length > 0) socket.unshift(head);
+      const server = spare.pop() ?? new HandshakeServer(options, verified);
+      return server.begin(socket, (outcome) => {
+        if (spare.length < spareMax) spare.push(server);
+        done(outcome);
+      });
+    },
+  };
+}
+
+/** Why TLS cannot be had with this certificate and key, as a clause; null when it can. The certificate is one, and the
+ * key fits: this finds what the library does not know, such as a curve. */
+export function tlsProblem(chain: string, key: string): string | null {
+  try {
+    checkUse({ certificates: [{ chain, key }], versions: ["TLSv1.2", "TLSv1.3"], authorities: null });
+    return null;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return error.message;
+  }
+}
+
+/** Looks into PEM, with what the library makes of it. */
+export const pemInspector = {
+  certificates: inspectCertificates,
+  key: inspectKey,
+  problem: tlsProblem,
+} as const;
+
+type ServerOptions = tls.TlsOptions & { readonly SNICallback?: tls.TlsOptions["SNICallback"] };
+
+function optionsOf(setup: TlsSetup): ServerOptions {
+  const { certificates, authorities } = setup;
+  const [first] = certificates;
+  if (first === undefined) throw new Fault("malformed", "Cannot offer TLS: there is no certificate");
+  const asked = {
+    requestCert: authorities !== null,
+    // What a certificate is worth is judged here. The library would only drop the connection, without a reason.
+    rejectUnauthorized: false,
+  };
+  const usual = { ...asked, ...contextOf(first, setup) };
+  if (certificates.length === 1) return usual;
+  const contexts = certificates.map((one) => ({
+    file: inspectCertificates(one.chain),
+    context: tls.createSecureContext(contextOf(one, setup)),
+  }));
+  return {
+    ...usual,
+    SNICallback(host, choose) {
+      const fit = contexts.filter(({ file }) => file !== null && isForHost(file.names, host));
+      // ECDSA costs this side a tenth of what RSA does, and every client of TLS 1.3 knows it (RFC 8446 §9.1).
+      const best = fit.find(({ file }) => file?.isElliptic) ?? fit[0] ?? contexts[0];
+      choose(null, best?.context);
+    },
+  };
+}
+
+function contextOf({ chain, key }: TlsSetup["certificates"][number], setup: TlsSetup): tls.SecureContextOptions {
+  const { versions, authorities } = setup;
+  return {
+    cert: chain,
+    key,
+    minVersion: versions.includes("TLSv1.2") ? "TLSv1.2" : "TLSv1.3",
+    maxVersion: versions.includes("TLSv1.3") ? "TLSv1.3" : "TLSv1.2",
+    ...(authorities === null ? {} : { ca: authorities }),
+  };
+}
+
+/** Certificate and key are understood when a connection begins: tries each with one that goes nowhere. */
+function checkUse(setup: TlsSetup): void {
+  for (const certificate of setup.certificates) {
+    let problem: string | null = null;
+    try {
+      const server = new tls.Server(contextOf(certificate, setup));
+      server.on("tlsClientError", (error) => problem ??= error.message);
+      const nowhere = new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() });
+      server.emit("connection", nowhere);
+      nowhere.destroy();
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+    if (problem !== null) throw new Fault("malformed", `the TLS library cannot use it (${problem})`);
+  }
+}
+
+/** A server of node:tls that has one handshake at a time: what it tells is not told apart otherwise. To make one takes
+ * as long as a handshake, so it is used again. */
+class HandshakeServer {
+  readonly #server: tls.Server;
+  readonly #verified: VerifiedClients | null;
+  #done: ((outcome: TlsOutcome) => void) | null = null;
+
+  constructor(options: ServerOptions, verified: VerifiedClients | null) {
+    this.#verified = verified;
+    this.#server = new tls.Server(options);
+    this.#server.on("secureConnection", (socket) => this.#secured(socket));
+    this.#server.on("tlsClientError", (error) => this.#finish({ kind: "failed", reason: reasonOf(error) }));
+  }
+
+  begin(socket: net.Socket, done: (outcome: TlsOutcome) => void): TlsHandshake {
+    this.#done = (outcome) => {
+      // What it says of the reason has gone out.
+      if (outcome.kind === "failed") socket.destroy();
+      done(outcome);
+    };
+    // Until TLS listens to it, and once it has failed.
+    socket.on("error", () => {});
+    // A peer that ends its side amid a handshake has given it up.
+    socket.allowHalfOpen = false;
+    this.#server.emit("connection", socket);
+    return {
+      destroy: () => {
+        // It may tell of this one later: it is not used again.
+        this.#done = null;
+        socket.destroy();
+      },
+    };
+  }
+
+  #secured(socket: tls.TLSSocket): void {
+    if (this.#done === null) return void socket.destroy();
+    this.#finish({ kind: "secure", stream: new TlsStream(socket), tls: infoOf(socket, this.#verified) });
+  }
+
+  #finish(outcome: TlsOutcome): void {
+    const done = this.#done;
+    this.#done = null;
+    // A failure may be told before `begin` has returned.
+    if (done !== null) queueMicrotask(() => done(outcome));
+  }
+}
+
+/** A socket with TLS as a `Stream`. */
+class TlsStream extends SocketStream {
+  readonly #tls: tls.TLSSocket;
+
+  constructor(socket: tls.TLSSocket) {
+    super(socket);
+    socket.allowHalfOpen = true;
+    this.#tls = socket;
+  }
+
+  /** Sends what is queued and the end of TLS, so that the peer knows that it has all, then closes. */
+  override finish(): void {
+    const socket = this.#tls;
+    if (socket.writableFinished) socket.destroy();
+    else socket.once("finish", () => socket.destroy());
+    if (!socket.writableEnded) socket.end();
+  }
+}
+
+/** What the library says of a failed handshake, for people. */
+function reasonOf(error: Error): string {
+  const code = "code" in error ? String(error.code) : "";
+  return code === "ECONNRESET" ? "the peer closed the connection" : error.message;
+}
+
+function infoOf(socket: tls.TLSSocket, verified: VerifiedClients | null): TlsInfo {
+  const { name: cipher } = socket.getCipher();
+  const certificate = verified === null ? undefined : socket.getPeerX509Certificate();
+  const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? null;
+  const isVerified = certificate !== undefined && verified?.judge(socket, certificate) === true;
+  // Without a host's name this is false, or empty.
+  const host: unknown = Reflect.get(socket, "servername");
+  return {
+    version: socket.getProtocol() ?? "",
+    cipher,
+    bits: /128/.test(cipher) ? 128 : 256,
+    client: certificate === undefined ? "none" : isVerified ? "verified" : "unchecked",
+    fingerprint,
+    serverName: typeof host === "string" && host !== "" ? host : null,
+  };
+}
+
+/** Certificates of clients that have passed. The library checks a certificate in a full handshake only, and takes a
+ * session up again for a client whose certificate did not pass, too: it then calls it authorized. */
+class VerifiedClients {
+  readonly #fingerprints = new Set<string>();
+
+  judge(socket: tls.TLSSocket, certificate: X509Certificate): boolean {
+    const { fingerprint256 } = certificate;
+    if (socket.isSessionReused()) {
+      return this.#fingerprints.has(fingerprint256) && Date.parse(certificate.validTo) > Date.now();
+    }
+    this.#fingerprints.delete(fingerprint256);
+    if (!socket.authorized) return false;
+    this.#fingerprints.add(fingerprint256);
+    const [oldest] = this.#fingerprints;
+    if (this.#fingerprints.size > verifiedMax && oldest !== undefined) this.#fingerprints.delete(oldest);
+    return true;
+  }
+}
+
+/** A session may be taken up again with a server that was made later, after a certificate of ours has changed. */
+const verifiedClients = new Map<string, VerifiedClients>();
+
+function verifiedBy(authorities: string): VerifiedClients {
+  const known = verifiedClients.get(authorities) ?? new VerifiedClients();
+  verifiedClients.set(authorities, known);
+  return known;
+}

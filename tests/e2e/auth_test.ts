@@ -1,0 +1,92 @@
+/** Logging in at a real daemon: tables, verifiers as processes, senders, rules, limits. */
+
+import { equal, match } from "node:assert/strict";
+import { Certificates, openssl } from "../support/certificates.ts";
+import { Client } from "./client.ts";
+import { freePort, Site } from "./daemon.ts";
+
+const ignore = openssl === null;
+
+/** bcrypt of cost 5, of `Hello world!`. */
+const stored = "$2b$05$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW";
+const password = "Hello world!";
+const text = "Subject: submitted\r\n\r\nHello\r\n";
+
+async function authSite(made: Certificates) {
+  await made.issue("ca", { isAuthority: true });
+  await made.issue("main", { names: ["mx.test"], by: "ca" });
+  const port = freePort();
+  const site = await Site.make((site) => [
+    `pki main cert "${made.path("main", "crt")}" key "${made.path("main", "key")}"`,
+    ...site.localLines(),
+    `table logins file:${site.dir}/logins`,
+    `table own { ann = "ann@example.org" }`,
+    "smtp limit max-auth-failures 3",
+    `listen on 127.0.0.1 port ${port} tls-require pki main auth <logins> senders <own> received-auth`,
+    'match auth from any for domain "example.org" action "local"',
+  ]);
+  await Deno.writeTextFile(`${site.dir}/logins`, `ann ann:${stored}\nold $y$j9T$abc$def\n`);
+  return { site, port, authority: await made.text("ca", "crt") };
+}
+
+async function open(port: number, authority: string): Promise<Client> {
+  const client = await Client.open(port);
+  await client.command("STARTTLS", 220);
+  await client.startTls("mx.test", authority);
+  const { lines } = await client.command("EHLO client.test", 250);
+  equal(lines.includes("AUTH PLAIN LOGIN"), true);
+  return client;
+}
+
+const plain = (user: string, secret: string) => btoa(`\0${user}\0${secret}`);
+
+Deno.test({
+  name: "smtpd lets users log in, sends as them and no other, and says so; passwords are in no log",
+  ignore,
+  async fn() {
+    await using made = await Certificates.make();
+    const { site, port, authority } = await authSite(made);
+    await using _ends = site;
+    const daemon = await site.start(["--same-user", "-v", "-T", "all"]);
+    equal(daemon.role("verifier").length, 1);
+    const client = await open(port, authority);
+    await client.command("MAIL FROM:<ann@example.org>", 530);
+    await client.command(`AUTH PLAIN ${plain("ann", "wrong")}`, 535);
+    await client.command(`AUTH PLAIN ${plain("old", password)}`, 535);
+    await client.command("AUTH LOGIN", 334);
+    await client.command(btoa("ann"), 334);
+    await client.command(btoa(password), 235);
+    await client.command("MAIL FROM:<eve@example.org>", 550);
+    await client.send("ann@example.org", ["bob@example.org"], text);
+    await client.quit();
+    const [message = ""] = await site.delivered(1);
+    match(message, /with ESMTPSA id [0-9a-f]{8}[^;]* auth=yes user=ann/);
+    await daemon.logs(/smtp authentication user=ann result=permfail/);
+    await daemon.logs(/smtp authentication user=ann result=ok/);
+    await daemon.logs(/lookup: password-unusable user=old table=logins reason="its hash is yescrypt/);
+    for (const secret of ["wrong", password, plain("ann", "wrong"), btoa(password), stored]) {
+      equal(daemon.log.includes(secret), false, "a secret is in the log");
+    }
+    await daemon.stop();
+  },
+});
+
+Deno.test({
+  name: "smtpd: a verifier may do nothing, and one that dies is started again while logins wait",
+  ignore,
+  async fn() {
+    await using made = await Certificates.make();
+    const { site, port, authority } = await authSite(made);
+    await using _ends = site;
+    const daemon = await site.start();
+    const [verifier] = daemon.role("verifier");
+    equal(verifier?.argv.some((word) => word.startsWith("--allow")), false);
+    Deno.kill(verifier!.pid, "SIGKILL");
+    const client = await open(port, authority);
+    // It waits for the next one.
+    await client.command(`AUTH PLAIN ${plain("ann", password)}`, 235);
+    await client.quit();
+    equal(daemon.role("verifier").length, 1);
+    await daemon.stop();
+  },
+});
