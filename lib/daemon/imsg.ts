@@ -6,7 +6,7 @@
  *   smtp-in  -> lookup    session                     may this user log in, send as that; what do the filters say;
  *                                                     what is the peer's name? answered by `answered` and `named`
  *   queue    -> smtp-in   dealt                       ids in advance
- *   smtp-in  -> queue     body commit rollback stats
+ *   smtp-in  -> queue     body commit rollback stats wantIds
  *   queue    -> smtp-in   committed commitFailed      on the disk, or nothing of it kept
  *   queue    -> smtp-in   paused                      smtpctl pause smtp
  *   queue    -> delivery  deliver chunk               attempt this
@@ -156,6 +156,8 @@ export type SmtpInToQueue =
     readonly requests: readonly number[];
   }
   | { readonly kind: "rollback"; readonly message: MsgId }
+  /** All ids are given out: many clients have begun a message and not gone on with it. More are dealt. */
+  | { readonly kind: "wantIds" }
   /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
   | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
 

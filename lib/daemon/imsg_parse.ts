@@ -43,6 +43,7 @@ export function parseSmtpInToQueue(value: unknown): SmtpInToQueue | null {
   const fields = fieldsOf(value);
   if (fields === null) return null;
   const kind = fields["kind"];
+  if (kind === "wantIds") return { kind };
   if (kind === "stats") {
     const stats = statsOf(fields["stats"]);
     return stats === null ? null : { kind, stats };

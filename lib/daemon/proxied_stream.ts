@@ -55,7 +55,7 @@ export function openProxied(
 }
 
 /** What comes after the header. Between the two handlers nothing is lost. */
-class ProxiedStream implements Stream {
+export class ProxiedStream implements Stream {
   /** The client's end, as the proxy says. */
   remote: Address;
   readonly #stream: Stream;
@@ -64,11 +64,13 @@ class ProxiedStream implements Stream {
   #isEnded = false;
   #closed: { readonly fault: Fault | null } | null = null;
 
+  /** Nothing is read before `readFirst`. */
   constructor(stream: Stream) {
     this.#stream = stream;
     this.remote = stream.remote;
   }
 
+  /** Our end. */
   get local(): Address {
     return this.#stream.local;
   }
@@ -100,6 +102,15 @@ class ProxiedStream implements Stream {
     this.#handler = null;
     this.#early = rest.length === 0 ? null : rest;
     this.#stream.pause();
+  }
+
+  /** Gives the connection itself away, with what came behind the header and nobody has taken. This stream tells nothing
+   * any more. */
+  surrender(): { readonly stream: Stream; readonly head: Uint8Array } {
+    const head = this.#early ?? new Uint8Array(0);
+    this.#early = null;
+    this.#handler = null;
+    return { stream: this.#stream, head };
   }
 
   attach(handler: StreamHandler): void {

@@ -7,7 +7,8 @@ import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { filterPhasesOf } from "../policy/filter_run.ts";
 import { quirksFor } from "../policy/lenient.ts";
-import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
+import { mechanismsOf } from "../policy/mechanism.ts";
+import type { Listener, Policy, SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -18,6 +19,7 @@ import {
 import { replies } from "../smtp/reply.ts";
 import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
+import { ProxiedStream } from "./proxied_stream.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
@@ -154,7 +156,8 @@ export class ServerConnection {
     assert(server !== null, "a listener with TLS has its certificates");
     const held = this.#events.filter(({ kind }) => kind !== "bytes");
     this.#events.splice(0, this.#events.length, ...held);
-    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+    const { stream, head } = clearStream(this.#stream);
+    this.#handshake = server.begin(stream, (outcome) => this.#shaken(outcome), head);
   }
 
   #shaken(outcome: TlsOutcome): void {
@@ -351,6 +354,13 @@ function contentOptions(
 }
 
 const submissionPort = 587;
+
+/** The connection itself, for TLS; and octets of the client's that belong to it: those behind a proxy's header. */
+function clearStream(stream: Stream): { readonly stream: Stream; readonly head: Uint8Array } {
+  return stream instanceof ProxiedStream ? stream.surrender() : { stream, head: noOctets };
+}
+
+const noOctets = new Uint8Array(0);
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

@@ -1,6 +1,6 @@
 import { type Handling, plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { handSize, Intake } from "../../lib/daemon/queue_intake.ts";
+import { handSize, handSizeMax, Intake } from "../../lib/daemon/queue_intake.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
 import { msgIdOfEvp } from "../../lib/spool/id.ts";
@@ -381,4 +381,15 @@ Deno.test("Intake tells every smtp-in, and adds up what those that are there cou
   a.channel.die();
   await rig.clock.settle();
   deepEqual([...rig.intake.stats()], [["smtp.session.total", 10], ["smtp.session", 3]]);
+});
+
+Deno.test("Intake deals more to an smtp-in whose clients begin messages and stay there, up to a limit", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  for (let size = 2 * handSize; size <= 2 * handSizeMax; size *= 2) {
+    client.channel.send({ kind: "wantIds" });
+    await rig.clock.settle();
+    equal(client.ids.length, Math.min(size, handSizeMax));
+  }
+  equal(new Set(client.ids).size, handSizeMax);
 });
