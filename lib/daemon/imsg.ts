@@ -35,6 +35,7 @@ import type { Origin } from "../policy/match.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session_face.ts";
 import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
+import type { Handling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
@@ -61,11 +62,13 @@ export interface ExpandRequest {
   readonly rcpt: ForwardPath;
   /** What the client wants to hear of delivery. */
   readonly dsn: DsnRequest;
+  /** How the message is to be handled. */
+  readonly handling: Handling;
 }
 
 /** An envelope before the queue has named and dated it. */
 export type EnvelopeDraft =
-  & Pick<Envelope, "action" | "sender" | "rcpt" | "dest" | "local" | "origin" | "dsn">
+  & Pick<Envelope, "action" | "sender" | "rcpt" | "dest" | "local" | "origin" | "dsn" | "handling">
   & { readonly kind: "mda" | "mta"; readonly ttlMs: number };
 
 /** lookup tells queue what a recipient came to. `asker` is the role that asked. */

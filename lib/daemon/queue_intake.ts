@@ -149,6 +149,9 @@ export class Intake {
     const used = new Set<number>();
     return drafts.map((draft) => {
       const { ttlMs, ...rest } = draft;
+      const { holdUntil, deliverBy } = draft.handling;
+      // RFC 4865 §4: the time that delivery is tried for begins when the message is released.
+      const nextAt = Math.max(now, holdUntil);
       let n = this.#ports.random.u32() || 1;
       while (used.has(n)) n = this.#ports.random.u32() || 1;
       used.add(n);
@@ -157,8 +160,8 @@ export class Intake {
         id: evpIdOf(message, n),
         message,
         createdAt: now,
-        expiresAt: now + ttlMs,
-        nextAt: now,
+        expiresAt: deliverBy?.mode === "return" ? Math.min(deliverBy.at, nextAt + ttlMs) : nextAt + ttlMs,
+        nextAt,
         attempts: 0,
         lastTryAt: 0,
         lastWarnAt: 0,

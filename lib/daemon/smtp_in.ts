@@ -205,9 +205,9 @@ export class SmtpIn {
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
-        const { sender, rcpt, dsn } = ask;
-        const message = ask.message as MsgId;
-        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask), sender, rcpt, dsn });
+        const { sender, rcpt, dsn, handling } = ask;
+        const [message, origin] = [ask.message as MsgId, connection.origin(ask)];
+        this.#lookup.send({ kind: "expand", request, message, origin, sender, rcpt, dsn, handling });
         return;
       }
       case "authenticate":

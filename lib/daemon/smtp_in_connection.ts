@@ -114,6 +114,7 @@ export class ServerConnection {
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
+      dsn: listener.dsn,
       filters: filterPhasesOf(ports.policy, listener),
       lenient: quirksFor(ports.limits.lenient, this.#address),
       ...loginOf(listener),

@@ -1,3 +1,4 @@
+import { type Handling, plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { handSize, handSizeMax, Intake } from "../../lib/daemon/queue_intake.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
@@ -241,6 +242,31 @@ Deno.test("Intake gives every envelope of a message an id of its own", () => {
     equal(msgIdOfEvp(id), msg(1));
     ok(!id.endsWith("00000000"));
   }
+});
+
+Deno.test("Intake lets a message go when its sender says, and keeps it no longer than asked", () => {
+  const rig = new Rig();
+  const intake = new Intake({
+    room: () => null,
+    clock: rig.clock,
+    random: { u32: () => 7, bytes: (length) => new Uint8Array(length) },
+    log: rig.kept.log,
+    store: rig.store,
+    group: new GroupCommit(rig.store, (run) => rig.clock.soon(run)),
+    committed: () => {},
+  });
+  const timesOf = (change: Partial<Handling>) => {
+    const draft = draftTo("x@b.test", { ttlMs: 1000, handling: { ...plainHandling, ...change } });
+    return intake.finish(msg(1), [draft], 500).map((
+      { createdAt, nextAt, expiresAt },
+    ) => [createdAt, nextAt, expiresAt]);
+  };
+  deepEqual(timesOf({}), [[500, 500, 1500]]);
+  deepEqual(timesOf({ holdUntil: 2000 }), [[500, 2000, 3000]]);
+  deepEqual(timesOf({ holdUntil: 400 }), [[500, 500, 1500]]);
+  deepEqual(timesOf({ deliverBy: { at: 800, mode: "return", trace: false } }), [[500, 500, 800]]);
+  deepEqual(timesOf({ deliverBy: { at: 9000, mode: "return", trace: false } }), [[500, 500, 1500]]);
+  deepEqual(timesOf({ deliverBy: { at: 800, mode: "notify", trace: false } }), [[500, 500, 1500]]);
 });
 
 Deno.test("Intake forgets a message that is rolled back", async () => {

@@ -67,6 +67,7 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     maxMails: 100,
     subAddressDelimiter: "+",
     maxHops: 100,
+    maxHoldMs: 604_800_000,
     maxHeaderSize: 262_144,
     maxHeaders: 1000,
     maxLineLength: 65_535,
