@@ -55,7 +55,7 @@ export function openProxied(
 }
 
 /** What comes after the header. Between the two handlers nothing is lost. */
-class ProxiedStream implements Stream {
+export class ProxiedStream implements Stream {
   /** The client's end, as the proxy says. */
   remote: Address;
   readonly #stream: Stream;
@@ -64,11 +64,13 @@ class ProxiedStream implements Stream {
   #isEnded = false;
   #closed: { readonly fault: Fault | null } | null = null;
 
+  /** Nothing is read before `readFirst`. */
   constructor(stream: Stream) {
     this.#stream = stream;
     this.remote = stream.remote;
   }
 
+  /** Our end. */
   get local(): Address {
     return this.#stream.local;
   }
@@ -102,6 +104,16 @@ class ProxiedStream implements Stream {
     this.#stream.pause();
   }
 
+  /** Gives away the connection below, with what was read of it behind the header and is not delivered yet. This stream
+   * does and tells nothing any more. */
+  surrender(): { readonly stream: Stream; readonly head: Uint8Array } {
+    const head = this.#early ?? new Uint8Array();
+    this.#early = null;
+    this.#handler = null;
+    return { stream: this.#stream, head };
+  }
+
+  /** Sets the handler of what comes after the header. */
   attach(handler: StreamHandler): void {
     if (this.#closed !== null) return handler.close(this.#closed.fault);
     this.#handler = handler;
@@ -120,6 +132,7 @@ class ProxiedStream implements Stream {
     this.#stream.pause();
   }
 
+  /** Goes on with delivery. */
   resume(): void {
     this.#stream.resume();
   }
@@ -128,6 +141,7 @@ class ProxiedStream implements Stream {
     this.#stream.end();
   }
 
+  /** Sends what is queued, then closes. */
   finish(): void {
     this.#stream.finish();
   }

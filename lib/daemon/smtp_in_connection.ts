@@ -18,6 +18,7 @@ import {
 import { replies } from "../smtp/reply.ts";
 import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
+import { ProxiedStream } from "./proxied_stream.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
@@ -153,7 +154,9 @@ export class ServerConnection {
     assert(server !== null, "a listener with TLS has its certificates");
     const held = this.#events.filter(({ kind }) => kind !== "bytes");
     this.#events.splice(0, this.#events.length, ...held);
-    this.#handshake = server.begin(this.#stream, (outcome) => this.#shaken(outcome));
+    const below = this.#stream instanceof ProxiedStream ? this.#stream.surrender() : null;
+    const done = (outcome: TlsOutcome) => this.#shaken(outcome);
+    this.#handshake = server.begin(below?.stream ?? this.#stream, done, below?.head);
   }
 
   #shaken(outcome: TlsOutcome): void {
