@@ -3,7 +3,7 @@
 
 import { literalOfAddress } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
-import { type ForwardPath, parseMailbox, type ReversePath } from "../mail/address.ts";
+import { type Domain, type ForwardPath, parseMailbox, type ReversePath } from "../mail/address.ts";
 import type { Origin } from "./match.ts";
 import type { Candidate } from "./expand.ts";
 import type { Listener, Policy } from "./policy.ts";
@@ -34,6 +34,10 @@ export interface ExplainQuestion {
 /** Steps kept of one explanation: more than the longest expansion of a sane configuration takes. */
 export const explainEventsMax = 10_000;
 
+/** Stands in a question for the domain of a recipient that was named without one: it is that of the listener, as for
+ * RCPT. No address can have it. */
+export const ownDomain = "" as Domain;
+
 /** Makes the recipient that the question is about. Null stands for a listener that does not exist: `unknown` names those
  * that do. */
 export function candidateOf(
@@ -51,11 +55,12 @@ export function candidateOf(
   if (wanted !== null && listener === undefined) {
     return { kind: "unknown", known: policy.listeners.map((one) => namesOf(one)[0] ?? "") };
   }
+  const smtpName = listener?.hostname ?? policy.serverName;
   const origin: Origin = {
     address: address ?? "local",
     hostname: question.hostname ?? (isLocal ? policy.serverName : "<unknown>"),
     helo: question.helo ?? (isLocal ? "localhost" : literalOfAddress(address) ?? ""),
-    smtpName: listener?.hostname ?? policy.serverName,
+    smtpName,
     tag: question.tag ?? (wanted === null && !isLocal ? "" : listener?.tag ?? ""),
     username: question.username ?? "",
     tls: question.tls,
@@ -63,7 +68,9 @@ export function candidateOf(
   const served = wanted === null && !isLocal
     ? policy.listeners.filter((one) => one.kind === "inet")
     : policy.listeners.filter((one) => one === listener);
-  return { kind: "candidate", candidate: { origin, sender, rcpt }, filter: filterOf(served) };
+  const domain = rcpt.domain === ownDomain ? smtpName : rcpt.domain;
+  const candidate = { origin, sender, rcpt: { ...rcpt, domain } };
+  return { kind: "candidate", candidate, filter: filterOf(served) };
 }
 
 /** The filter that has a say. */

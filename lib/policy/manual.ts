@@ -302,19 +302,46 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
 
 /** The meaning of a word behind some keywords of its line, the closest fit; null when the manual does not know it. */
 export function meaningOf(keywords: readonly string[], word: string): Meaning | null {
+  const keys = keysOf(keywords, word);
+  for (const key of keys) {
+    const found = meanings[key];
+    if (found !== undefined && found !== null) return found;
+  }
+  // A word that is told of with others: what may follow it, or what it follows.
+  const key = keys.find((one) => meanings[one] !== undefined);
+  return key === undefined ? null : meaningOfGroup(key);
+}
+
+/** Entries that a word may have, the likeliest first. */
+function keysOf(keywords: readonly string[], word: string): readonly string[] {
   const [directive] = keywords;
-  if (directive === undefined) return meanings[`line ${word}`] ?? null;
+  if (directive === undefined) return [`line ${word}`];
+  const keys: string[] = [];
   // The longest run of keywords that has an entry with the word, and of those the nearest.
   for (let length = keywords.length - 1; length >= 0; length--) {
     for (let end = keywords.length; end - length >= 1; end--) {
-      const run = keywords.slice(end - length, end);
-      const found = meanings[[directive, ...run, word].join(" ")];
-      if (found !== undefined && found !== null) return found;
+      keys.push([directive, ...keywords.slice(end - length, end), word].join(" "));
     }
   }
   // Options of all local methods are told with the first of them.
-  const method = directive === "action" ? "maildir" : "pattern";
-  return meanings[`${directive} ${method} ${word}`] ?? null;
+  return [...keys, `${directive} ${directive === "action" ? "maildir" : "pattern"} ${word}`];
+}
+
+/** Meanings of a group that are told at once. */
+const groupMax = 12;
+
+function meaningOfGroup(key: string): Meaning | null {
+  const stem = key.replace(/^line /, "");
+  const below = Object.entries(meanings).flatMap(([one, meaning]) =>
+    meaning !== null && one.startsWith(`${stem} `) ? [meaning] : []
+  ).slice(0, groupMax);
+  if (below.length > 0) {
+    const forms = below.map(([syntax]) => syntax);
+    return [forms.join("\n"), below.map(([syntax, meaning]) => `${syntax}: ${meaning}`).join("\n")];
+  }
+  const parent = stem.replace(/ ?\S+$/, "");
+  if (parent === "") return null;
+  return meanings[parent] ?? meanings[`line ${parent}`] ?? meaningOfGroup(parent);
 }
 
 function list(words: readonly string[]): string {

@@ -2,7 +2,9 @@ import { deepEqual, equal } from "node:assert/strict";
 import {
   candidateOf,
   describeTest,
+  type ExplainQuestion,
   hintsOf,
+  ownDomain,
   parseClientAddress,
   parseSenderText,
   traceKeeper,
@@ -59,6 +61,17 @@ Deno.test("candidateOf() makes the session that is asked about", () => {
       filter: { kind: "none" },
     }, JSON.stringify(change));
   }
+});
+
+Deno.test("candidateOf() completes a recipient as the listener would", () => {
+  const rcpt = { localPart: "root", domain: ownDomain };
+  const policy = policyOf(listening);
+  const domainOf = (change: Partial<ExplainQuestion>) => {
+    const asked = candidateOf({ ...question, rcpt, ...change }, policy);
+    return asked.kind === "candidate" ? asked.candidate.rcpt.domain : asked.kind;
+  };
+  equal(domainOf({}), policy.serverName);
+  equal(domainOf({ address: "192.0.2.7", listener: "out" }), "sub.test");
 });
 
 Deno.test("candidateOf() names the listeners that there are for one that is none", () => {

@@ -43,7 +43,7 @@ Deno.test("resolveRelay() has these errors and warnings", () => {
     ['backup mx "a b"', ["8 not a valid domain name: a b"]],
     ['mail-from "@"', ["8 not a valid address: @"]],
     ['mail-from "a b@c"', ["8 not a valid address: a b@c"]],
-    ["src 192.0.2.1 src <t>", ["8 source mapping already specified for this dispatcher"]],
+    ["src 192.0.2.10 src <t>", ["8 source mapping already specified for this dispatcher"]],
     ["src lo", ["8 not a valid address: lo"]],
     ['helo-src { "192.0.2.1" = "a b" }', ["8 not a valid domain name: a b"]],
     ["srs", ["8 an srs key is required for srs to be specified in an action"]],
