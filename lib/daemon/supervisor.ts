@@ -99,18 +99,7 @@ export class Supervisor {
       remove: removeIfPresent,
       submitSocket: options.submitSocket,
     });
-    this.#certificates = new Certificates({
-      disk: hostDisk,
-      clock: hostClock,
-      log: options.log,
-      uid: ownUid() ?? -1,
-      inspector: async () => (await import("../host/tls.ts")).pemInspector,
-      renewed: (policy, tls) => {
-        for (const { role, configuration, process } of this.#staff.members) {
-          if (role === "smtp-in" && configuration.policy === policy) process.send({ kind: "certificates", tls });
-        }
-      },
-    });
+    this.#certificates = this.#makeCertificates(options.log);
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
@@ -195,6 +184,21 @@ export class Supervisor {
     removeIfPresent(this.#options.controlSocket);
     removeIfPresent(this.#options.submitSocket);
     this.#sockets.keep([]);
+  }
+
+  #makeCertificates(log: Log): Certificates {
+    return new Certificates({
+      disk: hostDisk,
+      clock: hostClock,
+      log,
+      uid: ownUid() ?? -1,
+      inspector: async () => (await import("../host/tls.ts")).pemInspector,
+      renewed: (policy, tls) => {
+        for (const { role, configuration, process } of this.#staff.members) {
+          if (role === "smtp-in" && configuration.policy === policy) process.send({ kind: "certificates", tls });
+        }
+      },
+    });
   }
 
   /** Adds the processes of a role, for a version of the configuration. */

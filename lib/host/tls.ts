@@ -27,6 +27,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
   return {
     begin(stream, done, head) {
       const socket = stream instanceof HandleStream || stream instanceof SocketStream ? stream.release() : null;
+      // Only these are sockets; another kind is a mistake of ours, and fails as they do when they are closed.
       if (socket === null) {
         queueMicrotask(() => done({ kind: "failed", reason: "the connection is gone" }));
         return { destroy: () => {} };

@@ -12,7 +12,7 @@ async function tlsSite(made: Certificates) {
   await made.issue("ca", { isAuthority: true });
   await made.issue("main", { names: ["mx.test"], by: "ca" });
   await made.issue("more", { names: ["other.test"], by: "ca", kind: "rsa" });
-  const ports = { required: freePort(), implicit: freePort(), verify: freePort() };
+  const ports = { required: freePort(), implicit: freePort(), verify: freePort(), proxy: freePort() };
   const site = await Site.make((site) => [
     ...["main", "more"].map((name) => `pki ${name} cert "${made.path(name, "crt")}" key "${made.path(name, "key")}"`),
     `ca clients cert "${made.path("ca", "crt")}"`,
@@ -20,6 +20,7 @@ async function tlsSite(made: Certificates) {
     `listen on 127.0.0.1 port ${ports.required} tls-require pki main pki more`,
     `listen on 127.0.0.1 port ${ports.implicit} smtps pki main`,
     `listen on 127.0.0.1 port ${ports.verify} smtps verify pki main ca clients`,
+    `listen on 127.0.0.1 port ${ports.proxy} smtps pki main proxy`,
     `match tls from any for domain "example.org" action "local"`,
   ]);
   return { site, ports, authority: await made.text("ca", "crt") };
@@ -59,6 +60,13 @@ Deno.test({
     await clear.command("MAIL FROM:<ann@client.test>", 250);
     await clear.command("RCPT TO:<bob@example.org>", 550);
     clear.close();
+    // The proxy's header stands before TLS.
+    const proxied = await Client.connect(ports.proxy);
+    await proxied.write("PROXY TCP4 192.0.2.77 127.0.0.1 40000 465\r\n");
+    await proxied.startTls("mx.test", authority);
+    await proxied.expect(220);
+    await proxied.quit();
+    await daemon.logs(/smtp connected address=192\.0\.2\.77/);
     await checkClients(ports.verify, made, authority, daemon);
     await daemon.stop();
   },

@@ -62,3 +62,22 @@ Deno.test("parameterOffer() allows submission to those who are known", () => {
     ["none", "offered", "allowed", "allowed"],
   );
 });
+
+Deno.test("offeredExtensions() offers STARTTLS where it can be had, and not under TLS", () => {
+  const tls = {
+    version: "TLSv1.3",
+    cipher: "c",
+    bits: 256,
+    client: "none",
+    fingerprint: null,
+    serverName: null,
+  } as const;
+  for (
+    const [mode, inClear] of [["none", false], ["offered", true], ["required", true], ["implicit", false]] as const
+  ) {
+    const one = state({ tls: mode });
+    deepEqual(offeredExtensions(one).includes("STARTTLS"), inClear, mode);
+    one.tls = tls;
+    deepEqual(offeredExtensions(one).includes("STARTTLS"), false, mode);
+  }
+});
