@@ -83,7 +83,13 @@ const allowedBuiltins = ["node:buffer"];
 const testFolders = ["contract", "e2e", "fault", "fuzz", "interop", "sim", "support"];
 
 /** Tests of the tree as a whole. */
-const wholeTests = ["tests/tidy_test.ts", "tests/transcript_test.ts", "tests/readme_test.ts", "tests/keyword_test.ts"];
+const wholeTests = [
+  "tests/tidy_test.ts",
+  "tests/transcript_test.ts",
+  "tests/readme_test.ts",
+  "tests/keyword_test.ts",
+  "tests/cve_test.ts",
+];
 
 const root = join(import.meta.dirname ?? "", "..");
 const textOf = (path: string): string => Deno.readTextFileSync(join(root, path));

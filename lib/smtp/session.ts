@@ -82,10 +82,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         this.#secure(event.tls);
         break;
       case "tick":
-        if (this.deadline === null || event.at < this.#patience.deadline) break;
-        // Amid a handshake there is nothing to say it in.
-        if (this.#wait?.kind === "tls") state.close("timeout");
-        else state.timeOut(this.#patience.overrun);
+        if (this.deadline !== null && event.at >= this.#patience.deadline) state.timeOut(this.#patience.overrun);
         break;
       case "eof":
         if (!this.#isAsking) state.close(event.reason ?? "disconnect");

@@ -9,12 +9,12 @@ export interface SessionBounds {
   readonly maxUnknownRecipients: number;
   /** Time until the first command, ms. */
   readonly helloTimeoutMs: number;
+  /** Time for a TLS handshake, ms. */
+  readonly tlsTimeoutMs: number;
   /** Longest silence within content, ms. */
   readonly dataTimeoutMs: number;
   /** Time for the whole of a message's content, ms. */
   readonly messageTimeoutMs: number;
-  /** Time for a TLS handshake, ms, where the time for a command is not shorter. */
-  readonly tlsTimeoutMs: number;
   /** Octets per second that content comes with at least, on average; 0 for any speed. */
   readonly minRate: number;
   /** How long content may come slower at its beginning, ms. */
@@ -27,9 +27,9 @@ export const defaultSessionBounds: SessionBounds = {
   maxUnknownRecipients: 100,
   // RFC 5321 §4.5.3.2.7: a server waits for 5 minutes at least.
   helloTimeoutMs: 300_000,
+  tlsTimeoutMs: 60_000,
   dataTimeoutMs: 300_000,
   messageTimeoutMs: 3_600_000,
-  tlsTimeoutMs: 60_000,
   minRate: 100,
   rateGraceMs: 300_000,
 };
@@ -38,9 +38,9 @@ export const defaultSessionBounds: SessionBounds = {
 export type Overrun =
   | "hello-timeout"
   | "command-timeout"
+  | "tls-timeout"
   | "data-timeout"
   | "message-timeout"
-  | "tls-timeout"
   | "min-rate";
 
 /** The deadlines of one session. All times are ms since the epoch. */
@@ -81,9 +81,10 @@ export class Patience {
     this.#expect("command-timeout", at + this.#commandTimeoutMs);
   }
 
-  /** A handshake is waited for. It is the library's work, not a person's. */
+  /** A TLS handshake is waited for. */
   handshake(at: number): void {
-    this.#expect("tls-timeout", at + Math.min(this.#bounds.tlsTimeoutMs, this.#commandTimeoutMs));
+    this.#begunAt = null;
+    this.#expect("tls-timeout", at + this.#bounds.tlsTimeoutMs);
   }
 
   /** Content is waited for, or goes on with so many octets. */

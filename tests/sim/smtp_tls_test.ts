@@ -63,6 +63,7 @@ async function world(port: 25 | 465) {
     clock,
     random: new SeededRandom(1),
     log: log.log,
+    policy,
     limits: policy.smtp,
     processes: 1,
     descriptors: null,
