@@ -66,7 +66,7 @@ export async function runDaemon(
   const log = logTo(stderrSink(least), style);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
-  const inherited = await socketsOfStarter();
+  const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -78,11 +78,7 @@ export async function runDaemon(
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
-    inherited,
-    descriptors: descriptorLimit(),
-    paused: options.paused,
-    traced: options.traced,
-    log,
+    ...{ inherited, descriptors, log, paused: options.paused, traced: options.traced },
     logStyle: style,
     logLeast: least,
     failed: (reason) => {
@@ -115,7 +111,7 @@ export async function runDaemon(
     console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
     await finish(1);
   }
-  for (const at of inherited.unused) say("socket-unused", unusedFields(at));
+  logUnused(inherited, log);
   return await ended.promise;
 }
 
@@ -143,9 +139,12 @@ function socketsOfStarter(): Promise<InheritedSockets> {
   return inheritSockets({ pid, count, names }, Deno.pid);
 }
 
-function unusedFields(at: Address): LogEvent["fields"] {
-  const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
-  return { socket, reason: "no `listen` line names the place of this socket that was handed over" };
+function logUnused({ unused }: InheritedSockets, log: Log): void {
+  const reason = "no `listen` line names the place of this socket that was handed over";
+  for (const at of unused) {
+    const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
+    log({ priority: "notice", session: "", from: "smtpd", what: "socket-unused", fields: { socket, reason } });
+  }
 }
 
 /** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any

@@ -31,7 +31,7 @@ import { policyPart } from "./policy_part.ts";
 import type { ReloadProblem } from "./reload.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
 import { Retinue } from "./retinue.ts";
-import { type HandedSocket, ListeningSockets } from "./sockets.ts";
+import { type HandedSocket, ListeningSockets, type SocketPorts } from "./sockets.ts";
 import { type Member, namesOf, Staff } from "./staff.ts";
 import { Succession } from "./succession.ts";
 import { controlListener, type FromRole, type Init, stopGraceMs } from "./supervision.ts";
@@ -94,11 +94,7 @@ export class Supervisor {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#paused = options.paused;
-    this.#sockets = new ListeningSockets({
-      hold: async (at, access) => options.inherited.find(at) ?? await openSocket(at, access),
-      remove: removeIfPresent,
-      submitSocket: options.submitSocket,
-    });
+    this.#sockets = socketsOf(options);
     this.#certificates = this.#makeCertificates(options.log);
     this.#staff = new Staff({
       clock: hostClock,
@@ -339,6 +335,12 @@ export class Supervisor {
     if (this.#succession.failed(name, reason)) return;
     this.#options.log({ priority: "err", session: "", from: "smtpd", what: "failure", fields: { reason } });
   }
+}
+
+/** Sockets that were handed over are used where their address is wanted; all others are bound. */
+function socketsOf({ inherited, submitSocket }: DaemonOptions): ListeningSockets {
+  const hold: SocketPorts["hold"] = async (at, access) => inherited.find(at) ?? await openSocket(at, access);
+  return new ListeningSockets({ hold, remove: removeIfPresent, submitSocket });
 }
 
 /** True when a daemon answers on the control socket. */

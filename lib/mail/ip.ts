@@ -81,7 +81,7 @@ export function netContains(net: Net, ip: Ip): boolean {
   return ((net.ip.octets[whole] ?? 0) & mask) === ((ip.octets[whole] ?? 0) & mask);
 }
 
-/** Is it an address of this machine only: 127.0.0.0/8 or ::1? Null is none. RFC 1122 §3.2.1.3, RFC 4291 §2.5.3. */
+/** Is it an address of this machine only: 127.0.0.0/8 or ::1? Null is none. RFC 4291 §2.5.3. */
 export function isLoopback(ip: Ip | null): boolean {
   if (ip === null) return false;
   if (ip.version === 4) return ip.octets[0] === 127;

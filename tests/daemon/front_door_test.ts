@@ -6,6 +6,7 @@ import type { Address } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { streamPair } from "../sim/net.ts";
 import { KeptLog, policyOf, textOf } from "./rig.ts";
+import { fullWorld } from "./smtp_in_rig.ts";
 
 const policy = policyOf(`listen on 192.0.2.1
 listen on 192.0.2.1 port 26 proxy from { 198.51.100.0/24 }
@@ -142,4 +143,21 @@ Deno.test("FrontDoor lets only so many linger who were turned away", async () =>
   equal(all.every(({ isClosed }) => isClosed), true);
   const next = await knock("192.0.2.3");
   equal(next.isClosed, false);
+});
+
+Deno.test("smtp-in asks for more ids when all are given out, once for all who wait", async () => {
+  const { world, queue } = await fullWorld();
+  const clients = [];
+  for (let n = 0; n < 7; n++) {
+    const client = await world.greeted();
+    client.write("MAIL FROM:<x@client.test>\r\n");
+    await world.clock.settle();
+    clients.push(client);
+  }
+  deepEqual(clients.map((client) => client.codes().join()), ["250", "250", "250", "250", "", "", ""]);
+  equal(queue.of("wantIds").length, 1);
+  queue.deal(5, 6);
+  await world.clock.settle();
+  deepEqual(clients.map((client) => client.codes().join()), ["", "", "", "", "250", "250", ""]);
+  equal(queue.of("wantIds").length, 2);
 });

@@ -60,6 +60,7 @@ Deno.test("parseListen() reads every option", () => {
     ["proxy", { kind: "proxy", from: null }],
     ["proxy from 10.0.0.1", { kind: "proxy", from: { kind: "word", word: word("10.0.0.1") } }],
     ["lmtp", { kind: "lmtp" }],
+    ['mechanisms "PLAIN"', { kind: "mechanisms", names: word("PLAIN") }],
     ["senders <t>", { kind: "senders", table, masquerade: false }],
     ["senders <t> masquerade", { kind: "senders", table, masquerade: true }],
   ];
