@@ -2,7 +2,7 @@
 
 import { parseMailbox } from "../lib/mail/address.ts";
 import { parseDomain } from "../lib/mail/domain.ts";
-import { type ExplainQuestion, parseClientAddress, parseSenderText } from "../lib/policy/explain.ts";
+import { type ExplainQuestion, ownDomain, parseClientAddress, parseSenderText } from "../lib/policy/explain.ts";
 import { scrub } from "../lib/event_log.ts";
 import { UsageError } from "./getopt.ts";
 
@@ -29,8 +29,8 @@ export function readQuestion(options: QuestionOptions): ExplainQuestion {
   if (to === null) throw new UsageError("--rcpt is missing: the recipient");
   const sender = parseSenderText(from);
   if (sender === undefined) throw new UsageError(`--from takes user@domain, not ${scrub(from)}`);
-  const rcpt = parseMailbox(to.replace(/^<(.*)>$/s, "$1"), null);
-  if (rcpt === null) throw new UsageError(`--rcpt takes user@domain, not ${scrub(to)}`);
+  const rcpt = parseMailbox(to.replace(/^<(.*)>$/s, "$1"), ownDomain);
+  if (rcpt === null) throw new UsageError(`--rcpt takes user@domain or user, not ${scrub(to)}`);
   const address = src === null ? null : parseClientAddress(src);
   if (src !== null && address === null) throw new UsageError(`--src takes an IP address, not ${scrub(src)}`);
   const hostname = rdns === null ? null : parseDomain(rdns);

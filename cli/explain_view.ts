@@ -119,7 +119,9 @@ const kindNames: Readonly<Record<TracedElement, string>> = {
 
 /** Files without their directories, unless two would have one name. */
 function shortNames(events: readonly TraceEvent[]): (path: string) => string {
-  const paths = new Set(events.flatMap((event) => event.kind === "rule" ? [event.place.file] : []));
+  const paths = new Set(
+    events.flatMap((event) => event.kind === "rule" || event.kind === "filter" ? [event.place.file] : []),
+  );
   const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
   const isClear = new Set([...paths].map(nameOf)).size === paths.size;
   return (path) => isClear ? nameOf(path) : path;
@@ -137,6 +139,9 @@ function stepLines(
     switch (step.kind) {
       case "rule":
         lines.push(...ruleLines(step, bar, fileName));
+        break;
+      case "filter":
+        lines.push(...filterLines(step, bar, fileName));
         break;
       case "lookup":
         if (!ruleServices.has(step.service)) addLookup(steps, i, add);
@@ -187,6 +192,27 @@ function ruleLines(
       const found = test.holds === null ? "there is no telling" : describeTest(test);
       return line(rest, `${rest}  `, [`${test.option}: `, "dim"], [found, test.holds === null ? "red" : "plain"]);
     }),
+  ];
+}
+
+function filterLines(
+  { phase, filter, place, test, decision }: Extract<TraceEvent, { kind: "filter" }>,
+  bar: string,
+  fileName: (path: string) => string,
+): readonly Line[] {
+  const { option, holds } = test;
+  const [mark, style] = holds === null
+    ? ["! ", "red"] as const
+    : holds
+    ? ["✓ ", "green"] as const
+    : ["✗ ", "dim"] as const;
+  const rest = `${bar}    `;
+  const where: Part = [`${fileName(place.file)}:${place.line}  `, "dim"];
+  const text = `filter ${filter} phase ${phase} match ${option} ${decision}`;
+  const found = holds === null ? "there is no telling" : describeTest(test);
+  return [
+    line(bar, rest, [mark, style], where, [text, holds ? "bold" : style]),
+    line(rest, `${rest}  `, [`${option}: `, "dim"], [found, holds === null ? "red" : "plain"]),
   ];
 }
 

@@ -211,7 +211,9 @@ const positional: Readonly<Record<string, (input: ParseInput, offset: number, te
   "textDocument/hover": (input, offset) => {
     const help = findHelp(input, offset);
     if (help === null) return null;
-    const value = `\`\`\`smtpd\n${help.syntax}\n\`\`\`${help.meaning === "" ? "" : `\n${help.meaning}`}`;
+    const value = `\`\`\`smtpd\n${help.syntax}\n\`\`\`${
+      help.meaning === "" ? "" : `\n${help.meaning.replaceAll("\n", "  \n")}`
+    }`;
     return { contents: { kind: "markdown", value } };
   },
   "textDocument/definition": (input, offset) => {

@@ -129,6 +129,7 @@
  *   are those of OpenSMTPD's smtpctl(8). The time of expiry is the real one.
  */
 
+import { failureJson } from "./failure.ts";
 import { UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
 import { hostDaemon, hostPrinter, OutputClosed } from "./smtpctl_host.ts";
@@ -151,7 +152,7 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
         printer.complain(`smtpctl: ${line.text}`);
         return 0;
       case "wrong":
-        printer.complain(`smtpctl: ${line.text}`);
+        printer.complain(args.includes("--json") ? failureJson(line.text.trim(), "") : `smtpctl: ${line.text}`);
         return line.status;
       case "encrypt": {
         // Seldom needed, and it costs time to load.

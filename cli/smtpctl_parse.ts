@@ -156,7 +156,7 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
       choose({ kind: "explain", question: readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls }) });
     });
   for (const kind of ["trace", "untrace"] as const) {
-    const description = kind === "trace" ? "log decisions: rules, expand, lookup or all" : "log them no more";
+    const description = kind === "trace" ? "log decisions: rules, expand, lookup, filters or all" : "log them no more";
     program.command(kind).description(description).argument("<keyword>", "what").action((word) => {
       const { subjects, warnings, unknown } = readTraceWords([word]);
       if (unknown.length > 0) choose({ kind: "wrong", status: 1, text: `invalid trace keyword: ${word}` });

@@ -55,7 +55,9 @@ export class ReloadView implements View {
 
   #json(outcome: Ending["outcome"]): string {
     const version = outcome === "refused" ? null : this.#ending?.version ?? null;
-    const problems = this.#problems.map(({ severity, text }) => ({ severity, text }));
+    const problems = this.#problems.map(({ severity, text, error }) =>
+      error ?? { file: null, line: null, column: null, severity, message: text }
+    );
     return JSON.stringify({ outcome, version, changes: this.#changes, problems }, null, 2) + "\n";
   }
 }

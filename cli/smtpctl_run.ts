@@ -1,5 +1,6 @@
 /** Carries out one request of smtpctl: asks the daemon, or its spool when there is none, and prints the answer. */
 
+import { failureJson } from "./failure.ts";
 import { Buffer } from "node:buffer";
 import { scrub } from "../lib/event_log.ts";
 import { Fault } from "../lib/fault.ts";
@@ -105,7 +106,8 @@ function filterOf(request: Extract<ControlRequest, { readonly kind: "showQueue" 
 }
 
 function fail(printer: Printer, options: RunOptions, message: string, hint = ""): number {
-  printer.complain(`${options.name}: ${scrub(message)}${hint === "" ? "" : `\n${hint}`}`);
+  if (options.json) printer.complain(failureJson(message, hint));
+  else printer.complain(`${options.name}: ${scrub(message)}${hint === "" ? "" : `\n${hint}`}`);
   return 1;
 }
 

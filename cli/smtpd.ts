@@ -95,6 +95,7 @@ import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import { printPolicy } from "../lib/policy/print.ts";
 import { hideSecrets } from "../lib/policy/secret.ts";
+import { failureJson } from "./failure.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { readManual } from "./manual.ts";
@@ -104,10 +105,11 @@ import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import { readQuestion } from "./explain_question.ts";
 import { hostPrinter } from "./smtpctl_host.ts";
-import { premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import { keepsUser, premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
 import { readTraceWords } from "./trace_words.ts";
 import { printGrants } from "./smtpd_grants.ts";
 import { serveEditor } from "./smtpd_lsp.ts";
+import { wrapLines } from "./wrap.ts";
 
 const spec: OptionSpec = {
   flags: "dFhnv",
@@ -147,13 +149,18 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     const show = !has(options, "print") ? "nothing" : has(options, "secrets") ? "secrets" : "policy";
     return await run(readOptions(options), show);
   } catch (error) {
-    if (error instanceof UsageError) {
+    const isUsage = error instanceof UsageError;
+    if (!isUsage && !(error instanceof Fault)) throw error;
+    if (args.includes("--json")) {
+      console.error(failureJson(error.message, isUsage ? "see smtpd --help" : ""));
+      return 1;
+    }
+    if (isUsage) {
       console.error(
         `smtpd: ${error.message}\nusage: smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]`,
       );
       return 1;
     }
-    if (!(error instanceof Fault)) throw error;
     console.error(`smtpd: ${error.message}`);
     return 1;
   }
@@ -172,12 +179,12 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   }
   if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
-  const problems = await checkQuickly(loaded);
+  const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
   if (options.foreground) logProblems(problems, options.json ? "json" : "text");
   else reportProblems(problems, options.json);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
-  return await runDaemon(loaded.policy, options);
+  return await runDaemon(loaded.policy, options, problems);
 }
 
 /** What `--print` shows. */
@@ -212,12 +219,14 @@ async function explain(policy: Policy, question: ExplainQuestion, options: Smtpd
 }
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
-  const problems = await checkConfiguration(loaded, options.config);
+  const problems = await checkConfiguration(loaded, options.config, keepsUser(options));
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;
   if (options.verbose) {
-    console.log(printGrants(policy, premisesOf(policy, options, "check").premises, options.json));
+    const text = printGrants(policy, premisesOf(policy, options, "check").premises, options.json);
+    const isWrapped = !options.json && Deno.stdout.isTerminal();
+    console.log(isWrapped ? wrapLines(text, Deno.consoleSize().columns) : text);
   }
   const count = problems.length === 0 ? "" : problems.length === 1 ? ", 1 warning" : `, ${problems.length} warnings`;
   if (!options.json) console.error(`configuration OK${count}`);
@@ -231,7 +240,10 @@ function reportProblems(problems: readonly ConfigError[], json: boolean): void {
   }
   const colour = !Deno.noColor && Deno.stderr.isTerminal();
   const width = Deno.stderr.isTerminal() ? Deno.consoleSize().columns : 120;
-  for (const problem of problems) console.error(printError(problem, { colour, width }));
+  for (const problem of problems) {
+    const text = printError(problem, { colour, width });
+    console.error(Deno.stderr.isTerminal() ? wrapLines(text, width) : text);
+  }
 }
 
 function readOptions(options: readonly Option[]): SmtpdOptions {
@@ -263,7 +275,9 @@ function traced(options: readonly Option[]): SmtpdOptions["traced"] {
   const words = options.filter((one) => one.name === "T").map(({ value }) => value ?? "");
   const { subjects, warnings, unknown } = readTraceWords(words);
   for (const warning of warnings) console.error(`smtpd: ${warning}`);
-  for (const word of unknown) console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand and lookup`);
+  for (const word of unknown) {
+    console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand, lookup and filters`);
+  }
   return subjects;
 }
 

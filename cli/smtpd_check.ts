@@ -8,21 +8,36 @@ import { ConfigLines } from "../lib/policy/check_lines.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
+import { builtinTable } from "../lib/policy/policy.ts";
+import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
-import { contentsOf, gatherFacts, readTableTexts } from "./smtpd_facts.ts";
+import { contentsOf, gatherFacts, readFault, readTableTexts } from "./smtpd_facts.ts";
 
 /** A configuration without errors. */
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
- * tables are opened, and those in files are read through. `file` is that of the whole configuration. */
-export async function checkConfiguration(loaded: Loaded, file: string): Promise<readonly ConfigError[]> {
+ * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
+ * that the configuration names are not used, and not told of. */
+export async function checkConfiguration(
+  loaded: Loaded,
+  file: string,
+  sameUser: boolean,
+): Promise<readonly ConfigError[]> {
   const { policy, config } = loaded;
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
-  const facts = await gatherFacts(policy, "all");
+  const facts = await gatherFacts(policy, { tables: "all", sameUser });
+  const own = policy.tables[builtinTable.localhost];
+  const around = {
+    addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
+    unreadable: (path: string) => {
+      const fault = readFault(path);
+      return fault === null ? null : describeReadFault(fault);
+    },
+  };
   const ofTexts = texts.flatMap(({ name, path, text }, at) =>
-    checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at)
+    checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at, around)
   );
   // A file whose lines are told of is not told of as a whole.
   const told = new Set(ofTexts.filter((one) => one.severity === "error").map((one) => one.span.source.path));
@@ -41,10 +56,13 @@ export async function checkConfiguration(loaded: Loaded, file: string): Promise<
 }
 
 /** What a start has time for: tables are left to those who use them, and what is not active is told by the daemon. */
-export async function checkQuickly({ policy, config, warnings }: Loaded): Promise<readonly ConfigError[]> {
+export async function checkQuickly(
+  { policy, config, warnings }: Loaded,
+  sameUser: boolean,
+): Promise<readonly ConfigError[]> {
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(readTableTexts(policy)) }),
-    ...checkFiles(policy, config, await gatherFacts(policy, "none")),
+    ...checkFiles(policy, config, await gatherFacts(policy, { tables: "none", sameUser })),
   ]);
   return inOrder([...warnings, ...found]);
 }

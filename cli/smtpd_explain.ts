@@ -67,7 +67,7 @@ export async function explainOffline(
   }
   const tables = openLazily(policy, ports, (text) => printer.complain(`smtpd: ${text}`));
   try {
-    const explained = await explainRecipient(asked.candidate, policy, tables);
+    const explained = await explainRecipient(asked.candidate, policy, tables, asked.filter);
     const answer = await withRoutes(explained.answer, policy, ports, tables);
     await printer.write(formatExplanation({ question, events: explained.events, answer }, printer.screen, json));
     return answer.kind === "refused" ? statusRefused : 0;
@@ -106,6 +106,7 @@ function openLazily(policy: Policy, ports: OfflinePorts, complain: (text: string
     async close() {
       for (const one of await Promise.allSettled(opened.values())) if (one.status === "fulfilled") one.value.close();
     },
+    peerName: (address) => reverse?.peerName(address) ?? Promise.resolve({ name: null, forward: "error" }),
     reverseName: (address) => reverse?.nameOf(address) ?? Promise.resolve(null),
     rewriting: rewritingOf(policy, clock, hostSha1),
     async readForward({ name, home, uid }) {

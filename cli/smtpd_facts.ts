@@ -4,8 +4,10 @@ import { Fault, type FaultKind } from "../lib/fault.ts";
 import { factOf, keyFactOf } from "../lib/daemon/certificates.ts";
 import { hostClock } from "../lib/host/clock.ts";
 import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import type { TableContent } from "../lib/policy/check.ts";
 import type { FileFact, FileFacts } from "../lib/policy/check_files.ts";
+import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
 import { openTable } from "../lib/table/open.ts";
@@ -56,8 +58,20 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
-/** Looks at certificates and keys, and with `all` opens every table, each for at most `limitMs`. */
-export async function gatherFacts(policy: Policy, tables: "all" | "none", limitMs = probeMs): Promise<FileFacts> {
+/** What is looked at beside certificates and keys. */
+export interface FactScope {
+  /** With `all` every table is opened. */
+  readonly tables: "all" | "none";
+  /** Every role keeps the caller's account: nobody asks for those that actions name. */
+  readonly sameUser: boolean;
+}
+
+/** Looks at certificates, keys and accounts, and opens tables, each for at most `limitMs`. */
+export async function gatherFacts(
+  policy: Policy,
+  { tables, sameUser }: FactScope,
+  limitMs = probeMs,
+): Promise<FileFacts> {
   // What few configurations need is loaded for these alone.
   const hasFiles = Object.keys(policy.pki).length + Object.keys(policy.ca).length > 0;
   const inspector = hasFiles ? (await import("../lib/host/tls.ts")).pemInspector : null;
@@ -85,9 +99,36 @@ export async function gatherFacts(policy: Policy, tables: "all" | "none", limitM
     pki: new Map(pki),
     ca: new Map(ca),
     tables: new Map(failures.flat()),
+    includes: unreadableIncludes(policy),
+    unknownUsers: sameUser ? new Set() : unknownUsers(policy),
     now: Date.now(),
     uid: Deno.uid() ?? 0,
   };
+}
+
+/** Why a file cannot be read; null when it can. */
+export function readFault(path: string): FaultKind | null {
+  try {
+    Deno.openSync(path).close();
+    return null;
+  } catch (error) {
+    return diskFault("read", path, error).kind;
+  }
+}
+
+function unreadableIncludes(policy: Policy): ReadonlyMap<string, FaultKind> {
+  return new Map(
+    includedFiles(policy, () => null).flatMap((path) => {
+      const fault = readFault(path);
+      return fault === null ? [] : [[path, fault] as const];
+    }),
+  );
+}
+
+function unknownUsers(policy: Policy): ReadonlySet<string> {
+  const named = Object.values(policy.actions).flatMap((one) => one.kind === "local" ? one.user ?? [] : []);
+  const passwd = named.length === 0 ? null : readTextIfPresent("/etc/passwd");
+  return new Set(passwd === null ? [] : named.filter((name) => findAccount(passwd, name) === null));
 }
 
 function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {

@@ -54,7 +54,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
-  const owners = options.sameUser || Deno.uid() !== 0 ? null : accounts(purpose);
+  const owners = keepsUser(options) ? null : accounts(purpose);
   const shadow = shadowReader(owners?.smtpd ?? null);
   if (purpose === "run" && shadow === null && verifierPools(policy).includes("system")) {
     throw new Fault(
@@ -79,6 +79,11 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
     submitSocket,
     resolver: { ...config, hosts: [...hosts] },
   };
+}
+
+/** Does every role keep the caller's account? */
+export function keepsUser(options: Pick<SmtpdOptions, "sameUser">): boolean {
+  return options.sameUser || Deno.uid() !== 0;
 }
 
 /** With what account the passwords of the system's users can be read; null when they cannot be. The group of the file may

@@ -5,23 +5,24 @@ import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
+import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.ts";
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
-import { type ConfigError, printError } from "../lib/policy/error.ts";
+import type { ConfigError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import type { Address } from "../lib/port.ts";
 import { callControl } from "./control_client.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
-import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
+import { keepsUser, premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
 
-/** Columns of errors that smtpctl prints: it may be anywhere. */
-const problemWidth = 120;
+/** Addresses that the log names at the start. */
+const loggedPlacesMax = 32;
 
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
@@ -44,8 +45,13 @@ const pollMs = 50;
 /** How long the background process may take until it answers, ms. */
 const backgroundMs = 15_000;
 
-/** Runs in the foreground until a signal or `smtpctl stop` ends it. Resolves to the exit status. */
-export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<number> {
+/** Runs in the foreground until a signal or `smtpctl stop` ends it. `warned` is what has been told of the configuration.
+ * Resolves to the exit status. */
+export async function runDaemon(
+  policy: Policy,
+  options: SmtpdOptions,
+  warned: readonly ConfigError[],
+): Promise<number> {
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
@@ -60,6 +66,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   const supervisor: Supervisor = new Supervisor({
     configuration: configurationOf(policy, start),
     file: options.config,
+    warnings: [...warned, ...noticesOf(policy, options)],
     load: () => loadAgain(options),
     controlSocket: start.controlSocket,
     submitSocket: start.submitSocket,
@@ -77,7 +84,7 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
       void finish(1);
     },
     ready: () => {
-      say("ready", { pid: Deno.pid, state: start.premises.state, listeners: policy.listeners.filter(isServed).length });
+      say("ready", { pid: Deno.pid, state: start.premises.state, ...placesOf(policy) });
       setTimeout(() => void takeOffline(start, log), offlineDelayMs);
     },
     stopRequested: () => void finish(0),
@@ -103,6 +110,17 @@ export async function runDaemon(policy: Policy, options: SmtpdOptions): Promise<
   }
   for (const at of inherited.unused) say("socket-unused", unusedFields(at));
   return await ended.promise;
+}
+
+/** Where mail is taken, for the log: how many sockets, and the first of their addresses. */
+function placesOf({ listeners }: Policy): LogEvent["fields"] {
+  const served = listeners.filter(isServed);
+  const places = served.map((one) =>
+    one.kind === "socket" ? "socket" : one.kind === "lmtp" ? one.path : `${bracket(one.address)}:${one.port}`
+  );
+  const shown = places.slice(0, loggedPlacesMax);
+  if (places.length > shown.length) shown.push(`and ${places.length - shown.length} more`);
+  return { listeners: served.length, on: shown.join(" ") };
 }
 
 function logNotices(policy: Policy, log: Log): void {
@@ -137,19 +155,20 @@ function configurationOf(policy: Policy, { premises, resolver }: Start): Configu
   return { policy, premises, resolver, selfAddresses: interfaceAddresses().map((one) => one.address) };
 }
 
+function noticesOf(policy: Policy, options: SmtpdOptions): readonly ConfigError[] {
+  return inactiveNotices(policy).map((notice) => noticeError(notice, options.config));
+}
+
 /** Reads the configuration as the start did. */
 async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
   const loaded = await loadConfiguration(options.config, options.macros);
-  const texts = (problems: readonly ConfigError[]) =>
-    problems.map((problem) => printError(problem, { colour: false, width: problemWidth }));
-  if (loaded.kind === "errors") return { kind: "refused", problems: texts(loaded.errors) };
+  if (loaded.kind === "errors") return { kind: "refused", problems: loaded.errors };
   const { policy } = loaded;
-  const notices = inactiveNotices(policy).map((notice) => noticeError(notice, options.config));
-  const warnings = [...await checkQuickly(loaded), ...notices];
+  const warnings = [...await checkQuickly(loaded, keepsUser(options)), ...noticesOf(policy, options)];
   return {
     kind: "ok",
     configuration: configurationOf(policy, premisesOf(policy, options, "run")),
-    warnings: texts(warnings),
+    warnings,
   };
 }
 

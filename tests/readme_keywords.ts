@@ -3,6 +3,7 @@
 import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
@@ -65,7 +66,9 @@ export const places: readonly Place[] = [
   { name: "filter condition", before: "filter f phase data match " },
   { name: "filter decision", before: "filter f phase data match fcrdns " },
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
-  { name: "smtp", before: "smtp " },
+  { name: "smtp", before: "smtp ", words: [...reservedWords, "lenient"] },
+  { name: "smtp lenient", before: "smtp lenient ", words: quirks },
+  { name: "smtp lenient", before: "smtp lenient helo-name ", words: ["from"] },
   {
     name: "smtp limit",
     before: "smtp limit ",
@@ -94,15 +97,11 @@ export function wordsOf(place: Place): readonly string[] {
 
 /** Lines with what is not active, one thing each. */
 export const inactiveLines: readonly string[] = [
-  "listen on eth0 tls pki p",
-  "listen on eth0 tls-require pki p",
-  "listen on eth0 smtps pki p",
-  "listen on eth0 smtps verify pki p",
   "listen on eth0 tls pki p auth",
   "listen on eth0 tls pki p auth-optional",
   "listen on eth0 senders <t>",
   "listen on eth0 received-auth",
-  "listen on eth0 filter f",
+  "listen on eth0 filter g",
   "action a relay tls",
   "action a relay host smtp+tls://h",
   "action a relay host smtps://h",
@@ -112,12 +111,9 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match tls reject",
   "match auth reject",
-  'pki p cert "/c" key "/k"',
-  'ca c cert "/c"',
   "proc q x",
-  "filter f phase connect match rdns junk",
+  "filter g proc-exec x",
   "admd h",
   "queue compression",
   "queue encryption",
@@ -133,6 +129,7 @@ export function noticeOf(line: string): string | null {
     'pki p cert "/c" key "/k"',
     'ca c cert "/c"',
     "filter f phase connect match rdns junk",
+    "filter g proc-exec x",
     "table t file:/t",
   ];
   const text = [...head.filter((one) => one !== line), line, "match reject", ""].join("\n");

@@ -8,6 +8,7 @@ import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { ExplainedAnswer } from "./explanation.ts";
+import type { ConfigError } from "../policy/error.ts";
 import type { ConfigurationStatus } from "./reload.ts";
 
 /** Version of this protocol; smtpctl and smtpd must agree. */
@@ -82,8 +83,13 @@ export type ControlItem =
   | { readonly kind: "configuration"; readonly status: ConfigurationStatus }
   /** A difference between the configuration that was and the one that is now, or would be. */
   | { readonly kind: "change"; readonly change: Change }
-  /** Something to tell about a configuration file, as `smtpd -n` prints it. */
-  | { readonly kind: "problem"; readonly severity: "error" | "warning"; readonly text: string }
+  /** Something to tell about a configuration file, as `smtpd -n` prints it; `error` is null for what has no place. */
+  | {
+    readonly kind: "problem";
+    readonly severity: "error" | "warning";
+    readonly text: string;
+    readonly error: ConfigError | null;
+  }
   /** How a reload ended: `version` is in force, or would be, or (of one that is refused) still is. */
   | { readonly kind: "reload"; readonly outcome: "inForce" | "checked" | "refused"; readonly version: number };
 

@@ -1,5 +1,6 @@
 /** The control protocol's lines, read and written: requests on the daemon's side, answers on smtpctl's. Pure. */
 
+import type { ConfigError } from "../policy/error.ts";
 import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
@@ -232,7 +233,8 @@ function itemOf(value: unknown): ControlItem | null {
     case "problem": {
       const { severity, text } = value;
       const isSeverity = severity === "error" || severity === "warning";
-      return isSeverity && typeof text === "string" ? { kind: "problem", severity, text } : null;
+      if (!isSeverity || typeof text !== "string") return null;
+      return { kind: "problem", severity, text, error: isConfigError(value.error) ? value.error : null };
     }
     case "reload": {
       const { outcome, version } = value;
@@ -258,6 +260,15 @@ function isChange(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { group, kind, what, from, to } = value;
   return [group, kind, what, from, to].every((one) => typeof one === "string");
+}
+
+/** Are the members that are shown or handed on there? */
+function isConfigError(value: unknown): value is ConfigError {
+  if (!isObject(value)) return false;
+  const { file, message, hint } = value;
+  const isPlaced = typeof value.line === "number" && typeof value.column === "number";
+  return isPlaced && typeof file === "string" && typeof message === "string" &&
+    (hint === null || typeof hint === "string");
 }
 
 function isRunState(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** Questions to `explain` as they come over the control socket, checked member by member. Pure. */
 
-import { type ExplainQuestion, parseClientAddress } from "../policy/explain.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { type ExplainQuestion, ownDomain, parseClientAddress } from "../policy/explain.ts";
 import { mailboxOf, pathOf, textOf } from "./fields.ts";
 
 /** Reads a question; null when it is none, or has other members. */
@@ -8,7 +9,7 @@ export function questionOf(value: unknown): ExplainQuestion | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const fields: Readonly<Record<string, unknown>> = { ...value };
   if (Object.keys(fields).length !== questionMembers || typeof fields["tls"] !== "boolean") return null;
-  const [sender, rcpt] = [pathOf(fields["sender"]), mailboxOf(fields["rcpt"])];
+  const [sender, rcpt] = [pathOf(fields["sender"]), recipientOf(fields["rcpt"])];
   if (sender === undefined || rcpt === null) return null;
   const texts = ["address", "hostname", "helo", "username", "tag", "listener"].map((name) => fields[name]);
   if (!texts.every((one) => one === null || textOf(one) !== null)) return null;
@@ -20,3 +21,10 @@ export function questionOf(value: unknown): ExplainQuestion | null {
 }
 
 const questionMembers = 9;
+
+/** A mailbox, or one at our own domain. */
+function recipientOf(value: unknown): Mailbox | null {
+  const isOwn = typeof value === "object" && value !== null && "domain" in value && value.domain === ownDomain;
+  const rcpt = mailboxOf(isOwn ? { ...value, domain: "localhost" } : value);
+  return rcpt === null || !isOwn ? rcpt : { ...rcpt, domain: ownDomain };
+}

@@ -3,12 +3,14 @@
 
 import type { ExplainedRoute } from "../delivery/explain_route.ts";
 import { type Candidate, expandRecipient, type TableSource } from "../policy/expand.ts";
-import { traceKeeper } from "../policy/explain.ts";
+import { type AskedFilter, traceKeeper } from "../policy/explain.ts";
+import { formatMailbox } from "../mail/address.ts";
 import type { Policy } from "../policy/policy.ts";
 import { outgoingSender } from "../policy/rewrite.ts";
 import type { TraceEvent } from "../policy/trace.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { describeReply } from "../smtp/reply.ts";
+import { changesOf, filterCandidate, type FilteredCandidate } from "./explain_filters.ts";
 import { draftOf } from "./draft.ts";
 import type { EnvelopeDraft } from "./imsg.ts";
 
@@ -37,9 +39,31 @@ export interface Explained {
   readonly answer: ExplainedAnswer;
 }
 
-/** Expands a recipient as for delivery, and keeps what is told. Never rejects for what a table says or fails to say. */
-export async function explainRecipient(candidate: Candidate, policy: Policy, tables: TableSource): Promise<Explained> {
-  const { events, tell } = traceKeeper();
+/** Asks the filters, then expands a recipient as for delivery, and keeps what is told. Never rejects for what a table says
+ * or fails to say. */
+export async function explainRecipient(
+  asked: Candidate,
+  policy: Policy,
+  tables: TableSource,
+  filter: AskedFilter = { kind: "none" },
+): Promise<Explained> {
+  const { events, tell: keep } = traceKeeper();
+  const filtered = filter.kind === "named" ? await filterCandidate(asked, filter.name, policy, tables) : null;
+  const candidate = filtered?.candidate ?? asked;
+  const early = earlyEvents(asked, filter, filtered);
+  if (filtered !== null && filtered.refusal !== null) {
+    const { reply, reason } = filtered.refusal;
+    const text = formatMailbox(candidate.rcpt);
+    keep({ kind: "node", node: 0, parent: null, element: "address", text });
+    for (const event of early) keep(event);
+    keep({ kind: "refused", node: 0, reply: describeReply(reply), reason });
+    return { events, answer: { kind: "refused", reply: describeReply(reply), reason } };
+  }
+  // What the filters said comes before the rules, and behind the recipient that all of it is about.
+  const tell = (event: TraceEvent): void => {
+    keep(event);
+    if (event.kind === "node" && event.node === 0) { for (const one of early) keep(one); }
+  };
   const expansion = await expandRecipient(candidate, policy, tables, tell);
   if (expansion.kind === "refused") {
     return { events, answer: { kind: "refused", reply: describeReply(expansion.reply), reason: expansion.reason } };
@@ -58,6 +82,16 @@ export async function explainRecipient(candidate: Candidate, policy: Policy, tab
     return { kind, action: name, rcpt, dest, local, ttlMs, sender: outgoing, method, route: null };
   });
   return { events, answer: { kind: "accepted", envelopes } };
+}
+
+function earlyEvents(
+  asked: Candidate,
+  filter: AskedFilter,
+  filtered: FilteredCandidate | null,
+): readonly TraceEvent[] {
+  const note = (text: string): TraceEvent => ({ kind: "note", node: 0, text });
+  if (filter.kind === "unclear") return [note("listeners have different filters: name one with --listener")];
+  return filtered === null ? [] : [...filtered.events, ...changesOf(asked, filtered.candidate).map(note)];
 }
 
 const noDsn: DsnRequest = { notify: [], ret: null, envId: null, originalRecipient: null };

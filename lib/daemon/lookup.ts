@@ -58,7 +58,6 @@ type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"
 export class Lookup {
   readonly #ports: LookupPorts;
   #queue: QueueChannel | null = null;
-  /** What is logged of decisions. */
   #traced: ReadonlySet<TraceSubject> = new Set();
   /** Those that ask: smtp-in and delivery. */
   readonly #askers = new Set<unknown>();
@@ -69,6 +68,11 @@ export class Lookup {
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
     this.#ports = ports;
+  }
+
+  /** What is logged of decisions. */
+  get traced(): ReadonlySet<TraceSubject> {
+    return this.#traced;
   }
 
   /** Takes the channel to queue. */
@@ -184,7 +188,7 @@ export class Lookup {
       const answer = { kind: "unknownListener", known: asked.known } as const;
       return void channel.send({ kind: "explained", request, events: [], answer });
     }
-    const { events, answer } = await explainRecipient(asked.candidate, policy, tables);
+    const { events, answer } = await explainRecipient(asked.candidate, policy, tables, asked.filter);
     for (let at = 0; at < events.length; at += eventsPerMessage) {
       channel.send({ kind: "explained", request, events: events.slice(at, at + eventsPerMessage), answer: null });
     }

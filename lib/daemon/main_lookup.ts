@@ -10,6 +10,7 @@ import type { ForwardUser } from "../policy/forward.ts";
 import { rewritingOf } from "../policy/rewrite.ts";
 import { Authentication } from "./authentication.ts";
 import { checkedChannel } from "./checked_channel.ts";
+import { FilterDesk } from "./filter_desk.ts";
 import { ForwardClient } from "./forward_client.ts";
 import {
   parseDeliveryToLookup,
@@ -45,19 +46,24 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const tables = {
     ...opened,
     reverseName: (address: string) => names.nameOf(address),
+    peerName: (address: string) => names.peerName(address),
     rewriting: rewritingOf(init.policy, hostClock, hostSha1),
     readForward: (user: ForwardUser) => forwards.read(user),
   };
   const allow = (named: NamedAccount) => tellSupervisor({ kind: "mayDeliver", ...named });
-  const checks = new PasswordChecks(hostClock, init.policy.smtp.maxAuthQueue);
+  const { policy, log } = ports;
+  const filters = new FilterDesk({ policy, tables, log, traced: () => lookup.traced });
+  const checks = new PasswordChecks(hostClock, policy.smtp.maxAuthQueue);
   const logins = new Authentication({ ...ports, digests, tables, checks });
   const sessions = new SessionDesk({
     authenticate: (asked) => logins.authenticate(asked),
-    sender: (asked) => checkSender(asked, init.policy, tables),
-    hostname: listenerNames(init.policy, tables),
+    sender: (asked) => checkSender(asked, policy, tables),
+    filter: (asked) => filters.answer(asked),
+    name: ({ address }) => names.nameOf(address),
+    hostname: listenerNames(policy, tables),
     ended: (session) => logins.ended(session),
-  }, ports.log);
-  const lookup = new Lookup({ ...ports, tables, sessions, allow });
+  }, log);
+  const lookup: Lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {

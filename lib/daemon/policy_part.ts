@@ -14,7 +14,8 @@ export function policyPart(role: Role, policy: Policy): Policy {
     case "lookup":
       return policy;
     case "smtp-in":
-      return { ...bare, listeners: policy.listeners };
+      // When filters have a say; what they look up is lookup's business.
+      return { ...bare, listeners: policy.listeners, filters: policy.filters };
     case "queue":
       // Their names, to tell an administrator that a table does not exist.
       return {

@@ -3,6 +3,8 @@
  * at start that it holds its row and nothing more (grant_check.ts). */
 
 import type { DialTarget } from "../port.ts";
+import { isPublic } from "../policy/check_traffic.ts";
+import { filtersUseNames } from "../policy/filter_run.ts";
 import type { Policy } from "../policy/policy.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
@@ -193,14 +195,15 @@ function lookupRights(policy: Policy, premises: Premises): Pick<Grant, "read" | 
   const hosts = addresses.flatMap((one) => one.kind === "host" ? [`${bracket(one.host)}:${one.port}`] : []);
   const paths = addresses.flatMap((one) => one.kind === "unix" ? [one.path] : []);
   const authorities = servers.flatMap(({ tls }) => tls === null || tls.ca === null ? [] : [tls.ca]);
-  if (usesReverseNames(policy)) hosts.push(...resolverHosts(premises.resolvers));
+  const resolvers = usesReverseNames(policy) ? premises.resolvers : [];
+  hosts.push(...resolverHosts(resolvers));
   const sorted = (items: readonly string[]) => [...new Set(items)].sort();
   const isAlone = hosts.length + paths.length === 0;
   return {
     read: sorted([...tableFiles(policy, premises.includes), ...paths, ...authorities]),
     write: sorted(paths),
     net: isAlone ? { kind: "none" } : { kind: "servers", hosts: sorted(hosts), paths: sorted(paths) },
-    npm: tables.some(isRemembered) || usesReverseNames(policy),
+    npm: tables.some(isRemembered) || resolvers.length > 0,
   };
 }
 
@@ -232,9 +235,11 @@ export function usesSystemUsers(policy: Policy): boolean {
   );
 }
 
-/** Does any rule ask for the names of peers? */
+/** Are the names of peers looked up? For the log and for Received fields they are, where others than this machine can
+ * connect; rules and filters may ask for them anywhere. */
 export function usesReverseNames(policy: Policy): boolean {
-  return policy.rules.some((rule) => rule.from.kind === "rdns");
+  return policy.rules.some((rule) => rule.from.kind === "rdns") || filtersUseNames(policy) ||
+    policy.listeners.some((one) => one.kind === "inet" && (one.proxy !== null || isPublic(one)));
 }
 
 /** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */

@@ -104,7 +104,7 @@ export class Queue {
     const explainer = this.#explainer;
     this.#control = new Control({
       ...ports,
-      hasTable: (name) => Object.hasOwn(this.#policy.tables, name),
+      tables: () => Object.keys(this.#policy.tables),
       group,
       schedule,
       intake,

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Clock } from "../port.ts";
+import { nearest } from "../nearest.ts";
 import type { Log } from "../event_log.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
@@ -20,7 +21,7 @@ import type { Explainer } from "./queue_explain.ts";
 import type { Intake } from "./queue_intake.ts";
 import type { LookupChannel } from "./queue_notices.ts";
 import type { Outgoing } from "./queue_outgoing.ts";
-import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
+import { type ConfigurationStatus, problemText, type ReloadAnswer, type ReloadProblem } from "./reload.ts";
 
 /** Envelopes read at once for a listing. */
 const pageLength = 500;
@@ -31,8 +32,8 @@ export interface ControlPorts {
   readonly clock: Clock;
   /** One line for each request that changes something. */
   readonly log: Log;
-  /** Is there a table of this name? Such a one can be read anew. */
-  readonly hasTable: (name: string) => boolean;
+  /** Names of the tables that can be read anew. */
+  readonly tables: () => readonly string[];
   /** What `smtpctl show status` says of the configuration at first. */
   readonly configuration: ConfigurationStatus;
   /** Listings are read from it. */
@@ -233,11 +234,11 @@ export class Control {
       this.#ports.reload(request, check);
     });
     if (answer.kind === "refused") {
-      for (const text of answer.problems) await emit({ kind: "problem", severity: "error", text });
+      for (const problem of answer.problems) await emit(problemItem("error", problem));
       await emit({ kind: "reload", outcome: "refused", version: this.#configuration.version });
       return done(0);
     }
-    for (const text of answer.warnings) await emit({ kind: "problem", severity: "warning", text });
+    for (const problem of answer.warnings) await emit(problemItem("warning", problem));
     for (const change of answer.changes) await emit({ kind: "change", change });
     await emit({ kind: "reload", outcome: answer.inForce ? "inForce" : "checked", version: answer.version });
     return done(answer.changes.length);
@@ -310,8 +311,12 @@ export class Control {
 
   async #updateTable(table: string): Promise<ControlAnswer> {
     const lookup = this.#lookup;
-    if (!this.#ports.hasTable(table)) {
-      return { kind: "error", code: "notFound", message: `no such table: ${table}` };
+    const tables = this.#ports.tables();
+    if (!tables.includes(table)) {
+      // Those of the configuration's own have no names that one would type.
+      const near = nearest(table, tables.filter((name) => !name.startsWith("<")));
+      const hint = near === null ? "" : `; did you mean ${near}?`;
+      return { kind: "error", code: "notFound", message: `no such table: ${table}${hint}` };
     }
     if (lookup === null) return { kind: "error", code: "failed", message: "lookup is not running; try again" };
     const request = ++this.#requests;
@@ -321,6 +326,11 @@ export class Control {
     });
     return error === null ? done(1) : { kind: "error", code: "failed", message: error };
   }
+}
+
+function problemItem(severity: "error" | "warning", problem: ReloadProblem): ControlItem {
+  const error = typeof problem === "string" ? null : problem;
+  return { kind: "problem", severity, text: problemText(problem), error };
 }
 
 function done(count: number): ControlAnswer {

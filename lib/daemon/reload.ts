@@ -8,6 +8,18 @@
  * A newcomer is a process that takes the place of another; a role that stays is told. Pure: time comes in as `late`. */
 
 import type { Change } from "../policy/difference.ts";
+import { type ConfigError, printError } from "../policy/error.ts";
+
+/** What is wrong: a place of the configuration, or a text for a person, several lines perhaps. */
+export type ReloadProblem = ConfigError | string;
+
+/** Columns of problems: whoever reads them may be anywhere. */
+const problemWidth = 120;
+
+/** The problem as `smtpd -n` prints it. */
+export function problemText(problem: ReloadProblem): string {
+  return typeof problem === "string" ? problem : printError(problem, { colour: false, width: problemWidth });
+}
 
 /** How long newcomers may take to be ready, ms: they open their tables. */
 export const prepareMaxMs = 60_000;
@@ -24,16 +36,16 @@ export interface ReloadSummary {
   readonly version: number;
   /** All that is different from before. */
   readonly changes: readonly Change[];
-  /** Warnings about the configuration, as `smtpd -n` prints them. */
-  readonly warnings: readonly string[];
+  /** Warnings about the configuration. */
+  readonly warnings: readonly ReloadProblem[];
 }
 
 /** How a reload ended. */
 export type ReloadAnswer =
   /** `inForce` is false when it was only asked what would change. */
   | ({ readonly kind: "ok"; readonly inForce: boolean } & ReloadSummary)
-  /** The former configuration is in force. `problems` are texts for a person, several lines each perhaps. */
-  | { readonly kind: "refused"; readonly problems: readonly string[] };
+  /** The former configuration is in force. */
+  | { readonly kind: "refused"; readonly problems: readonly ReloadProblem[] };
 
 /** What `smtpctl show status` says of the configuration. Times are ms since the epoch. */
 export interface ConfigurationStatus {
@@ -61,7 +73,7 @@ export interface Candidate {
 export type ReloadEvent =
   | { readonly kind: "asked"; readonly asker: ReloadAsker; readonly check: boolean }
   | { readonly kind: "loaded"; readonly candidate: Candidate }
-  | { readonly kind: "refused"; readonly problems: readonly string[] }
+  | { readonly kind: "refused"; readonly problems: readonly ReloadProblem[] }
   /** Sockets cannot be bound, or a newcomer has ended before all was ready. */
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "ready"; readonly name: string }
@@ -167,7 +179,7 @@ export class Reload {
     return [{ kind: "wait", ms: prepareMaxMs }, { kind: "prepare" }];
   }
 
-  #refused(problems: readonly string[]): readonly ReloadEffect[] {
+  #refused(problems: readonly ReloadProblem[]): readonly ReloadEffect[] {
     if (this.#state.kind !== "loading") return [];
     const { asker, check } = this.#state;
     const answer: ReloadAnswer = { kind: "refused", problems };

@@ -2,7 +2,7 @@
 
 import type { Log, LogEvent } from "../event_log.ts";
 import { type Change, formatChange } from "../policy/difference.ts";
-import type { ReloadAnswer } from "./reload.ts";
+import { problemText, type ReloadAnswer, type ReloadProblem } from "./reload.ts";
 
 /** Changes of a group that the log names. `smtpctl reload` shows all. */
 export const loggedChangesMax = 10;
@@ -10,14 +10,19 @@ export const loggedChangesMax = 10;
 /** Problems that the log names. */
 const loggedProblemsMax = 20;
 
-/** Writes how a reload of `file` ended. */
-export function logReload(answer: ReloadAnswer, file: string, log: Log): void {
+/** What a warning is known by: its place may move while it stays what it is. */
+export function warningKey(problem: ReloadProblem): string {
+  return typeof problem === "string" ? problem : `${problem.file} ${problem.message}`;
+}
+
+/** Writes how a reload of `file` ended. Warnings that are `known`, by their keys, are not repeated. */
+export function logReload(answer: ReloadAnswer, file: string, known: ReadonlySet<string>, log: Log): void {
   const say = (priority: LogEvent["priority"], what: string, fields: LogEvent["fields"]) =>
     log({ priority, session: "", from: "smtpd", what, fields });
   if (answer.kind === "refused") {
     for (const problem of answer.problems.slice(0, loggedProblemsMax)) {
       // The rest of an error is the line and its caret, for a screen.
-      say("err", "reload-problem", { reason: problem.split("\n")[0] ?? "" });
+      say("err", "reload-problem", { reason: problemText(problem).split("\n")[0] ?? "" });
     }
     return say("err", "reload-failed", { file, problems: answer.problems.length, hint: "what was in force still is" });
   }
@@ -25,7 +30,10 @@ export function logReload(answer: ReloadAnswer, file: string, log: Log): void {
   for (const [group, these] of Map.groupBy(changes, (change) => change.group)) {
     say("notice", "reload-change", { group, count: these.length, changes: listOf(these) });
   }
-  for (const warning of warnings) say("warning", "reload-warning", { reason: warning.split("\n")[0] ?? "" });
+  for (const warning of warnings) {
+    if (known.has(warningKey(warning))) continue;
+    say("warning", "reload-warning", { reason: problemText(warning).split("\n")[0] ?? "" });
+  }
   say("notice", "reloaded", { version, file, changes: changes.length });
 }
 

@@ -6,6 +6,7 @@
  * and goes on. */
 
 import { type Change, diffPolicies } from "../policy/difference.ts";
+import type { ReloadProblem } from "./reload.ts";
 import type { Policy } from "../policy/policy.ts";
 import { diffGrants } from "./grant_difference.ts";
 import { policyPart } from "./policy_part.ts";
@@ -34,9 +35,9 @@ export interface Configuration {
 
 /** What comes of a file that was read for a reload. */
 export type Loaded =
-  | { readonly kind: "ok"; readonly configuration: Configuration; readonly warnings: readonly string[] }
+  | { readonly kind: "ok"; readonly configuration: Configuration; readonly warnings: readonly ReloadProblem[] }
   /** All that is wrong, as `smtpd -n` prints it. */
-  | { readonly kind: "refused"; readonly problems: readonly string[] };
+  | { readonly kind: "refused"; readonly problems: readonly ReloadProblem[] };
 
 /** What is to be done for a configuration. */
 export interface ReloadPlan {

@@ -93,10 +93,14 @@ export class ReverseNames {
 /** The DNS has not said. */
 const unsaid: PeerName = { name: null, forward: "error" };
 
-/** RFC 6761 §6.3: localhost is the name of these two, and nobody is asked. Null for all others. */
+/** The name of an address that nobody is asked about: RFC 6761 §6.3 has localhost for two of them. Null for all others;
+ * the address may stand in brackets. */
+export function loopbackName(address: string): string | null {
+  return address === "127.0.0.1" || address === "::1" || address === "[::1]" ? "localhost" : null;
+}
+
 function nameOfLoopback(ip: Ip): string | null {
-  const text = formatIp(ip);
-  return text === "127.0.0.1" || text === "::1" ? "localhost" : null;
+  return loopbackName(formatIp(ip));
 }
 
 function isSame(address: string, ip: Ip): boolean {

@@ -5,12 +5,14 @@
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
 import type { Domain } from "../mail/address.ts";
+import { unknownHostname } from "../policy/match.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import type { TlsServer } from "../port_tls.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session.ts";
 import type { MsgId } from "../spool/id.ts";
 import { FrontDoor, type Guest } from "./front_door.ts";
+import { PeerNames } from "./peer_names.ts";
 import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
@@ -52,6 +54,7 @@ export class SmtpIn {
     number,
     { readonly connection: ServerConnection; readonly ask: ConnectionQuestion }
   >();
+  readonly #names = new PeerNames();
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
   readonly #congested = new Set<ServerConnection>();
@@ -178,6 +181,7 @@ export class SmtpIn {
       body: (message, bytes) => this.#body(connection, message, bytes),
       rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
       count: (name) => this.#count(name),
+      name: () => this.#nameOf(connection, index),
       closed: () => {
         guest.leave();
         this.#closed(connection, index);
@@ -236,6 +240,14 @@ export class SmtpIn {
     this.#lookup.send({ kind: "session", request, session, listener, address, ask });
   }
 
+  /** The name of a peer as far as it is known; null when it was asked for. */
+  #nameOf(connection: ServerConnection, listener: number): string | null {
+    const known = this.#names.get(connection.address, this.#ports.clock.monotonic());
+    if (known !== null || this.#lookup === null) return known ?? unknownHostname;
+    this.#question(connection, { kind: "name" }, listener);
+    return null;
+  }
+
   #dealTo(connection: ServerConnection): void {
     const id = this.#ids.pop();
     if (id !== undefined) return connection.message(id);
@@ -283,6 +295,9 @@ export class SmtpIn {
     if (told.kind === "answered" || told.kind === "named") {
       const question = this.#questions.get(told.request);
       this.#questions.delete(told.request);
+      if (told.kind === "named" && question !== undefined) {
+        this.#names.set(question.connection.address, told.hostname, this.#ports.clock.monotonic());
+      }
       if (told.kind === "answered") this.#countLogin(told.answer);
       return question?.connection.told(told);
     }

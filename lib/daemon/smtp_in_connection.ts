@@ -5,7 +5,9 @@ import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import { type Listener, mechanismsOf, type SmtpLimits } from "../policy/policy.ts";
+import { filterPhasesOf } from "../policy/filter_run.ts";
+import { quirksFor } from "../policy/lenient.ts";
+import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,
@@ -14,7 +16,7 @@ import {
   type SessionEvent,
 } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import type { Origin } from "../policy/match.ts";
+import { type Origin, unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
 
@@ -35,6 +37,8 @@ export interface ServerConnectionPorts {
   readonly log: Log;
   /** What a session may use up. */
   readonly limits: SmtpLimits;
+  /** Filters that listeners name. */
+  readonly policy: Pick<Policy, "filters">;
 }
 
 /** What a connection asks of its role. */
@@ -47,6 +51,8 @@ export interface ConnectionOwner {
   rollback(message: string): void;
   /** One more for `smtpctl show stats`. */
   count(name: string): void;
+  /** The peer's name, `<unknown>` when it has none; null when it has been asked for: `told` comes. */
+  name(): string | null;
   /** The socket is gone. Called once. */
   closed(): void;
   /** The listener's TLS as it is now; null when the listener has none. */
@@ -68,6 +74,8 @@ export class ServerConnection {
   readonly #address: string;
   readonly #name: string;
   readonly #events: SessionEvent[] = [];
+  /** The peer's name, as far as it is known. */
+  #peerName = unknownHostname;
   #requests: number[] = [];
   #envelopes = 0;
   #isStepping = false;
@@ -104,6 +112,8 @@ export class ServerConnection {
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
+      filters: filterPhasesOf(ports.policy, listener),
+      lenient: quirksFor(ports.limits.lenient, this.#address),
       ...loginOf(listener),
       tls: listener.kind === "inet" ? listener.tls.mode : "none",
       verifiesClient: listener.kind === "inet" && listener.tls.verify,
@@ -113,7 +123,8 @@ export class ServerConnection {
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = hostnameOf(this.#listener);
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
+    this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     // Where the session has begun TLS already, nothing is read in clear text.
     if (this.#handshake === null) this.#attach();
@@ -166,7 +177,7 @@ export class ServerConnection {
     const { tag } = this.#listener;
     return {
       address: this.#address,
-      hostname: hostnameOf(this.#listener),
+      hostname: this.#peerName,
       helo,
       smtpName: this.#hostname,
       tag,
@@ -199,7 +210,8 @@ export class ServerConnection {
   told(told: SessionAnswered): void {
     if (told.kind === "hosted") return;
     if (told.kind === "answered") return this.answer(told.answer);
-    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: told.hostname ?? "<unknown>" });
+    this.#peerName = told.hostname ?? unknownHostname;
+    this.step({ kind: "named", at: this.#ports.clock.now(), hostname: this.#peerName });
   }
 
   /** Passes on what lookup says of a recipient. */
@@ -321,10 +333,10 @@ export class ServerConnection {
   }
 }
 
-/** Name of the peer, as far as it is known at once. A unix socket of its own is used by programs of this machine; who
- * hands in mail of others there is not `sendmail`, and counts as what comes over the loopback. */
+/** Name of the peer on a unix socket. One of its own is used by programs of this machine; who hands in mail of others
+ * there is not `sendmail`, and counts as what comes over the loopback. */
 function hostnameOf({ kind, hostname }: Listener): string {
-  return kind === "socket" ? hostname : kind === "lmtp" ? "localhost" : "<unknown>";
+  return kind === "socket" ? hostname : "localhost";
 }
 
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */

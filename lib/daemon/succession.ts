@@ -6,8 +6,16 @@ import type { Clock, Timer } from "../port.ts";
 import type { Certificates } from "./certificates.ts";
 import { policyPart } from "./policy_part.ts";
 import { type Grant, standingGrants, type StandingRole } from "./privilege.ts";
-import { type ConfigurationStatus, Reload, type ReloadAsker, type ReloadEffect, type ReloadEvent } from "./reload.ts";
-import { logReload } from "./reload_log.ts";
+import {
+  type ConfigurationStatus,
+  problemText,
+  Reload,
+  type ReloadAsker,
+  type ReloadEffect,
+  type ReloadEvent,
+  type ReloadProblem,
+} from "./reload.ts";
+import { logReload, warningKey } from "./reload_log.ts";
 import { type Configuration, type Loaded, planReload, type ReloadPlan } from "./reload_plan.ts";
 import type { RoleProcess } from "./role_process.ts";
 import type { ListeningSockets } from "./sockets.ts";
@@ -29,6 +37,8 @@ export interface SuccessionPorts {
   readonly file: string;
   /** The configuration at the start. */
   readonly configuration: Configuration;
+  /** What the start has warned of. */
+  readonly warnings: readonly ReloadProblem[];
   /** Reads the file again. A rejection is a refusal. */
   readonly load: () => Promise<Loaded>;
   /** How many smtp-in there are of a version. */
@@ -56,6 +66,8 @@ export class Succession {
   readonly #reload = new Reload();
   #current: Configuration;
   #status: ConfigurationStatus;
+  /** Keys of the warnings that the log has. */
+  #known: ReadonlySet<string>;
   #next: Next | null = null;
   #wait: Timer | null = null;
 
@@ -63,6 +75,7 @@ export class Succession {
   constructor(ports: SuccessionPorts) {
     this.#ports = ports;
     this.#current = ports.configuration;
+    this.#known = new Set(ports.warnings.map(warningKey));
     this.#status = { file: ports.file, version: 1, loadedAt: ports.clock.now(), failure: null };
   }
 
@@ -151,11 +164,14 @@ export class Succession {
         return queue.send({ kind: "reloaded", request: effect.asker.request, answer: effect.answer });
       }
       case "note":
-        logReload(effect.answer, file, log);
-        if (effect.answer.kind === "ok") return;
+        logReload(effect.answer, file, this.#known, log);
+        if (effect.answer.kind === "ok") {
+          if (effect.answer.inForce) this.#known = new Set(effect.answer.warnings.map(warningKey));
+          return;
+        }
         return this.#tellStatus({
           ...this.#status,
-          failure: { at: clock.now(), reason: effect.answer.problems[0]?.split("\n")[0] ?? "" },
+          failure: { at: clock.now(), reason: problemText(effect.answer.problems[0] ?? "").split("\n")[0] ?? "" },
         });
     }
   }

@@ -28,6 +28,7 @@ import type { Subsystem } from "./control.ts";
 import { noMaterial } from "./listener_tls.ts";
 import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
+import type { ReloadProblem } from "./reload.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
 import { Retinue } from "./retinue.ts";
 import { type HandedSocket, ListeningSockets } from "./sockets.ts";
@@ -41,6 +42,8 @@ export interface DaemonOptions {
   readonly configuration: Configuration;
   /** Path of the file that it comes from. */
   readonly file: string;
+  /** What the start has warned of. */
+  readonly warnings: readonly ReloadProblem[];
   /** Reads that file again. */
   readonly load: () => Promise<Loaded>;
   /** Absolute path of the socket for smtpctl. */
@@ -133,6 +136,7 @@ export class Supervisor {
       file: options.file,
       configuration: options.configuration,
       load: options.load,
+      warnings: options.warnings,
       smtpIns: options.smtpIns,
       addRole: (grant, configuration, version) => this.#addRole(grant, configuration, version),
     });

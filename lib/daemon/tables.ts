@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Clock, Disk } from "../port.ts";
 import { assert, Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
+import { judgeExpansions, tableUses } from "../policy/check_table_text.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
 import { usesSystemUsers } from "./privilege.ts";
@@ -23,6 +24,7 @@ export async function openTables(
   backends: TableBackends,
 ): Promise<Pick<TableSource, "table" | "readInclude">> {
   const tables = new Map<string, Table>();
+  const uses = tableUses(policy);
   for (const spec of Object.values(policy.tables)) {
     // Nobody asks for system users, and lookup has no right to read them.
     if (spec.kind === "getpwnam" && !usesSystemUsers(policy)) continue;
@@ -30,6 +32,7 @@ export async function openTables(
       ...backends,
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
       clock,
+      judge: (name, path, bytes) => uses.get(name)?.has("expansion") === true ? judgeExpansions(path, bytes) : null,
       report: (fault) =>
         log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason: fault.message } }),
     });

@@ -28,6 +28,10 @@ function fieldsOf(event: TraceEvent): Readonly<Record<string, LogValue>> {
         ? { ...rule, text: event.text }
         : { ...rule, test: last.option, subject: last.subject };
     }
+    case "filter": {
+      const { phase, filter, test, decision } = event;
+      return { phase, filter, test: test.option, subject: test.subject, result: test.holds ?? "failed", decision };
+    }
     case "lookup": {
       const { table, service, key, answer } = event;
       const found = answer.kind === "found" && answer.value !== null

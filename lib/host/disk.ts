@@ -2,6 +2,7 @@
  * fsyncs. New files and directories get their mode less the umask. */
 
 import { Fault, type FaultKind } from "../fault.ts";
+import { describeErrno } from "./errno.ts";
 import type { AppendFile, Disk, DiskFile, DiskOpen, DiskStat } from "../port.ts";
 
 /** The disk of this machine. It holds no state; every role shares this value. */
@@ -68,7 +69,9 @@ export function diskFault(action: string, path: string, error: unknown): Fault {
   const kind = faultKind(error, code);
   const state = error instanceof Deno.errors.NotCapable
     ? "this process has no permission for it"
-    : code ?? (error instanceof Error ? error.message : String(error));
+    : code !== null
+    ? describeErrno(code)
+    : (error instanceof Error ? error.message : String(error));
   return new Fault(kind, `Cannot ${action} ${path}: ${state}`, { cause: error });
 }
 

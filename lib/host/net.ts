@@ -60,7 +60,7 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<HeldSocket>();
   const server = net.createServer((socket) => void socket.destroy());
   const name = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
-  server.on("error", (error) => reject(socketFault(`listen on ${name}`, error)));
+  server.on("error", (error) => reject(listenFault(at, name, error)));
   // Closing the server removes the name it listened on: a unix socket gets its own name before.
   const temporary = `${name}.new`;
   // Left by a daemon that was killed.
@@ -83,6 +83,16 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
   else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
   return promise;
 }
+
+function listenFault(at: Address, name: string, error: unknown): Fault {
+  const fault = socketFault(`listen on ${name}`, error);
+  if (fault.kind !== "denied" || at.kind !== "inet" || at.port >= rootPortsEnd) return fault;
+  const hint = `ports below ${rootPortsEnd} are root's: start as root, or choose another port`;
+  return new Fault(fault.kind, `${fault.message}; ${hint}`, { cause: error });
+}
+
+/** Only root may listen below. */
+const rootPortsEnd = 1024;
 
 function removeStale(path: string): void {
   try {

@@ -3,11 +3,12 @@
 import type net from "node:net";
 import type { Address, Stream, StreamHandler } from "../port.ts";
 import { Fault, type FaultKind } from "../fault.ts";
+import { describeErrno } from "./errno.ts";
 
 /** Turns a socket error into a Fault that says what was tried. */
 export function socketFault(action: string, error: unknown): Fault {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const state = code !== "" ? code : error instanceof Error ? error.message : String(error);
+  const state = code !== "" ? describeErrno(code) : error instanceof Error ? error.message : String(error);
   const denied = error instanceof Error && error.name === "NotCapable";
   return new Fault(denied ? "denied" : kindOf(code), `Cannot ${action}: ${state}`, { cause: error });
 }

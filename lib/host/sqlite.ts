@@ -39,6 +39,9 @@ export function createSqlDatabase(path: string, mode: number): SqlDatabase {
 /** How long a reader waits for another process that writes, ms. The whole role waits with it. */
 const readerWaitMs = 100;
 
+/** What a reader keeps of a database's pages, KiB. They are not mapped: a file that is cut short would end the role. */
+export const readerCacheMax: number = 64 * 1024;
+
 /** Opens the database in `path`, an absolute path, for reading. Needs read permission for the file. Nothing is made
  * or changed. Faults: `notFound`, `denied`, `io`; `malformed` when it is no database. */
 export function openSqlReader(path: string): SqlDatabase {
@@ -50,7 +53,7 @@ export function openSqlReader(path: string): SqlDatabase {
   const db = attempt(`open ${path}`, () => new DatabaseSync(path, { readOnly: true }));
   try {
     attempt(`open ${path}`, () => {
-      db.exec(`PRAGMA busy_timeout = ${readerWaitMs}`);
+      db.exec(`PRAGMA busy_timeout = ${readerWaitMs}; PRAGMA cache_size = -${readerCacheMax}`);
       // SQLite reads the file no earlier than it has to.
       db.prepare("SELECT count(*) FROM sqlite_schema").get();
     });

@@ -176,25 +176,31 @@ function parseElement(text: string): ExpansionNode | string {
 }
 
 /** `error:NNN text` with NNN from 400 to 599 and text that begins with a letter or digit. */
-function parseErrorForm(text: string): ExpansionNode | null {
+function parseErrorForm(text: string): ExpansionNode | string | null {
   const rest = afterPrefix(text, "error:");
-  if (rest === null || rest.length < 5) return null;
+  if (rest === null) return null;
   const first = rest.charCodeAt(0);
-  if (first !== 0x34 && first !== 0x35) return null;
-  if (!isDigit(rest.charCodeAt(1)) || !isDigit(rest.charCodeAt(2)) || rest[3] !== " ") return null;
-  if (!isAlnum(rest.charCodeAt(4))) return null;
+  const isCode = (first === 0x34 || first === 0x35) && isDigit(rest.charCodeAt(1)) && isDigit(rest.charCodeAt(2));
+  if (!isCode || isDigit(rest.charCodeAt(3))) return "`error:` wants a code from 400 to 599: `error:550 No such user`";
+  if (rest[3] !== " " || !isAlnum(rest.charCodeAt(4))) {
+    return "`error:` wants a blank and a text behind its code: `error:550 No such user`";
+  }
   return { kind: "error", code: Number(rest.slice(0, 3)), text: rest.slice(4) };
 }
 
-function parseInclude(text: string): ExpansionNode | null {
+function parseInclude(text: string): ExpansionNode | string | null {
   const rest = afterPrefix(text, "include:");
-  return rest !== null && rest.startsWith("/") ? { kind: "include", path: rest } : null;
+  if (rest === null || rest.startsWith("/")) return rest === null ? null : { kind: "include", path: rest };
+  return "`:include:` wants the absolute path of a file: `:include:/etc/mail/list`";
 }
 
 /** A user's name has no colon, so nothing that OpenSMTPD takes changes its meaning. */
-function parseMaildir(text: string): ExpansionNode | null {
+function parseMaildir(text: string): ExpansionNode | string | null {
   const rest = afterPrefix(text, "maildir:");
-  return rest !== null && /^\/+[^/]/.test(rest) ? { kind: "maildir", path: rest } : null;
+  if (rest === null) return null;
+  return /^\/+[^/]/.test(rest)
+    ? { kind: "maildir", path: rest }
+    : "`maildir:` wants the absolute path of a Maildir: `maildir:/srv/mail/ann`";
 }
 
 function parseCommand(text: string): ExpansionNode | string | null {
@@ -217,6 +223,10 @@ function parseFile(text: string): ExpansionNode | null {
 
 function parseAddressOrUser(text: string): ExpansionNode | string {
   const at = text.indexOf("@");
+  // A local part may begin with a single quote.
+  if (text.startsWith('"') || (text.startsWith("'") && at === -1)) {
+    return `\`${text}\` is in quotes: only a command is, as in "|COMMAND"; users and addresses stand bare`;
+  }
   if (at === -1) {
     for (let i = 0; i < text.length; i++) {
       if (!hasClass(text.charCodeAt(i), userChar)) return `invalid user name \`${text}\`: ${nameChar(text, i)}`;

@@ -3,6 +3,7 @@
 
 import { assertNever } from "../fault.ts";
 import type { Declared } from "./ast.ts";
+import { filterTraps } from "./check_filter.ts";
 import { ConfigLines, lineName, lineNames } from "./check_lines.ts";
 import { checkLogins } from "./check_logins.ts";
 import { type Shadow, shadowedRules } from "./check_shadow.ts";
@@ -42,6 +43,9 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     ...shadows.map((shadow) => tellShadow(policy, lines, shadow)),
     ...findTraps(policy, judge, valuesOf).filter((trap) => !("rule" in trap) || !dead.has(trap.rule))
       .map((trap) => tellTrap(policy, lines, trap)),
+    ...filterTraps(policy).map(({ filter, message, hint }) =>
+      warning(lines.declaration("filter", filter), message, hint)
+    ),
     ...unusedNames(policy).map(({ kind, name }) => tellUnused(lines, kind, name)),
     ...checkLogins(policy, config),
     ...unusedMacros(config).map(({ name, span }) => warning(span, `nothing uses the macro ${name}`, null)),

@@ -4,6 +4,7 @@
 import type { FaultKind } from "../fault.ts";
 import { sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
+import { parseExpansionValue } from "./alias.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
@@ -37,6 +38,10 @@ export interface FileFacts {
   readonly ca: ReadonlyMap<string, CaFacts>;
   /** Tables that could not be opened, with the reason. */
   readonly tables: ReadonlyMap<TableName, { readonly fault: FaultKind; readonly message: string }>;
+  /** Files that aliases include and that cannot be read, with the reason. */
+  readonly includes: ReadonlyMap<string, FaultKind>;
+  /** Accounts that actions name and that do not exist. */
+  readonly unknownUsers: ReadonlySet<string>;
   /** Now, ms since the epoch. */
   readonly now: number;
   /** Whose files the caller's own are, beside root's. */
@@ -71,7 +76,40 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
   for (const [name, { fault, message }] of facts.tables) {
     problems.push(judgeTable(policy, lines, name, fault, message));
   }
-  return problems;
+  return [...problems, ...judgeUsers(policy, lines, facts), ...judgeIncludes(policy, lines, facts)];
+}
+
+function judgeUsers(policy: Policy, lines: ConfigLines, { unknownUsers }: FileFacts): readonly Problem[] {
+  return Object.values(policy.actions).flatMap((action): readonly Problem[] => {
+    if (action.kind !== "local" || action.user === null || !unknownUsers.has(action.user)) return [];
+    const message = `no such user: ${action.user}: mail of this action waits in the queue`;
+    const hint = `add the account, as with: useradd -r ${action.user}`;
+    return [{ severity: "warning", span: lines.actionUser(action.name), message, hint }];
+  });
+}
+
+/** Of tables that stand in the configuration; those in files are read line by line. */
+function judgeIncludes(policy: Policy, lines: ConfigLines, { includes }: FileFacts): readonly Problem[] {
+  const names = Object.values(policy.actions).flatMap((one) => one.kind === "local" ? [one.alias, one.virtual] : []);
+  return [...new Set(names)].flatMap((name): readonly Problem[] => {
+    const table = name === null ? undefined : policy.tables[name];
+    return table?.kind !== "static"
+      ? []
+      : table.entries.flatMap(([key, value]) =>
+        includedBy(value ?? "").flatMap((path): readonly Problem[] => {
+          const fault = includes.get(path);
+          if (fault === undefined) return [];
+          const message = `cannot include ${path}: ${describeReadFault(fault)}`;
+          const hint = `mail for ${key} is answered 451`;
+          return [{ severity: "warning", span: lines.tableEntry(table.name, key), message, hint }];
+        })
+      );
+  });
+}
+
+function includedBy(value: string): readonly string[] {
+  const parsed = parseExpansionValue(value);
+  return parsed.kind === "error" ? [] : parsed.nodes.flatMap((one) => one.kind === "include" ? [one.path] : []);
 }
 
 /** What is wrong with a file, its line aside. */
@@ -107,6 +145,11 @@ export function judgePki(
   ];
 }
 
+/** Most authorities whose names clients can be told of: OpenSSL's take 16 KiB. */
+const authoritiesMax = 100;
+
+const hugeHint = "clients are told the name of each, and do not take so many: make a file of those that sign for them";
+
 /** Judges the certificates of an authority. */
 export function judgeCa(
   ca: Pick<Authority, "cert">,
@@ -115,7 +158,11 @@ export function judgeCa(
 ): readonly FileProblem[] {
   // Bundles hold many, and some of them are always about to end.
   const isBundle = certificate?.kind === "read" && certificate.count > 1;
+  const isHuge = certificate?.kind === "read" && certificate.count > authoritiesMax;
   return [
+    ...(isHuge
+      ? [{ severity: "warning", message: `${ca.cert} has ${certificate.count} certificates`, hint: hugeHint } as const]
+      : []),
     ...judgeFile("certificate", ca.cert, cert, certificateModeBits, uid),
     ...(isBundle ? [] : judgeCertificate(ca.cert, certificate, now)),
   ];

@@ -85,6 +85,29 @@ export class ConfigLines {
     return this.#first();
   }
 
+  /** The value of a table's entry, or its key in a list; where the table is declared for one without a name. */
+  tableEntry(name: string, key: string): Span {
+    for (const one of this.#directives) {
+      if (one.kind !== "table" || one.name.text !== name || one.content.kind !== "items") continue;
+      const { items } = one.content;
+      const found = items.shape === "list"
+        ? items.entries.find(({ text }) => text === key)
+        : items.entries.findLast(([{ text }]) => text === key)?.[1];
+      if (found !== undefined) return found.span;
+    }
+    return this.tableContent(name);
+  }
+
+  /** The user that an action names. */
+  actionUser(name: string): Span {
+    for (const one of this.#directives) {
+      if (one.kind !== "action" || one.name.text !== name) continue;
+      const option = one.options.find((each) => each.kind === "user");
+      if (option?.kind === "user") return option.user.span;
+    }
+    return this.declaration("action", name);
+  }
+
   #first(): Span {
     return this.#directives[0]!.span;
   }

@@ -3,15 +3,34 @@
 
 import { EntryScanner } from "../table/entry.ts";
 import { parseNet } from "../mail/ip.ts";
-import { parseUserinfo } from "../table/service.ts";
+import { lowerAscii, parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
 import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
+import { lintDomain, lintMailaddr, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
-import type { Policy, TableName } from "./policy.ts";
+import type { Criterion, Policy, TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 
 /** What a table is used for, as far as its entries are checked. */
-export type TableUse = "expansion" | "userinfo" | "relayList" | "relayMap" | "network" | "credentials" | LoginUse;
+export type TableUse =
+  | "expansion"
+  | "userinfo"
+  | "relayList"
+  | "relayMap"
+  | "network"
+  | "credentials"
+  | "domain"
+  | "mailaddr"
+  | "source"
+  | LoginUse;
+
+/** What of the machine entries are compared with. */
+export interface TableSurroundings {
+  /** Its addresses, as literals without brackets. */
+  readonly addresses: readonly string[];
+  /** Why the file at an absolute path cannot be read, in words; null when it can. */
+  readonly unreadable: (path: string) => string | null;
+}
 
 /** Most problems of one file that are told. */
 export const tableProblemsMax = 10;
@@ -32,22 +51,31 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
       add(action.host, "relayList");
       add(action.domain, "relayMap");
       add(action.auth, "credentials");
+      add(action.source, "source");
     }
   }
   for (const [table, use] of loginUses(policy)) add(table, use);
-  for (const { from } of policy.rules) {
-    if (from.kind === "src" && !from.criterion.regex) add(from.criterion.table, "network");
+  const addPlain = (criterion: Criterion | null, use: TableUse): void => {
+    if (criterion !== null && !criterion.regex) add(criterion.table, use);
+  };
+  for (const rule of policy.rules) {
+    addPlain(rule.from.kind === "src" ? rule.from.criterion : null, "network");
+    addPlain(rule.for.kind === "domain" ? rule.for.criterion : null, "domain");
+    addPlain(rule.helo, "domain");
+    addPlain(rule.mailFrom, "mailaddr");
+    addPlain(rule.rcptTo, "mailaddr");
   }
   return uses;
 }
 
-/** What is wrong with the text of a table. `order` sorts it among other files: files of the configuration come first.
+/** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of the configuration come first.
  * An entry that cannot be read is an error, for the table as a whole cannot be used then; a value is a warning. */
 export function checkTableText(
   path: string,
   text: string,
   uses: ReadonlySet<TableUse>,
   order: number,
+  around: TableSurroundings,
 ): readonly Problem[] {
   const source = makeSource(path, text, order, null);
   const scanner = new EntryScanner("auto");
@@ -61,6 +89,7 @@ export function checkTableText(
       problems.push({ severity, span: lineSpan(source, scanner.line), message, hint });
     } else more++;
   };
+  const lines = new Map<string, number>();
   for (let step = scanner.next(); step !== "end"; step = scanner.next()) {
     if (step === "malformed") {
       tell("error", "invalid map entry", "write a key and a value on each line, or keys alone on all of them");
@@ -68,8 +97,13 @@ export function checkTableText(
     }
     const key = decoder.decode(bytes.subarray(scanner.keyStart, scanner.keyEnd));
     const value = scanner.valueStart < 0 ? null : decoder.decode(bytes.subarray(scanner.valueStart, scanner.valueEnd));
+    // Where nothing is known of its use the case may count, as in regular expressions.
+    const name = uses.size === 0 ? key : lowerAscii(key);
+    const first = lines.get(name);
+    if (first === undefined) lines.set(name, scanner.line);
+    else tell("warning", `"${key}" stands here and on line ${first}`, value === null ? "delete one" : twiceHint);
     for (const use of uses) {
-      const wrong = judgeEntry(use, key, value);
+      const wrong = judgeEntry(use, key, value, around);
       if (wrong !== null) tell("warning", wrong.message, wrong.hint);
     }
   }
@@ -78,6 +112,21 @@ export function checkTableText(
     problems.push({ ...last, severity: "warning", message: `${more} more problems in this file`, hint: null });
   }
   return problems;
+}
+
+/** What is wrong with the first entry of an alias or virtual table that makes no sense, `path:line: …`; null when all do.
+ * For files that change under a running daemon. */
+export function judgeExpansions(path: string, bytes: Uint8Array): string | null {
+  const scanner = new EntryScanner("auto");
+  const decoder = new TextDecoder();
+  scanner.feed(bytes);
+  for (let step = scanner.next(); step !== "end"; step = scanner.next()) {
+    if (step === "malformed") return `${path}:${scanner.line}: invalid map entry`;
+    if (scanner.valueStart < 0) continue;
+    const parsed = parseExpansionValue(decoder.decode(bytes.subarray(scanner.valueStart, scanner.valueEnd)));
+    if (parsed.kind === "error") return `${path}:${scanner.line}: ${parsed.message}`;
+  }
+  return null;
 }
 
 function lineSpan(source: SourceFile, line: number): Problem["span"] {
@@ -91,13 +140,16 @@ interface Wrong {
   readonly hint: string | null;
 }
 
-function judgeEntry(use: TableUse, key: string, value: string | null): Wrong | null {
+function judgeEntry(use: TableUse, key: string, value: string | null, around: TableSurroundings): Wrong | null {
   switch (use) {
-    case "expansion": {
-      if (value === null) return null;
-      const parsed = parseExpansionValue(value);
-      return parsed.kind === "ok" ? null : { message: parsed.message, hint: `mail for ${key} is answered 451` };
-    }
+    case "expansion":
+      return judgeExpansion(key, value, around);
+    case "domain":
+      return lintDomain(key);
+    case "mailaddr":
+      return lintMailaddr(key);
+    case "source":
+      return lintSource(key, around.addresses);
     case "userinfo":
       if (value === null || parseUserinfo(value) !== null) return null;
       return { message: `invalid user: ${value}`, hint: "write uid:gid:/home" };
@@ -120,6 +172,23 @@ function judgeEntry(use: TableUse, key: string, value: string | null): Wrong | n
       return { message: `invalid credentials of ${key}`, hint: "write user:password" };
   }
 }
+
+function judgeExpansion(key: string, value: string | null, around: TableSurroundings): Wrong | null {
+  if (/^["']/.test(key)) {
+    return { message: `a key stands bare: ${key} is never looked up`, hint: "no name has a blank or a quote" };
+  }
+  const hint = `mail for ${key} is answered 451`;
+  const parsed = value === null ? null : parseExpansionValue(value);
+  if (parsed === null) return null;
+  if (parsed.kind === "error") return { message: parsed.message, hint };
+  for (const node of parsed.nodes) {
+    const why = node.kind === "include" ? around.unreadable(node.path) : null;
+    if (node.kind === "include" && why !== null) return { message: `cannot include ${node.path}: ${why}`, hint };
+  }
+  return null;
+}
+
+const twiceHint = "the last one counts: delete one";
 
 /** URLs and IPv6 addresses have colons in them. */
 const listHint = "a colon ends a key: begin the file with the line `# @list`";

@@ -13,6 +13,7 @@ import {
   type ExpandedUser,
   identityOf,
   type LeafNode,
+  loopOf,
   type Node,
   textOfLeaf,
   userAbove,
@@ -33,6 +34,7 @@ import {
   tellRefusal,
   warn,
 } from "./expand_run.ts";
+import type { FilterTables } from "./filter_run.ts";
 import { forwardElementsMax, type ForwardFile, forwardProblems, type ForwardUser } from "./forward.ts";
 import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
@@ -50,7 +52,7 @@ export interface Candidate {
 }
 
 /** Where expansion finds tables and the files that they include. */
-export interface TableSource extends TableLookup {
+export interface TableSource extends TableLookup, FilterTables {
   /** Text of a file that an alias includes; null when there is none. Rejects with a `Fault` when it cannot be read. */
   readInclude(path: string): Promise<string | null>;
   /** Reads back senders that we gave forwarded mail; null without an `srs key`. */
@@ -116,6 +118,7 @@ export async function expandRecipient(
     count: 0,
     targets: new Map(),
     warnings: new Set(),
+    loop: null,
   };
   const recipient: AddressNode = {
     kind: "address",
@@ -135,13 +138,20 @@ export async function expandRecipient(
     if (refusal !== null) return tellRefusal(run, node, refusal);
   }
   if (run.targets.size === 0) {
-    return tellRefusal(run, recipient, refuseExpansion(run, "the expansion came to nothing"));
+    return tellRefusal(run, recipient, refuseExpansion(run, nothingReason(run.loop)));
   }
   return { kind: "targets", targets: [...run.targets.values()], warnings: [...run.warnings] };
 }
 
+function nothingReason(loop: string | null): string {
+  return loop === null ? "the expansion came to nothing" : `the expansion came to nothing: ${loop} is a loop`;
+}
+
 async function visit(run: Run, node: Node): Promise<Refusal | null> {
-  if (node.depth >= expansionDepthMax) return refuseExpansion(run, `more than ${expansionDepthMax} steps deep`);
+  if (node.depth >= expansionDepthMax) {
+    const loop = loopOf(node);
+    return refuseExpansion(run, `more than ${expansionDepthMax} steps deep${loop === null ? "" : `: ${loop}`}`);
+  }
   if (node.kind === "address") return await visitAddress(run, node);
   const { value } = node;
   switch (value.kind) {
@@ -299,7 +309,8 @@ function visitExec(run: Run, node: LeafNode, exec: LocalExec): Refusal | null {
     return refuseForNow(run, `the .forward of ${above.name} names a ${exec.kind}: nothing is delivered as root`);
   }
   if (exec.from === "table" && exec.kind === "command") {
-    warn(run, node, `commands executed from aliases run with ${aliasUser} privileges`);
+    // Nobody has to hear of it with each recipient: whoever asks is told.
+    tell(run, { kind: "note", node: node.id, text: `commands executed from aliases run with ${aliasUser} privileges` });
   }
   addTarget(run, node, {
     kind: "local",

@@ -1,6 +1,6 @@
 /** The elements of an expansion on their way through its queue. Pure. */
 
-import type { Mailbox } from "../mail/address.ts";
+import { formatMailbox, type Mailbox } from "../mail/address.ts";
 import type { ExpansionNode } from "./alias.ts";
 import type { LocalAction } from "./policy.ts";
 import type { TracedElement } from "./trace.ts";
@@ -90,6 +90,20 @@ export function identityOf(node: Node): string {
   }
   const owner = source === "forward" ? userAbove(node)?.user?.name ?? "" : "";
   return `${value.kind} ${anchor.id} ${source} ${owner} ${textOfLeaf(value)}`;
+}
+
+/** The way from an element that says the same down to this one: `ann -> bob -> ann`. Null when none above does. */
+export function loopOf(node: Node): string | null {
+  const texts = [saidBy(node)];
+  for (let above = node.parent; above !== null; above = above.parent) {
+    texts.unshift(saidBy(above));
+    if (above.kind === node.kind && texts[0] === texts.at(-1)) return texts.join(" -> ");
+  }
+  return null;
+}
+
+function saidBy(node: Node): string {
+  return node.kind === "address" ? formatMailbox(node.mailbox).toLowerCase() : textOfLeaf(node.value);
 }
 
 /** What an element says, without its kind. */

@@ -9,6 +9,7 @@ import {
   elementOf,
   type ElementSource,
   identityOf,
+  loopOf,
   type Node,
   type PlainNode,
   textOfLeaf,
@@ -46,6 +47,8 @@ export interface Run {
   readonly targets: Map<string, Target>;
   /** For the log. */
   readonly warnings: Set<string>;
+  /** A way that leads back to where it began, the first that was met. */
+  loop: string | null;
 }
 
 /** Queues the elements of a value below `parent`; those that are there already are dropped. */
@@ -62,7 +65,10 @@ export function addChildren(
     const identity = identityOf(node);
     if (run.seen.has(identity)) {
       tellNode(run, node);
-      tell(run, { kind: "dropped", node: node.id, reason: "it is there already" });
+      const loop = loopOf(node);
+      run.loop ??= loop;
+      const reason = loop === null ? "it is there already" : `a loop: ${loop}`;
+      tell(run, { kind: "dropped", node: node.id, reason });
       continue;
     }
     run.seen.add(identity);

@@ -3,7 +3,7 @@
 
 import { literalOfAddress } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
-import { type ForwardPath, parseMailbox, type ReversePath } from "../mail/address.ts";
+import { type Domain, type ForwardPath, parseMailbox, type ReversePath } from "../mail/address.ts";
 import type { Origin } from "./match.ts";
 import type { Candidate } from "./expand.ts";
 import type { Listener, Policy } from "./policy.ts";
@@ -34,12 +34,16 @@ export interface ExplainQuestion {
 /** Steps kept of one explanation: more than the longest expansion of a sane configuration takes. */
 export const explainEventsMax = 10_000;
 
+/** Stands in a question for the domain of a recipient that was named without one: it is that of the listener, as for
+ * RCPT. No address can have it. */
+export const ownDomain = "" as Domain;
+
 /** Makes the recipient that the question is about. Null stands for a listener that does not exist: `unknown` names those
  * that do. */
 export function candidateOf(
   question: ExplainQuestion,
   policy: Pick<Policy, "listeners" | "serverName">,
-): { readonly kind: "candidate"; readonly candidate: Candidate } | {
+): { readonly kind: "candidate"; readonly candidate: Candidate; readonly filter: AskedFilter } | {
   readonly kind: "unknown";
   readonly known: readonly string[];
 } {
@@ -51,16 +55,35 @@ export function candidateOf(
   if (wanted !== null && listener === undefined) {
     return { kind: "unknown", known: policy.listeners.map((one) => namesOf(one)[0] ?? "") };
   }
+  const smtpName = listener?.hostname ?? policy.serverName;
   const origin: Origin = {
     address: address ?? "local",
     hostname: question.hostname ?? (isLocal ? policy.serverName : "<unknown>"),
     helo: question.helo ?? (isLocal ? "localhost" : literalOfAddress(address) ?? ""),
-    smtpName: listener?.hostname ?? policy.serverName,
+    smtpName,
     tag: question.tag ?? (wanted === null && !isLocal ? "" : listener?.tag ?? ""),
     username: question.username ?? "",
     tls: question.tls,
   };
-  return { kind: "candidate", candidate: { origin, sender, rcpt } };
+  const served = wanted === null && !isLocal
+    ? policy.listeners.filter((one) => one.kind === "inet")
+    : policy.listeners.filter((one) => one === listener);
+  const domain = rcpt.domain === ownDomain ? smtpName : rcpt.domain;
+  const candidate = { origin, sender, rcpt: { ...rcpt, domain } };
+  return { kind: "candidate", candidate, filter: filterOf(served) };
+}
+
+/** The filter that has a say. */
+export type AskedFilter =
+  | { readonly kind: "none" }
+  | { readonly kind: "named"; readonly name: string }
+  /** Listeners differ, and the question names none. */
+  | { readonly kind: "unclear" };
+
+function filterOf(listeners: readonly Listener[]): AskedFilter {
+  const [name = null, ...others] = new Set(listeners.map(({ filter }) => filter));
+  if (others.length > 0) return { kind: "unclear" };
+  return name === null ? { kind: "none" } : { kind: "named", name };
 }
 
 /** What a listener may be called; the most exact first. */
@@ -146,6 +169,11 @@ export function traceKeeper(max: number = explainEventsMax): {
 export function describeTest({ option, subject }: RuleTest): string {
   const words = option.replace(/^!/, "").split(" ");
   switch (words[0]) {
+    case "fcrdns":
+    case "rdns":
+      return subject === "<unknown>" ? "the client has no name" : `the client is ${subject}`;
+    case "src":
+      return subject === "local" ? "the mail comes from here" : `the client's address is ${subject}`;
     case "tag":
       return subject === "" ? "the listener has no tag" : `the listener has the tag ${subject}`;
     case "from":
@@ -160,7 +188,7 @@ export function describeTest({ option, subject }: RuleTest): string {
     case "tls":
       return subject === "TLS" ? "the session is encrypted" : "the session is in clear text";
     case "mail-from":
-      return subject === "@" ? "the sender is <>" : `the sender is ${subject}`;
+      return subject === "@" || subject === "" ? "the sender is <>" : `the sender is ${subject}`;
     default:
       return `the recipient is ${subject}`;
   }

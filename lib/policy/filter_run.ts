@@ -54,7 +54,8 @@ export interface FilterStep {
 
 /** Asks the filter or chain `name` of the policy. `tell` is told of each filter that is tried, in order.
  *
- * Filters of other phases, and those that are programs, are passed over. `report` goes on with the next; `bypass` lets
+ * Filters of other phases are passed over. Those that are programs are not run yet: what comes over the network is not
+ * taken without them, mail of this machine is. `report` goes on with the next; `bypass` lets
  * the command pass without asking the others; `junk`, `rewrite`, `reject` and `disconnect` decide. A refusal with 421
  * ends the session (RFC 5321 §3.8). Where a table cannot answer, the filter does nothing, whether or not it says `!`.
  * Where a refusal depends on the DNS, and that cannot answer, the client is to come again: nobody is turned away for
@@ -68,7 +69,11 @@ export async function runFilters(
 ): Promise<FilterVerdict> {
   const table = shortTables(policy);
   for (const filter of membersOf(policy.filters, name)) {
-    if (filter.kind !== "builtin" || filter.phase !== question.phase) continue;
+    if (filter.kind === "process") {
+      if (question.phase !== "connect" || question.address === "local") continue;
+      return { kind: "disconnect", reply: replies.filterNotRunning };
+    }
+    if (filter.phase !== question.phase) continue;
     const { condition, decision } = filter;
     const answer = await tryCondition(condition, question, tables);
     tell?.({
@@ -96,7 +101,7 @@ export function membersOf(filters: Policy["filters"], name: string): readonly Ex
 /** The phases in which a filter of the listener has a say: in no other is anybody asked. */
 export function filterPhasesOf(policy: Pick<Policy, "filters">, { filter }: Listener): ReadonlySet<FilterPhase> {
   if (filter === null) return noPhases;
-  return new Set(membersOf(policy.filters, filter).flatMap((one) => one.kind === "builtin" ? [one.phase] : []));
+  return new Set(membersOf(policy.filters, filter).map((one) => one.kind === "builtin" ? one.phase : "connect"));
 }
 
 const noPhases: ReadonlySet<FilterPhase> = new Set();

@@ -3,6 +3,7 @@
 
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
+import { membersOf } from "./filter_run.ts";
 import { expandKnown } from "./format.ts";
 import type { Listener, LocalAction, Place, Policy, RelayAction } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
@@ -25,16 +26,18 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
     if (message === null || found.some((one) => samePlace(one.place, place) && one.message === message)) return;
     found.push({ severity: "warning", place, message });
   };
-  for (const listener of policy.listeners) for (const one of listenerNotices(listener)) tell(listener.place, one);
+  for (const listener of policy.listeners) {
+    for (const one of listenerNotices(policy, listener)) tell(listener.place, one);
+  }
   for (const action of Object.values(policy.actions)) {
     if (action.kind === "local") tell(action.place, localNotice(action));
     else for (const one of relayNotices(policy, action)) tell(action.place, one);
   }
   for (const { name, place } of Object.values(policy.processes)) {
-    tell(place, `the process \`${name}\` is not started: filters are not active yet`);
+    tell(place, `the process \`${name}\` is not started: filters that are programs are not active yet`);
   }
-  for (const { name, place } of Object.values(policy.filters)) {
-    if (!name.startsWith("<")) tell(place, `the filter \`${name}\` is not active yet: it lets all mail pass`);
+  for (const { kind, name, place } of Object.values(policy.filters)) {
+    if (kind === "process") tell(place, `the filter \`${name}\` is a program: those are not active yet`);
   }
   for (const message of settingNotices(policy)) tell(null, message);
   return found.sort((a, b) => order(a.place, b.place));
@@ -104,11 +107,18 @@ function demandsOf(_listener: Listener): readonly string[] {
   return [];
 }
 
-function listenerNotices(listener: Listener): readonly string[] {
+function listenerNotices(policy: Policy, listener: Listener): readonly string[] {
   const demands = demandsOf(listener);
   if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
   const notices: string[] = [];
-  if (listener.filter !== null) notices.push("`filter` is not active yet: this listener takes all mail unfiltered");
+  const filters = listener.filter === null ? [] : membersOf(policy.filters, listener.filter);
+  if (filters.some(({ kind }) => kind === "process")) {
+    notices.push(
+      listener.kind === "socket"
+        ? "a filter of this listener is a program, which is not active yet: mail from here passes without it"
+        : "a filter of this listener is a program, which is not active yet: all clients are answered 421 here",
+    );
+  }
   return notices;
 }
 

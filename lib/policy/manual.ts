@@ -47,12 +47,18 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "The name in the greeting and in Received fields. Default: /etc/mailname, else the system's.",
   ],
   "listen tls": ["listen … tls", "Offers STARTTLS. Needs a `pki`, as the next two do."],
-  "listen tls-require": ["listen … tls-require [verify]", "Refuses MAIL before STARTTLS."],
+  "listen tls-require": [
+    "listen … tls-require [verify]",
+    "Refuses MAIL before STARTTLS. `verify` wants a certificate that the `ca` has signed.",
+  ],
   "listen smtps": ["listen … smtps [verify]", "Begins with TLS; port 465."],
   "listen tls-require verify": null,
-  "listen pki": ["listen … pki NAME", "Certificate; further ones are chosen by the name that the client asks for."],
-  "listen ca": ["listen … ca NAME", "Who may have signed certificates of clients."],
-  "listen ciphers": ["listen … ciphers LIST", "No effect: the TLS library chooses among safe ones."],
+  "listen pki": [
+    "listen … pki NAME",
+    "Certificate; further ones are chosen by the name that the client asks for, ECDSA before RSA.",
+  ],
+  "listen ca": ["listen … ca NAME", "Asks clients for certificates, and says who may have signed them."],
+  "listen ciphers": ["listen … ciphers LIST", "Refused where it leaves out what the TLS library offers."],
   "listen protocols": ["listen … protocols LIST", "`tlsv1.2`, `tlsv1.3` or both, with commas. Default both."],
   "listen auth": ["listen … auth [<T>]", "Refuses MAIL before AUTH; passwords in T, else the system's. Needs TLS."],
   "listen auth-optional": ["listen … auth-optional [<T>]", "Offers AUTH."],
@@ -151,7 +157,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "action relay srs": ["relay … srs", "Rewrites the senders of forwarded mail. Needs an `srs key`."],
   "action relay pki": ["relay … pki NAME", "Certificate to show to the server."],
   "action relay ca": ["relay … ca NAME", "Who may have signed the server's certificate."],
-  "action relay ciphers": ["relay … ciphers LIST", "No effect, as above."],
+  "action relay ciphers": ["relay … ciphers LIST", "As above."],
   "action relay protocols": ["relay … protocols LIST", "As above."],
   "action relay filter": ["relay … filter NAME", "A filter is told of these sessions."],
   "action relay ttl": ["relay … ttl 4d", "As above."],
@@ -235,7 +241,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "queue compression": ["queue compression", "Messages are compressed on disk."],
   "queue encryption": ["queue encryption [KEY]", "Messages are encrypted on disk, with a key of 32 characters."],
   "line smtp": null,
-  "smtp ciphers": ["smtp ciphers LIST", "No effect, as above."],
+  "smtp ciphers": ["smtp ciphers LIST", "As above."],
   "smtp max-message-size": ["smtp max-message-size 35M", "Larger messages are refused."],
   "smtp sub-addr-delim": [`smtp sub-addr-delim "+"`, "What divides a user from the tag."],
   "smtp lenient": [
@@ -296,19 +302,46 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
 
 /** The meaning of a word behind some keywords of its line, the closest fit; null when the manual does not know it. */
 export function meaningOf(keywords: readonly string[], word: string): Meaning | null {
+  const keys = keysOf(keywords, word);
+  for (const key of keys) {
+    const found = meanings[key];
+    if (found !== undefined && found !== null) return found;
+  }
+  // A word that is told of with others: what may follow it, or what it follows.
+  const key = keys.find((one) => meanings[one] !== undefined);
+  return key === undefined ? null : meaningOfGroup(key);
+}
+
+/** Entries that a word may have, the likeliest first. */
+function keysOf(keywords: readonly string[], word: string): readonly string[] {
   const [directive] = keywords;
-  if (directive === undefined) return meanings[`line ${word}`] ?? null;
+  if (directive === undefined) return [`line ${word}`];
+  const keys: string[] = [];
   // The longest run of keywords that has an entry with the word, and of those the nearest.
   for (let length = keywords.length - 1; length >= 0; length--) {
     for (let end = keywords.length; end - length >= 1; end--) {
-      const run = keywords.slice(end - length, end);
-      const found = meanings[[directive, ...run, word].join(" ")];
-      if (found !== undefined && found !== null) return found;
+      keys.push([directive, ...keywords.slice(end - length, end), word].join(" "));
     }
   }
   // Options of all local methods are told with the first of them.
-  const method = directive === "action" ? "maildir" : "pattern";
-  return meanings[`${directive} ${method} ${word}`] ?? null;
+  return [...keys, `${directive} ${directive === "action" ? "maildir" : "pattern"} ${word}`];
+}
+
+/** Meanings of a group that are told at once. */
+const groupMax = 12;
+
+function meaningOfGroup(key: string): Meaning | null {
+  const stem = key.replace(/^line /, "");
+  const below = Object.entries(meanings).flatMap(([one, meaning]) =>
+    meaning !== null && one.startsWith(`${stem} `) ? [meaning] : []
+  ).slice(0, groupMax);
+  if (below.length > 0) {
+    const forms = below.map(([syntax]) => syntax);
+    return [forms.join("\n"), below.map(([syntax, meaning]) => `${syntax}: ${meaning}`).join("\n")];
+  }
+  const parent = stem.replace(/ ?\S+$/, "");
+  if (parent === "") return null;
+  return meanings[parent] ?? meanings[`line ${parent}`] ?? meaningOfGroup(parent);
 }
 
 function list(words: readonly string[]): string {

@@ -78,6 +78,23 @@ function parseBody(reader: Reader, first: Token, name: Word): ActionDirective | 
   return { kind: "action", span: first.span, name, method, options };
 }
 
+/** The command of `mda`. One that is not quoted is told as a whole, as it has to be written. */
+function readCommand(reader: Reader): Word | null {
+  const token = peek(reader);
+  if (token.kind !== "punct" || token.text !== "/" || token.span.macro !== null) {
+    return readWord(reader, "a command in quotes");
+  }
+  const { source, start } = token.span;
+  const rest = /^[^\n#]*/.exec(source.text.slice(start))?.[0].trimEnd() ?? "";
+  const isPlain = !/["\\]/.test(rest);
+  return fail(
+    reader,
+    { ...token.span, end: start + rest.length },
+    "syntax error: a command stands in quotes",
+    isPlain ? `write "${rest}"` : "put all of it in quotes, and a backslash before each quote in it",
+  );
+}
+
 function parseMethod(reader: Reader): ActionMethod | null {
   const token = peek(reader);
   if (token.kind !== "keyword" || !actionMethods.includes(token.text)) {
@@ -96,7 +113,7 @@ function parseMethod(reader: Reader): ActionMethod | null {
       return destination === null ? null : { kind: "lmtp", destination, rcptTo: acceptKeyword(reader, "rcpt-to") };
     }
     case "mda": {
-      const command = readWord(reader, "a command in quotes");
+      const command = readCommand(reader);
       return command === null ? null : { kind: "mda", command };
     }
     case "mbox":

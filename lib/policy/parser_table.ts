@@ -2,7 +2,7 @@
 
 import type { Directive, TableDirective, Word } from "./ast.ts";
 import type { Token } from "./lexer.ts";
-import { fail, peek, type Reader, readItems, readWord } from "./reader.ts";
+import { fail, isPunct, peek, type Reader, readItems, readWord } from "./reader.ts";
 
 /** Parses what follows `table`. */
 export function parseTable(reader: Reader, first: Token): Directive | null {
@@ -20,9 +20,14 @@ function parseContent(reader: Reader): TableDirective["content"] | null {
     return items === null ? null : { kind: "items", items };
   }
   if (token.kind === "punct" && token.text === "/") {
-    return fail(reader, token.span, "syntax error: expected the place of the table, found `/`", "quote the path");
+    const hint = "write the kind of the table before its path, without a blank: file:/etc/mail/aliases";
+    return fail(reader, token.span, "syntax error: expected the place of the table, found `/`", hint);
   }
   const word = readWord(reader, "`{` or the place of the table, such as file:/etc/mail/aliases");
+  if (word !== null && isPunct(reader, "/") && /^[a-z]+:?$/.test(word.text)) {
+    const hint = `no blank stands between the kind of a table and its path: ${word.text.replace(/:$/, "")}:/…`;
+    return fail(reader, peek(reader).span, "syntax error: expected the end of the line, found `/`", hint);
+  }
   return word === null ? null : unquoteCommand(reader, word);
 }
 

@@ -145,7 +145,7 @@ function resolveSetting(scope: Scope, draft: Draft, directive: Directive): void 
       draft.queue = resolveQueue(scope, draft.queue, directive);
       return;
     case "smtp-ciphers":
-      draft.ciphers = resolveCiphers(scope, directive.ciphers, directive.ciphers.span);
+      draft.ciphers = resolveCiphers(scope, directive.ciphers);
       return;
     case "smtp-size":
     case "smtp-limit":

@@ -83,6 +83,10 @@ function readProgram(scope: Scope, name: string, { span }: Word, text: string): 
     const hint = 'write the whole path of a program, such as "proc:/usr/local/bin/table-x ARGUMENT"';
     return fail(scope, span, `invalid backend parameter for table: ${name}`, hint);
   }
+  // What a role may run is a list with commas between (daemon/privilege.ts).
+  if (command.includes(",")) {
+    return fail(scope, span, `the path of a program may have no comma: ${command}`, "rename it, or link to it");
+  }
   if (!scope.source.isProgram(command)) {
     const hint = config === ""
       ? "install it, or correct its path; it must be a file that may be executed"

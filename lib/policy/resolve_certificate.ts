@@ -2,6 +2,7 @@
 
 import { parseDomain } from "../mail/domain.ts";
 import type { CertificateDirective, Word } from "./ast.ts";
+import { suiteCount, unwantedSuites } from "./ciphers.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
 import type { Pki, Place } from "./policy.ts";
 import { parseProtocols } from "./protocols.ts";
@@ -106,8 +107,17 @@ export function resolveProtocols(scope: Scope, { text, span }: Word): string {
   return text;
 }
 
-/** `ciphers` is kept, and does nothing. */
-export function resolveCiphers(scope: Scope, { text }: Word, span: Span): string {
-  warn(scope, span, "`ciphers` has no effect: the TLS library chooses among safe ciphers itself");
+/** `ciphers` is kept. The library has a list of its own: one that allows all of it is as good as obeyed, any other cannot
+ * be. */
+export function resolveCiphers(scope: Scope, { text, span }: Word): string {
+  const unwanted = unwantedSuites(text);
+  if (unwanted.length === 0) return text;
+  const which = unwanted.length === suiteCount ? "none of its own is in it" : `it always offers ${unwanted.join(", ")}`;
+  fail(
+    scope,
+    span,
+    `ciphers that the TLS library cannot keep to: ${text}`,
+    `${which}\nleave \`ciphers\` out: all that it offers has forward secrecy and authenticated encryption`,
+  );
   return text;
 }

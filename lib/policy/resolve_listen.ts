@@ -91,6 +91,11 @@ function checkProtection(scope: Scope, directive: ListenDirective, { tls, auth }
   if (isPlain && hasPki) {
     fail(scope, span(["pki"]), "invalid listen option: pki requires tls/smtps", "add `tls`, `tls-require` or `smtps`");
   }
+  if (tls.verify && tls.ca === null && !directive.options.some((option) => option.kind === "ca")) {
+    const hint = 'name whose certificates are good: ca NAME, after a line such as ca NAME cert "PATH"\n' +
+      "the TLS library tells clients each name, and the system's authorities are more than they take";
+    fail(scope, span(["tls-require", "smtps"]), "invalid listen option: verify requires ca", hint);
+  }
   if (!isPlain && !hasPki) {
     const hint = 'name a certificate: pki NAME, after lines such as pki NAME cert "PATH" and pki NAME key "PATH"';
     fail(scope, span(["tls", "tls-require", "smtps"]), "invalid listen option: pki required for tls/smtps", hint);
@@ -252,7 +257,7 @@ function applyTls(scope: Scope, option: ListenOption, draft: Draft): void {
       draft.tls = { ...tls, mode: "implicit", verify: option.verify };
       return;
     case "ciphers":
-      draft.tls = { ...tls, ciphers: resolveCiphers(scope, option.word, option.span) };
+      draft.tls = { ...tls, ciphers: resolveCiphers(scope, option.word) };
       return;
     case "protocols":
       draft.tls = { ...tls, protocols: resolveProtocols(scope, option.word) };

@@ -26,7 +26,9 @@ export function resolveRelay(
   const given = new Set<string>();
   for (const option of options) applyOption(scope, option, draft, given);
   for (const table of [draft.host, draft.domain]) {
-    if (table !== null) { for (const url of inlineWords(scope, table)) checkRoute(scope, draft, url); }
+    if (table !== null) {
+      for (const url of inlineWords(scope, table)) checkRoute(scope, draft, url, given.has("auth mapping"));
+    }
   }
   return draft;
 }
@@ -134,7 +136,7 @@ function applyWord(
       scope.wanted.push({ kind: option.kind, name: text.toLowerCase(), span });
       return;
     case "ciphers":
-      draft.ciphers = resolveCiphers(scope, option.word, option.span);
+      draft.ciphers = resolveCiphers(scope, option.word);
       return;
     case "protocols":
       draft.protocols = resolveProtocols(scope, option.word);
@@ -148,15 +150,15 @@ function isMailFrom(text: string): boolean {
 }
 
 /** What the options say must fit what each URL can do. OpenSMTPD finds out at delivery, and the mail waits. */
-function checkRoute(scope: Scope, { auth, tls }: Draft, { text, span }: Word): void {
+function checkRoute(scope: Scope, { tls }: Draft, { text, span }: Word, hasAuth: boolean): void {
   const parsed = parseRelayUrl(text);
   if (parsed.kind === "error") return;
   const { scheme, label } = parsed.url;
-  if (label !== null && auth === null) {
+  if (label !== null && !hasAuth) {
     const hint = "add `auth <table>`: it holds the user and the password for this label";
     warn(scope, span, `the label \`${label}\` needs credentials, and the action has no \`auth\``, hint);
   }
-  if (label === null && auth !== null) {
+  if (label === null && hasAuth) {
     const hint = "credentials are looked up by the label: smtp+tls://LABEL@host";
     warn(scope, span, "`auth` has no effect on this URL: it names no label", hint);
   }

@@ -7,6 +7,8 @@ import { compileRegex } from "../table/regex.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
 import type { Items, Pattern, TableDirective, TableExpr, Word } from "./ast.ts";
+import { type EntryLint, lintDomain, lintMailaddr, lintSource } from "./entry_lint.ts";
+import { placeOf } from "./error.ts";
 import { builtinTable, type Criterion, type TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 import { resolveBackend } from "./resolve_backend.ts";
@@ -55,6 +57,18 @@ const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "hostnames": "map",
   "senders": "map",
   "networks": "list",
+};
+
+/** Maps as they can be written in the place of a table. */
+const examples: Readonly<Partial<Record<Purpose, string>>> = {
+  "alias": "{ root = ann }",
+  "virtual": '{ "info@example.com" = ann }',
+  "userbase": '{ ann = "1000:1000:/home/ann" }',
+  "relay-domain": '{ "example.com" = "smtp://mx.example.com" }',
+  "helo-source": '{ "192.0.2.1" = "mx.example.com" }',
+  "credentials": '{ label = "user:password" }',
+  "hostnames": '{ "192.0.2.1" = "mx.example.com" }',
+  "senders": '{ ann = "ann@example.com" }',
 };
 
 /** How messages call a purpose, where it is not by its own name. */
@@ -125,11 +139,11 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
   const isWrongShape = spec.kind === "static" && wanted !== "either" && spec.shape !== wanted;
   const users = userPurposes[spec.kind];
   if (isWrongShape || (users !== undefined && !users.includes(purpose))) {
-    const quoted = name.startsWith("<") ? name : `<${name}>`;
     const hint = isWrongShape
-      ? shapeHint(scope, expr, wanted)
+      ? shapeHint(scope, expr, wanted, purpose)
       : `it holds users: use it for ${users?.map((one) => labels[one] ?? one).join(", ")}`;
-    return fail(scope, expr.span, `table "${quoted}" may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
+    const what = shownName(expr, name);
+    return fail(scope, expr.span, `${what} may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
   }
   const items = scope.items.get(name);
   if (items !== undefined && regex) checkRegexes(scope, items);
@@ -169,8 +183,25 @@ export function inlineWords(scope: Scope, table: TableName): readonly Word[] {
   return items === undefined ? [] : items.shape === "list" ? items.entries : items.entries.map(([, value]) => value);
 }
 
-function shapeHint(scope: Scope, expr: TableExpr, wanted: "list" | "map" | "either"): string {
-  if (expr.kind === "word" && scope.tables.has(expr.word.text)) return `did you mean <${expr.word.text}>?`;
+/** How a message calls a table: one without a name by how it stands there. */
+function shownName(expr: TableExpr, name: TableName): string {
+  switch (expr.kind) {
+    case "name":
+      return `table "${name.startsWith("<") ? name : `<${name}>`}"`;
+    case "word":
+      return `"${expr.word.text}"`;
+    default:
+      return "this table";
+  }
+}
+
+function shapeHint(scope: Scope, expr: TableExpr, wanted: "list" | "map" | "either", purpose: Purpose): string {
+  if (expr.kind === "word") {
+    const { text } = expr.word;
+    if (scope.tables.has(text)) return `did you mean <${text}>?`;
+    const example = examples[purpose] ?? "{ key = value }";
+    if (wanted === "map") return `name a table that is a map, as <NAME>, or write it here: ${example}`;
+  }
   return wanted === "list"
     ? "a list is wanted here, and it holds pairs of key and value"
     : "a map is wanted here, and it holds keys without values";
@@ -178,10 +209,14 @@ function shapeHint(scope: Scope, expr: TableExpr, wanted: "list" | "map" | "eith
 
 function addInline(scope: Scope, name: TableName, items: Items): void {
   const entries = new Map<string, string | null>();
+  const firsts = new Map<string, Word>();
   const keys = items.shape === "list" ? items.entries : items.entries.map(([key]) => key);
   for (const [index, key] of keys.entries()) {
-    if (entries.has(key.text)) {
-      warn(scope, key.span, `key "${key.text}" stands twice in one table: the last one counts`);
+    const first = firsts.get(key.text);
+    if (first === undefined) firsts.set(key.text, key);
+    else {
+      const message = `key "${key.text}" stands twice in one table, here and on line ${placeOf(first.span).line}`;
+      warn(scope, key.span, message, items.shape === "list" ? "delete one" : "the last one counts: delete one");
     }
     entries.set(key.text, items.shape === "list" ? null : items.entries[index]![1].text);
   }
@@ -209,10 +244,21 @@ const checks: Readonly<
   "host": { of: "key", check: checkUrl },
   "relay-domain": { of: "value", check: checkUrl },
   "from": { of: "key", check: checkNet },
+  "domain": { of: "key", check: lint(lintDomain) },
+  "helo": { of: "key", check: lint(lintDomain) },
+  "mail-from": { of: "key", check: lint(lintMailaddr) },
+  "rcpt-to": { of: "key", check: lint(lintMailaddr) },
   "source": { of: "key", check: checkAddress },
   "hostnames": { of: "value", check: checkName },
   "helo-source": { of: "value", check: checkName },
 };
+
+function lint(judge: (text: string) => EntryLint | null): (scope: Scope, word: Word) => void {
+  return (scope, { text, span }) => {
+    const found = judge(text);
+    if (found !== null) warn(scope, span, found.message, found.hint);
+  };
+}
 
 function checkAlias(scope: Scope, value: Word): void {
   const parsed = parseExpansionValue(value.text);
@@ -234,7 +280,11 @@ function checkUser(scope: Scope, { text, span }: Word): void {
 }
 
 function checkAddress(scope: Scope, { text, span }: Word): void {
-  if (parseIp(text) === null) fail(scope, span, `not a valid address: ${text}`, "write it as 192.0.2.1 or 2001:db8::1");
+  if (parseIp(text) === null) {
+    fail(scope, span, `not a valid address: ${text}`, "write it as 192.0.2.1 or 2001:db8::1");
+    return;
+  }
+  lint((one) => lintSource(one, scope.source.interfaces.map(({ address }) => address)))(scope, { text, span });
 }
 
 function checkName(scope: Scope, { text, span }: Word): void {

@@ -28,6 +28,16 @@ export type TraceEvent =
     /** In the order in which they were tried; those behind the first that does not hold are left out. */
     readonly tests: readonly RuleTest[];
   }
+  /** A built-in filter was tried. `decision` is what it does where the test holds, as in smtpd.conf. */
+  | {
+    readonly kind: "filter";
+    readonly node: number;
+    readonly phase: string;
+    readonly filter: string;
+    readonly place: Place;
+    readonly test: RuleTest;
+    readonly decision: string;
+  }
   /** A table was asked. `value` is null when nothing was found, or when the table is a list. */
   | {
     readonly kind: "lookup";
@@ -72,6 +82,7 @@ export function isTraceSubject(value: unknown): value is TraceSubject {
 
 /** What an event is logged under. */
 export function traceSubjectOf(event: TraceEvent): TraceSubject {
+  if (event.kind === "filter") return "filters";
   return event.kind === "rule" ? "rules" : event.kind === "lookup" ? "lookup" : "expand";
 }
 

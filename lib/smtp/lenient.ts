@@ -41,16 +41,20 @@ export interface Reading {
   readonly quirks: readonly Quirk[];
 }
 
-/** The path and parameters behind `FROM:` or `TO:` in the argument of MAIL or RCPT, the path in brackets. Null where the
- * keyword is not there, or nothing behind it. */
-export function readPathArgument(argument: string, keyword: "FROM:" | "TO:"): Reading | null {
+/** The path and parameters behind `FROM:` or `TO:` in the argument of MAIL or RCPT. Where the path has no brackets they
+ * are put around it if `addsBrackets`. Null where the keyword is not there. */
+export function readPathArgument(
+  argument: string,
+  keyword: "FROM:" | "TO:",
+  addsBrackets: boolean,
+): Reading | null {
   const found = keyword === "FROM:" ? /^FROM([ \t]*):([ \t]*)/i.exec(argument) : /^TO([ \t]*):([ \t]*)/i.exec(argument);
   if (found === null) return null;
   const taken: Quirk[] = [];
   if (found[1] !== "") taken.push("blank-before-colon");
   if (found[2] !== "") taken.push("blank-after-colon");
   const rest = argument.slice(found[0].length).replace(/[ \t]+$/, "");
-  if (rest === "" || rest.startsWith("<")) return { text: rest, quirks: taken };
+  if (!addsBrackets || rest === "" || rest.startsWith("<")) return { text: rest, quirks: taken };
   const end = rest.search(/[ \t]/);
   const path = end < 0 ? rest : rest.slice(0, end);
   // What holds brackets was meant as something else.

@@ -18,7 +18,7 @@ import { tellQuirk } from "./session_lenient.ts";
 import { greetingRefusal } from "./session_lmtp.ts";
 import { mail, rcpt } from "./session_mail.ts";
 import { SessionState } from "./session_state.ts";
-import { handshakeTimeoutMs, startTls } from "./session_tls.ts";
+import { startTls } from "./session_tls.ts";
 import { isOfPeer, type Resume, type Running, type Wait } from "./session_wait.ts";
 
 export type * from "./session_face.ts";
@@ -82,10 +82,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         this.#secure(event.tls);
         break;
       case "tick":
-        if (this.deadline === null || event.at < this.#patience.deadline) break;
-        // Amid a handshake there is nothing to say it in.
-        if (this.#wait?.kind === "tls") state.close("timeout");
-        else state.timeOut(this.#patience.overrun);
+        if (this.deadline !== null && event.at >= this.#patience.deadline) state.timeOut(this.#patience.overrun);
         break;
       case "eof":
         if (!this.#isAsking) state.close(event.reason ?? "disconnect");
@@ -271,7 +268,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     }
     if (state.isClosed) return;
     this.#wait = value;
-    if (value.kind === "tls") return this.#patience.handshake(state.now, handshakeTimeoutMs);
+    if (value.kind === "tls") return this.#patience.handshake(state.now);
     if (value.kind === "bytes") this.#patience.content(state.now, 0);
     if (value.kind === "line" || value.kind === "bytes") return;
     if (state.input.length === 0) state.output.flush();

@@ -9,6 +9,8 @@ export interface SessionBounds {
   readonly maxUnknownRecipients: number;
   /** Time until the first command, ms. */
   readonly helloTimeoutMs: number;
+  /** Time for a TLS handshake, ms. */
+  readonly tlsTimeoutMs: number;
   /** Longest silence within content, ms. */
   readonly dataTimeoutMs: number;
   /** Time for the whole of a message's content, ms. */
@@ -25,6 +27,7 @@ export const defaultSessionBounds: SessionBounds = {
   maxUnknownRecipients: 100,
   // RFC 5321 §4.5.3.2.7: a server waits for 5 minutes at least.
   helloTimeoutMs: 300_000,
+  tlsTimeoutMs: 60_000,
   dataTimeoutMs: 300_000,
   messageTimeoutMs: 3_600_000,
   minRate: 100,
@@ -32,7 +35,13 @@ export const defaultSessionBounds: SessionBounds = {
 };
 
 /** Which time was up: the key of `smtp limit` that sets it. */
-export type Overrun = "hello-timeout" | "command-timeout" | "data-timeout" | "message-timeout" | "min-rate";
+export type Overrun =
+  | "hello-timeout"
+  | "command-timeout"
+  | "tls-timeout"
+  | "data-timeout"
+  | "message-timeout"
+  | "min-rate";
 
 /** The deadlines of one session. All times are ms since the epoch. */
 export class Patience {
@@ -72,9 +81,10 @@ export class Patience {
     this.#expect("command-timeout", at + this.#commandTimeoutMs);
   }
 
-  /** A handshake is waited for. It is the library's work, not a person's. */
-  handshake(at: number, timeoutMs: number): void {
-    this.#expect("command-timeout", at + Math.min(timeoutMs, this.#commandTimeoutMs));
+  /** A TLS handshake is waited for. */
+  handshake(at: number): void {
+    this.#begunAt = null;
+    this.#expect("tls-timeout", at + this.#bounds.tlsTimeoutMs);
   }
 
   /** Content is waited for, or goes on with so many octets. */

@@ -24,10 +24,10 @@ export function quirkCounter(quirk: Quirk): string {
   return `smtp.lenient.${quirk}`;
 }
 
-/** What follows `FROM:` or `TO:` in the argument of MAIL or RCPT, the path in brackets. Null when it is not of that form,
- * or of it only by a quirk that does not pass. */
+/** What follows `FROM:` or `TO:` in the argument of MAIL or RCPT. Null when it is not of that form, or of it only by a quirk
+ * that does not pass. */
 export function pathArgument(state: SessionState, argument: string, keyword: "FROM:" | "TO:"): string | null {
-  return allow(state, readPathArgument(argument, keyword));
+  return allow(state, readPathArgument(argument, keyword, isLenient(state, "no-brackets")));
 }
 
 /** The name of HELO or EHLO; null for what does not pass for one. */

@@ -98,15 +98,17 @@ export class SessionState {
 
   /** The client's time is up. */
   timeOut(overrun: Overrun): void {
+    // Amid a handshake there is nothing to say it in.
+    if (overrun === "tls-timeout") return this.#exceed(overrun, null, "timeout");
     const isSlow = overrun === "min-rate" || overrun === "message-timeout";
     const reply = isSlow ? replies.tooSlow(this.hostname) : replies.idle(this.hostname);
     this.#exceed(overrun, reply, isSlow ? "too-slow" : "timeout");
   }
 
   /** A limit ends the session. */
-  #exceed(limit: string, reply: Reply, reason: string): void {
+  #exceed(limit: string, reply: Reply | null, reason: string): void {
     this.output.push({ kind: "count", name: limitCounter(limit) });
-    this.say(reply);
+    if (reply !== null) this.say(reply);
     this.close(reason);
   }
 

@@ -6,9 +6,6 @@ import type { TlsInfo } from "./session_face.ts";
 import type { SessionState } from "./session_state.ts";
 import { handshake, type Running, type Waiting } from "./session_wait.ts";
 
-/** How long a handshake may take, ms, where the idle timeout is not shorter. */
-export const handshakeTimeoutMs = 60_000;
-
 /** STARTTLS. RFC 3207 §4.2: afterwards the session is as fresh as after the greeting. Nobody can have logged in before
  * it, for AUTH is offered under TLS only. */
 export function* startTls(state: SessionState): Running {

@@ -25,11 +25,12 @@
  * the connection is greeted. Asks that no `A:` speaks of go well.
  * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, idle (s), errors, unknown, hello,
  * data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
- * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…, and `feed=whole`
- * for files about when something is sent; all others are also fed octet by octet and in random pieces. */
+ * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…,
+ * lenient=QUIRK,… (none for none at all), and `feed=whole` for files about when something is sent; all others are also fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
 import { defaultSessionBounds } from "./session_bounds.ts";
+import { quirks } from "./lenient.ts";
 import { type FilterPhase, filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
 
 /** What the client, the clock or the daemon does. */
@@ -292,6 +293,8 @@ function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfi
       const phases = value.split(",").flatMap((word) => filterPhases.filter((phase: FilterPhase) => phase === word));
       return { filters: new Set(phases) };
     }
+    case "lenient":
+      return { lenient: new Set(value.split(",").flatMap((word) => quirks.filter((quirk) => quirk === word))) };
     default:
       return null;
   }

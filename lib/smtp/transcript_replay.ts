@@ -120,8 +120,7 @@ function illegalReply(lines: readonly string[]): string | null {
 
 /** Content after the field that we put first. */
 function withoutReceived(content: string): string {
-  const end = /^Received:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*/.exec(content)?.[0].length ?? 0;
-  return content.slice(end);
+  return content.replace(/^(X-Spam: Yes\r\n)?Received:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*/, "$1");
 }
 
 class Player {

@@ -14,8 +14,11 @@ export const cdbKeyMax: number = 64 * 1024;
 /** Longest value that is read or written, octets. */
 export const cdbValueMax: number = 16 * 1024 * 1024;
 
-const blockSize = 4096;
-const blockCount = 64;
+/** Octets of a file that are kept in memory once look-ups have touched them. */
+export const cdbCacheMax: number = 64 * 1024 * 1024;
+
+/** What is read at once. To read more takes hardly longer, and look-ups soon touch all of it. */
+const blockSize = 16 * 1024;
 const scanBlockSize = 64 * 1024;
 
 /** The hash of a cdb key: `bytes` from `start` to before `end`. */
@@ -50,8 +53,8 @@ export class CdbFile {
     this.path = path;
     this.stat = stat;
     this.#file = file;
-    this.#blocks = new BlockReader(path, file, stat.size, blockSize, blockCount);
-    const head = this.#blocks.read(0, cdbHeadSize).slice();
+    this.#blocks = new BlockReader(path, file, stat.size, blockSize, cdbCacheMax / blockSize);
+    const head = this.#blocks.copy(0, cdbHeadSize);
     this.#head = new DataView(head.buffer);
     this.#end = this.#head.getUint32(0, true);
   }
@@ -77,12 +80,13 @@ export class CdbFile {
     const table = this.#head.getUint32((hash & 255) * 8, true);
     const slots = this.#head.getUint32((hash & 255) * 8 + 4, true);
     if (slots === 0) return null;
+    const blocks = this.#blocks;
     let slot = (hash >>> 8) % slots;
     for (let tried = 0; tried < slots; tried++) {
-      const pair = this.#blocks.read(table + slot * 8, 8);
-      const position = readU32(pair, 4);
+      blocks.seek(table + slot * 8, 8);
+      const position = readU32(blocks.bytes, blocks.start + 4);
       if (position === 0) return null;
-      if (readU32(pair, 0) === hash) {
+      if (readU32(blocks.bytes, blocks.start) === hash) {
         const value = this.#valueAt(position, key);
         if (value !== null) return value;
       }
@@ -97,8 +101,8 @@ export class CdbFile {
     let at = cdbHeadSize;
     while (at < this.#end) {
       const { keySize, valueSize } = this.#sizesAt(blocks, at);
-      const key = blocks.read(at + 8, keySize).slice();
-      const value = blocks.read(at + 8 + keySize, valueSize).slice();
+      const key = blocks.copy(at + 8, keySize);
+      const value = blocks.copy(at + 8 + keySize, valueSize);
       yield { key, value };
       at += 8 + keySize + valueSize;
     }
@@ -128,16 +132,18 @@ export class CdbFile {
   #valueAt(position: number, key: Uint8Array): Uint8Array | null {
     const { keySize, valueSize } = this.#sizesAt(this.#blocks, position);
     if (keySize !== key.length) return null;
-    const stored = this.#blocks.read(position + 8, keySize);
-    for (let i = 0; i < keySize; i++) if (stored[i] !== key[i]) return null;
-    return this.#blocks.read(position + 8 + keySize, valueSize).slice();
+    const blocks = this.#blocks;
+    blocks.seek(position + 8, keySize);
+    const { bytes, start } = blocks;
+    for (let i = 0; i < keySize; i++) if (bytes[start + i] !== key[i]) return null;
+    return blocks.copy(position + 8 + keySize, valueSize);
   }
 
   #sizesAt(blocks: BlockReader, at: number): { readonly keySize: number; readonly valueSize: number } {
     if (at < cdbHeadSize || at + 8 > this.#end) throw noCdb(this.path, `a record is said to be at ${at}`);
-    const pair = blocks.read(at, 8);
-    const keySize = readU32(pair, 0);
-    const valueSize = readU32(pair, 4);
+    blocks.seek(at, 8);
+    const keySize = readU32(blocks.bytes, blocks.start);
+    const valueSize = readU32(blocks.bytes, blocks.start + 4);
     if (keySize > cdbKeyMax || valueSize > cdbValueMax || at + 8 + keySize + valueSize > this.#end) {
       throw noCdb(this.path, `the record at ${at} is too long`);
     }
@@ -145,8 +151,13 @@ export class CdbFile {
   }
 }
 
-/** Reads a file through a cache of blocks; each place of the cache holds the blocks of equal number modulo `count`. */
+/** Reads a file through a cache of blocks; each place of the cache holds the blocks of equal number modulo `count`. What
+ * was read stands in `bytes` from `start` on: look-ups are too many to make an object for each. */
 class BlockReader {
+  /** Where the last `seek` led; valid until the next call. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Where in `bytes`. */
+  start = 0;
   readonly #path: string;
   readonly #file: DiskFile;
   readonly #fileSize: number;
@@ -154,31 +165,48 @@ class BlockReader {
   /** Room for the blocks, made when first needed. */
   readonly #blocks: (Uint8Array | undefined)[];
   /** Which block is in each place (-1: none), and how much of it the file has. */
-  readonly #numbers: Float64Array;
+  readonly #numbers: Int32Array;
   readonly #lengths: Uint32Array;
 
+  /** At most `count` blocks of `size` octets are kept. */
   constructor(path: string, file: DiskFile, fileSize: number, size: number, count: number) {
     this.#path = path;
     this.#file = file;
     this.#fileSize = fileSize;
     this.#size = size;
-    this.#blocks = new Array<Uint8Array | undefined>(count).fill(undefined);
-    this.#numbers = new Float64Array(count).fill(-1);
-    this.#lengths = new Uint32Array(count);
+    const places = Math.max(1, Math.min(count, Math.ceil(fileSize / size)));
+    this.#blocks = new Array<Uint8Array | undefined>(places).fill(undefined);
+    this.#numbers = new Int32Array(places).fill(-1);
+    this.#lengths = new Uint32Array(places);
   }
 
-  /** `length` bytes at `at`, valid until the next call. Throws a Fault `malformed` when the file has fewer. */
-  read(at: number, length: number): Uint8Array {
+  /** Makes `length` bytes at `at` stand in `bytes`. Throws a Fault `malformed` when the file has fewer. */
+  seek(at: number, length: number): void {
     if (at + length > this.#fileSize) throw noCdb(this.#path, "it is cut short");
     const number = Math.floor(at / this.#size);
     const offset = at - number * this.#size;
     if (offset + length <= this.#size) return this.#inBlock(number, offset, length);
     const bytes = new Uint8Array(length);
-    if (this.#file.readAt(at, bytes) !== length) throw noCdb(this.#path, "it is cut short");
-    return bytes;
+    // Pieces of blocks that are there are not read again.
+    for (let done = 0; done < length;) {
+      const next = Math.floor((at + done) / this.#size);
+      const from = at + done - next * this.#size;
+      const part = Math.min(this.#size - from, length - done);
+      this.#inBlock(next, from, part);
+      bytes.set(this.bytes.subarray(this.start, this.start + part), done);
+      done += part;
+    }
+    this.bytes = bytes;
+    this.start = 0;
   }
 
-  #inBlock(number: number, offset: number, length: number): Uint8Array {
+  /** `length` bytes at `at`, the caller's to keep. */
+  copy(at: number, length: number): Uint8Array {
+    this.seek(at, length);
+    return this.bytes.slice(this.start, this.start + length);
+  }
+
+  #inBlock(number: number, offset: number, length: number): void {
     const place = number % this.#blocks.length;
     const block = this.#blocks[place] ??= new Uint8Array(this.#size);
     if (this.#numbers[place] !== number) {
@@ -187,7 +215,8 @@ class BlockReader {
       this.#numbers[place] = number;
     }
     if (offset + length > this.#lengths[place]!) throw noCdb(this.#path, "it is cut short");
-    return block.subarray(offset, offset + length);
+    this.bytes = block;
+    this.start = offset;
   }
 }
 

@@ -98,17 +98,20 @@ class CdbContent implements KeyStore {
   readonly index: KeyIndex;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
+  /** QUIRK: some makers (Postfix, by its build; OpenSMTPD) end keys and values with a NUL. All keys of a file have one, or
+   * none has, so the first says it; to try both would double the work for keys that are not there. */
+  readonly #endsInNul: boolean;
   #walk: Iterator<CdbRecord> | null = null;
 
   constructor(file: CdbFile, delimiter: string) {
     this.file = file;
+    const first = file.records().next();
+    this.#endsInNul = first.done !== true && first.value.key.at(-1) === 0;
     this.index = new KeyIndex(this, delimiter);
   }
 
-  /** QUIRK: some makers (Postfix, by its build; OpenSMTPD) end keys and values with a NUL. Both forms are tried. */
   get(key: string): string | undefined {
-    const bytes = this.#encoder.encode(key);
-    const value = this.file.get(bytes) ?? this.file.get(withNul(bytes));
+    const value = this.file.get(this.#encoder.encode(this.#endsInNul ? `${key}\0` : key));
     return value === null ? undefined : this.#text(value);
   }
 
@@ -129,10 +132,4 @@ class CdbContent implements KeyStore {
   #text(bytes: Uint8Array): string {
     return this.#decoder.decode(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
   }
-}
-
-function withNul(bytes: Uint8Array): Uint8Array {
-  const longer = new Uint8Array(bytes.length + 1);
-  longer.set(bytes);
-  return longer;
 }

@@ -15,7 +15,13 @@ export interface FileTableOptions {
   readonly clock: WatchClock;
   /** Told once when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
+  /** Says what is wrong with changed content, for which the old is kept then; without it nothing is. At first, whatever
+   * is there is taken. */
+  readonly judge?: ContentJudge;
 }
+
+/** Says what is wrong with the content of a table's file, `path:line: …`; null for nothing. */
+export type ContentJudge = (table: string, path: string, bytes: Uint8Array) => string | null;
 
 /** A table read from a file in the form of entry.ts. A changed file is read anew once it has settled (watch.ts);
  * until then, and when that fails, the old content stays in use. */
@@ -88,6 +94,8 @@ export class FileTable implements Table {
         `Cannot update table ${this.name}: ${this.#path} was a ${old.shape} and is a ${table.shape} now`,
       );
     }
+    const wrong = this.#options.judge?.(this.name, this.#path, bytes) ?? null;
+    if (wrong !== null) throw new Fault("malformed", `Cannot update table ${this.name}: ${wrong}`);
     this.#content = table;
     this.#watch.seen(stamp);
   }

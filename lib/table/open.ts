@@ -4,7 +4,7 @@ import type { Fault } from "../fault.ts";
 import type { Disk, SqlDatabase } from "../port.ts";
 import type { AskedPorts } from "./asked.ts";
 import { CdbTable } from "./cdb_table.ts";
-import { FileTable } from "./file.ts";
+import { type ContentJudge, FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
 import { type ProcLink, ProcTable } from "./proc.ts";
 import type { TableSettings } from "./settings.ts";
@@ -32,6 +32,8 @@ export interface TableOptions extends TableBackends {
   readonly clock: WatchClock;
   /** Told when a changed file cannot be read, while its old content stays in use. */
   readonly report: (fault: Fault) => void;
+  /** Judges what has changed in files; without it nothing does. */
+  readonly judge?: ContentJudge;
 }
 
 /** Where getpwnam looks. */
@@ -45,7 +47,7 @@ export async function openTable(spec: TableSpec, disk: Disk, options: TableOptio
     case "static":
       return new StaticTable(spec.name, spec.shape, spec.entries, delimiter);
     case "file":
-      return await FileTable.open(disk, spec.name, spec.path, { delimiter, clock, report });
+      return await FileTable.open(disk, spec.name, spec.path, { ...options, delimiter });
     case "cdb":
       return await CdbTable.open(disk, spec.name, spec.path, { delimiter, clock, report });
     case "getpwnam":

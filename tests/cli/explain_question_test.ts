@@ -31,6 +31,7 @@ Deno.test("readQuestion() reads what is asked about", () => {
     },
   );
   equal(readQuestion({ ...bare, listener: "socket" }).listener, "socket");
+  deepEqual(readQuestion({ ...bare, rcpt: "root" }).rcpt, { localPart: "root", domain: "" });
 });
 
 Deno.test("readQuestion() says what is missing or makes no sense", () => {
@@ -39,8 +40,8 @@ Deno.test("readQuestion() says what is missing or makes no sense", () => {
       [{ from: null }, "--from is missing: the sender, '' for the null sender"],
       [{ rcpt: null }, "--rcpt is missing: the recipient"],
       [{ from: "ann" }, "--from takes user@domain, not ann"],
-      [{ rcpt: "" }, "--rcpt takes user@domain, not "],
-      [{ rcpt: "a\u001bb" }, "--rcpt takes user@domain, not a?b"],
+      [{ rcpt: "" }, "--rcpt takes user@domain or user, not "],
+      [{ rcpt: "a\u001bb" }, "--rcpt takes user@domain or user, not a?b"],
       [{ src: "lo" }, "--src takes an IP address, not lo"],
       [{ rdns: "a b" }, "--rdns takes a host name, not a b"],
       [{ listener: "lo" }, "--listener goes with --src: name the client's address too"],

@@ -43,9 +43,9 @@ Deno.test("viewExplanation() shows every rule and step, and what they come to", 
     "client  198.51.100.7 helo h.test over TLS",
     "",
     "orders@shop.test",
-    "│ ✗ smtpd.conf:5  match tag office from any for any action out",
+    '│ ✗ smtpd.conf:5  match tag office from any for any action "out"',
     "│     tag office: the listener has no tag",
-    "│ ✓ smtpd.conf:6  match from any for domain <hosted> action in",
+    '│ ✓ smtpd.conf:6  match from any for domain <hosted> action "in"',
     "│     for domain <hosted>: the domain is shop.test",
     "│ ✓ <virtuals>  orders@shop.test = ann, bob@far.test",
     "├ user ann",
@@ -54,11 +54,11 @@ Deno.test("viewExplanation() shows every rule and step, and what they come to", 
     "│   · /home/ann/.forward: there is none",
     "│   → maildir of ann (action in)",
     "└ bob@far.test",
-    "    ✗ smtpd.conf:5  match tag office from any for any action out",
+    '    ✗ smtpd.conf:5  match tag office from any for any action "out"',
     "        tag office: the listener has no tag",
-    "    ✗ smtpd.conf:6  match from any for domain <hosted> action in",
+    '    ✗ smtpd.conf:6  match from any for domain <hosted> action "in"',
     "        for domain <hosted>: the domain is far.test",
-    "    ✓ smtpd.conf:7  match from local for any action out",
+    '    ✓ smtpd.conf:7  match from local for any action "out"',
     "        from local: the mail comes from here",
     "    → relay to bob@far.test (action out)",
     "",
@@ -137,4 +137,28 @@ Deno.test("explanationJson() has the question, the tree and the answer, and no p
   equal(formatExplanation(explained, null, true), `${JSON.stringify(explanationJson(explained), null, 2)}\n`);
   equal(formatExplanation(explained, screen, false), viewExplanation(explained, screen));
   ok(formatExplanation(explained, null, false).startsWith("from    <eve@c.test>\n"));
+});
+
+Deno.test("viewExplanation() shows the filters that were tried, and what each was tried on", async () => {
+  const policy = policyOf([
+    'filter "dyn" phase connect match rdns regex "^dyn" disconnect "550 no"',
+    'filter "old" phase mail-from match mail-from "eve@c.test" reject "550 5.7.1 not you"',
+    'filter "all" chain { dyn, old }',
+    conf,
+  ].join("\n"));
+  const candidate = { origin: originAt("198.51.100.7"), sender: mailbox("eve@c.test"), rcpt: mailbox("bob@b.test") };
+  const filter = { kind: "named", name: "all" } as const;
+  const { events, answer } = await explainRecipient(candidate, policy, tablesOf(policy), filter);
+  const text = viewExplanation({ ...await shown("bob@b.test"), events, answer }, { width: 120, color: false });
+  deepEqual(text.split("\n").slice(4), [
+    "bob@b.test",
+    '  ✗ smtpd.conf:1  filter dyn phase connect match rdns regex "^dyn" disconnect "550 no"',
+    '      rdns regex "^dyn": the client is client.test',
+    '  ✓ smtpd.conf:2  filter old phase mail-from match mail-from eve@c.test reject "550 5.7.1 not you"',
+    "      mail-from eve@c.test: the sender is eve@c.test",
+    "  ✗ refused: the filters refuse it in phase mail-from",
+    "",
+    "refused  550 5.7.1 not you",
+    "",
+  ]);
 });

@@ -191,11 +191,11 @@ Deno.test("makemap --json prints one object", () =>
 Deno.test("makemap says what is wrong with a file or a command line", () =>
   withFiles({ text: "a b\n" }, async (folder, makemap) => {
     const table: readonly (readonly [args: readonly string[], stderr: RegExp])[] = [
-      [["none"], /^makemap: Cannot read none: ENOENT\n$/],
+      [["none"], /^makemap: Cannot read none: no such file or directory \(ENOENT\)\n$/],
       [["."], /^makemap: Cannot read \.: it is a directory\n$/],
       [["-U", "text"], /^makemap: Cannot read \S+\/text as a cdb map: it is too short\n$/],
-      [["-U", "none"], /^makemap: Cannot open \S+\/none: ENOENT\n$/],
-      [["-o", "none/m.db", "text"], /^makemap: Cannot open \S+none\/\S+: ENOENT\n$/],
+      [["-U", "none"], /^makemap: Cannot open \S+\/none: no such file or directory \(ENOENT\)\n$/],
+      [["-o", "none/m.db", "text"], /^makemap: Cannot open \S+none\/\S+: no such file or directory \(ENOENT\)\n$/],
       [[], /^makemap: No file given\nusage: /],
       [["a", "b", "c"], /^makemap: Too many operands\nusage: /],
       [["-U", "a", "b"], /^makemap: Too many operands\nusage: /],

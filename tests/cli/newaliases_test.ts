@@ -151,7 +151,7 @@ Deno.test("newaliases says what it cannot find", () =>
       [["-f", "none.conf"], /none\.conf.*cannot read the configuration: no such file/],
       [["-f", "inline.conf"], /the entries of table aliases are in the configuration/],
       [["-f", "broken.conf"], /broken\.conf:1:/],
-      [["--alias-file", "none"], /^newaliases: Cannot read \S+\/none: ENOENT\n$/],
+      [["--alias-file", "none"], /^newaliases: Cannot read \S+\/none: no such file or directory \(ENOENT\)\n$/],
       [["extra"], /^newaliases: Unexpected operand extra\nusage: /],
       [["-x"], /^newaliases: Unknown option -x\nusage: /],
     ];

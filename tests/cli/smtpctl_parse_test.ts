@@ -41,7 +41,7 @@ const requests: readonly [line: string, request: ControlRequest][] = [
   ["reload --check", { kind: "reload", check: true }],
   ["st", { kind: "stop" }],
   ["trace rules", { kind: "trace", subjects: ["rules"] }],
-  ["t all", { kind: "trace", subjects: ["rules", "expand", "lookup"] }],
+  ["t all", { kind: "trace", subjects: ["rules", "expand", "lookup", "filters"] }],
   ["unt lookup", { kind: "untrace", subjects: ["lookup"] }],
   ["explain --from ann@a.test --rcpt bob@b.test", { kind: "explain", question }],
   [
@@ -206,5 +206,8 @@ Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace
     ok(told.kind === "wrong");
     match(told.text, want);
   }
-  deepEqual(parse("trace mta"), { kind: "noted", text: "trace mta has no effect; rules, expand and lookup have" });
+  deepEqual(parse("trace mta"), {
+    kind: "noted",
+    text: "trace mta has no effect; rules, expand, lookup and filters have",
+  });
 });

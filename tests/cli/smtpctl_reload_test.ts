@@ -17,7 +17,7 @@ async function show(items: readonly ControlItem[], options: { json?: boolean; co
 }
 
 const changes = [change, gone, limit].map((one) => ({ kind: "change", change: one }) as const);
-const problem = { kind: "problem", severity: "error", text: "f:1:2: error: no\n  1 | x\x07" } as const;
+const problem = { kind: "problem", severity: "error", text: "f:1:2: error: no\n  1 | x\x07", error: null } as const;
 
 Deno.test("smtpctl reload prints what is new, gone and changed, and what is in force", async () => {
   deepEqual(await show([...changes, { kind: "reload", outcome: "inForce", version: 4 }]), {
@@ -47,7 +47,7 @@ Deno.test("smtpctl reload of a broken file prints the errors on standard error a
 });
 
 Deno.test("smtpctl reload prints warnings beside what has changed", async () => {
-  const warning = { kind: "problem", severity: "warning", text: "f:1:2: warning: odd" } as const;
+  const warning = { kind: "problem", severity: "warning", text: "f:1:2: warning: odd", error: null } as const;
   const { status, err } = await show([warning, { kind: "reload", outcome: "inForce", version: 2 }]);
   deepEqual([status, err], [0, "f:1:2: warning: odd\n"]);
 });
@@ -65,12 +65,15 @@ Deno.test("smtpctl reload --json prints one object, whatever comes of it", async
     changes: [change, gone, limit],
     problems: [],
   }]);
-  const refused = await show([problem, { kind: "reload", outcome: "refused", version: 3 }], { json: true });
+  const place = { file: "f", line: 1, column: 2, length: 1, excerpt: "x", notes: [] };
+  const error = { ...place, severity: "error", message: "no", hint: null } as const;
+  const placed = { ...problem, error };
+  const refused = await show([problem, placed, { kind: "reload", outcome: "refused", version: 3 }], { json: true });
   deepEqual([refused.status, refused.err, JSON.parse(refused.out)], [1, "", {
     outcome: "refused",
     version: null,
     changes: [],
-    problems: [{ severity: "error", text: problem.text }],
+    problems: [{ file: null, line: null, column: null, severity: "error", message: problem.text }, error],
   }]);
 });
 

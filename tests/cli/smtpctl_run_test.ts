@@ -1,4 +1,4 @@
-import { equal, match, rejects } from "node:assert/strict";
+import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import type { ControlEnd } from "../../cli/control_client.ts";
 import type { OfflineSpool } from "../../cli/smtpctl_offline.ts";
 import type { SpoolPlace } from "../../cli/smtpctl_spool.ts";
@@ -77,6 +77,14 @@ Deno.test("runRequest() passes on what the daemon refuses", async () => {
   equal(status, 1);
   equal(printer.text, "");
   equal(printer.errors, "smtpctl: mta is already paused?[0m\n");
+});
+
+Deno.test("runRequest() tells a failure as JSON when that is wanted", async () => {
+  const error = { kind: "error", code: "already", message: "mta is already paused" } as const;
+  const printer = new PaperPrinter();
+  const status = await runRequest({ kind: "pause", what: "mta" }, daemonOf(error), printer, { ...options, json: true });
+  equal(status, 1);
+  deepEqual(JSON.parse(printer.errors), { error: "mta is already paused", hint: null });
 });
 
 Deno.test("runRequest() says what to do about a daemon that cannot be talked to", async () => {

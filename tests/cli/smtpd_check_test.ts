@@ -31,7 +31,7 @@ match from any for domain <none> reject
 bounce warn-interval 1h, 2h, 3h, 4h, 5h
 `,
     );
-    const problems = await checkConfiguration(loaded, join(folder, "smtpd.conf"));
+    const problems = await checkConfiguration(loaded, join(folder, "smtpd.conf"), false);
     deepEqual(
       problems.map(({ file, line, severity, message }) =>
         `${file.slice(folder.length + 1)}:${line} ${severity} ${message.replaceAll(folder, "").slice(0, 40)}`
@@ -58,6 +58,6 @@ Deno.test("checkQuickly() leaves tables to those who use them", async () => {
       `table none file:${folder}/none\nlisten on 127.0.0.1 port 2525\nqueue compression\n` +
         `match for domain <none> reject\nmatch for domain <none> reject\n`,
     );
-    deepEqual((await checkQuickly(loaded)).map(({ line, severity }) => [line, severity]), [[5, "warning"]]);
+    deepEqual((await checkQuickly(loaded, false)).map(({ line, severity }) => [line, severity]), [[5, "warning"]]);
   });
 });

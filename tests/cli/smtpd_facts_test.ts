@@ -64,7 +64,7 @@ Deno.test("gatherFacts() reads certificates and keys, and compares them", async 
         pki("d.test", "none.pem", "locked.pem") +
         `ca a.test cert "${folder}/chain.pem"\nmatch for local reject\n`,
     );
-    const facts = await gatherFacts(policy, "none");
+    const facts = await gatherFacts(policy, { tables: "none", sameUser: false });
     const a = facts.pki.get("a.test");
     deepEqual(a?.cert, { kind: "found", mode: 0o640, uid: Deno.uid() });
     ok(a?.certificate?.kind === "read" && a.certificate.notBefore < facts.now && a.certificate.notAfter > facts.now);
@@ -88,13 +88,13 @@ Deno.test("gatherFacts() opens all tables when asked to", async () => {
       `table fine file:${folder}/fine\ntable bad file:${folder}/bad\ntable none file:${folder}/none\n` +
         `table map db:${folder}/bad\nmatch for local reject\n`,
     );
-    const { tables } = await gatherFacts(policy, "all");
+    const { tables } = await gatherFacts(policy, { tables: "all", sameUser: false });
     deepEqual([...tables].map(([name, { fault }]) => [name, fault]).sort(), [
       ["bad", "malformed"],
       ["map", "malformed"],
       ["none", "notFound"],
     ]);
-    deepEqual((await gatherFacts(policy, "none")).tables, new Map());
+    deepEqual((await gatherFacts(policy, { tables: "none", sameUser: false })).tables, new Map());
   });
 });
 
@@ -118,7 +118,7 @@ Deno.test("gatherFacts() asks helpers and servers whether they are there, and lo
       `table dead "proc:${folder}/dead"\ntable well "proc:${folder}/well"\ntable none sqlite:${folder}/none.conf\n` +
         `table no sqlite:${folder}/no.conf\ntable pg postgres:${folder}/pg.conf\nmatch for local reject\n`,
     );
-    const { tables } = await gatherFacts(policy, "all");
+    const { tables } = await gatherFacts(policy, { tables: "all", sameUser: false });
     deepEqual([...tables].map(([name, { fault }]) => [name, fault]).sort(), [
       ["dead", "unavailable"],
       ["no", "malformed"],
@@ -137,7 +137,7 @@ Deno.test("gatherFacts() waits for a helper that hangs no longer than it says, a
     await Deno.writeTextFile(join(folder, "hang"), script, { mode: 0o755 });
     const policy = await policyIn(folder, `table t "proc:${folder}/hang"\nmatch for local reject\n`);
     // Slow machines start a shell in more than a moment, and none in no time at all.
-    const { tables } = await gatherFacts(policy, "all", 1000);
+    const { tables } = await gatherFacts(policy, { tables: "all", sameUser: false }, 1000);
     deepEqual(tables.get("t"), { fault: "timeout", message: "Cannot open table t: no answer in 1 s" });
     const pid = Number(await Deno.readTextFile(join(folder, "pid")).catch(() => "0"));
     if (pid > 0) await until("the helper has ended", () => !anyAlive([pid]));
@@ -156,5 +156,19 @@ Deno.test("readTableTexts() and contentsOf() give the entries of files that can 
     const texts = readTableTexts(policy);
     deepEqual(texts.map(({ name }) => name), ["fine", "bad"]);
     deepEqual(contentsOf(texts), new Map([["fine", [["a", "b"]]]]));
+  });
+});
+
+Deno.test("gatherFacts() knows which accounts do not exist, and which includes cannot be read", async () => {
+  await inFolder(async (folder) => {
+    const policy = await policyIn(
+      folder,
+      `table al { all = ":include:${folder}/list" }\naction "a" maildir user nosuchuser alias <al>\n` +
+        `action "b" maildir user root\nmatch for local action "a"\nmatch for any action "b"\n`,
+    );
+    const facts = await gatherFacts(policy, { tables: "none", sameUser: false });
+    deepEqual([[...facts.unknownUsers], [...facts.includes]], [["nosuchuser"], [[`${folder}/list`, "notFound"]]]);
+    const same = await gatherFacts(policy, { tables: "none", sameUser: true });
+    deepEqual([...same.unknownUsers], []);
   });
 });

@@ -152,7 +152,7 @@ Deno.test("smtpd -n --explain says what would become of mail, and its status say
   equal(local.code, 0, local.stderr);
   match(
     local.stdout,
-    /^from +<ann@a\.test>\n[^]*✓ smtpd\.conf:3 {2}match from local for any action out\n[^]*accepted +1 envelope\n/,
+    /^from +<ann@a\.test>\n[^]*✓ smtpd\.conf:3 {2}match from local for any action "out"\n[^]*accepted +1 envelope\n/,
   );
   const far = await smtpd(text, "-n", ...ask, "--src", "192.0.2.1", "--json");
   equal(far.code, 2, far.stderr);

@@ -4,10 +4,10 @@ import { readTraceWords } from "../../cli/trace_words.ts";
 Deno.test("readTraceWords() knows our words, OpenSMTPD's, and those that are neither", () => {
   deepEqual(readTraceWords([]), { subjects: [], warnings: [], unknown: [] });
   deepEqual(readTraceWords(["rules,lookup", "expand"]).subjects, ["rules", "lookup", "expand"]);
-  deepEqual(readTraceWords(["all", "rules"]).subjects, ["rules", "expand", "lookup"]);
+  deepEqual(readTraceWords(["all", "rules"]).subjects, ["rules", "expand", "lookup", "filters"]);
   deepEqual(readTraceWords(["mta,rules,rule"]), {
     subjects: ["rules"],
-    warnings: ["trace mta has no effect; rules, expand and lookup have"],
+    warnings: ["trace mta has no effect; rules, expand, lookup and filters have"],
     unknown: ["rule"],
   });
   deepEqual(readTraceWords([""]).unknown, [""]);

@@ -138,7 +138,7 @@ Deno.test("parseControlAnswer() reads every kind of answer back", () => {
       kind: "item",
       item: { kind: "change", change: { group: "rule", kind: "moved", what: "match", from: "rule 1", to: "rule 2" } },
     },
-    { kind: "item", item: { kind: "problem", severity: "warning", text: "f:1:1: warning: odd" } },
+    { kind: "item", item: { kind: "problem", severity: "warning", text: "f:1:1: warning: odd", error: null } },
     { kind: "item", item: { kind: "reload", outcome: "checked", version: 3 } },
     { kind: "done", count: 2 },
     { kind: "error", code: "notFound", message: "no such envelope\u2028" },

@@ -58,7 +58,7 @@ export class Rig {
     });
     this.control = new Control({
       ...ports,
-      hasTable: (name) => Object.hasOwn(policyOf().tables, name),
+      tables: () => Object.keys(policyOf().tables),
       configuration: firstConfiguration,
       reload: (request, check) => void this.reloads.push({ request, check }),
       schedule: this.schedule,

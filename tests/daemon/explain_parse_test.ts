@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { questionOf } from "../../lib/daemon/explain_parse.ts";
-import type { ExplainQuestion } from "../../lib/policy/explain.ts";
+import { type ExplainQuestion, ownDomain } from "../../lib/policy/explain.ts";
 import { mailbox } from "../policy/tables.ts";
 
 const question: ExplainQuestion = {
@@ -19,6 +19,7 @@ Deno.test("questionOf() reads what JSON made of a question", () => {
   for (
     const change of [
       {},
+      { rcpt: { localPart: "root", domain: ownDomain } },
       {
         sender: null,
         address: null,

@@ -1,9 +1,11 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { FilterDesk } from "../../lib/daemon/filter_desk.ts";
 import { formatEvent, type LogEvent } from "../../lib/event_log.ts";
+import { SessionDesk } from "../../lib/daemon/session_desk.ts";
 import type { TraceSubject } from "../../lib/policy/trace.ts";
 import type { FilterPhase } from "../../lib/smtp/session_face.ts";
 import { policyOf, tablesOf } from "../policy/tables.ts";
+import { FakeLookup, World } from "./smtp_in_rig.ts";
 
 const session = "00000000000000aa";
 
@@ -35,7 +37,7 @@ function deskOf(lines: readonly string[], options: { broken?: string[]; traced?:
         facts: { helo: "client.test", username: "", sender: "ann@a.test", rcpt: null },
       },
     });
-  return { ask, logged, broken };
+  return { ask, logged, broken, policy, desk };
 }
 
 const listen = "listen on lo filter f";
@@ -89,4 +91,40 @@ Deno.test("FilterDesk traces what was tried, where that is switched on", async (
     `info ${session} smtp trace-filters phase=connect filter=f test="!src 198.51.100.0/24" subject=198.51.100.7 ` +
     "result=false decision=junk",
   ]);
+});
+
+Deno.test("filters have their say from the socket to the table and back", async () => {
+  const { policy, desk, logged } = deskOf([
+    'filter dyn phase connect match rdns regex "^dyn" disconnect "550 no"',
+    'filter liar phase ehlo match helo "liar.test" reject "550 5.7.1 liar"',
+    'filter rename phase mail-from match mail-from "old@a.test" rewrite "<new@a.test>"',
+    "filter all chain { dyn, liar, rename }",
+    "listen on lo filter all",
+  ]);
+  const world = new World({}, policy);
+  const queue = await world.queue();
+  queue.deal(1, 2, 3);
+  const lookup = new FakeLookup(world.clock);
+  const sessions = new SessionDesk({ filter: (asked) => desk.answer(asked) }, () => {});
+  world.smtpIn.setLookup(lookup.near);
+  /** Answers all that was asked since the last call. */
+  const answer = async () => {
+    for (const question of lookup.questions.splice(0)) {
+      const told = await sessions.answer(question);
+      if (told !== null) lookup.channel.send(told);
+    }
+    await world.clock.settle();
+  };
+  const client = await world.connect();
+  deepEqual(client.codes(), []);
+  await answer();
+  await world.say(client, "EHLO liar.test\r\n", "220");
+  await answer();
+  await world.say(client, "EHLO client.test\r\n", "550");
+  await answer();
+  await world.say(client, "MAIL FROM:<old@a.test>\r\n", "250");
+  await answer();
+  await world.say(client, "RCPT TO:<bob@b.test>\r\n", "250");
+  deepEqual(lookup.asked.at(-1)?.sender, { localPart: "new", domain: "a.test" });
+  deepEqual(logged.map((line) => / filter=(\w+)/.exec(line)?.[1]), ["liar", "rename"]);
 });

@@ -96,7 +96,23 @@ Deno.test("lookup reads /etc/passwd only for actions that look system users up",
   }
 });
 
-Deno.test("lookup reaches the resolvers only for rules that ask for names of peers", () => {
+Deno.test("lookup reaches the resolvers where peers from elsewhere can connect, or somebody asks for names", () => {
+  const resolvers = ["192.0.2.53"];
+  for (
+    const [lines, want] of [
+      ["listen on 127.0.0.1", false],
+      ["listen on 127.0.0.1 proxy-v2", true],
+      ["listen on 192.0.2.10", true],
+      ["filter f phase connect match !fcrdns junk\nlisten on 127.0.0.1 filter f", true],
+      ["filter f phase connect match src 192.0.2.1 junk\nlisten on 127.0.0.1 filter f", false],
+    ] as const
+  ) {
+    const { net, npm } = rowOf("lookup", `${lines}\nmatch from any for any reject\n`, { resolvers });
+    deepEqual([net.kind, npm], want ? ["servers", true] : ["none", false], lines);
+  }
+});
+
+Deno.test("lookup reaches the resolvers for rules that ask for names of peers", () => {
   const resolvers = ["192.0.2.53", "2001:db8::53", "127.0.0.53", "::1"];
   deepEqual(rowOf("lookup", "match from any for any reject\n", { resolvers }).net, { kind: "none" });
   const row = rowOf("lookup", "match from rdns for any reject\n", { resolvers });

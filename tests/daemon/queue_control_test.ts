@@ -234,6 +234,8 @@ Deno.test("Control asks lookup to read a table anew", async () => {
   for (const table of ["nothing", "constructor"]) {
     equal(count(await rig.ask({ kind: "updateTable", table })), "notFound");
   }
+  const near = await rig.ask({ kind: "updateTable", table: "user" });
+  deepEqual(near, { kind: "error", code: "notFound", message: "no such table: user; did you mean users?" });
   equal(end.sent.length, 2);
 });
 
@@ -306,7 +308,7 @@ Deno.test("Control hands a request to reload on, and answers with what comes bac
   rig.control.reloaded(1, { kind: "ok", inForce: true, version: 2, changes: [change], warnings: ["odd"] });
   equal(count(await asked), 1);
   deepEqual(rig.items, [
-    { kind: "problem", severity: "warning", text: "odd" },
+    { kind: "problem", severity: "warning", text: "odd", error: null },
     { kind: "change", change },
     { kind: "reload", outcome: "inForce", version: 2 },
   ]);
@@ -315,8 +317,8 @@ Deno.test("Control hands a request to reload on, and answers with what comes bac
   rig.control.reloaded(2, { kind: "refused", problems: ["a", "b"] });
   equal(count(await refused), 0);
   deepEqual(rig.items, [
-    { kind: "problem", severity: "error", text: "a" },
-    { kind: "problem", severity: "error", text: "b" },
+    { kind: "problem", severity: "error", text: "a", error: null },
+    { kind: "problem", severity: "error", text: "b", error: null },
     { kind: "reload", outcome: "refused", version: 1 },
   ]);
 });

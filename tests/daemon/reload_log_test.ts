@@ -1,12 +1,16 @@
 import { deepEqual } from "node:assert/strict";
-import { loggedChangesMax, logReload } from "../../lib/daemon/reload_log.ts";
+import type { ConfigError } from "../../lib/policy/error.ts";
+import { loggedChangesMax, logReload, warningKey } from "../../lib/daemon/reload_log.ts";
 import type { Change } from "../../lib/policy/difference.ts";
 import { formatEvent } from "../../lib/event_log.ts";
 import { KeptLog } from "./rig.ts";
 
-function lines(answer: Parameters<typeof logReload>[0]): readonly string[] {
+function lines(
+  answer: Parameters<typeof logReload>[0],
+  known: ReadonlySet<string> = new Set(),
+): readonly string[] {
   const kept = new KeptLog();
-  logReload(answer, "/etc/smtpd.conf", kept.log);
+  logReload(answer, "/etc/smtpd.conf", known, kept.log);
   return kept.events.map((event) => `${event.priority} ${formatEvent(event, "text")}`);
 }
 
@@ -33,5 +37,17 @@ Deno.test("logReload() says why a reload was refused, without the picture of the
     'err smtpd: reload-problem reason="f:1:2: error: no"',
     'err smtpd: reload-problem reason="f:2:1: error: nor this"',
     'err smtpd: reload-failed file=/etc/smtpd.conf problems=2 hint="what was in force still is"',
+  ]);
+});
+
+Deno.test("logReload() does not repeat warnings that are known, wherever they stand now", () => {
+  const warning = (line: number, message: string): ConfigError => ({
+    ...{ severity: "warning", file: "f", line, column: 1, length: 1, message, hint: null, excerpt: "x", notes: [] },
+  });
+  const known = new Set([warningKey(warning(1, "odd")), warningKey("a text")]);
+  const warnings = [warning(7, "odd"), warning(1, "new"), "a text"];
+  deepEqual(lines({ kind: "ok", inForce: true, version: 2, changes: [], warnings }, known), [
+    'warning smtpd: reload-warning reason="f:1:1: warning: new"',
+    "notice smtpd: reloaded version=2 file=/etc/smtpd.conf changes=0",
   ]);
 });

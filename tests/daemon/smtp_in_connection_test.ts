@@ -53,7 +53,7 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
   const client = new Client(ends.client, isRude);
   const told: string[] = [];
   let body = "";
-  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   const connection: ServerConnection = new ServerConnection(ports, ends.server, listener, {
     ask(ask, last) {
       told.push(ask.kind);
@@ -67,6 +67,7 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
     rollback: () => void told.push("rollback"),
     count: () => {},
     tls: () => null,
+    name: () => "client.test",
     closed: () => void told.push("closed"),
   });
   connection.start();
@@ -366,9 +367,10 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     rollback: () => {},
     count: () => {},
     tls: () => null,
+    name: () => "client.test",
     closed: () => void closed.push("closed"),
   };
-  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   new ServerConnection(ports, gone, policy.listeners.at(-1)!, owner).start();
   deepEqual(closed, ["closed"]);
   ok(written > 0);

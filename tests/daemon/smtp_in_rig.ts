@@ -13,7 +13,7 @@ import type {
 } from "../../lib/daemon/imsg.ts";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import type { Address, Listener as ListeningSocket, Stream } from "../../lib/port.ts";
-import type { SmtpLimits } from "../../lib/policy/policy.ts";
+import type { Policy, SmtpLimits } from "../../lib/policy/policy.ts";
 import type { Reply } from "../../lib/smtp/reply.ts";
 import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -109,17 +109,19 @@ export class FakeLookup {
 export class World {
   readonly clock = new FakeClock();
   readonly log = new KeptLog();
-  readonly policy = policyOf();
+  readonly policy: Policy;
   readonly smtpIn: SmtpIn;
   isListening = true;
   #take: ((stream: Stream) => void)[] = [];
 
-  constructor(limits: Partial<SmtpLimits> = {}) {
+  constructor(limits: Partial<SmtpLimits> = {}, policy = policyOf()) {
+    this.policy = policy;
     this.smtpIn = new SmtpIn({
       clock: this.clock,
       random: new SeededRandom(1),
       log: this.log.log,
-      limits: { ...this.policy.smtp, ...limits },
+      limits: { ...policy.smtp, ...limits },
+      policy,
       processes: 1,
       descriptors: null,
     });

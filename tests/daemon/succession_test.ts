@@ -141,6 +141,7 @@ class Rig {
       },
       file: "/etc/smtpd.conf",
       configuration: first,
+      warnings: [],
       load: () => Promise.resolve(this.loaded),
       smtpIns: 1,
       addRole,

@@ -78,3 +78,19 @@ Deno.test("readInclude() rejects when the file cannot be read: that is not an em
   disk.faults = ({ path }) => path === "/etc/mail/list" ? "denied" : null;
   await rejects(tables.readInclude("/etc/mail/list"), { kind: "denied" });
 });
+
+Deno.test("a changed alias file that makes no sense is told of, and its old content stays", async () => {
+  const { disk, clock, log, tables } = await open(text, { "/etc/mail/aliases": "root: ann\n" });
+  const wrong = /Cannot update table aliases: \/etc\/mail\/aliases:2: .*bob!/;
+  disk.plant("/etc/mail/aliases", "root: carl\nstaff: ann, bob!\n");
+  await rejects(tables.table("aliases").update(), wrong);
+  await clock.advance(5_000);
+  for (let n = 0; n < 3; n++) {
+    equal(await tables.table("aliases").lookup("alias", "root"), "ann");
+    await clock.advance(2_000);
+  }
+  match(String(log.of("table")[0]?.fields["reason"]), wrong);
+  disk.plant("/etc/mail/aliases", "root: carl\n");
+  await tables.table("aliases").update();
+  equal(await tables.table("aliases").lookup("alias", "root"), "carl");
+});

@@ -31,6 +31,15 @@ const events: readonly TraceEvent[] = [
   { kind: "target", node: 1, action: "in", target: "local", text: "maildir of bob" },
   { kind: "dropped", node: 2, reason: "it is there already" },
   { kind: "note", node: 2, text: "read /etc/list" },
+  {
+    kind: "filter",
+    node: 0,
+    phase: "ehlo",
+    filter: "f",
+    place,
+    test: { option: "helo <t>", subject: "h.test", holds: null },
+    decision: "junk",
+  },
   { kind: "refused", node: 2, reply: "550 5.1.1 no", reason: "no user\r\nbob" },
 ];
 
@@ -52,6 +61,12 @@ Deno.test("logTracer() logs the rules that are tried", () => {
   ]);
 });
 
+Deno.test("logTracer() logs filters", () => {
+  deepEqual(linesOf("filters"), [
+    `${head("filters")} node=0 phase=ehlo filter=f test="helo <t>" subject=h.test result=failed decision=junk`,
+  ]);
+});
+
 Deno.test("logTracer() logs look-ups", () => {
   deepEqual(linesOf("lookup"), [
     `${head("lookup")} node=0 table=t service=domain key=b.test result=absent`,
@@ -70,7 +85,7 @@ Deno.test("logTracer() logs the steps of expansions, each on one line", () => {
     `${head("expand")} node=2 note="read /etc/list"`,
     `${head("expand")} node=2 refused="550 5.1.1 no" reason="no user??bob"`,
   ]);
-  equal(linesOf("rules", "expand", "lookup").length, events.length);
+  equal(linesOf("rules", "expand", "lookup", "filters").length, events.length);
 });
 
 Deno.test("logTracer() is nobody when nothing is to be logged, and passwords are never shown", () => {

@@ -71,7 +71,7 @@ Deno.test("SIGHUP reloads, and what changed is in the log", async () => {
   await edit(site, (text) => `${text}match from any for domain "example.net" action "local"\n`);
   Deno.kill(daemon.pid, "SIGHUP");
   await daemon.logs(/reloaded version=2/);
-  match(daemon.log, /reload-change group=rule count=1 changes="\+ match from any for domain \\"example\.net\\" action/);
+  match(daemon.log, /reload-change group=rule count=1 changes="\+ match from any for domain example\.net action/);
   equal(await answerTo(site.port, "bob@example.net"), 250);
   await daemon.stop();
 });
@@ -86,7 +86,7 @@ Deno.test("a session that is open at a reload finishes under the rules that it b
   await client.write("Subject: before\r\n\r\nHel");
   await edit(site, (text) => text.replace(/match .*/, `match from any for domain "example.com" action "local"`));
   const { out } = await reload(site, 0);
-  match(out, /^- match from any for domain "example\.org" action "local"\n\+ match .*"example\.com" action "local"\n/);
+  match(out, /^- match from any for domain example\.org action "local"\n\+ match .* example\.com action "local"\n/);
   await client.write("lo\r\n.\r\n");
   await client.expect(250);
   await site.delivered(1);
@@ -158,7 +158,10 @@ Deno.test("what cannot be had changes nothing: a table that is not there, a port
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const missing = join(site.dir, "missing");
   const cases: readonly (readonly [line: string, want: RegExp])[] = [
-    [`table gone file:${missing}\nmatch from any for domain <gone> action "local"`, /Cannot open .*missing: ENOENT/],
+    [
+      `table gone file:${missing}\nmatch from any for domain <gone> action "local"`,
+      /Cannot open .*missing: no such file or directory \(ENOENT\)/,
+    ],
     [`listen on 127.0.0.1 port ${taken.addr.port}`, new RegExp(`Cannot listen on 127.0.0.1 port ${taken.addr.port}`)],
     [`queue directory "${site.dir}/other"`, /The queue cannot move from .* by a reload: stop smtpd/],
   ];

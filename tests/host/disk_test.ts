@@ -153,7 +153,7 @@ Deno.test("diskFault() names each kind", () => {
     ["thrown text", "io"],
   ];
   for (const [error, kind] of table) assert.equal(diskFault("open", "/p", error).kind, kind);
-  assert.equal(diskFault("open", "/p", withCode("EIO")).message, "Cannot open /p: EIO");
+  assert.equal(diskFault("open", "/p", withCode("EIO")).message, "Cannot open /p: the disk failed (EIO)");
   const fault = new Fault("timeout", "kept");
   assert.equal(diskFault("open", "/p", fault), fault);
 });

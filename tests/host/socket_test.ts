@@ -15,6 +15,9 @@ streamContract("a stream on a socket", async () => {
 Deno.test("socketFault() knows the errors of sockets", () => {
   const fault = socketFault("do it", Object.assign(new Error("x"), { code: "EADDRINUSE" }));
   equal(fault.kind, "exists");
-  equal(fault.message, "Cannot do it: EADDRINUSE");
+  equal(
+    fault.message,
+    "Cannot do it: another program listens there: stop it (ss -ltnp names it), or choose another address or port (EADDRINUSE)",
+  );
   equal(socketFault("do it", new Error("odd")).kind, "io");
 });

@@ -34,6 +34,8 @@ function told(changes: Partial<PkiFacts>, others: Partial<FileFacts> = {}): read
     pki: new Map([["mx.test", { ...fine, ...changes }]]),
     ca: new Map([["mx.test", { cert: found, certificate: valid }]]),
     tables: new Map(),
+    includes: new Map(),
+    unknownUsers: new Set(),
     now,
     uid: 1000,
     ...others,
@@ -109,4 +111,31 @@ Deno.test("checkFiles() tells of tables: what is elsewhere may be up when it is 
   assert.deepEqual(of("s", "malformed"), ["error 6 Cannot open it"]);
   assert.deepEqual(of("r", "refused"), ["warning 5 Cannot open it"]);
   assert.deepEqual(of("r", "timeout"), ["warning 5 Cannot open it"]);
+});
+
+Deno.test("checkFiles() tells of accounts that do not exist and of includes that cannot be read, each at its word", () => {
+  const lines = loadText(`table al {
+  root = "ann, :include:/gone",
+  all = ":include:/there"
+}
+action "a" maildir alias <al> user vmail
+action "b" maildir user ann
+match for local action "a"
+match for any action "b"
+`);
+  assert.ok(lines.kind === "ok");
+  const facts: FileFacts = {
+    pki: new Map(),
+    ca: new Map(),
+    tables: new Map(),
+    includes: new Map([["/gone", "notFound"]]),
+    unknownUsers: new Set(["vmail"]),
+    now,
+    uid: 1000,
+  };
+  const found = collectErrors(checkFiles(lines.policy, lines.config, facts));
+  assert.deepEqual(found.map(({ severity, line, column, message }) => `${severity} ${line}:${column} ${message}`), [
+    "warning 2:10 cannot include /gone: no such file",
+    "warning 5:36 no such user: vmail: mail of this action waits in the queue",
+  ]);
 });

@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
-import { checkTableText, tableProblemsMax, type TableUse, tableUses } from "../../lib/policy/check_table_text.ts";
+import {
+  checkTableText,
+  judgeExpansions,
+  tableProblemsMax,
+  type TableUse,
+  tableUses,
+} from "../../lib/policy/check_table_text.ts";
 import { collectErrors } from "../../lib/policy/error.ts";
 import { policyOf } from "./tables.ts";
 
+const around = {
+  addresses: ["192.0.2.10"],
+  unreadable: (path: string) => path === "/gone" ? "no such file" : null,
+};
+
 function told(text: string, ...uses: readonly TableUse[]): readonly string[] {
-  return collectErrors(checkTableText("/t", text, new Set(uses), 0)).map(({ severity, line, message }) =>
+  return collectErrors(checkTableText("/t", text, new Set(uses), 0, around)).map(({ severity, line, message }) =>
     `${severity} ${line} ${message}`
   );
 }
@@ -32,6 +43,22 @@ Deno.test("checkTableText() tells of values that are of no use where the table i
   ]);
   assert.deepEqual(told("a: user:pass\nb: x:\n", "credentials"), ["warning 2 invalid credentials of b"]);
   assert.deepEqual(told("a: ann\n", "expansion", "userinfo").length, 1);
+  assert.deepEqual(told("a: :include:/there\nb: c, :include:/gone\n", "expansion"), [
+    "warning 2 cannot include /gone: no such file",
+  ]);
+  assert.deepEqual(told(`"Joe Doe": joe\n`, "expansion"), ['warning 1 a key stands bare: "Joe is never looked up']);
+  assert.deepEqual(told("a.test\n@b.test\n", "domain"), ['warning 2 "@b.test" is no domain: it never matches']);
+  assert.deepEqual(told("@b.test\na.test\n", "mailaddr").length, 1);
+  assert.deepEqual(told("192.0.2.10\n192.0.2.11\n", "source").map((one) => one.slice(0, 20)), ["warning 2 192.0.2.11"]);
+});
+
+Deno.test("checkTableText() tells of keys that stand twice, with both lines", () => {
+  assert.deepEqual(told("a: x\nb: y\n\nA: z\n", "expansion"), ['warning 4 "A" stands here and on line 1']);
+  assert.deepEqual(told("a\nb\na\na\n"), [
+    'warning 3 "a" stands here and on line 1',
+    'warning 4 "a" stands here and on line 1',
+  ]);
+  assert.deepEqual(told("a\nA\n"), [], "where nothing is known of its use case may count");
 });
 
 Deno.test("checkTableText() counts what it does not tell one by one", () => {
@@ -53,9 +80,20 @@ action "smart" relay host <b> auth <a>
 match from src <c> action "in"
 match for any action "out"
 match for local action "smart"
+table d file:/d
+match helo <d> mail-from <d> for any reject
+match rcpt-to regex <a> for domain <d> reject
 `);
   const uses = tableUses(policy);
   assert.deepEqual([...uses.get("a") ?? []].sort(), ["credentials", "expansion", "relayMap"]);
   assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
+  assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
+});
+
+Deno.test("judgeExpansions() names the first entry that makes no sense", () => {
+  const judge = (text: string) => judgeExpansions("/t", new TextEncoder().encode(text));
+  assert.equal(judge("a: b\n\nc: |cat\nd\n")?.slice(0, 5), "/t:4:");
+  assert.equal(judge("a: b\n# x\nc: d e\nf: !\n"), "/t:3: invalid user name `d e`: it has a space");
+  for (const text of ["", "a: b, c@d.test\n", "a\nb\n"]) assert.equal(judge(text), null, text);
 });

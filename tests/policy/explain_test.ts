@@ -2,7 +2,9 @@ import { deepEqual, equal } from "node:assert/strict";
 import {
   candidateOf,
   describeTest,
+  type ExplainQuestion,
   hintsOf,
+  ownDomain,
   parseClientAddress,
   parseSenderText,
   traceKeeper,
@@ -56,8 +58,20 @@ Deno.test("candidateOf() makes the session that is asked about", () => {
     deepEqual(candidateOf({ ...question, ...change }, policy), {
       kind: "candidate",
       candidate: { origin: want, sender, rcpt },
+      filter: { kind: "none" },
     }, JSON.stringify(change));
   }
+});
+
+Deno.test("candidateOf() completes a recipient as the listener would", () => {
+  const rcpt = { localPart: "root", domain: ownDomain };
+  const policy = policyOf(listening);
+  const domainOf = (change: Partial<ExplainQuestion>) => {
+    const asked = candidateOf({ ...question, rcpt, ...change }, policy);
+    return asked.kind === "candidate" ? asked.candidate.rcpt.domain : asked.kind;
+  };
+  equal(domainOf({}), policy.serverName);
+  equal(domainOf({ address: "192.0.2.7", listener: "out" }), "sub.test");
 });
 
 Deno.test("candidateOf() names the listeners that there are for one that is none", () => {
@@ -182,4 +196,30 @@ Deno.test("hintsOf() knows the traps, and never advises an open relay", async ()
     else equal(want.test(hint ?? ""), true, `${rules}: ${hint}`);
   }
   deepEqual(hintsOf([]), []);
+});
+
+Deno.test("candidateOf() finds the filter that has a say, or that listeners differ", () => {
+  const policy = policyOf([
+    "filter a phase connect match rdns junk",
+    "filter b phase connect match rdns junk",
+    "listen on socket filter b",
+    "listen on 192.0.2.10 filter a",
+    "listen on lo port 587 filter a tag out",
+    "listen on lo port 2525",
+    "match from any reject\n",
+  ].join("\n"));
+  const one = policyOf("filter a phase connect match rdns junk\nlisten on lo filter a\nmatch from any reject\n");
+  for (
+    const [change, which, want] of [
+      [{}, policy, { kind: "named", name: "b" }],
+      [{ address: "192.0.2.1" }, policy, { kind: "unclear" }],
+      [{ address: "192.0.2.1", listener: "out" }, policy, { kind: "named", name: "a" }],
+      [{ address: "192.0.2.1", listener: "127.0.0.1:2525" }, policy, { kind: "none" }],
+      [{ address: "192.0.2.1" }, one, { kind: "named", name: "a" }],
+      [{}, one, { kind: "none" }],
+    ] as const
+  ) {
+    const asked = candidateOf({ ...question, ...change }, which);
+    deepEqual(asked.kind === "candidate" ? asked.filter : null, want, JSON.stringify(change));
+  }
 });

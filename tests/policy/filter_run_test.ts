@@ -218,6 +218,15 @@ Deno.test("runFilters() tells of each filter what was tried on what", async () =
   );
 });
 
+Deno.test("runFilters() lets nobody in from the network where a filter is a program, as long as those are not run", async () => {
+  const lines = ["filter a phase connect match src 192.0.2.1 bypass", 'filter p proc-exec "/bin/p"'];
+  const closed = "disconnect 421 4.3.2 Filters are not running, try again later";
+  equal((await run(lines, "connect", {})).verdict, closed);
+  equal((await run(lines, "connect", { address: "192.0.2.1" })).verdict, "proceed");
+  equal((await run(lines, "connect", { address: "local" })).verdict, "proceed");
+  equal((await run(lines, "ehlo", {})).verdict, "proceed");
+});
+
 Deno.test("replyOf() answers 421 for a text that is no reply", () => {
   for (
     const [text, want] of [
@@ -243,7 +252,7 @@ Deno.test("filterPhasesOf() names the phases in which somebody has a say, and no
     const options = { ...defaultListenerOptions("mx.test" as Domain), kind: "socket", place: null, filter } as const;
     return [...filterPhasesOf(policy, options)].sort();
   };
-  deepEqual([at(null), at("a"), at("p"), at("c")], [[], ["connect"], [], ["connect", "rcpt-to"]]);
+  deepEqual([at(null), at("a"), at("p"), at("c")], [[], ["connect"], ["connect"], ["connect", "rcpt-to"]]);
   deepEqual(membersOf(policy.filters, "c").map(({ name }) => name), ["a", "b", "p"]);
   deepEqual(membersOf(policy.filters, "nobody"), []);
 });

@@ -70,9 +70,9 @@ Deno.test("inactiveNotices() names each line that has no effect, or another one"
     ["listen on eth0 tls pki p auth-optional", []],
     ['listen on eth0 hostnames { "192.0.2.10" = a.test }', []],
     ["filter f proc-exec x\nlisten on socket filter f", [
-      "2 the process `f` is not started: filters are not active yet",
-      "2 the filter `f` is not active yet: it lets all mail pass",
-      "3 `filter` is not active yet: this listener takes all mail unfiltered",
+      "2 the process `f` is not started: filters that are programs are not active yet",
+      "2 the filter `f` is a program: those are not active yet",
+      "3 a filter of this listener is a program, which is not active yet: mail from here passes without it",
     ]],
     ['ca c cert "/c"\naction a relay pki p ca c protocols tlsv1.3', [
       "3 `pki` is not active yet: there is no TLS for relaying",

@@ -42,7 +42,10 @@ Deno.test("findUses() finds a name wherever it stands, its declaration first", (
 Deno.test("findHelp() explains words, names and macros", () => {
   const cases: readonly (readonly [string, string | null])[] = [
     ["match for dom|ain <hosted> reject", "match … for domain <T>"],
-    ["mat|ch fro|m any reject", null],
+    [
+      "match from any fo|r any reject",
+      "match … for any\nmatch … for local\nmatch … for domain <T>\nmatch … for rcpt-to <T>",
+    ],
     ["match from a|ny reject", "match … from any"],
     ["listen on lo po|rt 25", "listen … port N"],
     ["listen on socket ta|g X", "listen on socket tag NAME"],

@@ -1,5 +1,5 @@
-import { equal } from "node:assert/strict";
-import { meaningOf } from "../../lib/policy/manual.ts";
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { meaningOf, meanings } from "../../lib/policy/manual.ts";
 
 Deno.test("meaningOf() finds the entry that fits the line best", () => {
   const cases: readonly (readonly [string, string, string | null])[] = [
@@ -24,5 +24,26 @@ Deno.test("meaningOf() finds the entry that fits the line best", () => {
   for (const [keywords, word, want] of cases) {
     const found = meaningOf(keywords === "" ? [] : keywords.split(" "), word);
     equal(found?.[0] ?? null, want, `${keywords} ${word}`);
+  }
+});
+
+Deno.test("meaningOf() tells of a word that stands for several by what may follow it", () => {
+  const found = meaningOf(["match", "from", "any"], "for");
+  ok(found !== null);
+  deepEqual(found[0].split("\n"), [
+    "match … for any",
+    "match … for local",
+    "match … for domain <T>",
+    "match … for rcpt-to <T>",
+  ]);
+  equal(found[1].split("\n")[0], "match … for any: For whomever.");
+  equal(meaningOf(["action", "lmtp"], "rcpt-to"), meaningOf(["action"], "lmtp"));
+});
+
+Deno.test("meaningOf() has something to say of every word", () => {
+  for (const key of Object.keys(meanings)) {
+    const words = key.split(" ");
+    const word = words.pop() ?? "";
+    ok(meaningOf(words[0] === "line" ? [] : words, word) !== null, key);
   }
 });

@@ -110,9 +110,8 @@ const listen = (port: number) =>
     ),
     fc.constant(` port ${port}`),
     maybe(join(
-      words("tls", "tls-require", "tls-require verify", "smtps", "smtps verify"),
+      words("tls", 'tls ca "*"', "tls-require", 'tls-require verify ca "*"', "smtps", 'smtps verify ca "*"'),
       words(" pki one.test", ' pki one.test pki "*"'),
-      maybe(words('ca "*"')),
       maybe(words("auth", "auth-optional", "auth <creds>", "auth <p>", "auth-optional <f>")),
       maybe(words('protocols "TLSv1.3"', "ciphers HIGH")),
     )),

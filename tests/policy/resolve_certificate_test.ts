@@ -50,12 +50,27 @@ Deno.test("listeners name certificates above, relays anywhere", () => {
 
 Deno.test("ciphers and protocols are kept as they are written", () => {
   const { listeners, ciphers, actions } = policyOfLines(
-    `${pki}smtp ciphers A\nlisten on lo inet4 tls pki mx.test ciphers B protocols tlsv1.3\naction a relay ciphers C protocols tlsv1.2`,
+    `${pki}smtp ciphers ALL\nlisten on lo inet4 tls pki mx.test ciphers HIGH protocols tlsv1.3\n` +
+      "action a relay ciphers DEFAULT protocols tlsv1.2",
   );
   const [, inet] = listeners;
   assert.ok(inet?.kind === "inet");
-  assert.deepEqual([ciphers, inet.tls.ciphers, inet.tls.protocols], ["A", "B", "tlsv1.3"]);
+  assert.deepEqual([ciphers, inet.tls.ciphers, inet.tls.protocols], ["ALL", "HIGH", "tlsv1.3"]);
   const action = actions["a"];
   assert.ok(action?.kind === "relay");
-  assert.deepEqual([action.ciphers, action.protocols], ["C", "tlsv1.2"]);
+  assert.deepEqual([action.ciphers, action.protocols], ["DEFAULT", "tlsv1.2"]);
+});
+
+Deno.test("ciphers are refused where the library does not keep to them", () => {
+  for (
+    const [line, at] of [
+      ["smtp ciphers AES128-SHA", "2:14"],
+      ["listen on lo tls pki mx.test ciphers AES128-SHA", "2:38"],
+      ["action a relay ciphers AES128-SHA", "2:24"],
+    ] as const
+  ) {
+    assert.deepEqual(messagesOfLines(pki + line), [`${at} ciphers that the TLS library cannot keep to: AES128-SHA`]);
+    assert.match(hintOfLines(pki + line) ?? "", /^none of its own is in it\n/);
+  }
+  assert.match(hintOfLines('smtp ciphers "HIGH:!CHACHA20"') ?? "", /^it always offers ECDHE-ECDSA-CHACHA20-POLY1305, /);
 });

@@ -71,6 +71,11 @@ export function tablesOf(
       asked.push(`reverse ${address}`);
       return Promise.resolve(options.names?.[address] ?? null);
     },
+    peerName(address) {
+      asked.push(`peer ${address}`);
+      const name = options.names?.[address] ?? null;
+      return Promise.resolve({ name, forward: name === null ? "fail" : "pass" });
+    },
     readForward({ name, home }) {
       asked.push(`forward ${home}`);
       const forward = options.forwards?.[name] ?? { kind: "absent" };

@@ -218,6 +218,7 @@ export class House {
     this.#tables.set(version, {
       ...opened,
       reverseName: () => Promise.resolve(null),
+      peerName: () => Promise.resolve({ name: null, forward: "fail" }),
       rewriting: null,
       readForward: () => Promise.resolve({ kind: "absent" }),
     });

@@ -5,7 +5,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import type { Stream } from "../../lib/port.ts";
 import type { TlsInfo, TlsOutcome, TlsServer } from "../../lib/port_tls.ts";
-import { handshakeTimeoutMs } from "../../lib/smtp/session_tls.ts";
+import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { KeptLog, policyOf } from "../daemon/rig.ts";
 import { Client } from "../daemon/smtp_in_rig.ts";
 import fc from "../support/fast_check.ts";
@@ -63,6 +63,7 @@ async function world(port: 25 | 465) {
     clock,
     random: new SeededRandom(1),
     log: log.log,
+    policy,
     limits: policy.smtp,
     processes: 1,
     descriptors: null,
@@ -134,7 +135,7 @@ for (const port of [25, 465] as const) {
   Deno.test(`a handshake on port ${port} that does not end is given up, and says nothing`, async () => {
     const { server, log, smtpIn, clock, client } = await begin();
     client.said = "";
-    await clock.advance(handshakeTimeoutMs + 2000);
+    await clock.advance(defaultSessionBounds.tlsTimeoutMs + 2000);
     equal(server.isDropped, true);
     deepEqual(log.of("disconnected").map(({ fields }) => fields["reason"]), ["timeout"]);
     equal(client.said, "");

@@ -30,10 +30,11 @@ Deno.test("readPathArgument() gives the path in brackets, and names what was wro
       ["", null, []],
     ] as const
   ) {
-    const found = readPathArgument(argument, "FROM:");
+    const found = readPathArgument(argument, "FROM:", true);
     deepEqual(found === null ? [null, []] : [found.text, found.quirks], [text, taken], argument);
   }
-  deepEqual(readPathArgument("to:<a>", "TO:"), { text: "<a>", quirks: [] });
+  deepEqual(readPathArgument("to:<a>", "TO:", true), { text: "<a>", quirks: [] });
+  deepEqual(readPathArgument("to:a@b X", "TO:", false), { text: "a@b X", quirks: [] });
 });
 
 Deno.test("readHeloName() takes domains, and by its quirk what can be printed", () => {

@@ -52,3 +52,20 @@ Deno.test("SessionOutput names the session in the log", () => {
     },
   }]);
 });
+
+Deno.test("SessionOutput holds a line back until it is complete, or another follows", () => {
+  const output = new SessionOutput("s");
+  let host = "<unknown>";
+  const logged = () =>
+    output.take().map((effect) => effect.kind === "log" ? [effect.event.what, effect.event.fields] : []);
+  output.logLater("connected", () => ({ host }));
+  deepEqual(logged(), []);
+  host = "a.test";
+  output.logNow();
+  output.logNow();
+  deepEqual(logged(), [["connected", { host: "a.test" }]]);
+  output.logLater("connected", () => ({ host }));
+  host = "b.test";
+  output.log("disconnected", {});
+  deepEqual(logged(), [["connected", { host: "b.test" }], ["disconnected", {}]]);
+});

@@ -24,7 +24,7 @@ class Peer {
     this.session = new ServerSession(sessionConfig(config));
   }
 
-  connect(address = "192.0.2.7", hostname = "client.test"): SessionEffect[] {
+  connect(address = "192.0.2.7", hostname: string | null = "client.test"): SessionEffect[] {
     return this.session.step({ kind: "connected", at: this.at, address, hostname });
   }
 
@@ -133,6 +133,34 @@ Deno.test("ServerSession names nobody in the Received field when there are sever
     "Received: from a.test (<unknown> [IPv6:2001:db8::1])\r\n\tby mx.test (Postern) with SMTP id 1a2b3c4d;\r\n" +
       "\tTue, 3 Mar 2026 10:04:05 +0100 (CET)\r\n",
   );
+});
+
+Deno.test("ServerSession greets before it knows the peer's name, and takes it when it comes", () => {
+  const peer = new Peer();
+  const first = peer.connect("192.0.2.7", null);
+  equal(writtenBy(first).slice(0, 3), "220");
+  deepEqual(logIn(first), []);
+  const named = peer.session.step({ kind: "named", at: peer.at, hostname: "mail.client.test" });
+  deepEqual(logIn(named), [["connected", { address: "192.0.2.7", host: "mail.client.test" }]]);
+  peer.send("HELO a.test\r\n");
+  peer.send("MAIL FROM:<x@a.test>\r\n");
+  peer.message();
+  peer.send("RCPT TO:<y@b.test>\r\n");
+  peer.answer(taken);
+  peer.send("DATA\r\n");
+  const [body] = peer.send(".\r\n");
+  const text = body?.kind === "body" ? Buffer.from(body.bytes).toString("latin1") : "";
+  ok(text.startsWith("Received: from a.test (mail.client.test [192.0.2.7])\r\n"), text);
+});
+
+Deno.test("ServerSession logs a connection whose name does not come before it logs anything else", () => {
+  const peer = new Peer();
+  peer.connect("192.0.2.7", null);
+  deepEqual(logIn(peer.send("QUIT\r\n")), [
+    ["connected", { address: "192.0.2.7", host: "<unknown>" }],
+    ["disconnected", { reason: "quit" }],
+  ]);
+  deepEqual(peer.session.step({ kind: "named", at: peer.at, hostname: "late.test" }), []);
 });
 
 Deno.test("ServerSession tells nothing of the peer under mask-src", () => {

@@ -3,7 +3,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import type { TlsInfo } from "../../lib/port_tls.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
-import { describeTls, handshakeTimeoutMs } from "../../lib/smtp/session_tls.ts";
+import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
+import { describeTls } from "../../lib/smtp/session_tls.ts";
 import { sessionConfig } from "./session_rig.ts";
 
 const at = Date.UTC(2026, 2, 3, 9, 4, 5);
@@ -62,7 +63,7 @@ Deno.test("STARTTLS says 220 before TLS begins, and the log tells what it came t
   const [answer, begin] = peer.effects.slice(-2);
   equal(answer?.kind === "write" && Buffer.from(answer.bytes).toString(), "220 2.0.0 Ready to start TLS\r\n");
   equal(begin?.kind, "startTls");
-  equal(peer.session.deadline, at + handshakeTimeoutMs);
+  equal(peer.session.deadline, at + defaultSessionBounds.tlsTimeoutMs);
   peer.secure();
   deepEqual(peer.logged("tls"), [{ ciphers: "TLSv1.3:TLS_AES_256_GCM_SHA384:256" }]);
   deepEqual(peer.logged("cert-check"), []);
