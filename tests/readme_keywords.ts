@@ -1,9 +1,9 @@
 /** Finds out by trying which words smtpd.conf(5) has here, and which of them are not active yet. */
 
 import { inactiveNotices } from "../lib/policy/inactive.ts";
+import { quirks } from "../lib/smtp/lenient.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
-import { quirks } from "../lib/smtp/lenient.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
@@ -31,7 +31,7 @@ export const places: readonly Place[] = [
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
   { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
   // No reserved word.
-  { name: "listen", before: "listen on lo ", words: ["proxy"] },
+  { name: "listen", before: "listen on lo ", words: ["mechanisms", "proxy"] },
   { name: "listen on socket", before: "listen on socket " },
   { name: "listen on socket", before: `listen on socket "/s" `, words: ["lmtp"] },
   {
@@ -68,7 +68,7 @@ export const places: readonly Place[] = [
   { name: "queue", before: "queue ", words: [...reservedWords, "directory"] },
   { name: "smtp", before: "smtp ", words: [...reservedWords, "lenient"] },
   { name: "smtp lenient", before: "smtp lenient ", words: quirks },
-  { name: "smtp lenient", before: "smtp lenient helo-name ", words: ["from"] },
+  { name: "smtp lenient", before: "smtp lenient blank-after-colon ", after: " { 192.0.2.1 }", words: ["from"] },
   {
     name: "smtp limit",
     before: "smtp limit ",
@@ -97,10 +97,6 @@ export function wordsOf(place: Place): readonly string[] {
 
 /** Lines with what is not active, one thing each. */
 export const inactiveLines: readonly string[] = [
-  "listen on eth0 tls pki p auth",
-  "listen on eth0 tls pki p auth-optional",
-  "listen on eth0 senders <t>",
-  "listen on eth0 received-auth",
   "listen on eth0 filter g",
   "action a relay tls",
   "action a relay host smtp+tls://h",
@@ -111,7 +107,6 @@ export const inactiveLines: readonly string[] = [
   "action a relay ca c",
   "action a relay protocols tlsv1.3",
   "action a relay filter f",
-  "match auth reject",
   "proc q x",
   "filter g proc-exec x",
   "admd h",

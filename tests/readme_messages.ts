@@ -8,7 +8,7 @@ export interface MessageKinds {
   readonly kinds: readonly string[];
 }
 
-const roles = ["SmtpIn", "Lookup", "Queue", "Delivery", "Agent", "TableHost"];
+const roles = ["SmtpIn", "Lookup", "Queue", "Delivery", "Agent", "TableHost", "Verifier"];
 
 /** `SmtpIn` to `smtp-in`. */
 function roleName(name: string): string {

@@ -94,7 +94,7 @@ Deno.test("README: what smtpctl cannot do yet it says itself", () => {
 Deno.test("README: roles that exchange messages are those that are joined", () => {
   const pair = (a: string, b: string): string => [a, b].sort().join(" ");
   const said = new Set(messageKinds(textOf("lib/daemon/imsg.ts")).map(({ from, to }) => pair(from, to)));
-  const others = [pair("agent", "delivery"), pair("lookup", "table-host")];
+  const others = [pair("agent", "delivery"), pair("lookup", "table-host"), pair("lookup", "verifier")];
   deepEqual([...said].sort(), [...links.map(([a, b]) => pair(a, b)), ...others].sort());
 });
 

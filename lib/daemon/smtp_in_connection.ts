@@ -7,7 +7,8 @@ import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
 import { filterPhasesOf } from "../policy/filter_run.ts";
 import { quirksFor } from "../policy/lenient.ts";
-import { type Listener, mechanismsOf, type Policy, type SmtpLimits } from "../policy/policy.ts";
+import { mechanismsOf } from "../policy/mechanism.ts";
+import type { Listener, Policy, SmtpLimits } from "../policy/policy.ts";
 import {
   ServerSession,
   type SessionAsk,

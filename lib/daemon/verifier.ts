@@ -26,6 +26,9 @@ export interface VerifierPorts {
  * unknown user is to cost as much as a known one. */
 export const decoyStored = "$2b$10$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW";
 
+/** What to do about a password of the system's that cannot be checked. */
+const systemHint = "have passwd(1) store it as SHA-512, or name a table of users in smtpd.conf";
+
 /** Verifier's side of the channel to lookup. */
 export type LookupChannel = Channel<VerifierToLookup, LookupToVerifier>;
 
@@ -51,7 +54,7 @@ export class Verifier {
     try {
       switch (message.kind) {
         case "check": {
-          const { isRight, problem } = await this.#check(message.stored, message.password);
+          const { isRight, problem } = await this.#check(message.stored, message.password, null);
           return { kind: "checked", request, result: isRight && !message.isDecoy ? "right" : "wrong", problem };
         }
         case "system":
@@ -69,11 +72,15 @@ export class Verifier {
   }
 
   /** A password that cannot be checked is wrong, and takes as long. */
-  async #check(stored: string, password: string): Promise<{ isRight: boolean; problem: string | null }> {
+  async #check(
+    stored: string,
+    password: string,
+    hint: string | null,
+  ): Promise<{ isRight: boolean; problem: string | null }> {
     const read = parseStored(stored);
     if (read.kind !== "problem") return { isRight: await this.#holds(read, password), problem: null };
     await this.#pretend([], password);
-    return { isRight: false, problem: `${read.message}; ${read.hint}` };
+    return { isRight: false, problem: `${read.message}; ${hint ?? read.hint}` };
   }
 
   async #system(username: string, password: string): Promise<Pick<Checked, "result" | "problem">> {
@@ -82,7 +89,7 @@ export class Verifier {
     const text = await readShadow();
     const entry = shadowEntry(text, username, clock.now());
     if (entry.kind === "found") {
-      const { isRight, problem } = await this.#check(entry.stored, password);
+      const { isRight, problem } = await this.#check(entry.stored, password, systemHint);
       return { result: isRight ? "right" : "wrong", problem };
     }
     await this.#pretend(shadowHashes(text), password);

@@ -4,7 +4,8 @@ import { parseStored, passwordPart } from "../trust/stored_password.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
-import { mechanismsOf, type Policy } from "./policy.ts";
+import { mechanismsOf } from "./mechanism.ts";
+import type { Policy } from "./policy.ts";
 
 /** How a table of passwords is used: for passwords that clients say, or for SCRAM as well. */
 export type LoginUse = "logins" | "verifiers";

@@ -86,7 +86,10 @@ Deno.test("verifier: the system's users", async () => {
   const wrong = { kind: "checked", request: 7, result: "wrong", problem: null };
   deepEqual(await system("ann", "pw"), { ...wrong, result: "right" });
   deepEqual(await system("ann", "other"), wrong);
-  deepEqual(await system("root", "*"), { ...wrong, problem: "it is locked; make another with `smtpctl encrypt`" });
+  deepEqual(await system("root", "*"), {
+    ...wrong,
+    problem: "it is locked; have passwd(1) store it as SHA-512, or name a table of users in smtpd.conf",
+  });
   deepEqual(await system("bob", "pw"), { ...wrong, problem: "the account has expired" });
   deepEqual(await system("cat", "pw"), wrong);
   // Who is not there costs as much as who is there.
