@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { defaultListenerOptions } from "../../lib/policy/defaults.ts";
 import { defaultFrontLimits } from "../../lib/policy/limit.ts";
+import { usualLenience } from "../../lib/policy/lenient.ts";
 import { hostNames, loadPolicy } from "../../lib/policy/resolve.ts";
 import { expectedFiles, fixtureNames, fixtureUrl, loadText, machine, printAll } from "./config_fixture.ts";
 
@@ -63,6 +64,7 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
   assert.deepEqual(smtp, {
     ...defaultFrontLimits,
     except: null,
+    lenient: usualLenience,
     maxMessageSize: 36_700_160,
     maxRecipients: 1000,
     maxMails: 100,
