@@ -8,7 +8,7 @@ import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
 import { filtered } from "./session_filter.ts";
 import { decodeContent } from "./session_lenient.ts";
-import { answerContent, refuseContent, refuseRest } from "./session_lmtp.ts";
+import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
 import type { ContentAdditions, ContentStage, Transaction } from "./transaction.ts";
@@ -33,10 +33,7 @@ export function* finish(state: SessionState, transaction: Transaction): Running 
     refuseContent(state, transaction.refusal, transaction.recipients);
     return state.forgetTransaction();
   }
-  if ((yield* filtered(state, "commit", "")) === null) {
-    refuseRest(state, transaction.recipients);
-    return state.reset();
-  }
+  if ((yield* filtered(state, "commit", "")) === null) return state.reset();
   state.isCommitting = true;
   const { result } = yield* ask({ kind: "commit", message, size: transaction.size });
   state.isCommitting = false;
