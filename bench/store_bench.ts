@@ -3,6 +3,7 @@
  * One message is: insert its content and one envelope, delete the message 2,000 back. Prints the rate for two sizes and
  * several batch sizes, beside the cost of one write and sync of the same disk, which bounds it. */
 
+import { plainHandling } from "../lib/smtp/handling.ts";
 import { openSqlDatabase } from "../lib/host/sqlite.ts";
 import type { Domain, Mailbox } from "../lib/mail/address.ts";
 import type { Envelope } from "../lib/spool/envelope.ts";
@@ -41,6 +42,7 @@ function envelope(id: EvpId, message: Envelope["message"], at: number): Envelope
       tls: false,
     },
     dsn: { notify: [], ret: null, envId: null, originalRecipient: null },
+    handling: plainHandling,
     createdAt: at,
     expiresAt: at + 345_600_000,
     nextAt: at,

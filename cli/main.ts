@@ -39,22 +39,35 @@
 
 import { basename } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
+import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
 
 /** Takes the words after the command's name, gives the exit status. */
 type Command = (args: readonly string[]) => Promise<number>;
 
 // Each is loaded when it is called: sendmail has no use for the daemon, nor time to load it.
-const sendmail = async (): Promise<Command> => (await import("./sendmail.ts")).sendmail;
+const modules = {
+  smtpd: (): Promise<typeof import("./smtpd.ts")> => load("./smtpd.ts"),
+  smtpctl: (): Promise<typeof import("./smtpctl.ts")> => load("./smtpctl.ts"),
+  sendmail: (): Promise<typeof import("./sendmail.ts")> => load("./sendmail.ts"),
+  mailq: (): Promise<typeof import("./mailq.ts")> => load("./mailq.ts"),
+  newaliases: (): Promise<typeof import("./newaliases.ts")> => load("./newaliases.ts"),
+  makemap: (): Promise<typeof import("./makemap.ts")> => load("./makemap.ts"),
+};
+const sendmail = async (): Promise<Command> => (await modules.sendmail()).sendmail;
 const commands = new Map<string, () => Promise<Command>>([
-  ["smtpd", async () => (await import("./smtpd.ts")).smtpd],
-  ["smtpctl", async () => (await import("./smtpctl.ts")).smtpctl],
+  ["smtpd", async () => (await modules.smtpd()).smtpd],
+  ["smtpctl", async () => (await modules.smtpctl()).smtpctl],
   ["sendmail", sendmail],
   ["send-mail", sendmail],
-  ["mailq", async () => (await import("./mailq.ts")).mailq],
-  ["newaliases", async () => (await import("./newaliases.ts")).newaliases],
-  ["makemap", async () => (await import("./makemap.ts")).makemap],
+  ["mailq", async () => (await modules.mailq()).mailq],
+  ["newaliases", async () => (await modules.newaliases()).newaliases],
+  ["makemap", async () => (await modules.makemap()).makemap],
 ]);
+
+function load<Module>(specifier: string): Promise<Module> {
+  return import(later(specifier, import.meta.url));
+}
 
 /** EX_USAGE. */
 const statusUsage = 64;
@@ -78,7 +91,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function unknown(word: string): Promise<string> {
-  const { suggest } = await import("../lib/policy/error.ts");
+  const { suggest }: typeof import("../lib/policy/error.ts") = await load("../lib/policy/error.ts");
   const hint = suggest(basename(word), commands.keys(), (name) => name);
   return `there is no command ${word}${hint === null ? "" : `; ${hint}`}`;
 }

@@ -59,6 +59,7 @@ import { hostDisk } from "../lib/host/disk.ts";
 import { CdbFile } from "../lib/table/cdb.ts";
 import type { MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
+import { later } from "./later.ts";
 import { makeMap, type MapFormat, type MapRequest, type MapType, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 
@@ -92,8 +93,12 @@ export async function makemap(args: readonly string[]): Promise<number> {
         return 0;
       case "dump":
         return await dumpMap(command.map);
-      case "newaliases":
-        return await (await import("./newaliases.ts")).newaliases(command.args);
+      case "newaliases": {
+        const { newaliases }: typeof import("./newaliases.ts") = await import(
+          later("./newaliases.ts", import.meta.url)
+        );
+        return await newaliases(command.args);
+      }
       case "make":
         return reportMap(command.request, await makeMap(command.request), command.json);
     }
@@ -214,7 +219,9 @@ interface OpenMap {
 
 /** Opens a map of the format that it has. */
 async function openMap(path: string): Promise<OpenMap> {
-  const { sqliteHeader, sqliteMapEntries } = await import("../lib/table/sqlite.ts");
+  const { sqliteHeader, sqliteMapEntries }: typeof import("../lib/table/sqlite.ts") = await import(
+    later("../lib/table/sqlite.ts", import.meta.url)
+  );
   if (await startOf(path, sqliteHeader.length) !== sqliteHeader) {
     const cdb = await CdbFile.open(hostDisk, path);
     return {
@@ -224,7 +231,10 @@ async function openMap(path: string): Promise<OpenMap> {
       close: () => cdb.close(),
     };
   }
-  const db = (await import("../lib/host/sqlite.ts")).openSqlReader(path);
+  const { openSqlReader }: typeof import("../lib/host/sqlite.ts") = await import(
+    later("../lib/host/sqlite.ts", import.meta.url)
+  );
+  const db = openSqlReader(path);
   return {
     *records() {
       for (const [key, value] of sqliteMapEntries(db)) yield { key: encoder.encode(key), value: encoder.encode(value) };

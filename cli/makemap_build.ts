@@ -6,6 +6,7 @@ import { hostDisk } from "../lib/host/disk.ts";
 import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
 import { checkAliasValue } from "../lib/policy/alias_check.ts";
 import { compileMap, type MapResult, type MapWriter } from "../lib/table/compile.ts";
+import { later } from "./later.ts";
 
 /** What the entries of a map are. */
 export type MapType = "plain" | "aliases" | "set";
@@ -60,9 +61,13 @@ export async function makeMap(request: MapRequest): Promise<MapResult> {
 
 /** The code of the other format is not loaded. */
 async function createWriter(format: MapFormat, path: string, mode: number): Promise<MapWriter> {
-  if (format === "cdb") return await (await import("../lib/table/cdb_write.ts")).CdbWriter.create(hostDisk, path, mode);
-  const { createSqlDatabase } = await import("../lib/host/sqlite.ts");
-  const { SqliteWriter } = await import("../lib/table/sqlite_write.ts");
+  const load = (specifier: string) => import(later(specifier, import.meta.url));
+  if (format === "cdb") {
+    const { CdbWriter }: typeof import("../lib/table/cdb_write.ts") = await load("../lib/table/cdb_write.ts");
+    return await CdbWriter.create(hostDisk, path, mode);
+  }
+  const { createSqlDatabase }: typeof import("../lib/host/sqlite.ts") = await load("../lib/host/sqlite.ts");
+  const { SqliteWriter }: typeof import("../lib/table/sqlite_write.ts") = await load("../lib/table/sqlite_write.ts");
   return new SqliteWriter(createSqlDatabase(path, mode), hostDisk, path);
 }
 

@@ -26,7 +26,6 @@
  *   -N notify    When to report on delivery: never, or some of success,failure,delay.
  *   -R return    What a report holds of the message: full or hdrs.
  *   -V envid     A name for the message in reports.
- *                smtpd does not offer DSN yet: with it -N, -R and -V have no effect.
  *   -bm          Hand in a message: the default.
  *   -bp          Show the queue, as mailq does.
  *   -bi          Build the alias table, as newaliases does.
@@ -67,8 +66,11 @@ import { formatMailbox, formatPath } from "../lib/mail/address.ts";
 import { formatDate } from "../lib/mail/date.ts";
 import { parseDomain } from "../lib/mail/domain.ts";
 import { prepareSubmission, type Submission } from "../lib/mail/submission.ts";
+import { decodeUtf8, isAscii } from "../lib/mail/utf8.ts";
+import { plainClientHandling } from "../lib/smtp/client_command.ts";
 import { describeReply } from "../lib/smtp/reply.ts";
 import { UsageError } from "./getopt.ts";
+import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
 import { Dialogue, type Step } from "./sendmail_dialogue.ts";
 import { isStorable, readOffline, storeDeadLetter, storeOffline } from "./sendmail_offline.ts";
@@ -99,10 +101,16 @@ export async function sendmail(args: readonly string[]): Promise<number> {
       case "version":
         console.log(`Postern ${manifest.version}`);
         return status.ok;
-      case "mailq":
-        return await (await import("./mailq.ts")).mailq(sharedArguments(command));
-      case "newaliases":
-        return await (await import("./newaliases.ts")).newaliases(sharedArguments(command));
+      case "mailq": {
+        const { mailq }: typeof import("./mailq.ts") = await import(later("./mailq.ts", import.meta.url));
+        return await mailq(sharedArguments(command));
+      }
+      case "newaliases": {
+        const { newaliases }: typeof import("./newaliases.ts") = await import(
+          later("./newaliases.ts", import.meta.url)
+        );
+        return await newaliases(sharedArguments(command));
+      }
       case "runQueue":
         return report({ kind: "failed", status: status.refused, message: "-q is not supported" }, json);
       case "offline":
@@ -203,6 +211,7 @@ async function say(dialogue: Dialogue, options: SubmitOptions, prepared: Prepare
     eightBit: /[\u0080-\u00ff]/.test(prepared.content),
     ret: options.ret,
     envId: options.envId,
+    handling: { ...plainClientHandling, utf8Header: isUtf8Header(prepared.content) },
   };
   const step = await dialogue.submit(message, content);
   if (step.kind === "ok") return { kind: "accepted", reply: describeReply(step.value), envelope: prepared };
@@ -214,6 +223,13 @@ async function say(dialogue: Dialogue, options: SubmitOptions, prepared: Prepare
     message: `command failed: ${explain(step)}`,
     content: prepared.content,
   };
+}
+
+/** Has the header section UTF-8, and nothing else beyond ASCII? Then it is said to (RFC 6531 §3.4). */
+function isUtf8Header(content: string): boolean {
+  const end = content.indexOf("\n\n");
+  const header = end < 0 ? content : content.slice(0, end);
+  return !isAscii(header) && decodeUtf8(header) !== null;
 }
 
 function prepare(draft: Draft, hostText: string): Submission | { readonly kind: "noHost"; readonly message: string } {

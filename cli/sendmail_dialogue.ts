@@ -9,6 +9,7 @@ import {
   noExtensions,
   parseExtensions,
   type PeerExtensions,
+  usesSmtpUtf8,
 } from "../lib/smtp/client_command.ts";
 import { DotStuffer } from "../lib/smtp/client_dot.ts";
 import { ReplyReader } from "../lib/smtp/client_reply.ts";
@@ -65,9 +66,10 @@ export class Dialogue {
   async submit(message: ClientMessage, content: Uint8Array): Promise<Step<Reply>> {
     const limit = this.#offered.size ?? 0;
     if (limit > 0 && (message.size ?? 0) > limit) return { kind: "tooLarge", limit };
+    const smtpUtf8 = usesSmtpUtf8(message, this.#offered);
     const commands = [
       formatMail(message, this.#offered),
-      ...message.recipients.map((recipient) => formatRcpt(recipient, this.#offered)),
+      ...message.recipients.map((recipient) => formatRcpt(recipient, this.#offered, smtpUtf8)),
     ];
     const envelope = await this.#group(commands);
     if (envelope.kind !== "ok") return envelope;

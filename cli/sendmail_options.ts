@@ -1,6 +1,7 @@
 /** What sendmail's command line asks for. */
 
-import { encodeXtext, envIdLengthMax, parseRcptParameters } from "../lib/smtp/parameter.ts";
+import { envIdLengthMax, parseRcptParameters } from "../lib/smtp/parameter.ts";
+import { encodeXtext } from "../lib/mail/xtext.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 
 /** How to submit a message. */
@@ -96,7 +97,7 @@ function parseMode(text: string): "submit" | "mailq" | "newaliases" {
 }
 
 function parseNotify(text: string): SubmitOptions["notify"] {
-  const parsed = /\s/.test(text) ? null : parseRcptParameters(`NOTIFY=${text}`, true);
+  const parsed = /\s/.test(text) ? null : parseRcptParameters(`NOTIFY=${text}`, { dsn: true }, false);
   if (parsed?.kind === "ok") return parsed.value.notify;
   throw new UsageError(`Option -N takes never, or some of success,failure,delay; not "${text}"`);
 }

@@ -1,6 +1,7 @@
 /** smtpctl's terminal and daemon, for real. */
 
 import { callControl, controlTimeoutMs, reloadTimeoutMs } from "./control_client.ts";
+import { later } from "./later.ts";
 import type { Printer } from "./smtpctl_answer.ts";
 import type { Daemon } from "./smtpctl_run.ts";
 import { clientState, environment } from "./state.ts";
@@ -40,10 +41,12 @@ export function hostDaemon(flag: string | null, config: string | null): Daemon {
       callControl(socket, request, onItem, request.kind === "reload" ? reloadTimeoutMs : controlTimeoutMs),
     async openSpool() {
       // Seldom needed, and the database costs time to load.
-      const [{ findSpool }, { openOfflineSpool }] = await Promise.all([
-        import("./smtpctl_spool.ts"),
-        import("./smtpctl_offline.ts"),
-      ]);
+      const { findSpool }: typeof import("./smtpctl_spool.ts") = await import(
+        later("./smtpctl_spool.ts", import.meta.url)
+      );
+      const { openOfflineSpool }: typeof import("./smtpctl_offline.ts") = await import(
+        later("./smtpctl_offline.ts", import.meta.url)
+      );
       const place = findSpool(standard, config);
       return { place, spool: await openOfflineSpool(place.path) };
     },

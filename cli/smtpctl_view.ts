@@ -5,6 +5,7 @@ import { formatSpan, scrub } from "../lib/event_log.ts";
 import { formatMailbox, type ReversePath } from "../lib/mail/address.ts";
 import type { LocalExec } from "../lib/policy/exec.ts";
 import type { ControlItem, RunState } from "../lib/daemon/control.ts";
+import { describeHandling } from "../lib/smtp/handling.ts";
 import type { Envelope } from "../lib/spool/envelope.ts";
 import {
   type Cell,
@@ -118,6 +119,7 @@ export function viewEnvelope(entry: QueueEntry, screen: Screen, now: number): st
     ["Last answer", last === null ? "" : `${last.text}${last.by === "" ? "" : ` (${last.by})`}`],
     ["Notice asked", asked.join(", ")],
     ["ENVID", dsn.envId ?? ""],
+    ["Asked for", describeHandling(envelope.handling, (time) => timeText(time, now))],
   ];
   const shown = lines.filter(([, value]) => value !== "");
   return shown.map(([name, value]) => `${paint(name.padEnd(14), "bold", screen)}${scrub(value)}\n`).join("");

@@ -93,22 +93,15 @@ import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import { printPolicy } from "../lib/policy/print.ts";
-import { hideSecrets } from "../lib/policy/secret.ts";
 import { failureJson } from "./failure.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
-import { readManual } from "./manual.ts";
-import { checkConfiguration, checkQuickly, type Loaded, logProblems } from "./smtpd_check.ts";
+import { later } from "./later.ts";
+import type { Loaded } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
-import { goToBackground, runDaemon } from "./smtpd_run.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
-import { readQuestion } from "./explain_question.ts";
-import { hostPrinter } from "./smtpctl_host.ts";
-import { keepsUser, premisesOf, type SmtpdOptions } from "./smtpd_premises.ts";
+import type { SmtpdOptions } from "./smtpd_premises.ts";
 import { readTraceWords } from "./trace_words.ts";
-import { printGrants } from "./smtpd_grants.ts";
-import { serveEditor } from "./smtpd_lsp.ts";
 import { wrapLines } from "./wrap.ts";
 
 const spec: OptionSpec = {
@@ -142,12 +135,15 @@ const spec: OptionSpec = {
 export async function smtpd(args: readonly string[]): Promise<number> {
   try {
     const { options, operands } = getopt(args, spec);
-    if (has(options, "help") || has(options, "h")) return print(await readManual(import.meta.url));
+    if (has(options, "help") || has(options, "h")) return await printManual();
     if (has(options, "version")) return print(`Postern ${manifest.version}`);
-    if (has(options, "lsp")) return await serveEditor(readOptions(options).macros);
+    if (has(options, "lsp")) {
+      const { serveEditor }: typeof import("./smtpd_lsp.ts") = await load("./smtpd_lsp.ts");
+      return await serveEditor((await readOptions(options)).macros);
+    }
     if (operands.length > 0) throw new UsageError(`Unexpected argument ${operands[0]}`);
     const show = !has(options, "print") ? "nothing" : has(options, "secrets") ? "secrets" : "policy";
-    return await run(readOptions(options), show);
+    return await run(await readOptions(options), show);
   } catch (error) {
     const isUsage = error instanceof UsageError;
     if (!isUsage && !(error instanceof Fault)) throw error;
@@ -166,6 +162,16 @@ export async function smtpd(args: readonly string[]): Promise<number> {
   }
 }
 
+/** A daemon has no use for an editor's server nor for printers, and none for the checks once it runs. */
+function load<Module>(specifier: string): Promise<Module> {
+  return import(later(specifier, import.meta.url));
+}
+
+async function printManual(): Promise<number> {
+  const { readManual }: typeof import("./manual.ts") = await load("./manual.ts");
+  return print(await readManual(import.meta.url));
+}
+
 async function run(options: SmtpdOptions, show: Show): Promise<number> {
   const loaded = await loadConfiguration(options.config, options.macros);
   if (loaded.kind === "errors") {
@@ -175,10 +181,13 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   }
   if (show !== "nothing") {
     reportProblems(loaded.warnings, options.json);
-    return printConfiguration(loaded.policy, show, options.json);
+    return await printConfiguration(loaded.policy, show, options.json);
   }
   if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
+  const { checkQuickly, logProblems }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
+  const { goToBackground, runDaemon }: typeof import("./smtpd_run.ts") = await load("./smtpd_run.ts");
+  const { keepsUser }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
   if (options.foreground) logProblems(problems, options.json ? "json" : "text");
@@ -190,7 +199,9 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
 /** What `--print` shows. */
 type Show = "nothing" | "policy" | "secrets";
 
-function printConfiguration(policy: Policy, show: Show, json: boolean): number {
+async function printConfiguration(policy: Policy, show: Show, json: boolean): Promise<number> {
+  const { hideSecrets }: typeof import("../lib/policy/secret.ts") = await load("../lib/policy/secret.ts");
+  const { printPolicy }: typeof import("../lib/policy/print.ts") = await load("../lib/policy/print.ts");
   const shown = show === "secrets" ? policy : hideSecrets(policy);
   if (json) return print(JSON.stringify(shown, null, 2));
   return print(printPolicy(policy, show === "secrets" ? "shown" : "hidden").trimEnd());
@@ -213,17 +224,22 @@ function isAbsent(path: string): boolean {
 }
 
 async function explain(policy: Policy, question: ExplainQuestion, options: SmtpdOptions): Promise<number> {
-  const { explainOffline, hostPorts } = await import("./smtpd_explain.ts");
+  const { explainOffline, hostPorts }: typeof import("./smtpd_explain.ts") = await load("./smtpd_explain.ts");
+  const { premisesOf }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
+  const { hostPrinter }: typeof import("./smtpctl_host.ts") = await load("./smtpctl_host.ts");
   const { resolver } = premisesOf(policy, options, "check");
   return await explainOffline(policy, question, hostPorts(resolver, options.dns), hostPrinter(), options.json);
 }
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
+  const { checkConfiguration }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
+  const { keepsUser, premisesOf }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
   const problems = await checkConfiguration(loaded, options.config, keepsUser(options));
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;
   if (options.verbose) {
+    const { printGrants }: typeof import("./smtpd_grants.ts") = await load("./smtpd_grants.ts");
     const text = printGrants(policy, premisesOf(policy, options, "check").premises, options.json);
     const isWrapped = !options.json && Deno.stdout.isTerminal();
     console.log(isWrapped ? wrapLines(text, Deno.consoleSize().columns) : text);
@@ -246,7 +262,7 @@ function reportProblems(problems: readonly ConfigError[], json: boolean): void {
   }
 }
 
-function readOptions(options: readonly Option[]): SmtpdOptions {
+async function readOptions(options: readonly Option[]): Promise<SmtpdOptions> {
   const macros = new Map<string, string>();
   for (const { value } of options.filter((one) => one.name === "D")) {
     // OpenSMTPD splits at the last `=`.
@@ -263,7 +279,7 @@ function readOptions(options: readonly Option[]): SmtpdOptions {
     paused: options.filter((one) => one.name === "P").map(({ value }) => subsystem(value ?? "")),
     state: last(options, "state"),
     traced: traced(options),
-    explain: has(options, "explain") ? explainQuestion(options) : null,
+    explain: has(options, "explain") ? await explainQuestion(options) : null,
     dns: has(options, "dns"),
     sameUser: has(options, "same-user"),
     json: has(options, "json"),
@@ -281,13 +297,14 @@ function traced(options: readonly Option[]): SmtpdOptions["traced"] {
   return subjects;
 }
 
-function explainQuestion(options: readonly Option[]): ExplainQuestion {
+async function explainQuestion(options: readonly Option[]): Promise<ExplainQuestion> {
   if (!has(options, "n")) {
     throw new UsageError("--explain goes with -n; of a running smtpd smtpctl explain asks the same");
   }
   const [from, rcpt, src] = [last(options, "from"), last(options, "rcpt"), last(options, "src")];
   const [rdns, helo, auth] = [last(options, "rdns"), last(options, "helo"), last(options, "auth")];
   const [tag, listener, tls] = [last(options, "tag"), last(options, "listener"), has(options, "tls")];
+  const { readQuestion }: typeof import("./explain_question.ts") = await load("./explain_question.ts");
   return readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls });
 }
 

@@ -2,21 +2,14 @@
 
 import { Fault, type FaultKind } from "../lib/fault.ts";
 import { factOf, keyFactOf } from "../lib/daemon/certificates.ts";
-import { hostClock } from "../lib/host/clock.ts";
-import { diskFault, hostDisk } from "../lib/host/disk.ts";
+import { diskFault } from "../lib/host/disk.ts";
 import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
 import type { TableContent } from "../lib/policy/check.ts";
 import type { FileFact, FileFacts } from "../lib/policy/check_files.ts";
 import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
-import { openTable } from "../lib/table/open.ts";
-import { isRemembered } from "../lib/table/spec.ts";
-import type { Table, TableSpec } from "../lib/table/table.ts";
-import { tableBackends } from "./table_backends.ts";
-
-/** How long a table may take until it counts as one that cannot be reached, ms. */
-export const probeMs = 5000;
+import { later } from "./later.ts";
 
 /** Largest table file that is read for its own mistakes and for what rules let through, octets. */
 export const tableTextMax = 8 * 1024 * 1024;
@@ -58,6 +51,9 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
+/** How long a table may take until it counts as one that cannot be reached, ms. */
+export const probeMs = 5000;
+
 /** What is looked at beside certificates and keys. */
 export interface FactScope {
   /** With `all` every table is opened. */
@@ -72,9 +68,22 @@ export async function gatherFacts(
   { tables, sameUser }: FactScope,
   limitMs = probeMs,
 ): Promise<FileFacts> {
-  // What few configurations need is loaded for these alone.
-  const hasFiles = Object.keys(policy.pki).length + Object.keys(policy.ca).length > 0;
-  const inspector = hasFiles ? (await import("../lib/host/tls.ts")).pemInspector : null;
+  return {
+    ...await gatherPems(policy),
+    tables: tables === "none" ? new Map() : await gatherFailures(policy, limitMs),
+    includes: unreadableIncludes(policy),
+    unknownUsers: sameUser ? new Set() : unknownUsers(policy),
+    now: Date.now(),
+    uid: Deno.uid() ?? 0,
+  };
+}
+
+/** Most configurations have no certificates: what reads them is loaded for those that have. */
+async function gatherPems(policy: Policy): Promise<Pick<FileFacts, "pki" | "ca">> {
+  if (Object.keys(policy.pki).length + Object.keys(policy.ca).length === 0) return { pki: new Map(), ca: new Map() };
+  const { pemInspector: inspector }: typeof import("../lib/host/tls.ts") = await import(
+    later("../lib/host/tls.ts", import.meta.url)
+  );
   const pki = Object.values(policy.pki).map((one) => {
     const cert = readPem(one.cert);
     const key = readPem(one.key);
@@ -89,21 +98,19 @@ export async function gatherFacts(
     const { fact, text } = readPem(one.cert);
     return [one.name, { cert: fact, certificate: factOf(inspector, text) }] as const;
   });
-  const failures = tables === "none" ? [] : await Promise.all(
+  return { pki: new Map(pki), ca: new Map(ca) };
+}
+
+/** Opens every table: what comes of those that cannot be. */
+async function gatherFailures(policy: Policy, limitMs: number): Promise<FileFacts["tables"]> {
+  const { probeTable }: typeof import("./smtpd_probe.ts") = await import(later("./smtpd_probe.ts", import.meta.url));
+  const failures = await Promise.all(
     Object.values(policy.tables).map(async (spec) => {
       const failure = await probeTable(spec, policy.smtp.subAddressDelimiter, limitMs);
       return failure === null ? [] : [[spec.name, failure] as const];
     }),
   );
-  return {
-    pki: new Map(pki),
-    ca: new Map(ca),
-    tables: new Map(failures.flat()),
-    includes: unreadableIncludes(policy),
-    unknownUsers: sameUser ? new Set() : unknownUsers(policy),
-    now: Date.now(),
-    uid: Deno.uid() ?? 0,
-  };
+  return new Map(failures.flat());
 }
 
 /** Why a file cannot be read; null when it can. */
@@ -138,50 +145,5 @@ function readPem(path: string): { readonly fact: FileFact; readonly text: string
     return { fact, text: Deno.readTextFileSync(path) };
   } catch (error) {
     return { fact: { kind: "failed", fault: diskFault("read", path, error).kind }, text: null };
-  }
-}
-
-/** Opens a table and closes it again. Null when that works. */
-async function probeTable(
-  spec: TableSpec,
-  subAddressDelimiter: string,
-  limitMs: number,
-): Promise<{ readonly fault: FaultKind; readonly message: string } | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Fault("timeout", `Cannot open table ${spec.name}: no answer in ${limitMs / 1000} s`)),
-      limitMs,
-    );
-  });
-  let isOver = false;
-  let opened: Table | null = null;
-  const end = () => {
-    isOver = true;
-    opened?.close();
-  };
-  const probed = openTable(spec, hostDisk, {
-    ...tableBackends({ [spec.name]: spec }, () => {}),
-    subAddressDelimiter,
-    clock: hostClock,
-    report: () => {},
-  }).then(async (table) => {
-    // One that opens late is closed when it does.
-    if (isOver) return table.close();
-    opened = table;
-    // What is asked over a connection or of a program is there only when that answers.
-    if (isRemembered(spec)) await table.update();
-  });
-  probed.catch(() => {});
-  try {
-    await Promise.race([probed, late]);
-    return null;
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return { fault: error.kind, message: error.message };
-  } finally {
-    clearTimeout(timer);
-    // This ends a helper that hangs, too.
-    end();
   }
 }

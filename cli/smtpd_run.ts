@@ -4,18 +4,20 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
+import { heapFlag } from "../lib/daemon/privilege.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
+import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.ts";
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import type { ConfigError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import type { Address } from "../lib/port.ts";
-import { callControl } from "./control_client.ts";
+import { later } from "./later.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
@@ -24,6 +26,9 @@ import { keepsUser, premisesOf, type SmtpdOptions, type Start } from "./smtpd_pr
 /** Addresses that the log names at the start. */
 const loggedPlacesMax = 32;
 
+/** How long after a start or a reload what it leaves behind is given back, ms. */
+const trimDelayMs = 1000;
+
 /** How long after the start the offline directory is looked at, ms. */
 const offlineDelayMs = 1000;
 
@@ -31,6 +36,7 @@ const offlineDelayMs = 1000;
 export const supervisorFlags = [
   "--no-prompt",
   "--cached-only",
+  heapFlag,
   "--allow-read",
   "--allow-write",
   "--allow-run",
@@ -86,6 +92,7 @@ export async function runDaemon(
     ready: () => {
       say("ready", { pid: Deno.pid, state: start.premises.state, ...placesOf(policy) });
       setTimeout(() => void takeOffline(start, log), offlineDelayMs);
+      setTimeout(trimMemory, trimDelayMs);
     },
     stopRequested: () => void finish(0),
   });
@@ -164,6 +171,7 @@ async function loadAgain(options: SmtpdOptions): Promise<Loaded> {
   const loaded = await loadConfiguration(options.config, options.macros);
   if (loaded.kind === "errors") return { kind: "refused", problems: loaded.errors };
   const { policy } = loaded;
+  setTimeout(trimMemory, trimDelayMs);
   const warnings = [...await checkQuickly(loaded, keepsUser(options)), ...noticesOf(policy, options)];
   return {
     kind: "ok",
@@ -189,6 +197,9 @@ export async function goToBackground(policy: Policy, options: SmtpdOptions): Pro
   const home = Deno.env.get("HOME") ?? "/";
   const command = ["-c", file === null ? toSyslog : toFile, "sh", file ?? "", ...argv];
   const child = spawn("/bin/sh", command, { detached: true, stdio: "ignore", cwd: "/", env: { ...env, HOME: home } });
+  const { callControl }: typeof import("./control_client.ts") = await import(
+    later("./control_client.ts", import.meta.url)
+  );
   let hasEnded = false;
   child.on("exit", () => hasEnded = true);
   child.on("error", () => hasEnded = true);

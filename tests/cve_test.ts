@@ -1,5 +1,6 @@
 /** Classes of faults that mail servers were broken into with, each over the machine that would have it. */
 
+import { plainHandling } from "../lib/smtp/handling.ts";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { scrub } from "../lib/event_log.ts";
@@ -25,7 +26,7 @@ const home = host;
 function verdicts(content: string, stages: () => readonly ContentStage[] = () => []): readonly (Reply | null)[] {
   const limits = { maxMessageSize: 10_000_000, maxHops: 100 };
   const make = () => {
-    const parameters = { size: null, body: "7bit", ret: null, envId: null } as const;
+    const parameters = { size: null, handling: plainHandling, ret: null, envId: null } as const;
     const transaction = new Transaction("00000001", null, parameters, limits);
     transaction.begin({ head: "", stages: stages() });
     return transaction;
@@ -174,6 +175,14 @@ Deno.test("cve: the scope of an IPv6 address is an interface's name, and is in n
 
 Deno.test("cve: what is decoded from a parameter holds no control character", () => {
   for (const value of ["a+0D+0Ab", "+00", "a+0Ab", "+1B[2J", "+7F"]) {
-    equal(parseMailParameters(` ENVID=${value}`, true).kind, "bad", value);
+    const offer = {
+      dsn: true,
+      binaryMime: true,
+      requireTls: true,
+      submission: "allowed",
+      holdMaxMs: 1,
+      now: 0,
+    } as const;
+    equal(parseMailParameters(` ENVID=${value}`, offer).kind, "bad", value);
   }
 });

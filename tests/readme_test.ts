@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { parseSmtpctl } from "../cli/smtpctl_parse.ts";
-import { agentsMax } from "../lib/daemon/agent_house.ts";
+import { agentsMax } from "../lib/daemon/supervision.ts";
 import { agentIdleMs } from "../lib/daemon/agent_pool.ts";
 import { offerWaitMs } from "../lib/daemon/queue_offers.ts";
 import { stopGraceMs } from "../lib/daemon/supervision.ts";
@@ -10,7 +10,7 @@ import { links } from "../lib/daemon/wiring.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { nextAttempt } from "../lib/spool/backoff.ts";
 import { chunkLengthMax } from "../lib/spool/envelope.ts";
-import { scheduleLimits } from "../lib/spool/schedule.ts";
+import { scheduleLimits } from "../lib/spool/schedule_limit.ts";
 import { loadText, printAll } from "./policy/config_fixture.ts";
 import { fences, fillBlocks, root, textOf } from "./readme_blocks.ts";
 import { places, wordsOf } from "./readme_keywords.ts";

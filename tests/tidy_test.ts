@@ -41,6 +41,7 @@ const untested: Readonly<Record<string, string>> = {
   "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_state.ts": "tests/smtp/session_test.ts",
   "lib/smtp/session_wait.ts": "tests/smtp/session_test.ts",
+  "cli/smtpd_probe.ts": "tests/cli/smtpd_facts_test.ts",
   "lib/host/parent.ts": "tests/host/process_test.ts, with the child of tests/host/child.ts",
   "lib/host/postgres.ts": "tests/interop/postgres_table_test.ts, and tests/host/databases_test.ts",
   "lib/host/mysql.ts": "tests/interop/mysql_table_test.ts, and tests/host/databases_test.ts",

@@ -5,15 +5,12 @@
 import type { Log } from "../event_log.ts";
 import type { LogPriority } from "../port.ts";
 import type { Policy } from "../policy/policy.ts";
-import { aliasUser } from "../policy/expand.ts";
+import { aliasUser } from "../policy/exec.ts";
 import type { LocalAction } from "../policy/policy.ts";
 import { type AgentWork, planAgent } from "./agent_work.ts";
 import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
-import type { AgentRequest, NamedAccount, NamedExec } from "./supervision.ts";
-
-/** Agents that run at once; delivery keeps within it by letting idle ones go. */
-export const agentsMax = 32;
+import { type AgentRequest, agentsMax, type NamedAccount, type NamedExec } from "./supervision.ts";
 
 /** Accounts remembered from lookup. The oldest are forgotten first; lookup names them again with the next mail. */
 const allowedMax = 100_000;

@@ -3,8 +3,7 @@
 import type { Channel, Clock, Timer } from "../port.ts";
 import { Fault } from "../fault.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "./imsg.ts";
-import { agentsMax } from "./agent_house.ts";
-import type { AgentRequest } from "./supervision.ts";
+import { type AgentRequest, agentsMax, agentStartMs } from "./supervision.ts";
 
 /** How long an idle agent is kept, ms. */
 export const agentIdleMs = 10_000;
@@ -12,9 +11,6 @@ export const agentIdleMs = 10_000;
 /** The same while delivery finishes what it has because another takes its place, ms: between two messages for one
  * mailbox there is less. */
 export const agentDrainIdleMs = 500;
-
-/** How long to wait for an agent to come up, ms. */
-export const agentStartMs = 15_000;
 
 /** Delivery's end of a channel to an agent. */
 export type AgentChannel = Channel<DeliveryToAgent, AgentToDelivery>;

@@ -5,7 +5,8 @@ import type { Channel, Clock, Dialer, Dns, Random } from "../port.ts";
 import { Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
-import { classifyFault, misconfigured, type Outcome } from "../delivery/outcome.ts";
+import { isHeaderUtf8 } from "../delivery/header_utf8.ts";
+import { classifyFault, misconfigured, type Outcome, tlsRequired } from "../delivery/outcome.ts";
 import { type ExplainedRoute, explainRoute } from "../delivery/explain_route.ts";
 import { findHop, type Hop } from "../delivery/hop.ts";
 import { mtaLimitsOf } from "../delivery/limits.ts";
@@ -219,11 +220,15 @@ export class Delivery {
         const outcome = misconfigured(`action "${first.action}" is no relay in the configuration`);
         return reportAll(envelopes, outcome, report);
       }
+      const { handling, sender } = first;
+      // RFC 8689 §5: a notice goes out all the same; it has nothing of the message but its header.
+      if (handling.requireTls && sender !== null) return reportAll(envelopes, tlsRequired(), report);
+      const smtpUtf8 = handling.smtpUtf8 && await isHeaderUtf8(content);
       const dispatcher = await (this.#dispatcher ??= this.#makeDispatcher());
       for (const [domain, group] of Map.groupBy(envelopes, (envelope) => relayGroup(action, envelope))) {
         const hop = await this.#hopFor(action, domain as Domain);
         if ("enhanced" in hop) reportAll(group, hop, report);
-        else this.#submit(dispatcher, hop, action, group, deliver, content, report);
+        else this.#submit(dispatcher, hop, action, group, { ...deliver, smtpUtf8 }, content, report);
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -236,7 +241,7 @@ export class Delivery {
     hop: Hop,
     action: RelayAction,
     envelopes: readonly Envelope[],
-    { size, pardon }: Deliver,
+    { size, pardon, smtpUtf8 }: Deliver & { readonly smtpUtf8: boolean },
     content: ContentSource,
     report: Report,
   ): void {
@@ -257,6 +262,7 @@ export class Delivery {
         })),
         size,
         eightBit: null,
+        handling: { ...first.handling, smtpUtf8 },
         ret: first.dsn.ret,
         envId: first.dsn.envId,
         pardon,

@@ -8,6 +8,7 @@ import { formatMailbox } from "../mail/address.ts";
 import type { Policy } from "../policy/policy.ts";
 import { outgoingSender } from "../policy/rewrite.ts";
 import type { TraceEvent } from "../policy/trace.ts";
+import { plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { describeReply } from "../smtp/reply.ts";
 import { changesOf, filterCandidate, type FilteredCandidate } from "./explain_filters.ts";
@@ -71,7 +72,7 @@ export async function explainRecipient(
   const envelopes = expansion.targets.map((target): ExplainedEnvelope => {
     const { kind, action: name, rcpt, dest, local, ttlMs, sender } = draftOf(
       policy,
-      { ...candidate, dsn: noDsn },
+      { ...candidate, dsn: noDsn, handling: plainHandling },
       target,
     );
     const action = policy.actions[name];

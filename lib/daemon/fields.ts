@@ -2,8 +2,9 @@
  * over: what it says is not taken for what the types promise. Pure. */
 
 import { scrub } from "../event_log.ts";
-import { type Domain, localPartLengthMax, type Mailbox, type ReversePath } from "../mail/address.ts";
+import { type Domain, isLocalPart, type Mailbox, type ReversePath } from "../mail/address.ts";
 import { parseDomain } from "../mail/domain.ts";
+import { isFitForAddress } from "../mail/utf8.ts";
 
 /** Longest text that a role may give as a name, characters. */
 export const imsgTextMax = 1024;
@@ -27,8 +28,8 @@ export function mailboxOf(value: unknown): Mailbox | null {
   if (fields === null) return null;
   const { localPart } = fields;
   const domain = domainOf(fields["domain"]);
-  if (domain === null || !isPrintable(localPart) || localPart === "") return null;
-  return localPart.length > localPartLengthMax ? null : { localPart, domain };
+  if (domain === null || !isReadable(localPart) || !isLocalPart(localPart)) return null;
+  return { localPart, domain };
 }
 
 function domainOf(value: unknown): Domain | null {
@@ -44,6 +45,13 @@ export function countOf(value: unknown): number | null {
 /** Reads a short text without control characters; null when it is none. */
 export function textOf(value: unknown): string | null {
   return typeof value === "string" && value.length <= imsgTextMax && scrub(value) === value ? value : null;
+}
+
+/** Is it a short text of printable ASCII and of what may stand in an address beyond that? */
+export function isReadable(value: unknown): value is string {
+  // deno-lint-ignore no-control-regex -- beyond ASCII `isFitForAddress` decides
+  return typeof value === "string" && value.length <= imsgTextMax && /^[^\x00-\x1f\x7f]*$/.test(value) &&
+    isFitForAddress(value);
 }
 
 /** Is it a short text of printable ASCII? */

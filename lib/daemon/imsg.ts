@@ -6,7 +6,7 @@
  *   smtp-in  -> lookup    session                     may this user log in, send as that; what do the filters say;
  *                                                     what is the peer's name? answered by `answered` and `named`
  *   queue    -> smtp-in   dealt                       ids in advance
- *   smtp-in  -> queue     body commit rollback stats
+ *   smtp-in  -> queue     body commit rollback stats wantIds
  *   queue    -> smtp-in   committed commitFailed      on the disk, or nothing of it kept
  *   queue    -> smtp-in   paused                      smtpctl pause smtp
  *   queue    -> delivery  deliver chunk               attempt this
@@ -35,6 +35,7 @@ import type { Origin } from "../policy/match.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
 import type { SessionAnswer, SessionAsk } from "../smtp/session_face.ts";
 import type { TraceEvent, TraceSubject } from "../policy/trace.ts";
+import type { Handling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope } from "../spool/envelope.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
@@ -61,11 +62,13 @@ export interface ExpandRequest {
   readonly rcpt: ForwardPath;
   /** What the client wants to hear of delivery. */
   readonly dsn: DsnRequest;
+  /** How the message is to be handled. */
+  readonly handling: Handling;
 }
 
 /** An envelope before the queue has named and dated it. */
 export type EnvelopeDraft =
-  & Pick<Envelope, "action" | "sender" | "rcpt" | "dest" | "local" | "origin" | "dsn">
+  & Pick<Envelope, "action" | "sender" | "rcpt" | "dest" | "local" | "origin" | "dsn" | "handling">
   & { readonly kind: "mda" | "mta"; readonly ttlMs: number };
 
 /** lookup tells queue what a recipient came to. `asker` is the role that asked. */
@@ -153,6 +156,8 @@ export type SmtpInToQueue =
     readonly requests: readonly number[];
   }
   | { readonly kind: "rollback"; readonly message: MsgId }
+  /** All ids are given out: many clients have begun a message and not gone on with it. More are dealt. */
+  | { readonly kind: "wantIds" }
   /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
   | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
 

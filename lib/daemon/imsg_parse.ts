@@ -6,11 +6,12 @@ import { type ExplainedRoute, routeAddressesMax, routeHostsMax } from "../delive
 import type { RouteHost } from "../delivery/mx.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import type { Origin } from "../policy/match.ts";
+import { parseHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
-import { countOf, fieldsOf, imsgTextMax, isPrintable, mailboxOf, pathOf, textOf } from "./fields.ts";
+import { countOf, fieldsOf, imsgTextMax, isPrintable, isReadable, mailboxOf, pathOf, textOf } from "./fields.ts";
 import { parseSessionQuestion } from "./session_parse.ts";
-import { procLineMax } from "../table/proc_machine.ts";
+import { procLineMax } from "../table/proc_limit.ts";
 import {
   type DeliveryToLookup,
   type DeliveryToQueue,
@@ -31,9 +32,10 @@ export function parseSmtpInToLookup(value: unknown): SmtpInToLookup | null {
   if (fields === null || fields["kind"] !== "expand") return null;
   const [request, message] = [countOf(fields["request"]), msgIdOf(fields["message"])];
   const [origin, sender] = [originOf(fields["origin"]), pathOf(fields["sender"])];
-  const [rcpt, dsn] = [mailboxOf(fields["rcpt"]), dsnOf(fields["dsn"])];
+  const [rcpt, dsn, handling] = [mailboxOf(fields["rcpt"]), dsnOf(fields["dsn"]), parseHandling(fields["handling"])];
   if (request === null || message === null || origin === null || sender === undefined) return null;
-  return rcpt === null || dsn === null ? null : { kind: "expand", request, message, origin, sender, rcpt, dsn };
+  if (rcpt === null || dsn === null || handling === null) return null;
+  return { kind: "expand", request, message, origin, sender, rcpt, dsn, handling };
 }
 
 /** A message of smtp-in to queue; null when it is none. */
@@ -41,6 +43,7 @@ export function parseSmtpInToQueue(value: unknown): SmtpInToQueue | null {
   const fields = fieldsOf(value);
   if (fields === null) return null;
   const kind = fields["kind"];
+  if (kind === "wantIds") return { kind };
   if (kind === "stats") {
     const stats = statsOf(fields["stats"]);
     return stats === null ? null : { kind, stats };
@@ -167,7 +170,7 @@ function dsnOf(value: unknown): DsnRequest | null {
   if (notify.length !== fields["notify"].length || new Set(notify).size !== notify.length) return null;
   if (ret !== null && ret !== "full" && ret !== "hdrs") return null;
   if (envId !== null && !isPrintable(envId)) return null;
-  if (originalRecipient !== null && !isPrintable(originalRecipient)) return null;
+  if (originalRecipient !== null && !isReadable(originalRecipient)) return null;
   return { notify, ret, envId, originalRecipient };
 }
 

@@ -6,11 +6,10 @@ import { hostDialer as dialer } from "../host/net.ts";
 import { endProcess } from "../host/parent.ts";
 import { hostShell } from "../host/shell.ts";
 import { Agent } from "./agent.ts";
-import { agentStartMs } from "./agent_pool.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { readForward } from "./forward_reader.ts";
 import { type RolePorts, type RunningRole, runRole, tellSupervisor } from "./role_main.ts";
-import type { Init } from "./supervision.ts";
+import { agentStartMs, type Init } from "./supervision.ts";
 
 runRole(makeAgent);
 

@@ -104,16 +104,15 @@ export class ProxiedStream implements Stream {
     this.#stream.pause();
   }
 
-  /** Gives away the connection below, with what was read of it behind the header and is not delivered yet. This stream
-   * does and tells nothing any more. */
+  /** Gives the connection itself away, with what came behind the header and nobody has taken. This stream tells nothing
+   * any more. */
   surrender(): { readonly stream: Stream; readonly head: Uint8Array } {
-    const head = this.#early ?? new Uint8Array();
+    const head = this.#early ?? new Uint8Array(0);
     this.#early = null;
     this.#handler = null;
     return { stream: this.#stream, head };
   }
 
-  /** Sets the handler of what comes after the header. */
   attach(handler: StreamHandler): void {
     if (this.#closed !== null) return handler.close(this.#closed.fault);
     this.#handler = handler;
@@ -132,7 +131,6 @@ export class ProxiedStream implements Stream {
     this.#stream.pause();
   }
 
-  /** Goes on with delivery. */
   resume(): void {
     this.#stream.resume();
   }
@@ -141,7 +139,6 @@ export class ProxiedStream implements Stream {
     this.#stream.end();
   }
 
-  /** Sends what is queued, then closes. */
   finish(): void {
     this.#stream.finish();
   }

@@ -15,6 +15,9 @@ import { areSound, Offers } from "./queue_offers.ts";
 /** Ids that an smtp-in holds in advance. */
 export const handSize = 256;
 
+/** Most ids that an smtp-in holds: as many as clients may have begun a message at once. */
+export const handSizeMax = 32_768;
+
 /** How long to wait when the store cannot say which ids are free, or forget a message, ms. */
 const storeRetryMs = 5_000;
 
@@ -51,6 +54,8 @@ interface Client {
   readonly channel: SmtpInChannel;
   /** Ids dealt to it and not used. */
   hand: number;
+  /** How many those are to be. */
+  handSize: number;
   isGone: boolean;
 }
 
@@ -97,7 +102,7 @@ export class Intake {
   add(name: string, channel: SmtpInChannel): void {
     const former = this.#clients.get(name);
     if (former !== undefined) this.#leave(former);
-    const client: Client = { name, channel, hand: 0, isGone: false };
+    const client: Client = { name, channel, hand: 0, handSize, isGone: false };
     this.#clients.set(name, client);
     channel.onMessage((message, body) => client.isGone || this.#received(client, message, body));
     channel.onClose(() => this.#leave(client));
@@ -144,6 +149,9 @@ export class Intake {
     const used = new Set<number>();
     return drafts.map((draft) => {
       const { ttlMs, ...rest } = draft;
+      const { holdUntil, deliverBy } = draft.handling;
+      // RFC 4865 §4: the time that delivery is tried for begins when the message is released.
+      const nextAt = Math.max(now, holdUntil);
       let n = this.#ports.random.u32() || 1;
       while (used.has(n)) n = this.#ports.random.u32() || 1;
       used.add(n);
@@ -152,8 +160,8 @@ export class Intake {
         id: evpIdOf(message, n),
         message,
         createdAt: now,
-        expiresAt: now + ttlMs,
-        nextAt: now,
+        expiresAt: deliverBy?.mode === "return" ? Math.min(deliverBy.at, nextAt + ttlMs) : nextAt + ttlMs,
+        nextAt,
         attempts: 0,
         lastTryAt: 0,
         lastWarnAt: 0,
@@ -170,7 +178,7 @@ export class Intake {
     if (this.#dealt.get(id) !== client) return null;
     this.#dealt.delete(id);
     client.hand--;
-    if (client.hand < handSize / 2) void this.#deal(client);
+    if (client.hand < client.handSize / 2) void this.#deal(client);
     const incoming: Incoming = {
       owner: client,
       offers: new Offers(this.#ports.clock),
@@ -187,9 +195,16 @@ export class Intake {
     return incoming;
   }
 
+  /** Clients that begin a message and stay there hold their ids: the others must not wait for them. */
+  #dealMore(client: Client): void {
+    if (client.handSize >= handSizeMax) return;
+    client.handSize = Math.min(handSizeMax, 2 * client.handSize);
+    void this.#deal(client);
+  }
+
   async #deal(client: Client): Promise<void> {
-    const missing = handSize - client.hand;
-    client.hand = handSize;
+    const missing = client.handSize - client.hand;
+    client.hand = client.handSize;
     const messages: MsgId[] = [];
     try {
       while (messages.length < missing) {
@@ -229,6 +244,7 @@ export class Intake {
 
   #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {
     if (message.kind === "stats") return void this.#stats.set(client.name, message.stats);
+    if (message.kind === "wantIds") return this.#dealMore(client);
     const id = message.message;
     const incoming = this.#incomingOf(client, id);
     // The content is whole when the commit comes: while that waits for offers, it can only be taken back.

@@ -105,8 +105,8 @@ export class Notices {
       if (lookup === null) return this.#retry(plan, "lookup is not running");
       const request = ++this.#requests;
       this.#waiting.set(request, { plan, id, lookup });
-      const { origin, dsn, sender: rcpt } = plan;
-      lookup.send({ kind: "expand", request, message: id, origin, sender: null, rcpt, dsn });
+      const { origin, dsn, handling, sender: rcpt } = plan;
+      lookup.send({ kind: "expand", request, message: id, origin, sender: null, rcpt, dsn, handling });
     } catch (error) {
       this.#retry(plan, describeError(error));
     }

@@ -65,7 +65,6 @@ export class SmtpIn {
   #requests = 0;
   #paused = false;
   #accepted = 0;
-  readonly #logins = { ok: 0, permfail: 0, tempfail: 0 };
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -206,9 +205,9 @@ export class SmtpIn {
         }
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
-        const { sender, rcpt, dsn } = ask;
-        const message = ask.message as MsgId;
-        this.#lookup.send({ kind: "expand", request, message, origin: connection.origin(ask), sender, rcpt, dsn });
+        const { sender, rcpt, dsn, handling } = ask;
+        const [message, origin] = [ask.message as MsgId, connection.origin(ask)];
+        this.#lookup.send({ kind: "expand", request, message, origin, sender, rcpt, dsn, handling });
         return;
       }
       case "authenticate":
@@ -253,6 +252,7 @@ export class SmtpIn {
     if (id !== undefined) return connection.message(id);
     if (this.#queue === null) return connection.message(null);
     this.#wantIds.push(connection);
+    if (this.#wantIds.length === 1) this.#queue.send({ kind: "wantIds" });
   }
 
   #body(connection: ServerConnection, message: string, bytes: Uint8Array): void {
@@ -274,6 +274,7 @@ export class SmtpIn {
       case "dealt": {
         // Taken from the end, lowest first.
         this.#ids = [...message.messages.toReversed(), ...this.#ids];
+        // Those that are still left ask for more.
         for (const connection of this.#wantIds.splice(0)) this.#dealTo(connection);
         return;
       }
@@ -310,7 +311,7 @@ export class SmtpIn {
   #countLogin(answer: SessionAnswer): void {
     if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
     const { kind } = answer.result;
-    this.#logins[kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"]++;
+    this.#count(`smtp.auth.${kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"}`);
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
@@ -383,14 +384,10 @@ export class SmtpIn {
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const logins = Object.entries(this.#logins).flatMap(([result, count]) =>
-      count === 0 ? [] : [[`smtp.auth.${result}`, count] as const]
-    );
     const stats = {
       "smtp.session": this.#connections.size,
       "smtp.session.total": this.#accepted,
       ...Object.fromEntries(this.#counts),
-      ...Object.fromEntries(logins),
     };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;

@@ -114,6 +114,7 @@ export class ServerConnection {
       lmtp: listener.kind === "lmtp" || (listener.kind === "inet" && listener.lmtp),
       ...contentOptions(listener),
       maskSource: listener.maskSource,
+      dsn: listener.dsn,
       filters: filterPhasesOf(ports.policy, listener),
       lenient: quirksFor(ports.limits.lenient, this.#address),
       ...loginOf(listener),
@@ -155,9 +156,8 @@ export class ServerConnection {
     assert(server !== null, "a listener with TLS has its certificates");
     const held = this.#events.filter(({ kind }) => kind !== "bytes");
     this.#events.splice(0, this.#events.length, ...held);
-    const below = this.#stream instanceof ProxiedStream ? this.#stream.surrender() : null;
-    const done = (outcome: TlsOutcome) => this.#shaken(outcome);
-    this.#handshake = server.begin(below?.stream ?? this.#stream, done, below?.head);
+    const { stream, head } = clearStream(this.#stream);
+    this.#handshake = server.begin(stream, (outcome) => this.#shaken(outcome), head);
   }
 
   #shaken(outcome: TlsOutcome): void {
@@ -354,6 +354,13 @@ function contentOptions(
 }
 
 const submissionPort = 587;
+
+/** The connection itself, for TLS; and octets of the client's that belong to it: those behind a proxy's header. */
+function clearStream(stream: Stream): { readonly stream: Stream; readonly head: Uint8Array } {
+  return stream instanceof ProxiedStream ? stream.surrender() : { stream, head: noOctets };
+}
+
+const noOctets = new Uint8Array(0);
 
 function peerText(stream: Stream): string {
   const { remote } = stream;

@@ -14,6 +14,12 @@ import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
 /** The control socket, which is no listener of the policy. */
 export const controlListener: number = -1;
 
+/** Agents that run at once; delivery keeps within it by letting idle ones go. */
+export const agentsMax = 32;
+
+/** How long to wait for an agent to come up, ms. */
+export const agentStartMs = 15_000;
+
 /** How long roles may take to finish what is in hand at a stop, ms. */
 export const stopGraceMs = 10_000;
 

@@ -9,6 +9,7 @@ import { composeDsn, type DsnAction } from "../mail/dsn.ts";
 import { type Domain, formatMailbox, formatPath, type Mailbox } from "../mail/address.ts";
 import { nextAttempt, warningDue } from "../spool/backoff.ts";
 import type { Origin } from "../policy/match.ts";
+import { type Handling, plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { chunkLengthMax, type Envelope, type LastStatus, type StoredMessage } from "../spool/envelope.ts";
 import { evpIdOf, type MsgId } from "../spool/id.ts";
@@ -43,6 +44,8 @@ export interface BouncePlan {
   readonly origin: Origin;
   /** RFC 3461 §6.1: nobody is told what becomes of a report. */
   readonly dsn: DsnRequest;
+  /** What the report takes over from the message. */
+  readonly handling: Handling;
   /** At least one, all of kind `bounce`. */
   readonly notices: readonly Envelope[];
 }
@@ -64,7 +67,7 @@ export function judgeBy(rules: NoticeRules): Judge {
       case "relayed":
         // A server that took the message with its DSN parameters reports itself: RFC 3461 §5.2.
         if (status.kind === "delivered" && envelope.kind === "mta") return gone([]);
-        return envelope.sender !== null && envelope.dsn.notify.includes("success")
+        return tellsOfSuccess(envelope, status)
           ? { next: noticeOf(envelope, status, now, rules.ttlMs), notice: null, log: [] }
           : gone([]);
       case "delayed":
@@ -120,6 +123,7 @@ export function composeBounce(plan: BouncePlan, report: {
     sender: plan.sender,
     at: report.at,
     arrivalAt: report.original.createdAt,
+    smtpUtf8: plan.handling.smtpUtf8,
     envId: plan.notices.find((notice) => notice.dsn.envId !== null)?.dsn.envId ?? null,
     recipients: plan.notices.map(recipientOf),
     delay: plan.action === "delayed" && first !== undefined
@@ -158,9 +162,16 @@ function judgeNotice(notice: Envelope, status: LastStatus, now: number): Verdict
   }
 }
 
+/** RFC 3461 §5.2; RFC 2852 §4.1.4: who wants to know in time hears that the message went to where nobody keeps it. */
+function tellsOfSuccess({ sender, dsn, handling }: Envelope, { kind }: LastStatus): boolean {
+  if (sender === null) return false;
+  return dsn.notify.includes("success") ||
+    (kind === "relayed" && handling.deliverBy !== null && !dsn.notify.includes("never"));
+}
+
 function judgeDelay(envelope: Envelope, status: LastStatus, now: number, rules: NoticeRules): Verdict {
   const next: Envelope = { ...envelope, ...retryOf(envelope, now), lastTryAt: now, last: status };
-  const warnAt = mayTell(envelope, "delay") ? warningDue(next, rules.warnAfterMs) : null;
+  const warnAt = mayTell(envelope, "delay") ? warningDue(next, warnTimes(envelope, rules, now)) : null;
   if (warnAt === null) return { next, notice: null, log: [] };
   // Lives as long as what it warns of: later it would be no warning.
   const notice: Envelope = {
@@ -182,6 +193,13 @@ function judgeFailure(envelope: Envelope, status: LastStatus, now: number, rules
   if (envelope.sender === null) return gone([...log, doubleBounce(envelope, status)]);
   if (!mayTell(envelope, "failure")) return gone(log);
   return { next: noticeOf(envelope, status, now, rules.ttlMs), notice: null, log };
+}
+
+/** RFC 2852 §4.1.2: a sender who asked is told when the time has come, not before. */
+function warnTimes({ createdAt, handling }: Envelope, { warnAfterMs }: NoticeRules, now: number): readonly number[] {
+  const { deliverBy } = handling;
+  if (deliverBy?.mode !== "notify" || deliverBy.at > now) return warnAfterMs;
+  return [...warnAfterMs, Math.max(1, deliverBy.at - createdAt)].sort((a, b) => a - b);
 }
 
 /** RFC 3461 §4.1: without NOTIFY the sender is told of failure and delay; with it, of what it names. */
@@ -206,7 +224,10 @@ function noticeOf(envelope: Envelope, status: LastStatus, now: number, ttlMs: nu
 function retryOf(envelope: Envelope, now: number): Pick<Envelope, "attempts" | "nextAt"> {
   const attempts = envelope.attempts + 1;
   const nextAt = nextAttempt(envelope.kind, envelope.createdAt, attempts, now);
-  return { attempts, nextAt: Math.min(nextAt, envelope.expiresAt) };
+  const { deliverBy } = envelope.handling;
+  // The time that the sender is to be told at does not pass between two attempts.
+  const by = deliverBy?.mode === "notify" && deliverBy.at > now ? deliverBy.at : Infinity;
+  return { attempts, nextAt: Math.min(nextAt, envelope.expiresAt, by) };
 }
 
 function gone(log: readonly LogEvent[]): Verdict {
@@ -229,12 +250,15 @@ function newPlan(notice: Envelope, sender: Mailbox, action: DsnAction): Omit<Bou
       tls: false,
     },
     dsn: { notify: ["never"], ret: null, envId: null, originalRecipient: null },
+    // All notices of a message have the same. RFC 8689 §5: a report of a message that was to travel under TLS is too.
+    handling: { ...plainHandling, smtpUtf8: notice.handling.smtpUtf8, requireTls: notice.handling.requireTls },
   };
 }
 
-// RFC 3461 §4.3: RET is about reports of failure. Without it the header is enough.
+// RFC 3461 §4.3: RET is about reports of failure. Without it the header is enough. RFC 8689 §5: the content of a message
+// that was to travel under TLS is not returned, whatever RET says.
 function wantsWhole(plan: BouncePlan, original: StoredMessage): boolean {
-  return plan.action === "failed" && original.size <= returnedLengthMax &&
+  return plan.action === "failed" && !plan.handling.requireTls && original.size <= returnedLengthMax &&
     plan.notices.some((notice) => notice.dsn.ret === "full");
 }
 

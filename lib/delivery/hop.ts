@@ -1,7 +1,7 @@
 /** The next hop of a message: which relay an action wants, and how it is to be spoken to. */
 
 import type { Domain } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { relayBar } from "../policy/inactive.ts";
 import type { RelayAction, TableName } from "../policy/policy.ts";
@@ -59,8 +59,8 @@ async function findRelay(action: RelayAction, domain: Domain, tables: HopTables)
 }
 
 async function findManner(action: RelayAction, serverName: Domain, tables: HopTables): Promise<RelayManner | Outcome> {
-  const backupFor = action.backup === null ? null : parseDomain(action.backup.mx ?? serverName);
-  const helo = action.helo === null ? null : parseDomain(action.helo);
+  const backupFor = action.backup === null ? null : parseUnicodeDomain(action.backup.mx ?? serverName);
+  const helo = action.helo === null ? null : parseUnicodeDomain(action.helo);
   if (action.source === null) return { helo, source: null, backupFor };
   const answer = await tables.source(action.source);
   const source = answer.kind === "found" ? parseSource(answer.text) : null;
@@ -68,7 +68,7 @@ async function findManner(action: RelayAction, serverName: Domain, tables: HopTa
   if (action.heloSource === null) return { helo, source, backupFor };
   const address = source.includes(":") ? `[${source}]` : source;
   const name = await tables.helo(action.heloSource, address);
-  const known = name.kind === "found" ? parseDomain(name.text) : null;
+  const known = name.kind === "found" ? parseUnicodeDomain(name.text) : null;
   return known === null ? notNow(`Could not retrieve helo name for ${source}`) : { helo: known, source, backupFor };
 }
 

@@ -3,7 +3,7 @@
 
 import type { MtaLimitPolicy } from "../policy/limit.ts";
 import { type ClientLimits, clientLimits } from "../smtp/client_face.ts";
-import { scheduleLimits } from "../spool/schedule.ts";
+import { scheduleLimits } from "../spool/schedule_limit.ts";
 
 /** Limits of outgoing mail. Times in ms. */
 export interface MtaLimits {

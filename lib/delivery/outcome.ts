@@ -50,6 +50,8 @@ export function classifyVerdict(verdict: ClientVerdict, by: string): Outcome {
     case "notAscii":
       // RFC 6531 §3.5 calls this 5.6.7: the address needs an extension that is not there.
       return failed("5.6.7", "Address has characters that the server cannot take", by);
+    case "unsupported":
+      return unsupported(verdict.need, by);
     case "tooManyRefused":
       return delayed("4.5.3", "Too many consecutive errors, closing connection", by);
     case "noContent":
@@ -57,6 +59,25 @@ export function classifyVerdict(verdict: ClientVerdict, by: string): Outcome {
     default:
       assertNever(verdict);
   }
+}
+
+/** The server lacks what the message cannot do without. */
+function unsupported(need: Extract<ClientVerdict, { kind: "unsupported" }>["need"], by: string): Outcome {
+  switch (need) {
+    case "utf8Header":
+      // RFC 6531 §3.5 and its registry: 5.6.9.
+      return failed("5.6.9", "Header has UTF-8, which the server cannot take", by);
+    case "deliverBy":
+      // RFC 3463 §3.4: system not capable of selected features.
+      return failed("5.3.3", "The server does not return mail in time (DELIVERBY)", by);
+    default:
+      assertNever(need);
+  }
+}
+
+/** The message is to travel under TLS, and there is none on the way. RFC 8689 §4.2.1: 5.7.30. */
+export function tlsRequired(): Outcome {
+  return failed("5.7.30", "REQUIRETLS support required: there is no way on with TLS", "");
 }
 
 /** What a server's reply means for a recipient it is about. `taken` is the word for a message that the server has

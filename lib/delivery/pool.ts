@@ -9,7 +9,9 @@ import { type Log, sessionName } from "../event_log.ts";
 import { assert, Fault } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { Clock, Dialer, Random, Timer } from "../port.ts";
+import type { ClientHandling } from "../smtp/client_command.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
+import type { Handling } from "../smtp/handling.ts";
 import { type MtaLimits, wantsConnection } from "./limits.ts";
 import { resolveRoutes, type RouteHost, type RouteOptions, routeOptionsFor } from "./mx.ts";
 import { classifyFault, classifyVerdict, noRoute, type Outcome } from "./outcome.ts";
@@ -286,6 +288,7 @@ export class RelayPool {
       eightBit: task.eightBit,
       ret: task.ret,
       envId: task.envId,
+      handling: clientHandling(task.handling, this.#shared.clock.now()),
     };
     link.connection.send(message, task.content);
   }
@@ -379,6 +382,13 @@ type Choice =
   /** A better time comes. */
   | { readonly kind: "wait" }
   | { readonly kind: "none"; readonly why: Outcome };
+
+function clientHandling({ smtpUtf8, priority, deliverBy }: Handling, now: number): ClientHandling {
+  const by = deliverBy === null
+    ? null
+    : { seconds: Math.floor((deliverBy.at - now) / 1000), mode: deliverBy.mode, trace: deliverBy.trace };
+  return { utf8Header: smtpUtf8, priority, by };
+}
 
 function nameOf(link: Link): string {
   return `${link.host.name} [${link.address}]:${link.route.key.slice(link.route.key.lastIndexOf(":") + 1)}`;

@@ -1,6 +1,7 @@
 /** Work for the outgoing side: one message for the recipients that share a relay. */
 
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Handling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "../spool/id.ts";
 import type { Outcome } from "./outcome.ts";
@@ -46,6 +47,8 @@ export interface RelayTask {
   readonly size: number;
   /** Does the content have octets above 127? Null when nobody looked. */
   readonly eightBit: boolean | null;
+  /** How it is to be handled. Here `smtpUtf8` says that the header section has UTF-8. */
+  readonly handling: Handling;
   /** RET, for servers with DSN. */
   readonly ret: DsnRequest["ret"];
   /** ENVID, for servers with DSN. */

@@ -102,22 +102,24 @@ function removeStale(path: string): void {
   }
 }
 
-/** Keeps a descriptor of a listening socket. A `net.Socket` has no accept loop. Nor may a child inherit the descriptor:
- * to start a child makes it blocking, for all who share it, and who accepts on it then stands still. */
+/** Keeps a descriptor of a listening socket as what it is, a number: a server would accept, and even a `net.Socket` of it
+ * would wake this process for each connection that a child takes. No child inherits the descriptor (`duplicate` makes
+ * it close on exec). To start a child would make it blocking, for all who share it, and who accepts on it then stands
+ * still. */
 export function keepDescriptor(first: number): Pick<HeldSocket, "share" | "release"> {
   // The types do not know that it is neither read nor written: it would fail, for it is not connected.
-  const keep = (fd: number) => new net.Socket({ fd, readable: false, writable: false });
-  let kept = keep(first);
+  const open = (fd: number) => new net.Socket({ fd, readable: false, writable: false });
+  let kept = first;
   return {
     share() {
       // What is sent is closed here: a duplicate stays.
-      const sent = kept;
-      kept = keep(duplicate(sent));
+      const sent = open(kept);
+      kept = duplicate(sent);
       const server = new net.Server();
       Reflect.set(server, "_handle", Reflect.get(sent, "_handle"));
       return server;
     },
-    release: () => void kept.destroy(),
+    release: () => void open(kept).destroy(),
   };
 }
 

@@ -1,13 +1,17 @@
-/** Mail addresses as RFC 5321 §4.1.2 has them. */
+/** Mail addresses as RFC 5321 §4.1.2 has them, and RFC 6531 §3.3 beyond ASCII. Text is Unicode: what comes as octets is
+ * decoded before. */
 
-import { parseDomain } from "./domain.ts";
+import { parseUnicodeDomain } from "./domain.ts";
+import { isAscii, isFitForAddress, utf8Length } from "./utf8.ts";
 
-/** A domain name in lower case, or an address literal in its brackets. Made only by `parseDomain`. */
+/** A domain name in lower case, U-labels as A-labels, or an address literal in its brackets. Made only by `parseDomain`
+ * and `parseUnicodeDomain`. */
 export type Domain = string & { readonly __brand: "Domain" };
 
 /** A mailbox. */
 export interface Mailbox {
-  /** Decoded: no quotes, no backslashes. Keeps its case: RFC 5321 §2.4. Never empty. */
+  /** Decoded: no quotes, no backslashes. Keeps its case and its normalization: RFC 5321 §2.4, RFC 6532 §3.1. Never
+   * empty. */
   readonly localPart: string;
   /** Never empty. */
   readonly domain: Domain;
@@ -19,13 +23,14 @@ export type ReversePath = Mailbox | null;
 /** The argument of RCPT TO. */
 export type ForwardPath = Mailbox;
 
-/** Longest local part, decoded, octets. RFC 5321 §4.5.3.1.1 asks for at least 64; OpenSMTPD takes 255. */
+/** Longest local part, decoded, octets of UTF-8. RFC 5321 §4.5.3.1.1 asks for at least 64; OpenSMTPD takes 255. */
 export const localPartLengthMax = 255;
 
 /** Reads the path that `text` begins with, at its `<`, and returns what follows the `>`: the ESMTP parameters with
  * the blank before them. `<>` is the null path. A missing domain becomes `defaultDomain`; a source route is checked
- * and dropped (RFC 5321 §4.1.1.3). Null when it is no path: non-ASCII, local parts that are neither dot-atom nor
- * quoted string, bad domains, over-long parts. */
+ * and dropped (RFC 5321 §4.1.1.3). Null when it is no path: local parts that are neither dot-atom nor quoted
+ * string, bad domains, over-long parts. Beyond ASCII both parts may have what `isFitForAddress` lets pass: whether the
+ * session may name such an address is for `needsSmtpUtf8` and `isAscii` to say. */
 export function parseReversePath(
   text: string,
   defaultDomain: Domain,
@@ -49,7 +54,7 @@ export function parseForwardPath(
   if (text.charCodeAt(local.end) !== at) return null;
   const close = text.indexOf(">", local.end + 1);
   if (close < 0) return null;
-  const domain = parseDomain(text.slice(local.end + 1, close));
+  const domain = parseUnicodeDomain(text.slice(local.end + 1, close));
   if (domain === null) return null;
   return { path: { localPart: local.value, domain }, rest: text.slice(close + 1) };
 }
@@ -63,7 +68,7 @@ export function parseMailbox(text: string, defaultDomain: Domain | null): Mailbo
     return defaultDomain === null ? null : { localPart: local.value, domain: defaultDomain };
   }
   if (text.charCodeAt(local.end) !== at) return null;
-  const domain = parseDomain(text.slice(local.end + 1));
+  const domain = parseUnicodeDomain(text.slice(local.end + 1));
   return domain === null ? null : { localPart: local.value, domain };
 }
 
@@ -85,6 +90,11 @@ export function formatPath(path: ReversePath): string {
 /** Is it one or more atoms joined by single dots, so that it needs no quotes? RFC 5321 §4.1.2 Dot-string. */
 export function isDotAtom(text: string): boolean {
   return text.length > 0 && scanDotAtom(text, 0) === text.length;
+}
+
+/** Can the address be sent only with SMTPUTF8? Its domain can always be sent, as A-labels. RFC 6531 §3.2. */
+export function needsSmtpUtf8(path: ReversePath): boolean {
+  return path !== null && !isAscii(path.localPart);
 }
 
 /** Do two addresses name one mailbox as far as loops go: equal without regard to case? RFC 5321 §2.4 leaves the
@@ -115,7 +125,7 @@ function skipSourceRoute(text: string, start: number): number {
   const end = routeEnd(text, start);
   if (end < 0) return -1;
   for (const hop of text.slice(start, end).split(",")) {
-    if (!hop.startsWith("@") || parseDomain(hop.slice(1)) === null) return -1;
+    if (!hop.startsWith("@") || parseUnicodeDomain(hop.slice(1)) === null) return -1;
   }
   return end + 1;
 }
@@ -132,11 +142,18 @@ function routeEnd(text: string, start: number): number {
   return -1;
 }
 
+/** Is it a local part, decoded: not empty, not too long, and nothing in it that an address may not have? What it has of
+ * ASCII is for the scanners to judge, or printable where it does not come from them. */
+export function isLocalPart(text: string): boolean {
+  if (text.length === 0 || text.length > localPartLengthMax) return false;
+  return isAscii(text) || (utf8Length(text) <= localPartLengthMax && isFitForAddress(text));
+}
+
 function scanLocalPart(text: string, start: number): { value: string; end: number } | null {
   if (text.charCodeAt(start) === quote) return scanQuotedString(text, start);
   const end = scanDotAtom(text, start);
-  if (end === start || end - start > localPartLengthMax) return null;
-  return { value: text.slice(start, end), end };
+  const value = text.slice(start, end);
+  return isLocalPart(value) ? { value, end } : null;
 }
 
 /** The end of the longest dot-atom at `start`; `start` when there is none or it begins or ends with a dot. */
@@ -148,7 +165,7 @@ function scanDotAtom(text: string, start: number): number {
     if (code === dot) {
       if (wasDot) return start;
       wasDot = true;
-    } else if (code < 128 && atext[code] === 1) {
+    } else if (code > 127 || atext[code] === 1) {
       wasDot = false;
     } else {
       break;
@@ -164,10 +181,13 @@ function scanQuotedString(text: string, start: number): { value: string; end: nu
   for (let i = start + 1; i < text.length; i++) {
     let code = text.charCodeAt(i);
     if (code === quote) {
-      return value.length === 0 || value.length > localPartLengthMax ? null : { value, end: i + 1 };
+      return isLocalPart(value) ? { value, end: i + 1 } : null;
     }
-    if (code === backslash) code = text.charCodeAt(++i);
-    if (!(code >= 0x20 && code <= 0x7e)) return null; // NaN past the end fails too
+    if (code === backslash) {
+      code = text.charCodeAt(++i);
+      // RFC 6531 §3.3 leaves quoted-pairSMTP as it was.
+      if (!(code >= 0x20 && code <= 0x7e)) return null; // NaN past the end fails too
+    } else if (code < 0x20 || code === 0x7f) return null;
     value += String.fromCharCode(code);
   }
   return null;

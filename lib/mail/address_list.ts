@@ -1,8 +1,9 @@
-/** Address lists of header fields and command lines: RFC 5322 §3.4 with the obsolete forms of §4.4. Text is latin1 or
- * Unicode; only display names and comments may hold more than ASCII. */
+/** Address lists of header fields and command lines: RFC 5322 §3.4 with the obsolete forms of §4.4. Text is latin1,
+ * one character per octet, or Unicode; what comes of addresses is Unicode (RFC 6532 §3.2). */
 
-import { type Domain, localPartLengthMax, type Mailbox } from "./address.ts";
-import { parseDomain } from "./domain.ts";
+import { type Domain, isLocalPart, type Mailbox } from "./address.ts";
+import { parseUnicodeDomain } from "./domain.ts";
+import { decodeUtf8, isAscii } from "./utf8.ts";
 
 /** A mailbox of a list. */
 export interface ListedMailbox {
@@ -185,11 +186,12 @@ function skipRoute(tokens: readonly Token[], start: number): number {
 }
 
 function readAddrSpec(tokens: readonly Token[], start: number, wordsEnd: number): Element | null {
-  const localPart = joinWords(tokens.slice(start, wordsEnd));
+  const words = joinWords(tokens.slice(start, wordsEnd));
   const end = tokens[wordsEnd - 1]?.end;
   const from = tokens[start]?.start;
-  if (localPart === null || end === undefined || from === undefined) return null;
-  if (localPart.length === 0 || localPart.length > localPartLengthMax || !/^[ -~]*$/.test(localPart)) return null;
+  if (words === null || end === undefined || from === undefined) return null;
+  const localPart = unicodeOf(words);
+  if (!isLocalPart(localPart) || !/^[ -~\u00a0-\uffff]*$/.test(localPart)) return null;
   if (tokens[wordsEnd]?.kind !== "@") {
     return { mailbox: { localPart, domain: null, end, span: [from, end] }, next: wordsEnd };
   }
@@ -198,9 +200,15 @@ function readAddrSpec(tokens: readonly Token[], start: number, wordsEnd: number)
   const parts = tokens.slice(wordsEnd + 1, next);
   const text = literal?.kind === "literal" ? literal.value : joinWords(parts);
   if (text === null || parts.some((part) => part.kind === "quoted")) return null;
-  const domain = parseDomain(text);
+  const domain = parseUnicodeDomain(unicodeOf(text));
   const until = tokens[next - 1]?.end ?? end;
   return domain === null ? null : { mailbox: { localPart, domain, end, span: [from, until] }, next };
+}
+
+/** Octets that are UTF-8 as the text that they are; anything else is that text. */
+function unicodeOf(text: string): string {
+  if (isAscii(text) || /[^\0-\xff]/.test(text)) return text;
+  return decodeUtf8(text) ?? text;
 }
 
 /** Words joined by single dots, decoded; null when they are not that. */

@@ -1,7 +1,9 @@
 /** Domain names and address literals as RFC 5321 §4.1.2 and §4.1.3 have them. */
 
 import type { Domain } from "./address.ts";
+import { toAsciiName } from "./idna.ts";
 import { formatIp, parseIp } from "./ip.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** Longest domain, octets. RFC 5321 §4.5.3.1.2. */
 export const domainLengthMax = 255;
@@ -17,6 +19,14 @@ export const labelLengthMax = 63;
 export function parseDomain(text: string): Domain | null {
   if (text.length === 0 || text.length > domainLengthMax) return null;
   return text.charCodeAt(0) === openBracket ? parseLiteral(text) : parseName(text);
+}
+
+/** Like `parseDomain`, and a name may have U-labels, in Unicode text: they come back as A-labels. Both forms are held to
+ * the limits. RFC 6531 §3.3, RFC 5890 §2.3.2.1. */
+export function parseUnicodeDomain(text: string): Domain | null {
+  if (utf8Length(text) > domainLengthMax) return null;
+  const name = toAsciiName(text);
+  return name === null ? null : parseDomain(name);
 }
 
 /** Is it an address literal rather than a name? */

@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { equalsIgnoringCase, type Mailbox, parseMailbox } from "./address.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Longest name of a header field, octets. OpenSMTPD's limit. */
 export const fieldNameLengthMax = 1023;
@@ -138,7 +139,7 @@ export class HeaderScanner {
   /** The field before is complete. */
   #settle(): void {
     if (this.#deliveredTo === null || this.#mailbox === null) return;
-    const text = this.#deliveredTo.trim();
+    const text = decodeUtf8(this.#deliveredTo.trim()) ?? "";
     this.#deliveredTo = null;
     const mailbox = parseMailbox(text.startsWith("<") && text.endsWith(">") ? text.slice(1, -1) : text, null);
     if (mailbox !== null && equalsIgnoringCase(mailbox, this.#mailbox)) this.#wasDelivered = true;

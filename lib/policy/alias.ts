@@ -1,15 +1,17 @@
 /** Values of alias and virtual tables: what one address or user stands for. Pure; used by expand.ts for each
  * look-up and by makemap for each entry, so plain names and addresses take one pass over the text. */
 
-import { localPartLengthMax } from "../mail/address.ts";
+import { isLocalPart, localPartLengthMax } from "../mail/address.ts";
 import { domainLengthMax, labelLengthMax } from "../mail/domain.ts";
+import { toAsciiName } from "../mail/idna.ts";
+import { utf8Length } from "../mail/utf8.ts";
 import { alnumChar, charClasses, domainChar, isBlank, localChar, userChar, usernameMax } from "./alias_char.ts";
 
 /** One element of a value. Text keeps the case it was written in. */
 export type ExpansionNode =
   /** Another key of the alias table, or a user. */
   | { readonly kind: "username"; readonly name: string }
-  /** `domain` is a host name of letters, digits, hyphens and dots. */
+  /** `domain` is a host name of letters, digits, hyphens and dots; U-labels have become A-labels. */
   | { readonly kind: "address"; readonly localPart: string; readonly domain: string }
   /** Appends to a file. `path` is absolute. */
   | { readonly kind: "file"; readonly path: string }
@@ -236,12 +238,20 @@ function parseAddressOrUser(text: string): ExpansionNode | string {
   }
   if (at === 0) return `invalid address \`${text}\`: nothing stands before the @`;
   for (let i = 0; i < at; i++) {
-    if (!hasClass(text.charCodeAt(i), localChar)) return `invalid address \`${text}\`: ${nameChar(text, i)}`;
+    const code = text.charCodeAt(i);
+    if (code < 128 && !hasClass(code, localChar)) return `invalid address \`${text}\`: ${nameChar(text, i)}`;
   }
-  if (at > localPartLengthMax) return `the part before the @ is longer than ${localPartLengthMax} characters`;
+  const localPart = text.slice(0, at);
+  if (utf8Length(localPart) > localPartLengthMax) {
+    return `the part before the @ is longer than ${localPartLengthMax} characters`;
+  }
+  if (!isLocalPart(localPart)) return `invalid address \`${text}\`: it has a character that no address has`;
   // OpenSMTPD cuts the address at the @ here and delivers to a user of that name.
-  if (!isHostName(text, at + 1)) return `invalid address \`${text}\`: \`${text.slice(at + 1)}\` is not a domain`;
-  return { kind: "address", localPart: text.slice(0, at), domain: text.slice(at + 1) };
+  const domain = toAsciiName(text.slice(at + 1));
+  if (domain === null || !isHostName(domain, 0)) {
+    return `invalid address \`${text}\`: \`${text.slice(at + 1)}\` is not a domain`;
+  }
+  return { kind: "address", localPart, domain };
 }
 
 /** What follows `prefix` or `:prefix`, in any case of letters; null when it is not there. */

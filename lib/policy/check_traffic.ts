@@ -4,6 +4,7 @@
 import { assertNever } from "../fault.ts";
 import { parseIp } from "../mail/ip.ts";
 import { KeyIndex } from "../table/index.ts";
+import { toAsciiKey } from "../mail/idna.ts";
 import { lowerAscii } from "../table/service.ts";
 import type { Service } from "../table/table.ts";
 import { type About, type Literal, literalsOf } from "./check_literal.ts";
@@ -191,7 +192,8 @@ function textOf(about: Exclude<About, "rdns">, traffic: Traffic): string | null 
   }
 }
 
-function makeIndex(keys: readonly string[], delimiter: string): KeyIndex {
+function makeIndex(written: readonly string[], delimiter: string): KeyIndex {
+  const keys = [...written, ...written.map((key) => toAsciiKey(key, key.includes(".")))];
   const store = new Map(keys.map((key) => [lowerAscii(key), null]));
   for (const key of keys) store.set(key, null);
   return new KeyIndex({ get: (key) => store.get(key), keys: () => store.keys() }, delimiter);

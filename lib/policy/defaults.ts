@@ -25,6 +25,7 @@ export const defaultSmtpLimits: SmtpLimits = {
   maxMails: 100,
   subAddressDelimiter: "+",
   maxHops: 100,
+  maxHoldMs: 7 * 86_400_000,
   maxHeaderSize: headerLengthMax,
   maxHeaders: fieldsMax,
   maxLineLength: bodyLineLengthMax,

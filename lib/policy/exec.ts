@@ -14,6 +14,9 @@ export interface LocalExec {
   readonly from: ElementSource;
 }
 
+/** The account that files and commands named by tables are delivered with. */
+export const aliasUser = "_smtpd";
+
 /** Reads a target; null when it is none. A path is absolute and at most `expansionElementMax` characters, a command at
  * most `expansionCommandMax` and not blank; neither has a control character other than a tab. */
 export function parseExec(value: unknown): LocalExec | null {

@@ -6,7 +6,7 @@ import { formatMailbox, type ForwardPath, type Mailbox, type ReversePath } from 
 import type { Reply } from "../smtp/reply.ts";
 import { parseUserinfo } from "../table/service.ts";
 import { type ExpansionNode, parseExpansionLines } from "./alias.ts";
-import { type LocalExec, parseExec } from "./exec.ts";
+import { aliasUser, type LocalExec, parseExec } from "./exec.ts";
 import { aliasKeys, faultText, lookUp, virtualKeys } from "./expand_lookup.ts";
 import {
   type AddressNode,
@@ -60,9 +60,6 @@ export interface TableSource extends TableLookup, FilterTables {
   /** What the user's ~/.forward says, read with the user's own rights. Never rejects. */
   readForward(user: ForwardUser): Promise<ForwardFile>;
 }
-
-/** The account that files and commands named by tables are delivered with. */
-export const aliasUser = "_smtpd";
 
 /** One envelope to be. */
 export type Target =

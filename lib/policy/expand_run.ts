@@ -1,7 +1,7 @@
 /** One expansion under way: its queue of elements, the envelopes found so far, and who is told of it. */
 
 import { formatMailbox, type Mailbox } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import { describeReply, replies, type Reply } from "../smtp/reply.ts";
 import type { Candidate, Expansion, TableSource, Target } from "./expand.ts";
 import {
@@ -81,7 +81,7 @@ function makeChild(run: Run, parent: Node, value: PlainNode, source: ElementSour
   const id = run.count++;
   const depth = parent.depth + 1;
   if (value.kind === "address") {
-    const domain = parseDomain(value.domain);
+    const domain = parseUnicodeDomain(value.domain);
     if (domain === null) return null;
     const mailbox = { localPart: value.localPart, domain };
     return { kind: "address", id, mailbox, isInternal: true, depth, parent, action: null };

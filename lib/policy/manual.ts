@@ -266,6 +266,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "smtp limit max-auth-queue": ["smtp limit max-auth-queue N", "Passwords that wait to be checked. Default 100."],
   "smtp limit max-mails": ["smtp limit max-mails N", "Messages of a session."],
   "smtp limit max-rcpt": ["smtp limit max-rcpt N", "Recipients of a message."],
+  "smtp limit max-hold": [
+    "smtp limit max-hold N",
+    "Seconds that a client may have a message held; 0 for none. Default 604800.",
+  ],
   "smtp limit max-header-size": ["smtp limit max-header-size N", "Octets of a header section; default 262144."],
   "smtp limit max-headers": ["smtp limit max-headers N", "Fields of a header section; default 1000."],
   "smtp limit max-hops": ["smtp limit max-hops N", "Received fields at which a message loops; default 100."],

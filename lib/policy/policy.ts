@@ -357,6 +357,8 @@ export interface SmtpLimits extends FrontLimits, AuthLimits {
   readonly subAddressDelimiter: string;
   /** Received fields at which a message is taken to loop. Default 100. */
   readonly maxHops: number;
+  /** Longest time that a client may ask to have a message held, ms; 0 for none (RFC 4865). Default 7 days. */
+  readonly maxHoldMs: number;
   /** Octets of a message's header section. Default 262,144. */
   readonly maxHeaderSize: number;
   /** Fields of a message's header section. Default 1,000. */

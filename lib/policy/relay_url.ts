@@ -1,7 +1,7 @@
 /** URLs of smart hosts: `[scheme://][label@]host[:port]`. Pure. */
 
 import type { Domain } from "../mail/address.ts";
-import { literalOfAddress, parseDomain } from "../mail/domain.ts";
+import { literalOfAddress, parseUnicodeDomain } from "../mail/domain.ts";
 import { parseIp } from "../mail/ip.ts";
 
 /** How to talk to a smart host. `smtp` will take TLS when it is offered, `smtp+tls` insists on it. */
@@ -96,7 +96,7 @@ function splitPort(text: string): { host: string; port: number | null } | string
 
 function parseHost(text: string): Domain | null {
   if (!text.startsWith("[") && parseIp(text)?.version === 4) return literalOfAddress(text);
-  return parseDomain(text);
+  return parseUnicodeDomain(text);
 }
 
 function fail(message: string): RelayUrlResult {

@@ -1,6 +1,6 @@
 /** `limit` lines: keys and numbers. */
 
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import type { LimitExpr, MtaDirective } from "./ast.ts";
 import { suggest } from "./error.ts";
 import type { MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
@@ -31,6 +31,7 @@ function patience<T>(member: keyof T): LimitKeys<T>[string] {
 export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-mails": count("maxMails"),
   "max-rcpt": count("maxRecipients"),
+  "max-hold": seconds("maxHoldMs"),
   "max-header-size": count("maxHeaderSize"),
   "max-headers": count("maxHeaders"),
   "max-hops": count("maxHops"),
@@ -143,7 +144,7 @@ export function resolveMta(scope: Scope, mta: MtaPolicy, directive: MtaDirective
   };
   if (directive.domain === null) return { ...mta, limits: apply(mta.limits) };
   const { text, span } = directive.domain;
-  const domain = parseDomain(text);
+  const domain = parseUnicodeDomain(text);
   const own = domain !== null && Object.hasOwn(mta.domainLimits, domain) ? mta.domainLimits[domain] : undefined;
   const limits = apply(own ?? mta.limits);
   if (domain !== null) return { ...mta, domainLimits: { ...mta.domainLimits, [domain]: limits } };

@@ -1,6 +1,6 @@
 /** `listen` lines: which sockets they open. */
 
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import { formatIp, type Ip, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
@@ -197,7 +197,7 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
       }
       return;
     case "hostname": {
-      const hostname = parseDomain(option.hostname.text);
+      const hostname = parseUnicodeDomain(option.hostname.text);
       if (hostname === null) fail(scope, option.hostname.span, `not a valid domain name: ${option.hostname.text}`);
       else draft.hostname = hostname;
       return;

@@ -1,6 +1,6 @@
 /** `action NAME relay …`. */
 
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import { type Domain, parseMailbox } from "../mail/address.ts";
 import type { ActionOption, TableExpr, Word } from "./ast.ts";
 import { defaultRelay } from "./defaults.ts";
@@ -99,7 +99,7 @@ function applyRoute(
     fail(scope, option.span, `${what} already specified for this dispatcher`, hint);
   }
   if (option.kind === "backup") {
-    const mx = option.mx === null ? null : parseDomain(option.mx.text);
+    const mx = option.mx === null ? null : parseUnicodeDomain(option.mx.text);
     if (option.mx !== null && mx === null) {
       fail(scope, option.mx.span, `not a valid domain name: ${option.mx.text}`);
     }
@@ -122,7 +122,7 @@ function applyWord(
   switch (option.kind) {
     case "helo":
       draft.helo = text;
-      if (parseDomain(text) === null) fail(scope, span, `not a valid domain name: ${text}`);
+      if (parseUnicodeDomain(text) === null) fail(scope, span, `not a valid domain name: ${text}`);
       return;
     case "mail-from":
       draft.mailFrom = text;
@@ -145,7 +145,7 @@ function applyWord(
 
 /** `user@domain`, `user`, `@domain`. */
 function isMailFrom(text: string): boolean {
-  if (text.startsWith("@")) return parseDomain(text.slice(1)) !== null;
+  if (text.startsWith("@")) return parseUnicodeDomain(text.slice(1)) !== null;
   return parseMailbox(text, "example.org" as Domain) !== null;
 }
 

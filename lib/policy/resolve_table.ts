@@ -1,7 +1,7 @@
 /** Tables of a configuration: their declarations, and what options refer to. */
 
 import { formatIp, parseIp, parseNet } from "../mail/ip.ts";
-import { literalOfAddress, parseDomain } from "../mail/domain.ts";
+import { literalOfAddress, parseUnicodeDomain } from "../mail/domain.ts";
 import { parseUserinfo } from "../table/service.ts";
 import { compileRegex } from "../table/regex.ts";
 import type { TableSpec } from "../table/table.ts";
@@ -288,7 +288,7 @@ function checkAddress(scope: Scope, { text, span }: Word): void {
 }
 
 function checkName(scope: Scope, { text, span }: Word): void {
-  if (parseDomain(text) === null) fail(scope, span, `not a valid domain name: ${text}`);
+  if (parseUnicodeDomain(text) === null) fail(scope, span, `not a valid domain name: ${text}`);
 }
 
 /** OpenSMTPD takes any word; one that is no address never matches. */

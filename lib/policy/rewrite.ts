@@ -1,7 +1,7 @@
 /** Senders of forwarded mail: when they are rewritten, and back. */
 
 import { type Domain, formatMailbox, formatPath, type Mailbox, type ReversePath } from "../mail/address.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { parseUnicodeDomain } from "../mail/domain.ts";
 import type { Clock, Sha1 } from "../port.ts";
 import { decodeSrs, encodeSrs, type SrsDecoding } from "../trust/srs.ts";
 import type { Policy, RelayAction } from "./policy.ts";
@@ -74,6 +74,6 @@ function replaceSender(sender: Mailbox, mailFrom: string | null): Mailbox {
   if (mailFrom === null) return sender;
   const at = mailFrom.lastIndexOf("@");
   const [user, domain] = at === -1 ? [mailFrom, ""] : [mailFrom.slice(0, at), mailFrom.slice(at + 1)];
-  const parsed = domain === "" ? sender.domain : parseDomain(domain) ?? sender.domain;
+  const parsed = domain === "" ? sender.domain : parseUnicodeDomain(domain) ?? sender.domain;
   return { localPart: user === "" ? sender.localPart : user, domain: parsed };
 }

@@ -10,7 +10,7 @@
 import { Buffer } from "node:buffer";
 import type { LogEvent } from "../event_log.ts";
 import { assert, assertNever, describeError } from "../fault.ts";
-import { type ClientMessage, formatMail, formatRcpt } from "./client_command.ts";
+import { type ClientMessage, formatMail, formatRcpt, usesSmtpUtf8 } from "./client_command.ts";
 import { noExtensions, parseExtensions, type PeerExtensions } from "./client_command.ts";
 import type { ClientConfig, ClientEffect, ClientEvent, ClientStage, ClientVerdict, LossCause } from "./client_face.ts";
 import { ReplyReader } from "./client_reply.ts";
@@ -216,7 +216,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
     const next = this.#current().next();
     if (next === null) return null;
     this.#await("rcpt", next.index);
-    return formatRcpt(next.recipient, this.#extensions);
+    return formatRcpt(next.recipient, this.#extensions, usesSmtpUtf8(this.#current().message, this.#extensions));
   }
 
   #rcptAnswered(index: number, reply: Reply): void {
@@ -346,7 +346,11 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   }
 
   #verdict(stage: ClientStage, reply: Reply): ClientVerdict {
-    return { kind: "reply", stage, reply, reports: this.#extensions.dsn || this.#config.protocol === "lmtp" };
+    const { dsn, deliverBy } = this.#extensions;
+    // RFC 2852 §4.1.4: we report ourselves where nobody else would keep the time, or where each relay is to report.
+    const by = this.#transaction?.message.handling?.by ?? null;
+    const isOurs = by !== null && (!deliverBy || by.trace);
+    return { kind: "reply", stage, reply, reports: this.#config.protocol === "lmtp" || (dsn && !isOurs) };
   }
 
   #current(): ClientTransaction {
@@ -376,7 +380,7 @@ export class ClientSession implements Machine<ClientEvent, ClientEffect> {
   }
 
   #write(text: string): void {
-    this.#out.push({ kind: "write", bytes: Buffer.from(text, "latin1") });
+    this.#out.push({ kind: "write", bytes: Buffer.from(text, "utf8") });
   }
 
   #nextDeadline(at: number): number | null {

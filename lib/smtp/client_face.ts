@@ -111,6 +111,8 @@ export type ClientVerdict =
   | { readonly kind: "tooLarge"; readonly limit: number }
   /** The path has characters that only SMTPUTF8 can carry. */
   | { readonly kind: "notAscii" }
+  /** The message needs what the server does not offer: SMTPUTF8 for its header section, or DELIVERBY. */
+  | { readonly kind: "unsupported"; readonly need: "utf8Header" | "deliverBy" }
   /** The server refused so many recipients in a row that the rest were not offered. */
   | { readonly kind: "tooManyRefused" }
   /** Our own queue did not give the content. */

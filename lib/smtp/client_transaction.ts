@@ -1,7 +1,13 @@
 /** One message of a client session (RFC 5321 §3.3): which recipients the server has taken, and which are settled. */
 
 import { assert } from "../fault.ts";
-import { type ClientMessage, type ClientRecipient, isSendable, type PeerExtensions } from "./client_command.ts";
+import {
+  type ClientMessage,
+  type ClientRecipient,
+  isSendable,
+  type PeerExtensions,
+  plainClientHandling,
+} from "./client_command.ts";
 import { DotStuffer } from "./client_dot.ts";
 import type { ClientEffect, ClientVerdict } from "./client_face.ts";
 
@@ -48,10 +54,16 @@ export class ClientTransaction {
     const limit = offered.size ?? 0;
     // RFC 1870 §6.1: a message that exceeds the fixed limit need not be sent.
     if (limit > 0 && (this.message.size ?? 0) > limit) return this.resolveAll({ kind: "tooLarge", limit });
-    if (!isSendable(this.message.sender)) return this.resolveAll({ kind: "notAscii" });
+    const { sender, handling = plainClientHandling } = this.message;
+    if (!isSendable(sender, offered)) return this.resolveAll({ kind: "notAscii" });
+    if (handling.utf8Header && !offered.smtpUtf8) return this.resolveAll({ kind: "unsupported", need: "utf8Header" });
+    // RFC 2852 §4.1.4: what is to be returned in time goes to nobody who would not do so.
+    if (handling.by?.mode === "return" && !offered.deliverBy) {
+      return this.resolveAll({ kind: "unsupported", need: "deliverBy" });
+    }
     const out: ClientEffect[] = [];
     for (const [index, recipient] of this.message.recipients.entries()) {
-      if (isSendable(recipient.path)) this.#offered.push(index);
+      if (isSendable(recipient.path, offered)) this.#offered.push(index);
       else out.push(...this.resolve(index, { kind: "notAscii" }));
     }
     return out;

@@ -223,6 +223,23 @@ export const replies = {
     lines: [`Invalid command arguments: Option ${keyword} given twice`],
   }),
 
+  /** An extension of submission, and nobody has said who this is. RFC 4865 §4, RFC 6710 §5.1. */
+  parameterDenied: (keyword: string): Reply => ({
+    code: 550,
+    enhanced: "5.7.1",
+    lines: [`Option ${keyword} is for authenticated clients`],
+  }),
+  holdTooLong: (maxMs: number): Reply => ({
+    code: 501,
+    enhanced: "5.5.4",
+    lines: [`Invalid command arguments: Messages are held for at most ${Math.floor(maxMs / 1000)} seconds`],
+  }),
+  /** RFC 6531 §3.3: octets that are no UTF-8. */
+  malformedUtf8: fixed(501, "5.5.4", "Invalid command arguments: Not UTF-8"),
+  /** RFC 6531 §3.5. */
+  senderNeedsUtf8: fixed(553, "5.6.7", "Sender address is not ASCII: MAIL needs the option SMTPUTF8"),
+  /** RFC 6531 §3.5. */
+  recipientNeedsUtf8: fixed(553, "5.6.7", "Recipient address is not ASCII: MAIL needs the option SMTPUTF8"),
   // Filters.
   /** In place of a text that is no reply: OpenSMTPD's. */
   filterBroken: fixed(421, "4.3.0", "Internal server error"),

@@ -90,7 +90,7 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
     by: hostname,
     protocol: {
       base: protocolOf(state),
-      isUtf8: false,
+      isUtf8: transaction.handling.smtpUtf8,
       isTls: tls !== null,
       isAuthenticated: username !== "",
     },

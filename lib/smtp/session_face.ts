@@ -2,6 +2,7 @@
 
 import type { LogEvent } from "../event_log.ts";
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
+import type { Handling } from "./handling.ts";
 import type { TlsInfo } from "../port_tls.ts";
 import type { DsnRequest } from "./parameter.ts";
 import type { Quirk } from "./lenient.ts";
@@ -18,6 +19,8 @@ export interface SessionLimits {
   readonly maxMails: number;
   /** Received fields at which a message is taken to loop. */
   readonly maxHops: number;
+  /** How long a message may be held before its first attempt, ms (RFC 4865). Default 0: no message is held. */
+  readonly maxHoldMs?: number;
   /** Octets of a message's header section. Default `headerLengthMax`. */
   readonly maxHeaderSize?: number;
   /** Fields of a message's header section. Default `fieldsMax`. */
@@ -150,6 +153,7 @@ export type SessionAsk =
     readonly sender: ReversePath;
     readonly rcpt: ForwardPath;
     readonly dsn: DsnRequest;
+    readonly handling: Handling;
   }
   /** One step of a SASL exchange (RFC 4422): `response` is what the client said, decoded, one character per octet;
    * null when it said nothing yet. `step` counts from 0. */

@@ -2,6 +2,8 @@
 
 import { assert } from "../fault.ts";
 import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
+import { decodeUtf8, encodeUtf8, isAscii } from "../mail/utf8.ts";
+import { parameterOffer } from "./extension.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
 import { authBar, maySend } from "./session_auth.ts";
@@ -13,24 +15,27 @@ import { Transaction } from "./transaction.ts";
 
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
-  const { limits, dsn = false } = state.config;
+  const { limits } = state.config;
   if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
   const bar = authBar(state);
   if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
-  const text = pathArgument(state, argument, "FROM:");
-  if (text === null) return state.fail(replies.mailSyntax);
+  const octets = pathArgument(state, argument, "FROM:");
+  if (octets === null) return state.fail(replies.mailSyntax);
+  const text = decodeUtf8(octets);
+  if (text === null) return state.fail(replies.malformedUtf8);
   const parsed = parseReversePath(text, state.hostname);
   if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.senderSyntax);
-  const parameters = parseMailParameters(parsed.rest, dsn);
+  const parameters = parseMailParameters(parsed.rest, parameterOffer(state));
   if (parameters.kind === "bad") return state.fail(parameters.reply);
+  if (!parameters.value.handling.smtpUtf8 && !isAscii(text)) return state.fail(replies.senderNeedsUtf8);
   // RFC 1870 §6.1: refuse early what would be refused at the end.
   if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
   const sender = parsed.path;
   const senderText = sender === null ? "" : formatMailbox(sender);
-  const value = isFiltered ? text : yield* filtered(state, "mail-from", text, { sender: senderText });
+  const value = isFiltered ? octets : yield* filtered(state, "mail-from", octets, { sender: senderText });
   if (value === null) return;
-  if (value !== text) return yield* mail(state, `FROM:${value}`, true);
+  if (value !== octets) return yield* mail(state, `FROM:${encodeUtf8(value)}`, true);
   if (!(yield* maySend(state, sender))) return;
   const { id } = yield* ask({ kind: "message" });
   if (id === null) return state.refuse(replies.unavailable);
@@ -44,19 +49,23 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
 /** RCPT. `isFiltered` as for MAIL. */
 export function* rcpt(state: SessionState, argument: string, isFiltered = false): Running {
   const { transaction, helo, username } = state;
-  const { limits, dsn = false } = state.config;
+  const { limits } = state.config;
   assert(transaction !== null, "RCPT stands inside a transaction");
   if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
-  const text = pathArgument(state, argument, "TO:");
-  if (text === null) return state.fail(replies.rcptSyntax);
+  const octets = pathArgument(state, argument, "TO:");
+  if (octets === null) return state.fail(replies.rcptSyntax);
+  const text = decodeUtf8(octets);
+  if (text === null) return state.fail(replies.malformedUtf8);
   const parsed = parseForwardPath(text, state.hostname);
   if (parsed === null || !isParameterText(parsed.rest)) return state.fail(replies.recipientSyntax);
-  const parameters = parseRcptParameters(parsed.rest, dsn);
+  const { smtpUtf8 } = transaction.handling;
+  if (!smtpUtf8 && !isAscii(text)) return state.fail(replies.recipientNeedsUtf8);
+  const parameters = parseRcptParameters(parsed.rest, parameterOffer(state), smtpUtf8);
   if (parameters.kind === "bad") return state.fail(parameters.reply);
   const address = formatMailbox(parsed.path);
-  const value = isFiltered ? text : yield* filtered(state, "rcpt-to", text, { rcpt: address });
+  const value = isFiltered ? octets : yield* filtered(state, "rcpt-to", octets, { rcpt: address });
   if (value === null) return refused(state);
-  if (value !== text) return yield* rcpt(state, `TO:${value}`, true);
+  if (value !== octets) return yield* rcpt(state, `TO:${encodeUtf8(value)}`, true);
   const { reply } = yield* ask({
     kind: "recipient",
     message: transaction.message,
@@ -66,6 +75,7 @@ export function* rcpt(state: SessionState, argument: string, isFiltered = false)
     sender: transaction.sender,
     rcpt: parsed.path,
     dsn: transaction.dsnOf(parameters.value),
+    handling: transaction.handling,
   });
   if (!isPositive(reply)) {
     refused(state);

@@ -5,6 +5,7 @@ import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
 import { BodyDecoder, type BodyFlaw, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
+import type { Handling } from "./handling.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
@@ -78,6 +79,12 @@ export class Transaction implements BodySink {
     this.#decoder = new BodyDecoder(limits.maxLineLength);
   }
 
+  /** How the message is to be handled, as it is stored: binary content is text then. */
+  get handling(): Handling {
+    const { handling } = this.#parameters;
+    return this.isBinary ? { ...handling, body: "8bitmime" } : handling;
+  }
+
   /** Recipients accepted. */
   get recipients(): number {
     return this.#recipients;
@@ -101,7 +108,7 @@ export class Transaction implements BodySink {
 
   /** The body may hold any octets (BODY=BINARYMIME, RFC 3030 §3). */
   get isBinary(): boolean {
-    return this.#parameters.body === "binarymime";
+    return this.#parameters.handling.body === "binarymime";
   }
 
   /** Counts a recipient that was accepted. */
@@ -119,7 +126,8 @@ export class Transaction implements BodySink {
   /** Begins the content. */
   begin(additions: ContentAdditions): void {
     this.#pieces.expect(additions.head.length + (this.#parameters.size ?? 0));
-    this.#store(Buffer.from(additions.head, "latin1"));
+    // The field names the recipient, whose address may be UTF-8.
+    this.#store(Buffer.from(additions.head, "utf8"));
     this.#stages = additions.stages;
   }
 

@@ -23,10 +23,11 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, idle (s), errors, unknown, hello,
- * data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
+ * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, hold (s), idle (s), errors, unknown,
+ * hello, data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
  * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…,
- * lenient=QUIRK,… (none for none at all), and `feed=whole` for files about when something is sent; all others are also fed octet by octet and in random pieces. */
+ * lenient=QUIRK,… (none for none at all), and `feed=whole` for files about when something is sent; all others are also
+ * fed octet by octet and in random pieces. */
 
 import { Buffer } from "node:buffer";
 import { defaultSessionBounds } from "./session_bounds.ts";
@@ -223,6 +224,7 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
+    maxHoldMs: 7 * 86_400_000,
     maxHeaderSize: 262_144,
     maxHeaders: 1000,
     maxLineLength: 65_535,
@@ -242,6 +244,7 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
     else if (key === "recipients") limits.maxRecipients = number;
     else if (key === "mails") limits.maxMails = number;
     else if (key === "hops") limits.maxHops = number;
+    else if (key === "hold") limits.maxHoldMs = number * 1000;
     else if (key === "header") limits.maxHeaderSize = number;
     else if (key === "fields") limits.maxHeaders = number;
     else if (key === "linelength") limits.maxLineLength = number;

@@ -3,6 +3,7 @@
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import type { LocalExec } from "../policy/exec.ts";
 import type { Origin } from "../policy/match.ts";
+import type { Handling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { EvpId, MsgId } from "./id.ts";
 
@@ -50,6 +51,8 @@ export interface Envelope {
   readonly origin: Origin;
   /** What the sender asked to be told. */
   readonly dsn: DsnRequest;
+  /** How the sender asked it to be handled. */
+  readonly handling: Handling;
   /** When it entered the queue; a notice, when there was something to tell. */
   readonly createdAt: number;
   /** No attempt is made after this. */

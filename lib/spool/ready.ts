@@ -1,14 +1,27 @@
-/** Envelopes that can be attempted now, first come first served, in batches of one message and action. */
+/** Envelopes that can be attempted now: those of higher priority first, else first come first served, in batches of one
+ * message and action. */
 
 import type { Envelope } from "./envelope.ts";
 
+/** Envelopes of one message and action. */
+interface Batch {
+  readonly key: string;
+  envelopes: Envelope[];
+}
+
+/** Batches of one priority (RFC 6710) in order of arrival, from `head`; those found empty are passed over. */
+interface Level {
+  readonly priority: number;
+  order: Batch[];
+  head: number;
+}
+
 /** A queue of envelopes of one kind. Taking and adding cost the same whatever its length. */
 export class ReadyList {
-  /** Batches in order of arrival, from `#head`; those found empty are passed over. */
-  #order: { readonly key: string; envelopes: Envelope[] }[] = [];
-  #head = 0;
+  /** The highest priority first; few are in use. */
+  readonly #levels: Level[] = [];
   /** The batch that an envelope of this key joins. */
-  readonly #open = new Map<string, { readonly key: string; envelopes: Envelope[] }>();
+  readonly #open = new Map<string, Batch>();
   #length = 0;
 
   /** Envelopes in the list. */
@@ -16,14 +29,14 @@ export class ReadyList {
     return this.#length;
   }
 
-  /** Adds an envelope to the batch of its message and action, or as a new batch at the end. */
+  /** Adds an envelope to the batch of its message and action, or as a new batch at the end of its priority. */
   add(envelope: Envelope): void {
     const key = keyOf(envelope);
     let batch = this.#open.get(key);
     if (batch === undefined) {
       batch = { key, envelopes: [] };
       this.#open.set(key, batch);
-      this.#order.push(batch);
+      this.#level(envelope.handling.priority).order.push(batch);
     }
     batch.envelopes.push(envelope);
     this.#length++;
@@ -41,27 +54,38 @@ export class ReadyList {
 
   /** Takes the first batch, or `limit` (>= 1) envelopes of it. Empty when the list is. */
   take(limit: number): readonly Envelope[] {
-    for (; this.#head < this.#order.length; this.#head++) {
-      const batch = this.#order[this.#head];
-      if (batch === undefined || batch.envelopes.length === 0) continue;
-      const taken = batch.envelopes.slice(0, limit);
-      batch.envelopes = batch.envelopes.slice(limit);
-      this.#length -= taken.length;
-      if (batch.envelopes.length === 0) {
-        this.#open.delete(batch.key);
-        this.#head++;
-      }
-      this.#compact();
-      return taken;
+    for (const level of this.#levels) {
+      const taken = this.#takeOf(level, limit);
+      if (taken.length > 0) return taken;
     }
-    this.#compact();
     return [];
   }
 
-  #compact(): void {
-    if (this.#head < 1024 && this.#head < this.#order.length) return;
-    this.#order = this.#order.slice(this.#head);
-    this.#head = 0;
+  #takeOf(level: Level, limit: number): readonly Envelope[] {
+    let taken: readonly Envelope[] = [];
+    for (; taken.length === 0 && level.head < level.order.length; level.head++) {
+      const batch = level.order[level.head];
+      if (batch === undefined || batch.envelopes.length === 0) continue;
+      taken = batch.envelopes.slice(0, limit);
+      batch.envelopes = batch.envelopes.slice(limit);
+      this.#length -= taken.length;
+      if (batch.envelopes.length > 0) break;
+      this.#open.delete(batch.key);
+    }
+    if (level.head >= 1024 || level.head >= level.order.length) {
+      level.order = level.order.slice(level.head);
+      level.head = 0;
+    }
+    return taken;
+  }
+
+  #level(priority: number): Level {
+    const found = this.#levels.find((level) => level.priority === priority);
+    if (found !== undefined) return found;
+    const level: Level = { priority, order: [], head: 0 };
+    const at = this.#levels.findIndex((other) => other.priority < priority);
+    this.#levels.splice(at < 0 ? this.#levels.length : at, 0, level);
+    return level;
   }
 }
 

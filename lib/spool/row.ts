@@ -4,6 +4,7 @@ import type { Domain, Mailbox, ReversePath } from "../mail/address.ts";
 import type { SqlValue } from "../port.ts";
 import { type LocalExec, parseExec } from "../policy/exec.ts";
 import type { Origin } from "../policy/match.ts";
+import { type Handling, parseHandling, plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import type { Envelope, LastStatus, LocalTarget } from "./envelope.ts";
 import { evpIdOf, msgIdOf, numberOfEvpId, numberOfMsgId } from "./id.ts";
@@ -38,6 +39,8 @@ interface Detail {
   readonly local: (Omit<LocalTarget, "exec"> & { readonly exec?: LocalExec | null }) | null;
   readonly origin: Origin;
   readonly dsn: DsnRequest;
+  /** Rows of the first version have none. */
+  readonly handling?: unknown;
   readonly lastWarnAt: number;
   /** The last status without its text, which is the `status` column. */
   readonly last: Pick<LastStatus, "kind" | "enhanced" | "by"> | null;
@@ -50,6 +53,8 @@ export function rowOf(envelope: Envelope): SqlValue[] {
     local: envelope.local,
     origin: envelope.origin,
     dsn: envelope.dsn,
+    // Most mail asks for nothing.
+    ...(isPlain(envelope.handling) ? {} : { handling: envelope.handling }),
     lastWarnAt: envelope.lastWarnAt,
     last: last === null ? null : { kind: last.kind, enhanced: last.enhanced, by: last.by },
   };
@@ -78,11 +83,12 @@ export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
   const [createdAt, expiresAt, attempts, lastTryAt, status, detailText] = row.slice(9);
   const kind = typeof kindCode === "number" ? kinds[kindCode] : undefined;
   const detail = typeof detailText === "string" ? parseDetail(detailText) : null;
+  const handling = detail?.handling === undefined ? plainHandling : parseHandling(detail.handling);
   const rcptPath = mailboxOf(rcpt);
   const destPath = mailboxOf(dest);
   const senderPath: ReversePath = mailboxOf(sender);
   if (kind === undefined || detail === null || rcptPath === null || destPath === null) return null;
-  if (typeof action !== "string" || (sender !== null && senderPath === null)) return null;
+  if (handling === null || typeof action !== "string" || (sender !== null && senderPath === null)) return null;
   const id = msgIdOf(Number(message));
   return {
     id: evpIdOf(id, Number(low)),
@@ -95,6 +101,7 @@ export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
     local: detail.local === null ? null : { ...detail.local, exec: detail.local.exec ?? null },
     origin: detail.origin,
     dsn: detail.dsn,
+    handling,
     createdAt: Number(createdAt),
     expiresAt: Number(expiresAt),
     nextAt: Number(nextAt),
@@ -109,6 +116,11 @@ export function envelopeOf(row: readonly SqlValue[]): Envelope | null {
     },
     suspended: suspended === 1,
   };
+}
+
+function isPlain(handling: Handling): boolean {
+  const { smtpUtf8, body, requireTls, priority, holdUntil, deliverBy } = handling;
+  return !smtpUtf8 && body === "7bit" && !requireTls && priority === 0 && holdUntil === 0 && deliverBy === null;
 }
 
 // A domain holds no "@", so the last one parts the two, whatever the local part holds.

@@ -11,26 +11,13 @@ import { isExpired } from "./backoff.ts";
 import type { Envelope, LastStatus } from "./envelope.ts";
 import type { EvpId, MsgId } from "./id.ts";
 import { Lane, type Refill } from "./lane.ts";
+import { type ScheduleLimits, scheduleLimits } from "./schedule_limit.ts";
 import type { SpoolChange } from "./store.ts";
 
 type Kind = Envelope["kind"];
 
 /** Order of turns when each kind has something to do. */
 const kinds: readonly Kind[] = ["bounce", "mda", "mta"];
-
-/** Bounds of a Schedule. */
-export interface ScheduleLimits {
-  /** Due envelopes of a kind held in memory. */
-  readonly window: number;
-  /** Envelopes under way, of all kinds: what delivery holds at once, and what is not durable yet. */
-  readonly inFlight: number;
-  /** Envelopes of a batch. */
-  readonly batch: number;
-}
-
-/** 2,000 of a kind ready, 2,000 under way, 100 in a batch (RFC 5321 §4.5.3.1.8). OpenSMTPD has 5,000 under way; here
- * short content goes along, and what is over costs no copy of it. */
-export const scheduleLimits: ScheduleLimits = { window: 2000, inFlight: 2000, batch: 100 };
 
 /** From the first thing to tell the sender to the notice: what else happens to the message goes into the same one. */
 export const noticeDelayMs = 1000;

@@ -13,8 +13,9 @@ import { type EvpId, type MsgId, msgIdOf, msgIdOfEvp, numberOfEvpId, numberOfMsg
 import { envelopeColumns, envelopeOf, kindNumber, rowOf } from "./row.ts";
 import type { DueMark, SpoolChange, SpoolCounts, SpoolFilter, SpoolStore } from "./store.ts";
 
-/** Version of the tables. A newer one is refused; there is no older one. */
-export const spoolSchemaVersion = 1;
+/** Version of the tables. A newer one is refused. Version 1 has the same tables, and envelopes that ask for no handling:
+ * it becomes version 2 when it is opened, because its smtpd would forget what envelopes ask for now. */
+export const spoolSchemaVersion = 2;
 
 /** `Post` in ASCII: marks the file as a spool (PRAGMA application_id). */
 export const spoolApplicationId = 0x506f7374;
@@ -373,6 +374,7 @@ function prepareSpool(db: SqlDatabase): void {
     const versions = `it has version ${version}, this smtpd knows up to ${spoolSchemaVersion}`;
     throw new Fault("malformed", `Cannot open the spool: ${versions}; use the smtpd that wrote it`);
   }
+  if (version < spoolSchemaVersion) db.exec(`PRAGMA user_version = ${spoolSchemaVersion}`);
 }
 
 function numberOf(db: SqlDatabase, sql: string): number {

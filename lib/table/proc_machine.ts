@@ -5,14 +5,13 @@ import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import { assertNever } from "../fault.ts";
 import { noServiceReason, type ProcAnswer, type ProcAsk, procServices } from "./proc.ts";
+import { procLineMax } from "./proc_limit.ts";
 import type { Service } from "./table.ts";
 
 /** How long a helper may take to say which services it has, ms. */
 export const procHandshakeMs = 10_000;
 /** How long a question may take, ms, from when it is asked. A helper that thinks longer is ended. */
 export const procBudgetMs = 5000;
-/** Longest line of a helper, octets. */
-export const procLineMax = 64 * 1024;
 /** Most questions that wait for a helper. */
 export const procQueueMax = 1000;
 /** Longest text of a helper in a message for people, characters. */

@@ -2,13 +2,15 @@
 
 import { type Found, KeyIndex, type KeyStore, sortKeys } from "./index.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
+import { toAsciiKey } from "../mail/idna.ts";
 import type { Service, Table, TableShape } from "./table.ts";
 
 /** One entry as written. Value is null in a list. */
 export type StaticEntry = readonly [key: string, value: string | null];
 
 /** A table of fixed entries. Keys compare in lower case, values keep theirs; of two equal keys the later counts.
- * A regex keeps its case, because `\S` is not `\s`. */
+ * A regex keeps its case, because `\S` is not `\s`. Domains of keys may be written in U-labels: they are found by their
+ * A-labels as well, which is how domains of mail are looked up. */
 export class StaticTable implements Table {
   /** As the configuration calls it. */
   readonly name: string;
@@ -23,7 +25,7 @@ export class StaticTable implements Table {
     this.name = name;
     this.shape = shape;
     const store = new StaticStore(entries);
-    this.#keys = sortKeys([...store.keys()]);
+    this.#keys = sortKeys([...store.written]);
     this.#index = new KeyIndex(store, delimiter);
   }
 
@@ -65,13 +67,16 @@ export class StaticTable implements Table {
 /** Values by key as written and by key in lower case. */
 class StaticStore implements KeyStore {
   readonly #values = new Map<string, string | null>();
-  readonly #written = new Set<string>();
+  /** Keys as they were written. */
+  readonly written = new Set<string>();
+  readonly #keys = new Set<string>();
 
   constructor(entries: Iterable<StaticEntry>) {
     for (const [key, value] of entries) {
-      this.#values.set(lowerAscii(key), value);
-      this.#values.set(key, value);
-      this.#written.add(key);
+      this.written.add(key);
+      this.#add(key, value);
+      const ascii = toAsciiKey(key, key.includes("."));
+      if (ascii !== key) this.#add(ascii, value);
     }
   }
 
@@ -80,6 +85,12 @@ class StaticStore implements KeyStore {
   }
 
   keys(): Iterable<string> {
-    return this.#written;
+    return this.#keys;
+  }
+
+  #add(key: string, value: string | null): void {
+    this.#values.set(lowerAscii(key), value);
+    this.#values.set(key, value);
+    this.#keys.add(key);
   }
 }

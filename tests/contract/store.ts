@@ -1,5 +1,6 @@
 /** What every SpoolStore must do, and the sample data to try it with. */
 
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
@@ -42,6 +43,7 @@ export function sampleEnvelope(message: number, low: number, changes: Partial<En
       tls: false,
     },
     dsn: { notify: [], ret: null, envId: null, originalRecipient: null },
+    handling: plainHandling,
     createdAt: 1000,
     expiresAt: 345_601_000,
     nextAt: 1000,

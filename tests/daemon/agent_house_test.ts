@@ -1,7 +1,8 @@
 /** Who gets an agent, and who does not, whatever delivery asks for. */
 
 import { deepEqual, equal } from "node:assert/strict";
-import { type AgentAsker, AgentHouse, agentsMax } from "../../lib/daemon/agent_house.ts";
+import { type AgentAsker, AgentHouse } from "../../lib/daemon/agent_house.ts";
+import { agentsMax } from "../../lib/daemon/supervision.ts";
 import type { Grant, Premises } from "../../lib/daemon/privilege.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";
 import type { AgentRequest, NamedAccount, NamedExec } from "../../lib/daemon/supervision.ts";

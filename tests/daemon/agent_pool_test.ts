@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { agentsMax } from "../../lib/daemon/agent_house.ts";
-import { agentIdleMs, type AgentLink, AgentPool, agentStartMs } from "../../lib/daemon/agent_pool.ts";
+import { agentIdleMs, type AgentLink, AgentPool } from "../../lib/daemon/agent_pool.ts";
+import { agentsMax, agentStartMs } from "../../lib/daemon/supervision.ts";
 import type { AgentToDelivery, DeliveryToAgent } from "../../lib/daemon/imsg.ts";
 import type { AgentRequest } from "../../lib/daemon/supervision.ts";
 import { Fault } from "../../lib/fault.ts";

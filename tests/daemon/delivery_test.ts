@@ -1,8 +1,9 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { lookupWaitMs } from "../../lib/daemon/delivery.ts";
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { mailboxOf } from "../support/envelope.ts";
-import { bytesOf, draftTo } from "./rig.ts";
+import { bytesOf, draftTo, msg } from "./rig.ts";
 import { envelopeTo, FakeLookup, FakeQueue, hello, Rig } from "./delivery_rig.ts";
 
 Deno.test("Delivery brings mda envelopes to an agent, each for itself", async () => {
@@ -25,6 +26,26 @@ Deno.test("Delivery relays mta envelopes, those of one domain together", async (
   deepEqual(rig.taken.toSorted(), ["x@b.test z@b.test", "y@c.test"]);
   deepEqual(queue.reports.toSorted(), ["1 relayed 2.0.0", "2 relayed 2.0.0", "3 relayed 2.0.0"]);
   deepEqual([rig.needed.length, rig.dnsMade], [0, 1]);
+});
+
+Deno.test("Delivery gives up what is to travel under TLS, but for notices and mail to a mailbox of ours", async () => {
+  const [{ rig, queue }, handling] = [await Rig.full(), { ...plainHandling, requireTls: true }];
+  rig.serve("203.0.113.1");
+  queue.deliver([envelopeTo("x@b.test", 1, { handling })]);
+  queue.deliver([envelopeTo("y@b.test", 2, { handling, sender: null })]);
+  queue.deliver([envelopeTo("ann@example.org", 3, { handling })]);
+  await rig.settle();
+  deepEqual(queue.reports.toSorted(), ["1 failed 5.7.30", "2 relayed 2.0.0", "3 delivered 2.0.0"]);
+  deepEqual(rig.taken, ["y@b.test"]);
+});
+
+Deno.test("Delivery relays UTF-8 only where it has to, and then to those who take it", async () => {
+  const [{ rig, queue }, handling] = [await Rig.full(), { ...plainHandling, smtpUtf8: true }];
+  rig.serve("203.0.113.1");
+  queue.deliver([envelopeTo("x@b.test", 1, { handling }), envelopeTo("ü@b.test", 2, { handling })]);
+  queue.deliver([envelopeTo("x@b.test", 3, { handling, message: msg(3) })], "Subject: \u00fc\r\n\r\nhi\r\n");
+  await rig.settle();
+  deepEqual(queue.reports.toSorted(), ["1 relayed 2.0.0", "2 failed 5.6.7", "3 failed 5.6.9"]);
 });
 
 Deno.test("Delivery groups by the address after expansion, not by the recipient as given", async () => {

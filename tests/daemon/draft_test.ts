@@ -8,8 +8,8 @@ Deno.test("draftOf() makes an envelope of each target, with the life that its ac
   const policy = policyOf(
     'queue ttl 2d\naction "box" maildir ttl 1h\naction "out" relay\nmatch for local action "box"\nmatch for any action "out"\n',
   );
-  const { origin, sender, dsn } = exampleEnvelope;
-  const ask = { origin, sender, dsn, rcpt: mailboxOf("list@example.org") };
+  const { origin, sender, dsn, handling } = exampleEnvelope;
+  const ask = { origin, sender, dsn, handling, rcpt: mailboxOf("list@example.org") };
   const dest = mailboxOf("ann@example.org");
   const exec = { kind: "file", text: "/var/mail/x", from: "table" } as const;
   for (

@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { explainRecipient } from "../../lib/daemon/explanation.ts";
@@ -35,7 +36,7 @@ async function askLookup(candidate: Candidate, policy: Policy, options: Paramete
   smtpIn.onMessage((message) => void told.push(message));
   lookup.setQueue(nearQueue);
   lookup.addSmtpIn("smtp-in#1", nearSmtpIn);
-  smtpIn.send({ kind: "expand", request: 1, message: msg(1), dsn, ...candidate });
+  smtpIn.send({ kind: "expand", request: 1, message: msg(1), dsn, handling: plainHandling, ...candidate });
   for (let i = 0; i < 50 && told.length === 0; i++) await clock.settle();
   return { offers, told };
 }
@@ -132,7 +133,7 @@ Deno.test("an explanation is what expansion comes to, and what lookup offers to 
       );
       deepEqual(
         answer.envelopes.map(bare),
-        offer.drafts.map(({ sender: _sender, origin: _origin, dsn: _dsn, ...draft }) => draft),
+        offer.drafts.map(({ sender: _sender, origin: _origin, dsn: _dsn, handling: _handling, ...draft }) => draft),
       );
       deepEqual(
         events.filter((event) => event.kind === "target").map(({ action, target }) => `${action} ${target}`),

@@ -17,10 +17,10 @@ import { outcomeTextMax } from "../../lib/delivery/outcome.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
 import { msg } from "./rig.ts";
 
-const { origin, sender, rcpt, id } = exampleEnvelope;
+const { origin, sender, rcpt, handling, id } = exampleEnvelope;
 const dsn = { notify: ["failure", "delay"], ret: "hdrs", envId: "QQ314159", originalRecipient: "rfc822;Bob@b.test" };
 const plainDsn = { notify: [], ret: null, envId: null, originalRecipient: null };
-const expand = { kind: "expand", request: 7, message: msg(9), origin, sender, rcpt, dsn };
+const expand = { kind: "expand", request: 7, message: msg(9), origin, sender, rcpt, dsn, handling };
 const outcome = { kind: "delivered", enhanced: "2.0.0", text: "250 2.0.0 Ok", by: "mx.b.test [192.0.2.1]:25" };
 const outcomeMessage = { kind: "outcome", envelope: id, at: 1_780_000_000_000, outcome };
 const user = { kind: "user", request: 1, table: "<getpwnam>", user: "ann", account: null };
@@ -36,6 +36,19 @@ type Parse = (value: unknown) => unknown;
 const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseSmtpInToLookup, expand],
   [parseSmtpInToLookup, { ...expand, sender: null, dsn: plainDsn }],
+  [parseSmtpInToLookup, { ...expand, rcpt: { localPart: "jürgen müller", domain: "xn--bcher-kva.test" } }],
+  [parseSmtpInToLookup, { ...expand, dsn: { ...plainDsn, originalRecipient: "utf-8;jürgen@bücher.test" } }],
+  [parseSmtpInToLookup, {
+    ...expand,
+    handling: {
+      smtpUtf8: true,
+      body: "8bitmime",
+      requireTls: true,
+      priority: -9,
+      holdUntil: 1_780_000_000_000,
+      deliverBy: { at: 1_790_000_000_000, mode: "notify", trace: true },
+    },
+  }],
   [parseSmtpInToLookup, { ...expand, rcpt: { localPart: 'a "b\\ c', domain: "[192.0.2.1]" } }],
   [parseSmtpInToLookup, { ...expand, origin: { ...origin, address: "local", tag: "Tür", tls: true } }],
   [parseSmtpInToQueue, { kind: "body", message: msg(1) }],
@@ -98,9 +111,12 @@ Deno.test("an address that no parser of ours gives is refused", () => {
     const bad of [
       { localPart: "", domain: "b.test" },
       { localPart: "a\r\nRCPT TO:<x@y.test>", domain: "b.test" },
-      { localPart: "é", domain: "b.test" },
+      { localPart: "é\u0085", domain: "b.test" },
       { localPart: "a".repeat(256), domain: "b.test" },
       { localPart: "a", domain: "" },
+      { localPart: "é\r\n", domain: "b.test" },
+      { localPart: "é".repeat(128), domain: "b.test" },
+      { localPart: "a", domain: "bé.test" },
       { localPart: "a", domain: "B.test" },
       { localPart: "a", domain: "b.test\r\n" },
       { localPart: "a", domain: "b..test" },

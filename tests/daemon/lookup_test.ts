@@ -75,8 +75,9 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
 }
 
 function expand(rcpt: string, change: Partial<ExpandRequest> = {}): ExpandRequest {
-  const { origin, sender, dsn } = exampleEnvelope;
-  return { kind: "expand", request: 5, message: msg(3), origin, sender, rcpt: mailboxOf(rcpt), dsn, ...change };
+  const { origin, sender, dsn, handling } = exampleEnvelope;
+  const asked = { origin, sender, rcpt: mailboxOf(rcpt), dsn, handling };
+  return { kind: "expand", request: 5, message: msg(3), ...asked, ...change };
 }
 
 /** The replies to an smtp-in; null for a recipient that is resolved. */
@@ -96,8 +97,8 @@ Deno.test("what a recipient came to is offered to queue, in the asker's name, an
   const ask = expand("list@example.org", { origin: local });
   smtpIn.send(ask);
   await pass(clock);
-  const { sender, rcpt, dsn } = ask;
-  const common = { sender, rcpt, dsn, origin: local };
+  const { sender, rcpt, dsn, handling } = ask;
+  const common = { sender, rcpt, dsn, handling, origin: local };
   const ttlMs = 4 * 86_400_000;
   deepEqual(toQueue, [{
     kind: "offer",

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import { deepEqual, equal } from "node:assert/strict";
-import { openProxied } from "../../lib/daemon/proxied_stream.ts";
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { openProxied, ProxiedStream } from "../../lib/daemon/proxied_stream.ts";
 import type { Stream } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { streamPair } from "../sim/net.ts";
@@ -100,4 +100,17 @@ Deno.test("openProxied() tells whoever attaches late that the peer has ended, or
   const lost = listen(gone.opened[0]!);
   await gone.clock.settle();
   equal(lost.at(-1), "close");
+});
+
+Deno.test("ProxiedStream gives the connection away, with what came behind the header", async () => {
+  const { opened, clock } = await world(header + "\x16\x03\x01");
+  const [stream] = opened;
+  ok(stream instanceof ProxiedStream);
+  const { stream: inner, head } = stream.surrender();
+  equal(textOf(head), "\x16\x03\x01");
+  deepEqual(inner.remote, proxy);
+  const told = listen(inner);
+  inner.resume();
+  await clock.settle();
+  deepEqual(told, []);
 });

@@ -1,5 +1,6 @@
+import { type Handling, plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { handSize, Intake } from "../../lib/daemon/queue_intake.ts";
+import { handSize, handSizeMax, Intake } from "../../lib/daemon/queue_intake.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { GroupCommit } from "../../lib/spool/group.ts";
 import { msgIdOfEvp } from "../../lib/spool/id.ts";
@@ -243,6 +244,31 @@ Deno.test("Intake gives every envelope of a message an id of its own", () => {
   }
 });
 
+Deno.test("Intake lets a message go when its sender says, and keeps it no longer than asked", () => {
+  const rig = new Rig();
+  const intake = new Intake({
+    room: () => null,
+    clock: rig.clock,
+    random: { u32: () => 7, bytes: (length) => new Uint8Array(length) },
+    log: rig.kept.log,
+    store: rig.store,
+    group: new GroupCommit(rig.store, (run) => rig.clock.soon(run)),
+    committed: () => {},
+  });
+  const timesOf = (change: Partial<Handling>) => {
+    const draft = draftTo("x@b.test", { ttlMs: 1000, handling: { ...plainHandling, ...change } });
+    return intake.finish(msg(1), [draft], 500).map((
+      { createdAt, nextAt, expiresAt },
+    ) => [createdAt, nextAt, expiresAt]);
+  };
+  deepEqual(timesOf({}), [[500, 500, 1500]]);
+  deepEqual(timesOf({ holdUntil: 2000 }), [[500, 2000, 3000]]);
+  deepEqual(timesOf({ holdUntil: 400 }), [[500, 500, 1500]]);
+  deepEqual(timesOf({ deliverBy: { at: 800, mode: "return", trace: false } }), [[500, 500, 800]]);
+  deepEqual(timesOf({ deliverBy: { at: 9000, mode: "return", trace: false } }), [[500, 500, 1500]]);
+  deepEqual(timesOf({ deliverBy: { at: 800, mode: "notify", trace: false } }), [[500, 500, 1500]]);
+});
+
 Deno.test("Intake forgets a message that is rolled back", async () => {
   const rig = new Rig();
   const client = await rig.client("a");
@@ -355,4 +381,15 @@ Deno.test("Intake tells every smtp-in, and adds up what those that are there cou
   a.channel.die();
   await rig.clock.settle();
   deepEqual([...rig.intake.stats()], [["smtp.session.total", 10], ["smtp.session", 3]]);
+});
+
+Deno.test("Intake deals more to an smtp-in whose clients begin messages and stay there, up to a limit", async () => {
+  const rig = new Rig();
+  const client = await rig.client("a");
+  for (let size = 2 * handSize; size <= 2 * handSizeMax; size *= 2) {
+    client.channel.send({ kind: "wantIds" });
+    await rig.clock.settle();
+    equal(client.ids.length, Math.min(size, handSizeMax));
+  }
+  equal(new Set(client.ids).size, handSizeMax);
 });

@@ -86,8 +86,8 @@ export class QueueRig {
   readonly kept = new KeptLog();
   readonly random = new SeededRandom(1);
   outcomeOf: (envelope: Envelope) => Outcome | null = () => null;
-  resolve: Resolve = ({ rcpt, sender, dsn, origin }) => [
-    draftTo(`${rcpt.localPart}@${rcpt.domain}`, { sender, dsn, origin }),
+  resolve: Resolve = ({ rcpt, sender, dsn, handling, origin }) => [
+    draftTo(`${rcpt.localPart}@${rcpt.domain}`, { sender, dsn, handling, origin }),
   ];
   /** Set by each life. */
   clock!: MortalClock;

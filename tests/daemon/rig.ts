@@ -59,7 +59,7 @@ export class KeptLog {
 
 /** An envelope as lookup offers it; to a user of ours when the address is of example.org. */
 export function draftTo(rcpt: string, change: Partial<EnvelopeDraft> = {}): EnvelopeDraft {
-  const { origin, dsn, sender } = exampleEnvelope;
+  const { origin, dsn, handling, sender } = exampleEnvelope;
   const to = mailboxOf(rcpt);
   const isLocal = to.domain === "example.org";
   return {
@@ -71,6 +71,7 @@ export function draftTo(rcpt: string, change: Partial<EnvelopeDraft> = {}): Enve
     local: isLocal ? { user: to.localPart, subAddress: "", exec: null } : null,
     origin,
     dsn,
+    handling,
     ttlMs: 4 * 86_400_000,
     ...change,
   };

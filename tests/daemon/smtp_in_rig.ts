@@ -65,7 +65,7 @@ export class FakeQueue {
     [this.near, this.channel] = channelPair<SmtpInToQueue, QueueToSmtpIn>(clock);
     this.channel.onMessage((message, body) => {
       this.got.push(message);
-      if (body === null || message.kind === "stats") return;
+      if (body === null || message.kind === "stats" || message.kind === "wantIds") return;
       this.bodies.set(message.message, (this.bodies.get(message.message) ?? "") + textOf(body));
     });
   }

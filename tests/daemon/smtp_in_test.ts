@@ -185,6 +185,23 @@ Deno.test("when queue dies, all that waits for it is answered 451, and sessions 
   equal(lookup.asked.at(-1)?.message, msg(40));
 });
 
+Deno.test("smtp-in asks for more ids when all are given out, once for all who wait", async () => {
+  const { world, queue } = await fullWorld();
+  const clients = [];
+  for (let n = 0; n < 7; n++) {
+    const client = await world.greeted();
+    client.write("MAIL FROM:<x@client.test>\r\n");
+    await world.clock.settle();
+    clients.push(client);
+  }
+  deepEqual(clients.map((client) => client.codes().join()), ["250", "250", "250", "250", "", "", ""]);
+  equal(queue.of("wantIds").length, 1);
+  queue.deal(5, 6);
+  await world.clock.settle();
+  deepEqual(clients.map((client) => client.codes().join()), ["", "", "", "", "250", "250", ""]);
+  equal(queue.of("wantIds").length, 2);
+});
+
 Deno.test("a client that waits for an id is answered 451 when queue dies", async () => {
   const world = new World();
   const queue = await world.queue();

@@ -110,10 +110,10 @@ Deno.test("lookup logs its decisions while it is told to", async () => {
   const [near, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
   lookup.setQueue(near);
   queue.onMessage(() => {});
-  const { dsn } = exampleEnvelope;
+  const { dsn, handling } = exampleEnvelope;
   const ask = async (): Promise<number> => {
     const [origin, rcpt] = [originAt("local"), mailbox("bob@far.test")];
-    queue.send({ kind: "expand", request: 1, message: msg(1), origin, sender: null, rcpt, dsn });
+    queue.send({ kind: "expand", request: 1, message: msg(1), origin, sender: null, rcpt, dsn, handling });
     for (let i = 0; i < 20; i++) await clock.settle();
     return log.events.splice(0).filter(({ what }) => what === "trace-rules").length;
   };

@@ -8,6 +8,7 @@ import {
   planBounces,
 } from "../../lib/delivery/bounce.ts";
 import { formatDate } from "../../lib/mail/date.ts";
+import { type Handling, plainHandling } from "../../lib/smtp/handling.ts";
 import { chunkLengthMax, type Envelope, type LastStatus, type StoredMessage } from "../../lib/spool/envelope.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
 import { MemoryStore } from "../../lib/spool/memory.ts";
@@ -37,6 +38,12 @@ function notifying(...notify: Envelope["dsn"]["notify"]): Partial<Envelope> {
   return { dsn: { notify, ret: null, envId: null, originalRecipient: null } };
 }
 
+function handled(changes: Partial<Handling>): Partial<Envelope> {
+  return { handling: { ...plainHandling, ...changes } };
+}
+
+const inTime = { at: created + hour, mode: "notify", trace: false } as const;
+
 Deno.test("judgeBy() decides by outcome, NOTIFY, sender and kind", () => {
   const nobody = { sender: null };
   const table: [string, LastStatus["kind"], Partial<Envelope>, string][] = [
@@ -54,6 +61,9 @@ Deno.test("judgeBy() decides by outcome, NOTIFY, sender and kind", () => {
     ["SUCCESS, local", "delivered", { kind: "mda", ...notifying("success") }, "notice"],
     ["SUCCESS, to a server without DSN", "relayed", notifying("success"), "notice"],
     ["SUCCESS, to a server that reports itself", "delivered", notifying("success"), "gone"],
+    ["BY, to a server that does not keep it", "relayed", handled({ deliverBy: inTime }), "notice"],
+    ["BY and NEVER", "relayed", { ...handled({ deliverBy: inTime }), ...notifying("never") }, "gone"],
+    ["BY, to a server that reports itself", "delivered", handled({ deliverBy: inTime }), "gone"],
     ["null sender", "failed", nobody, "gone, double-bounce"],
     ["null sender", "delayed", nobody, "retry"],
     ["null sender", "relayed", { ...nobody, ...notifying("success") }, "gone"],
@@ -164,6 +174,20 @@ Deno.test("judgeBy() warns nobody who asked not to be, nor of a message without 
   }
 });
 
+Deno.test("judgeBy() tells of a delay when the time of BY has come: an attempt is made then, and not before", () => {
+  const at = created + 1_700_000;
+  const given = envelope({ attempts: 1, ...handled({ deliverBy: { ...inTime, at } }) });
+  const early = judge(given, status("delayed"), created + 1_601_000);
+  assert.deepEqual([early.next?.nextAt, early.notice], [at, null]);
+  assert.ok(early.next !== null);
+  const { next, notice } = judge(early.next, status("delayed"), at);
+  assert.deepEqual([next?.kind, next?.lastWarnAt, notice?.kind, notice?.lastWarnAt], ["mta", at, "bounce", at]);
+  assert.ok(next !== null && next.nextAt > at);
+  assert.equal(judge(next, status("delayed"), next.nextAt).notice, null, "not again");
+  const never = judge({ ...early.next, ...notifying("failure") }, status("delayed"), at);
+  assert.equal(never.notice, null, "not to those who do not ask for delays");
+});
+
 function noticeOf(low: number, kind: LastStatus["kind"], changes: Partial<Envelope> = {}): Envelope {
   return sampleEnvelope(1, low, { kind: "bounce", last: status(kind), lastTryAt: 900, ...changes });
 }
@@ -206,6 +230,7 @@ Deno.test("piecesWanted() wants the whole message only for RET=FULL, a failure a
     ["failed", full, {}, 3],
     ["delayed", full, {}, 1],
     ["relayed", full, {}, 1],
+    ["failed", { ...full, ...handled({ requireTls: true }) }, {}, 1],
     ["failed", full, { size: 1024 * 1024, chunks: 4 }, 4],
     ["failed", full, { size: 1024 * 1024 + 1, chunks: 5 }, 1],
     ["failed", {}, { size: 0, chunks: 0 }, 0],
@@ -215,6 +240,12 @@ Deno.test("piecesWanted() wants the whole message only for RET=FULL, a failure a
     assert.ok(plan);
     assert.equal(piecesWanted(plan, { ...original, ...message }), want);
   }
+});
+
+Deno.test("planBounces() has a report handled as its message, as far as that concerns reports", () => {
+  const handling = { smtpUtf8: true, requireTls: true, priority: 5, holdUntil: 7, deliverBy: inTime };
+  const [plan] = planBounces([noticeOf(1, "failed", handled(handling))]).plans;
+  assert.deepEqual(plan?.handling, { ...plainHandling, smtpUtf8: true, requireTls: true });
 });
 
 Deno.test("composeBounce() stores the report and deletes its notices in one go", async () => {

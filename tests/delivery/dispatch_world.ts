@@ -1,5 +1,6 @@
 /** A dispatcher in a world of its own: clock, network, DNS and servers in memory. */
 
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { Buffer } from "node:buffer";
 import type { Log, LogEvent } from "../../lib/event_log.ts";
 import type { Domain } from "../../lib/mail/address.ts";
@@ -103,6 +104,7 @@ export class World {
       })),
       size: content.inline?.length ?? 4,
       eightBit: null,
+      handling: plainHandling,
       ret: null,
       envId: null,
       pardon,

@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { deliveryFields, MdaLimits, mdaLimits, type MdaLimitValues, planMaildir } from "../../lib/delivery/mda.ts";
@@ -23,6 +24,7 @@ const envelope: Envelope = {
   local: { user: "ann", subAddress: "news", exec: null },
   origin: { address: "local", hostname: "x", helo: "x", smtpName: "x", tag: "", username: "", tls: false },
   dsn: { notify: [], ret: null, envId: null, originalRecipient: null },
+  handling: plainHandling,
   createdAt: 0,
   expiresAt: 1,
   nextAt: 0,

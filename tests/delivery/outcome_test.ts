@@ -159,6 +159,8 @@ const verdicts: readonly (readonly [ClientVerdict, Outcome["kind"], string])[] =
   [reply(450, false), "delayed", "4.0.0"],
   [{ kind: "tooLarge", limit: 10 }, "failed", "5.3.4"],
   [{ kind: "notAscii" }, "failed", "5.6.7"],
+  [{ kind: "unsupported", need: "utf8Header" }, "failed", "5.6.9"],
+  [{ kind: "unsupported", need: "deliverBy" }, "failed", "5.3.3"],
   [{ kind: "tooManyRefused" }, "delayed", "4.5.3"],
   [{ kind: "noContent" }, "delayed", "4.3.0"],
 ];

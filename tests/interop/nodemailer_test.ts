@@ -40,6 +40,21 @@ Deno.test("nodemailer sends text, attachment and 8-bit letters, several messages
   await daemon.stop();
 });
 
+Deno.test("nodemailer sends from an address in UTF-8", async () => {
+  await using site = await Site.local();
+  const daemon = await site.start();
+  const transport = client(site.port);
+  try {
+    const message = { from: "jürgen@bücher.test", to: "bob@example.org", subject: "Grüße", text: "Zeile" };
+    match(String((await transport.sendMail(message)).response), /^250 2\.0\.0 /);
+  } finally {
+    transport.close();
+  }
+  const [text = ""] = await site.delivered(1);
+  match(text, /^Return-Path: <jürgen@xn--bcher-kva\.test>\n/);
+  await daemon.stop();
+});
+
 Deno.test("nodemailer delivers to those whom we take and names those whom we refuse", async () => {
   await using site = await Site.local();
   const daemon = await site.start();

@@ -2,6 +2,7 @@
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Site } from "../e2e/daemon.ts";
+import { Sink } from "../e2e/sink.ts";
 import { runProgram } from "../support/command.ts";
 import { findProgram } from "../support/programs.ts";
 
@@ -50,6 +51,58 @@ Deno.test({ name: "smtplib sends 8-bit text and an attachment and hears each ref
   const [text = ""] = await site.delivered(1);
   ok(text.includes("Zeile eins\n.Zeile zwei\n\n.\n"), text.slice(0, 2000));
   match(text, /\nSubject: =\?utf-8\?/);
+  await daemon.stop();
+});
+
+const international = `
+import json, smtplib, sys
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+seen = {}
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), local_hostname="client.test", timeout=20) as smtp:
+    smtp.ehlo()
+    seen["features"] = {name: smtp.esmtp_features[name] for name in ("smtputf8", "dsn", "limits")}
+    message = EmailMessage(policy=SMTPUTF8)
+    message["From"] = "Jürgen <jürgen@bücher.test>"
+    message["To"] = "用户@far.test"
+    message["Subject"] = "Grüße"
+    message.set_content("Zeile eins\\n", cte="8bit")
+    to = ["jürgen@bücher.test", "用户@far.test"]
+    seen["refused"] = smtp.send_message(message, to_addrs=to)
+    try:
+        smtp.sendmail("ann@client.test", ["nobody@xn--bcher-kva.test"], b"x")
+    except smtplib.SMTPRecipientsRefused as error:
+        seen["nobody"] = [code for code, _ in error.recipients.values()]
+print(json.dumps(seen))
+`;
+
+Deno.test({
+  name: "smtplib sends with SMTPUTF8 to a mailbox here, and hears in UTF-8 of a server without it",
+  ...options,
+}, async () => {
+  using sink = new Sink();
+  await using site = await Site.make((site) => [
+    ...site.localLines(),
+    `action "books" maildir userbase <users> virtual { "jürgen@bücher.test" = bob }`,
+    `action "out" relay host "smtp://127.0.0.1:${sink.port}"`,
+    `match from any for domain "bücher.test" action "books"`,
+    `match from any for domain "far.test" action "out"`,
+  ]);
+  const daemon = await site.start();
+  const { code, stdout, stderr } = await runProgram(python, ["-c", international, String(site.port)]);
+  equal(code, 0, stderr);
+  const seen = JSON.parse(stdout);
+  deepEqual(seen.features, { smtputf8: "", dsn: "", limits: "MAILMAX=100 RCPTMAX=1000" });
+  deepEqual([seen.refused, seen.nobody], [{}, [550]]);
+  const mails = await site.delivered(2);
+  const text = mails.find((mail) => mail.includes("Zeile eins")) ?? "";
+  match(text, /^Return-Path: <jürgen@xn--bcher-kva\.test>\nDelivered-To: /);
+  ok(text.includes("\nSubject: Grüße\n"), text);
+  const report = mails.find((mail) => mail.includes("multipart/report")) ?? "";
+  match(report, /\nTo: <jürgen@xn--bcher-kva\.test>\n/);
+  match(report, /\nContent-Type: message\/global-delivery-status\n/);
+  match(report, /\nFinal-Recipient: utf-8; 用户@far\.test\nAction: failed\nStatus: 5\.6\.7\n/);
+  match(report, /\nContent-Type: message\/global-headers\n/);
   await daemon.stop();
 });
 

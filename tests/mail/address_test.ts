@@ -6,13 +6,15 @@ import {
   formatMailbox,
   formatPath,
   isDotAtom,
+  isLocalPart,
   localPartLengthMax,
   type Mailbox,
+  needsSmtpUtf8,
   parseForwardPath,
   parseMailbox,
   parseReversePath,
 } from "../../lib/mail/address.ts";
-import { parseDomain } from "../../lib/mail/domain.ts";
+import { parseDomain, parseUnicodeDomain } from "../../lib/mail/domain.ts";
 
 const home = parseDomain("home.test") ?? assert.fail();
 
@@ -43,6 +45,13 @@ const paths: readonly [name: string, input: string, want: string | null][] = [
   ["escapes", '<"a\\"\\\\b\\c"@x.test>', 'a"\\bc|x.test|'],
   ["needless quotes", '<"bob"@x.test>', "bob|x.test|"],
   ["the longest local part", `<${local255}@x>`, `${local255}|x|`],
+  ["a UTF-8 local part", "<bücher@x.test>", "bücher|x.test|"],
+  ["a quoted UTF-8 local part", '<"der bücher"@x.test>', "der bücher|x.test|"],
+  ["UTF-8 beyond the basic plane", "<𝒷.👋@x.test>", "𝒷.👋|x.test|"],
+  ["the longest UTF-8 local part", `<l${"ü".repeat(127)}@x>`, `l${"ü".repeat(127)}|x|`],
+  ["a U-label, as an A-label", "<u@bücher.test>", "u|xn--bcher-kva.test|"],
+  ["a U-label in capitals", "<u@BÜCHER.Test>", "u|xn--bcher-kva.test|"],
+  ["a source route of U-labels", "<@bücher.test:u@x.test>", "u|x.test|"],
   ["nothing", "", null],
   ["no brackets", "u@x.test", null],
   ["no closing bracket", "<u@x.test", null],
@@ -66,9 +75,15 @@ const paths: readonly [name: string, input: string, want: string | null][] = [
   ["text after the quoted string", '<"a"b@x.test>', null],
   ["a quoted control character", '<"a\tb"@x.test>', null],
   ["an escaped control character", '<"a\\\u0000b"@x.test>', null],
-  ["a non-ASCII local part", "<bücher@x.test>", null],
-  ["a quoted non-ASCII local part", '<"bücher"@x.test>', null],
-  ["a non-ASCII domain", "<u@bücher.test>", null],
+  ["a control character of C1", "<b\u0085cher@x.test>", null],
+  ["a quoted control character of C1", '<"b\u009bcher"@x.test>', null],
+  ["a character that turns the text", "<b\u202echer@x.test>", null],
+  ["a line separator", "<b\u2028cher@x.test>", null],
+  ["a lone surrogate", "<b\ud800cher@x.test>", null],
+  ["an escaped non-ASCII character", '<"b\\ücher"@x.test>', null],
+  ["a UTF-8 local part that is too long", `<${"ü".repeat(128)}@x>`, null],
+  ["a domain label without an A-label", "<u@xn--.ü%.test>", null],
+  ["a domain label that holds a dot of another script", "<u@ü\u3002test>", null],
   ["a local part that is too long", `<${local255}l@x>`, null],
   ["a quoted local part that is too long", `<"${local255}l"@x>`, null],
   ["a route without an end", "<@a.test>", null],
@@ -118,10 +133,16 @@ Deno.test("parseMailbox() without a default domain wants one", () => {
   assert.deepEqual(parseMailbox("bob@x.test", null), { localPart: "bob", domain: "x.test" });
 });
 
-const printable = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) });
+const printable = fc.string({
+  unit: fc.oneof(
+    fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 1 }),
+  ),
+}).filter((text) => isLocalPart(text) && ![...text].some((char) => char < " " || char === "\x7f"));
 const mailboxArbitrary: fc.Arbitrary<Mailbox> = fc.record({
-  localPart: printable.filter((text) => text.length > 0),
-  domain: fc.oneof(fc.domain(), fc.ipV4().map((ip) => `[${ip}]`)).map((text) => parseDomain(text) ?? home),
+  localPart: printable,
+  domain: fc.oneof(fc.domain(), fc.ipV4().map((ip) => `[${ip}]`), fc.constant("bücher.test"))
+    .map((text) => parseUnicodeDomain(text) ?? home),
 }, { noNullPrototype: true });
 
 Deno.test("parseMailbox() and the path parsers read back what is formatted", () => {
@@ -172,4 +193,14 @@ Deno.test("equalsIgnoringCase() compares both parts and nothing but case is igno
   assert.ok(equalsIgnoringCase(a, read("bOB@x.TEST")));
   assert.ok(!equalsIgnoringCase(a, read("bob2@x.test")));
   assert.ok(!equalsIgnoringCase(a, read("bob@y.test")));
+});
+
+Deno.test("needsSmtpUtf8() asks of the local part alone", () => {
+  const of = (text: string) => needsSmtpUtf8(parseMailbox(text, home));
+  assert.deepEqual([of("ü@x.test"), of("u@bücher.test"), of('"a b"@x.test'), needsSmtpUtf8(null)], [
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -7,6 +7,7 @@ import {
   labelLengthMax,
   literalOfAddress,
   parseDomain,
+  parseUnicodeDomain,
 } from "../../lib/mail/domain.ts";
 
 const label63 = "a".repeat(labelLengthMax);
@@ -99,4 +100,14 @@ Deno.test("literalOfAddress() makes the literal that parseDomain() reads, and re
   assert.equal(literalOfAddress("192.0.2.1"), "[192.0.2.1]");
   assert.equal(literalOfAddress("[2001:db8::1]"), "[IPv6:2001:db8::1]");
   assert.equal(literalOfAddress("local"), null);
+});
+
+Deno.test("parseUnicodeDomain() reads U-labels as A-labels, within the limits of both", () => {
+  assert.equal(parseUnicodeDomain("Bücher.Test"), "xn--bcher-kva.test");
+  assert.equal(parseUnicodeDomain("XN--BCHER-KVA.test"), "xn--bcher-kva.test");
+  assert.equal(parseUnicodeDomain("plain.test"), "plain.test");
+  assert.equal(parseUnicodeDomain("[192.0.2.1]"), "[192.0.2.1]");
+  assert.equal(parseUnicodeDomain("ü".repeat(60) + ".test"), null);
+  assert.equal(parseUnicodeDomain("bücher..test"), null);
+  assert.equal(parseDomain("bücher.test"), null);
 });

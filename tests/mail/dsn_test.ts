@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { formatDate } from "../../lib/mail/date.ts";
+import { decodeUtf8 } from "../../lib/mail/utf8.ts";
 import { composeDsn, type DsnRecipient, type DsnReport } from "../../lib/mail/dsn.ts";
 
 const arrival = Date.UTC(2026, 2, 3, 9, 4, 5);
@@ -35,6 +36,7 @@ function request(changes: Partial<DsnReport> = {}): DsnReport {
     originalId: "0badcafe",
     hostname: "mx.example.org" as Domain,
     sender: mailbox("ann", "example.org"),
+    smtpUtf8: false,
     at: arrival + 3000,
     arrivalAt: arrival,
     envId: null,
@@ -114,6 +116,44 @@ const golden: readonly (readonly [string, DsnReport])[] = [
     }),
   ],
   [
+    "failed_utf8",
+    request({
+      sender: mailbox("jürgen", "xn--bcher-kva.test"),
+      smtpUtf8: true,
+      content: bytesOf(content.replace("lunch", "Gr\u00c3\u00bc\u00c3\u009fe")),
+      recipients: [
+        recipient({
+          rcpt: mailbox("用户", "example.net"),
+          dest: mailbox("用户", "example.net"),
+          original: "utf-8;用户@例え.test",
+          text: "550 5.1.1 keine Übermittlung an 用户",
+        }),
+        recipient(),
+      ],
+    }),
+  ],
+  [
+    "failed_utf8_full",
+    request({
+      smtpUtf8: true,
+      isWhole: true,
+      content: bytesOf(content.replace("lunch", "Gr\u00c3\u00bc\u00c3\u009fe")),
+      recipients: [recipient({ dest: mailbox("jürgen", "example.net") })],
+    }),
+  ],
+  [
+    "failed_utf8_for_ascii",
+    request({
+      recipients: [recipient({
+        dest: mailbox("jürgen", "example.net"),
+        original: "utf-8;jürgen@example.net",
+        text: "Zustellung an jürgen unmöglich",
+        status: "5.6.7",
+        by: "",
+      })],
+    }),
+  ],
+  [
     "relayed",
     request({ action: "relayed", recipients: [recipient({ status: "2.0.0", text: "250 2.0.0 ok" })] }),
   ],
@@ -163,46 +203,55 @@ Deno.test("composeDsn() is well formed whatever peers said and whatever the mess
     { minLength: 1, maxLength: 3 },
   );
   fc.assert(
-    fc.property(recipients, fc.option(anything), octets, fc.boolean(), (list, envId, content, isWhole) => {
-      const given = request({ recipients: list.map(recipient), envId, content, isWhole });
-      const text = textOf(composeDsn(given));
-      assert.doesNotMatch(text, /\r(?!\n)|(?<!\r)\n|\0/);
-      for (const line of text.split("\r\n")) assert.ok(line.length <= 998);
-      const { header, parts } = partsOf(text);
-      assert.equal(parts.length, 3);
-      const names = fieldsOf(header).map(([name]) => name);
-      assert.deepEqual(names.slice(0, 8), [
-        "From",
-        "To",
-        "Subject",
-        "Date",
-        "Message-ID",
-        "Auto-Submitted",
-        "MIME-Version",
-        "Content-Type",
-      ]);
-      const [, report] = parts;
-      const [, ...blocks] = report?.split("\r\n\r\n") ?? [];
-      const groups = blocks.map((block) => fieldsOf(block).map(([name]) => name));
-      assert.equal(groups.length, 1 + list.length, "one block for the message and one per recipient");
-      assert.deepEqual(groups[0], [
-        "Reporting-MTA",
-        ...(envId === null ? [] : ["Original-Envelope-Id"]),
-        "Arrival-Date",
-      ]);
-      for (const [index, group] of groups.slice(1).entries()) {
-        assert.deepEqual(group, [
-          ...(list[index]?.original === null ? [] : ["Original-Recipient"]),
-          "Final-Recipient",
-          "Action",
-          "Status",
-          ...(list[index]?.by === "" ? [] : ["Remote-MTA"]),
-          "Diagnostic-Code",
-          "Last-Attempt-Date",
+    fc.property(
+      recipients,
+      fc.option(anything),
+      octets,
+      fc.boolean(),
+      fc.boolean(),
+      (list, envId, content, isWhole, smtpUtf8) => {
+        const given = request({ recipients: list.map(recipient), envId, content, isWhole, smtpUtf8 });
+        const text = textOf(composeDsn(given));
+        assert.doesNotMatch(text, /\r(?!\n)|(?<!\r)\n|\0/);
+        for (const line of text.split("\r\n")) assert.ok(line.length <= 998);
+        const { header, parts } = partsOf(text);
+        assert.equal(parts.length, 3);
+        const names = fieldsOf(header).map(([name]) => name);
+        assert.deepEqual(names.slice(0, 8), [
+          "From",
+          "To",
+          "Subject",
+          "Date",
+          "Message-ID",
+          "Auto-Submitted",
+          "MIME-Version",
+          "Content-Type",
         ]);
-      }
-      assert.doesNotMatch(parts[0] + (report ?? ""), /[^\r\n -~]/);
-    }),
+        const [, report] = parts;
+        const [, ...blocks] = report?.split("\r\n\r\n") ?? [];
+        const groups = blocks.map((block) => fieldsOf(block).map(([name]) => name));
+        assert.equal(groups.length, 1 + list.length, "one block for the message and one per recipient");
+        assert.deepEqual(groups[0], [
+          "Reporting-MTA",
+          ...(envId === null ? [] : ["Original-Envelope-Id"]),
+          "Arrival-Date",
+        ]);
+        for (const [index, group] of groups.slice(1).entries()) {
+          assert.deepEqual(group, [
+            ...(list[index]?.original === null ? [] : ["Original-Recipient"]),
+            "Final-Recipient",
+            "Action",
+            "Status",
+            ...(list[index]?.by === "" ? [] : ["Remote-MTA"]),
+            "Diagnostic-Code",
+            "Last-Attempt-Date",
+          ]);
+        }
+        const own = parts[0] + (report ?? "");
+        if (!smtpUtf8) assert.doesNotMatch(own, /[^\r\n -~]/);
+        assert.notEqual(decodeUtf8(own), null);
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -14,6 +14,8 @@ Deno.test("checkAliasValue() takes each kind of element", () => {
     "\\bob",
     "bob.b-c_d+e",
     "bob@x.test",
+    "jé@x.test",
+    "bob@bü.test",
     " bob , carl@x.test\t,dave ",
     "/var/mail/x",
     "\"|/bin/prog -a 'x, y'\"",
@@ -57,7 +59,8 @@ Deno.test("checkAliasValue() says what is wrong", () => {
     `a@${"b".repeat(64)}.test`,
     `a@${"b.".repeat(200)}test`,
     "büro",
-    "bob@bü.test",
+    "bob@bü..test",
+    "bob\u0085@x.test",
   ];
   for (const text of bad) assert.equal(typeof check(text), "string", text);
   assert.match(check("bob, eve@exa_mple.org") ?? "", /exa_mple\.org/);

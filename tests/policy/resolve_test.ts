@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { defaultListenerOptions } from "../../lib/policy/defaults.ts";
-import { defaultFrontLimits } from "../../lib/policy/limit.ts";
+import { defaultListenerOptions, defaultSmtpLimits } from "../../lib/policy/defaults.ts";
 import { hostNames, loadPolicy } from "../../lib/policy/resolve.ts";
 import { expectedFiles, fixtureNames, fixtureUrl, loadText, machine, printAll } from "./config_fixture.ts";
 
@@ -61,13 +60,14 @@ Deno.test("loadPolicy() uses the defaults of smtpd.conf(5)", () => {
     encryption: null,
   });
   assert.deepEqual(smtp, {
-    ...defaultFrontLimits,
-    except: null,
+    // Ours.
+    ...defaultSmtpLimits,
     maxMessageSize: 36_700_160,
     maxRecipients: 1000,
     maxMails: 100,
     subAddressDelimiter: "+",
     maxHops: 100,
+    maxHoldMs: 604_800_000,
     maxHeaderSize: 262_144,
     maxHeaders: 1000,
     maxLineLength: 65_535,

@@ -74,9 +74,9 @@ Deno.test("a lookup that another follows answers what it is asked, and ends when
   const { clock, lookup, queue, smtpIn, told } = lookupWorld();
   let isOver = false;
   void lookup.drain(1_000_000).then(() => isOver = true);
-  const { origin, sender, dsn } = exampleEnvelope;
+  const { origin, sender, dsn, handling } = exampleEnvelope;
   const rcpt = mailboxOf("bob@example.org");
-  smtpIn.send({ kind: "expand", request: 1, message: msg(1), origin, sender, rcpt, dsn });
+  smtpIn.send({ kind: "expand", request: 1, message: msg(1), origin, sender, rcpt, dsn, handling });
   await clock.advance(10_000);
   deepEqual([told, isOver], [["offer", "resolved"], false], "a session may ask again");
   smtpIn.close();

@@ -26,6 +26,7 @@ import {
   ClientSession,
   type ClientVerdict,
 } from "../../lib/smtp/client.ts";
+import { type ClientHandling, plainClientHandling } from "../../lib/smtp/client_command.ts";
 import { describeReply } from "../../lib/smtp/reply.ts";
 
 /** How to divide what the server sends at once. */
@@ -116,11 +117,12 @@ function eventOf(line: string, at: number): ClientEvent | null {
   throw new Error(`Cannot read the transcript: "${line}"`);
 }
 
-interface WrittenMessage extends Omit<ClientMessage, "sender" | "recipients"> {
+interface WrittenMessage extends Omit<ClientMessage, "sender" | "recipients" | "handling"> {
   readonly from: string;
   readonly to: readonly string[];
   readonly notify?: ClientMessage["recipients"][number]["notify"];
   readonly originalRecipient?: string;
+  readonly handling?: Partial<ClientHandling>;
 }
 
 function messageOf(written: WrittenMessage): ClientMessage {
@@ -140,6 +142,7 @@ function messageOf(written: WrittenMessage): ClientMessage {
     eightBit: written.eightBit === undefined ? false : written.eightBit,
     ret: written.ret ?? null,
     envId: written.envId ?? null,
+    ...(written.handling === undefined ? {} : { handling: { ...plainClientHandling, ...written.handling } }),
   };
 }
 
@@ -177,6 +180,8 @@ function describeVerdict(verdict: ClientVerdict): string {
       return `lost in ${verdict.stage} by ${verdict.cause}: ${verdict.detail}`;
     case "tooLarge":
       return `tooLarge ${verdict.limit}`;
+    case "unsupported":
+      return `unsupported ${verdict.need}`;
     default:
       return verdict.kind;
   }

@@ -1,37 +1,66 @@
 import { deepEqual } from "node:assert/strict";
-import { offeredExtensions } from "../../lib/smtp/extension.ts";
+import { offeredExtensions, parameterOffer } from "../../lib/smtp/extension.ts";
+import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
-import type { SessionConfig } from "../../lib/smtp/session_face.ts";
 import { sessionConfig } from "./session_rig.ts";
 
-function state(told: Partial<SessionConfig>, maxMessageSize = 36_700_160): SessionState {
+const tls: TlsInfo = {
+  version: "TLSv1.3",
+  cipher: "TLS_AES_128_GCM_SHA256",
+  bits: 128,
+  client: "none",
+  fingerprint: null,
+  serverName: null,
+};
+const auth = { mode: "optional", mechanisms: ["PLAIN"] } as const;
+
+/** A session at 27 November 2026, 08:00 UTC, that holds mail for an hour at most. */
+function state(told: Partial<SessionConfig>, has: Partial<Pick<SessionState, "tls" | "username">> = {}): SessionState {
   const config = sessionConfig(told);
-  return new SessionState({ ...config, limits: { ...config.limits, maxMessageSize } });
+  const limits = { ...config.limits, maxMessageSize: 1000, maxMails: 100, maxRecipients: 1000, maxHoldMs: 3_600_000 };
+  return Object.assign(new SessionState({ ...config, limits, ...told }), { now: Date.UTC(2026, 10, 27, 8), ...has });
 }
 
-Deno.test("offeredExtensions() offers what the server does, and nothing else", () => {
-  deepEqual(offeredExtensions(state({ dsn: false }, 1000)), [
-    "PIPELINING",
-    "8BITMIME",
-    "ENHANCEDSTATUSCODES",
-    "CHUNKING",
-    "BINARYMIME",
-    "SIZE 1000",
+const base = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "SIZE 1000", "SMTPUTF8"];
+const limitsLine = "LIMITS MAILMAX=100 RCPTMAX=1000";
+const submission = ["FUTURERELEASE 3600 2026-11-27T09:00:00Z", "MT-PRIORITY", "DELIVERBY"];
+
+const cases: readonly (readonly [string, SessionState, readonly string[]])[] = [
+  ["a stranger what all get", state({}), [...base, limitsLine, "HELP"]],
+  ["DSN where it is switched on", state({ dsn: true }), [...base, "DSN", limitsLine, "HELP"]],
+  ["REQUIRETLS under TLS", state({ tls: "implicit" }, { tls }), [...base, "REQUIRETLS", limitsLine, "HELP"]],
+  ["submission where clients may log in", state({ auth, tls: "implicit" }, { tls }), [
+    ...base,
+    "AUTH PLAIN",
+    "REQUIRETLS",
+    limitsLine,
+    ...submission,
+    "HELP",
+  ]],
+  ["submission on the local socket", state({ local: true }), [...base, limitsLine, ...submission, "HELP"]],
+];
+
+for (const [name, given, want] of cases) {
+  Deno.test(`offeredExtensions() offers ${name}`, () => deepEqual(offeredExtensions(given), want));
+}
+
+Deno.test("offeredExtensions() offers no future release where no message is held", () => {
+  const { config } = state({ local: true });
+  const limits = { ...config.limits, maxHoldMs: 0 };
+  deepEqual(offeredExtensions(state({ local: true, limits })).slice(base.length), [
+    limitsLine,
+    "MT-PRIORITY",
+    "DELIVERBY",
     "HELP",
   ]);
 });
 
-Deno.test("offeredExtensions() offers DSN where it is switched on", () => {
-  deepEqual(offeredExtensions(state({ dsn: true })), [
-    "PIPELINING",
-    "8BITMIME",
-    "ENHANCEDSTATUSCODES",
-    "CHUNKING",
-    "BINARYMIME",
-    "SIZE 36700160",
-    "DSN",
-    "HELP",
-  ]);
+Deno.test("parameterOffer() allows submission to those who are known", () => {
+  const of = (given: SessionState) => parameterOffer(given).submission;
+  deepEqual(
+    [of(state({})), of(state({ auth })), of(state({ auth }, { username: "ann" })), of(state({ local: true }))],
+    ["none", "offered", "allowed", "allowed"],
+  );
 });
 
 Deno.test("offeredExtensions() offers STARTTLS where it can be had, and not under TLS", () => {

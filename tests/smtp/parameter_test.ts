@@ -1,16 +1,24 @@
-import { deepEqual, equal } from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import { deepEqual } from "node:assert/strict";
+import { type Handling, plainHandling } from "../../lib/smtp/handling.ts";
 import {
-  decodeXtext,
-  encodeXtext,
   type MailParameters,
+  type ParameterOffer,
   parseMailParameters,
   parseRcptParameters,
   type RcptParameters,
 } from "../../lib/smtp/parameter.ts";
 import { replies, type Reply } from "../../lib/smtp/reply.ts";
 
-const none: MailParameters = { size: null, body: "7bit", ret: null, envId: null };
+const none: MailParameters = { size: null, handling: plainHandling, ret: null, envId: null };
+const now = Date.UTC(2026, 10, 27, 8, 0, 0);
+const offer: ParameterOffer = {
+  dsn: true,
+  binaryMime: false,
+  requireTls: false,
+  submission: "none",
+  holdMaxMs: 0,
+  now,
+};
 const { parameterSyntax: syntax, parameterUnknown: unknown, parameterRepeated: repeated } = replies;
 
 const mailCases: readonly (readonly [string, string, boolean, Partial<MailParameters> | Reply])[] = [
@@ -25,16 +33,15 @@ const mailCases: readonly (readonly [string, string, boolean, Partial<MailParame
   ["SIZE with empty value", " SIZE=", false, syntax("SIZE")],
   ["SIZE with a sign", " SIZE=-1", false, syntax("SIZE")],
   ["SIZE in hexadecimal", " SIZE=0x10", false, syntax("SIZE")],
-  ["BODY=7BIT", " BODY=7BIT", false, { body: "7bit" }],
-  ["BODY=8BITMIME", " BODY=8BitMime", false, { body: "8bitmime" }],
-  ["BODY=BINARYMIME", " BODY=BinaryMIME", false, { body: "binarymime" }],
-  ["a BODY that is none", " BODY=9BIT", false, syntax("BODY")],
+  ["BODY=7BIT", " BODY=7BIT", false, {}],
+  ["BODY=8BITMIME", " BODY=8BitMime", false, { handling: { ...plainHandling, body: "8bitmime" } }],
+  ["BODY=BINARYMIME", " BODY=BINARYMIME", false, syntax("BODY")],
   ["BODY without value", " BODY", false, syntax("BODY")],
   ["AUTH=<>", " AUTH=<>", false, {}],
   ["AUTH of an address", " AUTH=x@a.test", false, {}],
   ["AUTH that is no xtext", " AUTH=a+zz", false, syntax("AUTH")],
   ["AUTH without value", " AUTH", false, syntax("AUTH")],
-  ["several", " SIZE=1  BODY=8BITMIME ", false, { size: 1, body: "8bitmime" }],
+  ["several", " SIZE=1  BODY=8BITMIME ", false, { size: 1, handling: { ...plainHandling, body: "8bitmime" } }],
   ["one twice", " SIZE=1 size=1", false, repeated("SIZE")],
   ["an unknown one", " FOO", false, unknown("FOO")],
   ["an unknown one with a value", " X-Y=z", false, unknown("X-Y")],
@@ -58,7 +65,7 @@ const mailCases: readonly (readonly [string, string, boolean, Partial<MailParame
 for (const [name, text, dsn, want] of mailCases) {
   Deno.test(`parseMailParameters() reads ${name}`, () => {
     const expected = "code" in want ? { kind: "bad", reply: want } : { kind: "ok", value: { ...none, ...want } };
-    deepEqual(parseMailParameters(text, dsn), expected);
+    deepEqual(parseMailParameters(text, { ...offer, dsn }), expected);
   });
 }
 
@@ -92,39 +99,86 @@ for (const [name, text, dsn, want] of rcptCases) {
   Deno.test(`parseRcptParameters() reads ${name}`, () => {
     const empty: RcptParameters = { notify: [], originalRecipient: null };
     const expected = "code" in want ? { kind: "bad", reply: want } : { kind: "ok", value: { ...empty, ...want } };
-    deepEqual(parseRcptParameters(text, dsn), expected);
+    deepEqual(parseRcptParameters(text, { dsn }, false), expected);
   });
 }
 
-const xtextCases: readonly (readonly [string, string | null])[] = [
-  ["", ""],
-  ["abc", "abc"],
-  ["a+20b", "a b"],
-  ["+2B+3D", "+="],
-  ["+", null],
-  ["+2", null],
-  ["+2b", null],
-  ["+GG", null],
-  ["a=b", null],
-  ["a b", null],
-  ["+00", null],
-  ["+0A", null],
-  ["+FF", null],
-  ["\xe9", null],
+const allowed: Partial<ParameterOffer> = { submission: "allowed", holdMaxMs: 86_400_000 };
+const { parameterDenied: denied } = replies;
+const tooLong = replies.holdTooLong(86_400_000);
+
+const handlingCases: readonly (readonly [string, string, Partial<ParameterOffer>, Partial<Handling> | Reply])[] = [
+  ["SMTPUTF8", " smtputf8", {}, { smtpUtf8: true }],
+  ["SMTPUTF8 with a value", " SMTPUTF8=1", {}, syntax("SMTPUTF8")],
+  ["BODY=BINARYMIME where it is offered", " BODY=binarymime", { binaryMime: true }, { body: "binarymime" }],
+  ["REQUIRETLS under TLS", " REQUIRETLS", { requireTls: true }, { requireTls: true }],
+  ["REQUIRETLS in clear text", " REQUIRETLS", {}, unknown("REQUIRETLS")],
+  ["REQUIRETLS with a value", " REQUIRETLS=1", { requireTls: true }, syntax("REQUIRETLS")],
+  ["MT-PRIORITY", " MT-PRIORITY=9", allowed, { priority: 9 }],
+  ["MT-PRIORITY below zero", " mt-priority=-9", allowed, { priority: -9 }],
+  ["MT-PRIORITY of zero", " MT-PRIORITY=0", allowed, {}],
+  ["MT-PRIORITY with a plus", " MT-PRIORITY=+1", allowed, syntax("MT-PRIORITY")],
+  ["MT-PRIORITY of minus zero", " MT-PRIORITY=-0", allowed, syntax("MT-PRIORITY")],
+  ["MT-PRIORITY of ten", " MT-PRIORITY=10", allowed, syntax("MT-PRIORITY")],
+  ["MT-PRIORITY from strangers", " MT-PRIORITY=1", {}, unknown("MT-PRIORITY")],
+  ["MT-PRIORITY before AUTH", " MT-PRIORITY=1", { submission: "offered" }, denied("MT-PRIORITY")],
+  ["HOLDFOR", " HOLDFOR=3600", allowed, { holdUntil: now + 3_600_000 }],
+  ["HOLDFOR of the longest time", " HOLDFOR=86400", allowed, { holdUntil: now + 86_400_000 }],
+  ["HOLDFOR of a second more", " HOLDFOR=86401", allowed, tooLong],
+  ["HOLDFOR of zero", " HOLDFOR=0", allowed, syntax("HOLDFOR")],
+  ["HOLDFOR with a leading zero", " HOLDFOR=01", allowed, syntax("HOLDFOR")],
+  ["HOLDFOR without value", " HOLDFOR", allowed, syntax("HOLDFOR")],
+  ["HOLDFOR where nothing is held", " HOLDFOR=1", { ...allowed, holdMaxMs: 0 }, unknown("HOLDFOR")],
+  ["HOLDFOR before AUTH", " HOLDFOR=1", { ...allowed, submission: "offered" }, denied("HOLDFOR")],
+  ["HOLDUNTIL", " HOLDUNTIL=2026-11-27T09:00:00Z", allowed, { holdUntil: now + 3_600_000 }],
+  ["HOLDUNTIL in lower case", " HOLDUNTIL=2026-11-27t09:00:00.25z", allowed, { holdUntil: now + 3_600_000 }],
+  ["HOLDUNTIL with an offset", " HOLDUNTIL=2026-11-27T10:30:00+01:30", allowed, { holdUntil: now + 3_600_000 }],
+  ["HOLDUNTIL west of it", " HOLDUNTIL=2026-11-27T01:00:00-08:00", allowed, { holdUntil: now + 3_600_000 }],
+  ["HOLDUNTIL of the past", " HOLDUNTIL=2020-01-01T00:00:00Z", allowed, {}],
+  ["HOLDUNTIL that is too late", " HOLDUNTIL=2026-11-28T08:00:01Z", allowed, tooLong],
+  ["HOLDUNTIL without a zone", " HOLDUNTIL=2026-11-27T09:00:00", allowed, syntax("HOLDUNTIL")],
+  ["HOLDUNTIL on no day", " HOLDUNTIL=2027-02-29T09:00:00Z", allowed, syntax("HOLDUNTIL")],
+  ["HOLDUNTIL in no month", " HOLDUNTIL=2026-13-01T09:00:00Z", allowed, syntax("HOLDUNTIL")],
+  ["HOLDUNTIL at no hour", " HOLDUNTIL=2026-11-27T24:00:00Z", allowed, syntax("HOLDUNTIL")],
+  ["both of HOLDFOR and HOLDUNTIL", " HOLDFOR=1 HOLDUNTIL=2026-11-27T09:00:00Z", allowed, repeated("HOLDUNTIL")],
+  ["BY to be returned", " BY=120;R", allowed, { deliverBy: { at: now + 120_000, mode: "return", trace: false } }],
+  ["BY to be told", " BY=+0;nt", allowed, { deliverBy: { at: now, mode: "notify", trace: true } }],
+  ["BY of the past, to be told", " BY=-5;N", allowed, { deliverBy: { at: now - 5000, mode: "notify", trace: false } }],
+  ["BY of the past, to be returned", " BY=-5;R", allowed, syntax("BY")],
+  ["BY of no time, to be returned", " BY=0;R", allowed, syntax("BY")],
+  ["BY without a mode", " BY=120", allowed, syntax("BY")],
+  ["BY with another mode", " BY=120;X", allowed, syntax("BY")],
+  ["BY of ten digits", " BY=1234567890;R", allowed, syntax("BY")],
+  ["BY without value", " BY", allowed, syntax("BY")],
+  ["BY from strangers", " BY=1;R", {}, unknown("BY")],
+  ["BY before AUTH", " BY=1;R", { submission: "offered" }, denied("BY")],
+  ["BY before the message is let go", " HOLDFOR=120 BY=120;R", allowed, syntax("BY")],
+  ["BY after the message is let go", " HOLDFOR=119 BY=120;R", allowed, {
+    holdUntil: now + 119_000,
+    deliverBy: { at: now + 120_000, mode: "return", trace: false },
+  }],
 ];
 
-for (const [text, want] of xtextCases) {
-  Deno.test(`decodeXtext() reads ${JSON.stringify(text)}`, () => equal(decodeXtext(text), want));
+for (const [name, text, change, want] of handlingCases) {
+  Deno.test(`parseMailParameters() reads ${name}`, () => {
+    const handling = { ...plainHandling, ...want };
+    const expected = "code" in want ? { kind: "bad", reply: want } : { kind: "ok", value: { ...none, handling } };
+    deepEqual(parseMailParameters(text, { ...offer, ...change }), expected);
+  });
 }
 
-Deno.test("encodeXtext() and decodeXtext() are inverse for printable ASCII", () => {
-  const text = fc.string({ unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCharCode(code)) });
-  fc.assert(
-    fc.property(text, (plain) => {
-      const encoded = encodeXtext(plain);
-      equal(/^[!-~]*$/.test(encoded) && !encoded.includes("="), true);
-      equal(decodeXtext(encoded), plain);
-    }),
-    { numRuns: 300 },
-  );
-});
+const utf8Cases: readonly (readonly [string, string, boolean, string | null])[] = [
+  ["escapes", " ORCPT=utf-8;j\\x{FC}rgen@x.test", false, "utf-8;jürgen@x.test"],
+  ["escapes with SMTPUTF8", " ORCPT=UTF-8;j\\x{FC}rgen@x.test", true, "UTF-8;jürgen@x.test"],
+  ["Unicode with SMTPUTF8", " ORCPT=utf-8;jürgen@x.test", true, "utf-8;jürgen@x.test"],
+  ["Unicode without SMTPUTF8", " ORCPT=utf-8;jürgen@x.test", false, null],
+  ["an escaped control character", " ORCPT=utf-8;\\x{0A}@x.test", true, null],
+  ["xtext of another type beyond ASCII", " ORCPT=rfc822;jürgen@x.test", true, null],
+];
+
+for (const [name, text, smtpUtf8, want] of utf8Cases) {
+  Deno.test(`parseRcptParameters() reads an ORCPT of ${name}`, () => {
+    const read = parseRcptParameters(text, { dsn: true }, smtpUtf8);
+    deepEqual(read.kind === "ok" ? read.value.originalRecipient : null, want);
+  });
+}

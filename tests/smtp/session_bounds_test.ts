@@ -28,6 +28,15 @@ Deno.test("Patience has a time for the first command, and one for each further o
   equal(`${patience.deadline} ${patience.overrun}`, "22000 command-timeout");
 });
 
+Deno.test("Patience has a time for a handshake, and never more than for a command", () => {
+  const patience = new Patience({ ...bounds, tlsTimeoutMs: 5000 }, 20_000);
+  patience.handshake(1000);
+  equal(`${patience.deadline} ${patience.overrun}`, "6000 tls-timeout");
+  const hasty = new Patience(bounds, 2000);
+  hasty.handshake(1000);
+  equal(`${hasty.deadline} ${hasty.overrun}`, "3000 tls-timeout");
+});
+
 Deno.test("Patience ends with silence within content", () => {
   const patience = inContent();
   equal(`${patience.deadline} ${patience.overrun}`, "31000 data-timeout");

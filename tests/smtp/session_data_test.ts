@@ -1,6 +1,7 @@
 /** What is put to content: the trace field, the mark of junk, and what is done to new mail. How DATA runs is in
  * fixtures/smtp/server. */
 
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { parseMailbox } from "../../lib/mail/address.ts";
@@ -34,7 +35,7 @@ function put(known: Known, content = "From: a@x.test\r\nTo: b\r\nBcc: c\r\n\r\n"
   const transaction = new Transaction(
     "1a2b3c4d",
     parseMailbox("env@x.test", null),
-    { size: null, body: "7bit", ret: null, envId: null },
+    { size: null, handling: plainHandling, ret: null, envId: null },
     state.config.limits,
   );
   state.peer = { address: "192.0.2.7", hostname: "<unknown>" };

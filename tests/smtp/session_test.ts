@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { inputLengthHeld, inputLengthMax } from "../../lib/smtp/framing.ts";
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { replies } from "../../lib/smtp/reply.ts";
 import {
   ServerSession,
@@ -84,6 +85,7 @@ Deno.test("ServerSession asks for an id at MAIL and for each recipient at RCPT",
       sender: { localPart: "x", domain: "a.test" },
       rcpt: { localPart: "y", domain: "b.test" },
       dsn: { notify: ["never"], ret: "full", envId: "e", originalRecipient: "rfc822;z@c.test" },
+      handling: plainHandling,
     },
   }]);
   peer.answer(taken);
@@ -94,6 +96,24 @@ Deno.test("ServerSession asks for an id at MAIL and for each recipient at RCPT",
     ret: "full",
     envId: "e",
     originalRecipient: null,
+  });
+});
+
+Deno.test("ServerSession tells with each recipient how the message is to be handled", () => {
+  const limits = { ...sessionConfig().limits, maxHoldMs: 86_400_000 };
+  const peer = new Peer({ local: true, limits });
+  peer.connect("local", "localhost");
+  peer.send("EHLO a.test\r\n");
+  peer.send("MAIL FROM:<x@a.test> SMTPUTF8 BODY=8BITMIME HOLDFOR=60 MT-PRIORITY=-2 BY=90;N\r\n");
+  peer.message();
+  const ask = askIn(peer.send("RCPT TO:<y@b.test>\r\n"));
+  deepEqual(ask?.kind === "recipient" ? ask.handling : null, {
+    smtpUtf8: true,
+    body: "8bitmime",
+    requireTls: false,
+    priority: -2,
+    holdUntil: start + 60_000,
+    deliverBy: { at: start + 90_000, mode: "notify", trace: false },
   });
 });
 

@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import { Buffer } from "node:buffer";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
@@ -8,7 +9,7 @@ import { fieldsMax, headerLengthMax } from "../../lib/smtp/framing.ts";
 import { replies, type Reply } from "../../lib/smtp/reply.ts";
 import { type ContentAdditions, type ContentStage, pieceLengthMax, Transaction } from "../../lib/smtp/transaction.ts";
 
-const plain: MailParameters = { size: null, body: "7bit", ret: null, envId: null };
+const plain: MailParameters = { size: null, handling: plainHandling, ret: null, envId: null };
 const limits = { maxMessageSize: 1_000_000, maxHops: 3 };
 const bare: ContentAdditions = { head: "", stages: [] };
 
@@ -246,7 +247,7 @@ Deno.test("Transaction takes dots in chunks for what they are, and ends a last l
 });
 
 Deno.test("Transaction keeps the octets of a binary body", () => {
-  const binary: MailParameters = { ...plain, body: "binarymime" };
+  const binary: MailParameters = { ...plain, handling: { ...plainHandling, body: "binarymime" } };
   const text = "A: b\r\n\r\n\0\r\r\n\n.\r\n\xff\r";
   deepEqual(storeChunks([...text], bare, binary), {
     content: text,

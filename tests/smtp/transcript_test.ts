@@ -10,7 +10,7 @@ function understand(text: string): Transcript {
 
 Deno.test("parseTranscript() reads a file of every kind of line", () => {
   const transcript = understand(
-    `# Title   conf: size=10 recipients=2 mails=3 hops=4 header=6 fields=7 linelength=8 idle=5 local submission masquerade dsn feed=whole
+    `# Title   conf: size=10 recipients=2 mails=3 hops=4 header=6 fields=7 linelength=8 hold=6 idle=5 local submission masquerade dsn feed=whole
 S: 220 *
 
 # a remark
@@ -36,6 +36,7 @@ M: none
     maxRecipients: 2,
     maxMails: 3,
     maxHops: 4,
+    maxHoldMs: 6000,
     maxHeaderSize: 6,
     maxHeaders: 7,
     maxLineLength: 8,
@@ -90,6 +91,7 @@ Deno.test("parseTranscript() has defaults", () => {
     maxRecipients: 1000,
     maxMails: 100,
     maxHops: 100,
+    maxHoldMs: 604_800_000,
     maxHeaderSize: 262_144,
     maxHeaders: 1000,
     maxLineLength: 65_535,

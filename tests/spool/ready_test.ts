@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
@@ -94,4 +95,16 @@ Deno.test("ReadyList does not keep what it has given away", () => {
     if (n > 10) assert.equal(list.take(1)[0]?.message, sampleEnvelope(n - 10, 1).message);
   }
   assert.equal(list.length, 10);
+});
+
+Deno.test("ReadyList gives higher priorities first, and keeps the order of arrival within one", () => {
+  const list = new ReadyList();
+  const of = (message: number, priority: number) =>
+    sampleEnvelope(message, 1, { handling: { ...plainHandling, priority } });
+  const [low, plain, high, alsoHigh, alsoPlain] = [of(1, -9), of(2, 0), of(3, 9), of(4, 9), of(5, 0)];
+  for (const envelope of [low, plain, high, alsoHigh, alsoPlain]) list.add(envelope);
+  assert.deepEqual([list.take(9), list.take(9), list.take(9)], [[high], [alsoHigh], [plain]]);
+  list.add(high);
+  list.remove(alsoPlain);
+  assert.deepEqual([list.take(9), list.take(9), list.take(9)], [[high], [low], []]);
 });

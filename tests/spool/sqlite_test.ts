@@ -1,3 +1,4 @@
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { Fault } from "../../lib/fault.ts";
@@ -149,8 +150,8 @@ Deno.test("SqliteStore refuses a newer spool and a database of something else", 
   const newer = newPath();
   await new SqliteStore(openSqlDatabase(newer)).close();
   let db = openSqlDatabase(newer);
-  db.exec("PRAGMA user_version = 2");
-  assert.throws(() => new SqliteStore(db), isFault("malformed", /version 2, this smtpd knows up to 1/));
+  db.exec("PRAGMA user_version = 3");
+  assert.throws(() => new SqliteStore(db), isFault("malformed", /version 3, this smtpd knows up to 2/));
   db.close();
   const foreign = newPath();
   db = openSqlDatabase(foreign);
@@ -163,6 +164,26 @@ Deno.test("SqliteStore refuses a newer spool and a database of something else", 
   db = openSqlDatabase(text);
   assert.throws(() => new SqliteStore(db), isFault("malformed", /not a database/));
   db.close();
+});
+
+Deno.test("SqliteStore opens a spool of version 1, whose envelopes ask for no handling, and makes it one of version 2", async () => {
+  const path = newPath();
+  let store = new SqliteStore(openSqlDatabase(path));
+  await store.apply(sampleMessage(1, [sampleEnvelope(1, 1)]));
+  await store.close();
+  const db = openSqlDatabase(path);
+  // What version 1 wrote: the same tables, and details without handling.
+  db.exec("UPDATE envelope SET detail = json_remove(detail, '$.handling'); PRAGMA user_version = 1");
+  db.close();
+  store = new SqliteStore(openSqlDatabase(path));
+  assert.deepEqual(await store.due("mta", 5000, null, 9), [sampleEnvelope(1, 1)]);
+  const handling = { ...plainHandling, requireTls: true, priority: 4, holdUntil: 2000 };
+  await store.apply([{ kind: "update", envelope: sampleEnvelope(1, 1, { handling }) }]);
+  assert.deepEqual((await store.envelope(sampleEnvelope(1, 1).id))?.handling, handling);
+  await store.close();
+  const upgraded = openSqlDatabase(path);
+  assert.equal(upgraded.prepare("PRAGMA user_version").first()?.[0], 2);
+  upgraded.close();
 });
 
 Deno.test("SqliteStore suspends an envelope row that it cannot read, tells of it, and lists the others", async () => {

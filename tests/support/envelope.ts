@@ -2,6 +2,7 @@
 
 import { ok } from "node:assert/strict";
 import { type Mailbox, parseMailbox } from "../../lib/mail/address.ts";
+import { plainHandling } from "../../lib/smtp/handling.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { evpIdOf, msgIdOf } from "../../lib/spool/id.ts";
 
@@ -32,6 +33,7 @@ export const exampleEnvelope: Envelope = {
     tls: false,
   },
   dsn: { notify: [], ret: null, envId: null, originalRecipient: null },
+  handling: plainHandling,
   createdAt: 1_780_000_000_000,
   expiresAt: 1_780_345_600_000,
   nextAt: 1_780_001_600_000,

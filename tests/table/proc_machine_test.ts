@@ -11,10 +11,10 @@ import {
   procBudgetMs,
   type ProcEffect,
   type ProcEvent,
-  procLineMax,
   ProcMachine,
   procQueueMax,
 } from "../../lib/table/proc_machine.ts";
+import { procLineMax } from "../../lib/table/proc_limit.ts";
 
 const folder = join(import.meta.dirname ?? "", "../../fixtures/table/proc");
 const names = [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();

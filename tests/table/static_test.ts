@@ -33,3 +33,22 @@ Deno.test("StaticTable: a list has no values", async () => {
   const table = new StaticTable("t", "list", [["bob", null]], "+");
   assert.equal(await table.lookup("string", "bob"), null);
 });
+
+Deno.test("StaticTable: domains in U-labels are found by their A-labels, and are one entry", async () => {
+  const keys = ["bücher.test", "*.例え.test", "jürgen@bücher.test", "@Bü.test", "jürgen", "xn--fa-hia.test"];
+  const table = new StaticTable("t", "list", keys.map((key) => [key, null]), "+");
+  const found = async (service: "domain" | "mailaddr" | "alias", key: string) => await table.check(service, key);
+  assert.equal(await found("domain", "xn--bcher-kva.test"), true);
+  assert.equal(await found("domain", "mx.xn--r8jz45g.test"), true);
+  assert.equal(await found("domain", "xn--r8jz45g.test"), false);
+  assert.equal(await found("domain", "xn--fa-hia.test"), true);
+  assert.equal(await found("mailaddr", "jürgen@xn--bcher-kva.test"), true);
+  assert.equal(await found("mailaddr", "jurgen@xn--bcher-kva.test"), false);
+  assert.equal(await found("mailaddr", "jürgen+tag@xn--bcher-kva.test"), true);
+  assert.equal(await found("mailaddr", "anybody@xn--b-xga.test"), false);
+  assert.equal(await found("mailaddr", "anybody@xn--b-eha.test"), true);
+  assert.equal(await found("alias", "jürgen@xn--bcher-kva.test"), true);
+  assert.equal(await found("alias", "jürgen"), true);
+  assert.equal(table.size, keys.length);
+  assert.equal(await table.fetch("source"), "*.例え.test");
+});
