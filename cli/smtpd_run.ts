@@ -12,11 +12,10 @@ import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
-import { inactiveNotices, isServed, noticeError } from "../lib/policy/inactive.ts";
+import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import type { ConfigError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import type { Address } from "../lib/port.ts";
 import { later } from "./later.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
@@ -67,6 +66,7 @@ export async function runDaemon(
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
   const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
+  const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style));
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({
@@ -78,11 +78,17 @@ export async function runDaemon(
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
-    ...{ inherited, descriptors, log, paused: options.paused, traced: options.traced },
-    logStyle: style,
-    logLeast: least,
+    ...{
+      inherited,
+      descriptors,
+      log,
+      paused: options.paused,
+      traced: options.traced,
+      logStyle: style,
+      logLeast: least,
+    },
     failed: (reason) => {
-      console.error(formatEvent(event("crit", "cannot-start", { reason }), style));
+      fail(reason);
       void finish(1);
     },
     ready: () => {
@@ -108,7 +114,7 @@ export async function runDaemon(
     await supervisor.start();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    console.error(formatEvent(event("crit", "cannot-start", { reason: error.message }), style));
+    fail(error.message);
     await finish(1);
   }
   logUnused(inherited, log);
@@ -117,13 +123,12 @@ export async function runDaemon(
 
 /** Where mail is taken, for the log: how many sockets, and the first of their addresses. */
 function placesOf({ listeners }: Policy): LogEvent["fields"] {
-  const served = listeners.filter(isServed);
-  const places = served.map((one) =>
+  const places = listeners.map((one) =>
     one.kind === "socket" ? "socket" : one.kind === "lmtp" ? one.path : `${bracket(one.address)}:${one.port}`
   );
   const shown = places.slice(0, loggedPlacesMax);
   if (places.length > shown.length) shown.push(`and ${places.length - shown.length} more`);
-  return { listeners: served.length, on: shown.join(" ") };
+  return { listeners: places.length, on: shown.join(" ") };
 }
 
 function logNotices(policy: Policy, log: Log): void {

@@ -27,7 +27,11 @@ const lastWordMs = 1000;
 /** When what a start leaves behind is given back, ms. */
 const trimDelayMs = 1000;
 
-type ReloadMessage = Extract<ToRole, { readonly kind: "policy" | "configuration" | "reloaded" | "certificates" }>;
+/** What the supervisor says to a role that goes on. */
+export type ReloadMessage = Extract<
+  ToRole,
+  { readonly kind: "policy" | "configuration" | "reloaded" | "certificates" }
+>;
 
 /** What is needed of a role once it is made. */
 export interface RunningRole {

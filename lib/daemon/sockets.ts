@@ -3,7 +3,6 @@
 
 import { Fault, type FaultKind } from "../fault.ts";
 import type { SocketAccess } from "../policy/listener.ts";
-import { isServed } from "../policy/inactive.ts";
 import type { Listener } from "../policy/policy.ts";
 import type { Address } from "../port.ts";
 
@@ -50,7 +49,6 @@ export class ListeningSockets {
     const wanted = new Set<string>();
     try {
       for (const listener of listeners) {
-        if (!isServed(listener)) continue;
         const name = nameOf(listener);
         if (wanted.has(name)) throw new Fault("exists", `Cannot listen on ${name} twice: two lines ask for it`);
         wanted.add(name);
@@ -72,7 +70,7 @@ export class ListeningSockets {
   /** These listeners are in force: what they do not need is closed. */
   keep(listeners: readonly Listener[]): void {
     this.#fresh = [];
-    const wanted = new Set(listeners.filter(isServed).map(nameOf));
+    const wanted = new Set(listeners.map(nameOf));
     for (const name of [...this.#held.keys()]) if (!wanted.has(name)) this.#release(name);
   }
 

@@ -26,9 +26,7 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
     if (message === null || found.some((one) => samePlace(one.place, place) && one.message === message)) return;
     found.push({ severity: "warning", place, message });
   };
-  for (const listener of policy.listeners) {
-    for (const one of listenerNotices(policy, listener)) tell(listener.place, one);
-  }
+  for (const listener of policy.listeners) tell(listener.place, listenerNotice(policy, listener));
   for (const action of Object.values(policy.actions)) {
     if (action.kind === "local") tell(action.place, localNotice(action));
     else for (const one of relayNotices(policy, action)) tell(action.place, one);
@@ -65,12 +63,6 @@ function localNotice({ method }: LocalAction): string | null {
     "waits in the queue";
 }
 
-/** Is the socket opened? One that demands what cannot be given is not: its clients would be less safe than they were
- * promised to be. */
-export function isServed(listener: Listener): boolean {
-  return demandsOf(listener).length === 0;
-}
-
 /** Why mail of this relay waits in the queue: it demands what cannot be given. `url` is where the mail is to go; null
  * for the servers of its domain. A clause for the administrator; null when the mail may go. */
 export function relayBar(action: RelayAction, url: string | null): string | null {
@@ -102,24 +94,11 @@ const activeLimits: readonly string[] = [
   "max-failures-per-session",
 ];
 
-/** The words of a listener that cannot be obeyed and must not be ignored: there are none now. */
-function demandsOf(_listener: Listener): readonly string[] {
-  return [];
-}
-
-function listenerNotices(policy: Policy, listener: Listener): readonly string[] {
-  const demands = demandsOf(listener);
-  if (demands.length > 0) return [`${quoted(demands)} not active yet: this listener is not opened`];
-  const notices: string[] = [];
-  const filters = listener.filter === null ? [] : membersOf(policy.filters, listener.filter);
-  if (filters.some(({ kind }) => kind === "process")) {
-    notices.push(
-      listener.kind === "socket"
-        ? "a filter of this listener is a program, which is not active yet: mail from here passes without it"
-        : "a filter of this listener is a program, which is not active yet: all clients are answered 421 here",
-    );
-  }
-  return notices;
+function listenerNotice({ filters }: Policy, { kind, filter }: Listener): string | null {
+  if (filter === null || membersOf(filters, filter).every((one) => one.kind !== "process")) return null;
+  return kind === "socket"
+    ? "a filter of this listener is a program, which is not active yet: mail from here passes without it"
+    : "a filter of this listener is a program, which is not active yet: all clients are answered 421 here";
 }
 
 function relayNotices(policy: Policy, action: RelayAction): readonly string[] {
@@ -174,12 +153,6 @@ function changedKeys<T>(
   keys: Readonly<Record<string, { readonly member: keyof T }>>,
 ): readonly string[] {
   return Object.entries(keys).filter(([, { member }]) => limits[member] !== defaults[member]).map(([key]) => key);
-}
-
-function quoted(words: readonly string[]): string {
-  const names = words.map((word) => `\`${word}\``);
-  const last = names.pop() ?? "";
-  return names.length === 0 ? `${last} is` : `${names.join(", ")} and ${last} are`;
 }
 
 function samePlace(a: Place | null, b: Place | null): boolean {

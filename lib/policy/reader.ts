@@ -314,6 +314,7 @@ export function join(from: Span, to: Span): Span {
   return { ...from, end: Math.max(from.end, to.end) };
 }
 
+/** Is this sign the next token? It is not taken. */
 export function isPunct(reader: Reader, sign: string): boolean {
   const token = peek(reader);
   return token.kind === "punct" && token.text === sign;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inactiveNotices, isServed, noticeError, relayBar } from "../../lib/policy/inactive.ts";
+import { inactiveNotices, noticeError, relayBar } from "../../lib/policy/inactive.ts";
 import { policyOfLines } from "./load_text.ts";
 
 const pki = 'pki p cert "/c" key "/k"\n';
@@ -9,28 +9,6 @@ function told(lines: string): readonly string[] {
   return inactiveNotices(policyOfLines(pki + lines)).map(({ place, message }) => `${place?.line ?? "-"} ${message}`)
     .filter((one) => !one.startsWith("1 "));
 }
-
-function listenersOf(options: string) {
-  return policyOfLines(`${pki}listen on eth0 ${options}`).listeners.filter((one) => one.kind === "inet");
-}
-
-Deno.test("isServed() opens all that can be obeyed", () => {
-  const open = [
-    "",
-    "tls pki p",
-    "smtps pki p",
-    "tls-require pki p",
-    "tls pki p auth",
-    "smtps pki p auth",
-    "tls pki p auth-optional",
-    "mask-src",
-    "no-dsn",
-    "received-auth",
-    "tag x",
-  ];
-  for (const options of open) assert.ok(listenersOf(options).every(isServed), options);
-  assert.ok(policyOfLines("listen on socket mask-src").listeners.every(isServed));
-});
 
 Deno.test("relayBar() lets nothing go with less than it demands", () => {
   const barOf = (options: string, url: string | null): string | null => {
