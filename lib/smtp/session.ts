@@ -96,6 +96,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
         assertNever(event);
     }
     if (state.isClosed || !this.#isAsking) state.output.flush();
+    if (!this.#isContentOpen) this.#patience.endContent(event.at);
     state.input.settle();
     return state.output.take();
   }
@@ -103,6 +104,11 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   /** A question to the rest of the daemon is open. */
   get #isAsking(): boolean {
     return this.#wait !== null && !isOfPeer(this.#wait.kind);
+  }
+
+  /** Content is coming: more of it is waited for now, or is to follow in another chunk. */
+  get #isContentOpen(): boolean {
+    return this.#wait?.kind === "bytes" || this.#state.phase === "chunks";
   }
 
   #connect(event: Extract<SessionEvent, { kind: "connected" }>): void {
@@ -129,6 +135,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     }
     input.add(bytes);
     if (this.#wait?.kind === "bytes") this.#patience.content(this.#state.now, bytes.length);
+    else if (this.#isContentOpen) this.#patience.count(bytes.length);
     this.#process();
   }
 
@@ -263,7 +270,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     if (done || value === undefined) {
       this.#running = null;
       this.#wait = null;
-      this.#patience.endContent(state.now);
+      if (this.#isContentOpen) this.#patience.amidContent(state.now);
+      else this.#patience.endContent(state.now);
       return this.#stopIfFree();
     }
     if (state.isClosed) return;
@@ -282,7 +290,9 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     this.#state.close("shutdown");
   }
 
+  /** Chunks of one message share its time: however small they are, none begins it anew. */
   #grantTime(): void {
-    this.#patience.command(this.#state.now);
+    if (this.#isContentOpen) this.#patience.amidContent(this.#state.now);
+    else this.#patience.command(this.#state.now);
   }
 }

@@ -95,7 +95,19 @@ export class Patience {
     this.#expect("data-timeout", at + this.#bounds.dataTimeoutMs);
   }
 
-  /** A command has been carried out: if it had content, that is over. */
+  /** A command, or part of one, is waited for amid content that comes in chunks: its time goes on. */
+  amidContent(at: number): void {
+    if (this.#begunAt === null) this.#octets = 0;
+    this.#begunAt ??= at;
+    this.#expect("command-timeout", at + this.#commandTimeoutMs);
+  }
+
+  /** So many octets more have come amid content, between chunks or with the command of one. */
+  count(octets: number): void {
+    this.#octets += octets;
+  }
+
+  /** If there was content, it is over. */
   endContent(at: number): void {
     if (this.#begunAt !== null) this.command(at);
   }
