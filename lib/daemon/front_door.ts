@@ -74,7 +74,7 @@ export class FrontDoor {
   /** Takes a connection. `begin` is called once it is in, now or later, or never. */
   open(stream: Stream, listener: Listener, begin: (guest: Guest) => void): void {
     if (this.size >= this.#sessionsMax) {
-      return this.#turnAway(stream, "max-session", replies.tooManySessions(listener.hostname));
+      return this.#turnAway(stream, listener, "max-session", replies.tooManySessions(listener.hostname));
     }
     if (listener.kind !== "inet" || listener.proxy === null) return this.#admit(stream, listener, begin);
     const { versions } = listener.proxy;
@@ -102,8 +102,10 @@ export class FrontDoor {
     for (const cancel of [...this.#opening]) cancel();
   }
 
-  /** Tells a peer why it gets no session. */
-  refuse(stream: Stream, reply: Reply): void {
+  /** Tells a peer why it gets no session. One that waits for a handshake could not read it, and a handshake for each
+   * who is turned away would cost more than a session: it is dropped. */
+  refuse(stream: Stream, listener: Listener, reply: Reply): void {
+    if (listener.kind === "inet" && listener.tls.mode === "implicit") return stream.destroy();
     if (this.#refusals >= refusalsMax) {
       stream.attach({ data() {}, drain() {}, end() {}, close() {} });
       stream.write(encodeReply(reply));
@@ -127,7 +129,7 @@ export class FrontDoor {
     if (refusal !== null) {
       const { tooManyFromSource, tooManyNewFromSource } = replies;
       const reply = refusal === "max-conn-per-minute" ? tooManyNewFromSource : tooManyFromSource;
-      return this.#turnAway(stream, refusal, reply(listener.hostname));
+      return this.#turnAway(stream, listener, refusal, reply(listener.hostname));
     }
     this.#guests++;
     begin({
@@ -139,11 +141,11 @@ export class FrontDoor {
     });
   }
 
-  #turnAway(stream: Stream, limit: string, reply: Reply): void {
+  #turnAway(stream: Stream, listener: Listener, limit: string, reply: Reply): void {
     this.#ports.count(limitCounter(limit));
     const fields = { address: textOf(stream.remote), limit };
     this.#ports.log({ priority: "info", session: "", from: "smtp", what: "refused", fields });
-    this.refuse(stream, reply);
+    this.refuse(stream, listener, reply);
   }
 
   /** A peer speaks no PROXY, or may not. */

@@ -153,7 +153,7 @@ export class SmtpIn {
   }
 
   #connect(stream: Stream, listener: Listener, index: number): void {
-    if (this.#paused) return this.#door.refuse(stream, replies.paused(listener.hostname));
+    if (this.#paused) return this.#door.refuse(stream, listener, replies.paused(listener.hostname));
     this.#door.open(stream, listener, (guest) => this.#receive(guest, listener, index));
   }
 

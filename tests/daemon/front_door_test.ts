@@ -8,14 +8,16 @@ import { streamPair } from "../sim/net.ts";
 import { KeptLog, policyOf, textOf } from "./rig.ts";
 import { fullWorld } from "./smtp_in_rig.ts";
 
-const policy = policyOf(`listen on 192.0.2.1
+const policy = policyOf(`pki p cert "/p.crt" key "/p.key"
+listen on 192.0.2.1
 listen on 192.0.2.1 port 26 proxy from { 198.51.100.0/24 }
 listen on 192.0.2.1 port 27 proxy-v2
 listen on socket "/s" lmtp
+listen on 192.0.2.1 port 465 smtps pki p
 action "a" relay
 match for any action "a"
 `);
-const [socket, plain, trusted, open, lmtp] = policy.listeners;
+const [socket, plain, trusted, open, lmtp, smtps] = policy.listeners;
 
 /** A door, and who came in. */
 function world(limits: Partial<SmtpLimits> = {}, processes = 1, descriptors: number | null = null) {
@@ -61,6 +63,19 @@ Deno.test("FrontDoor lets so many in at once, and tells the next one why not", a
   guests[0]!.leave();
   await knock("192.0.2.11");
   equal(guests.length, 3);
+});
+
+Deno.test("FrontDoor has no words in clear text for who comes for TLS", async () => {
+  const { guests, knock, counts, log } = world({ maxSession: 2, maxSessionPerSource: 1 });
+  await knock("192.0.2.10", smtps);
+  const second = await knock("192.0.2.10", smtps);
+  deepEqual([second.said, second.isClosed], ["", true]);
+  await knock("192.0.2.11");
+  const third = await knock("192.0.2.12", smtps);
+  deepEqual([third.said, third.isClosed], ["", true]);
+  equal(guests.length, 2);
+  deepEqual([...counts.keys()], ["smtp.limit.max-session-per-source", "smtp.limit.max-session"]);
+  equal(log.of("refused").length, 2);
 });
 
 Deno.test("FrontDoor gives out its part of the limits, and no more than it has descriptors for", async () => {
