@@ -7,7 +7,8 @@ import { completeAddressList, parseAddressList, replaceAddress } from "./address
 import { type Field, formatFields } from "./header.ts";
 import { fieldNameLength } from "./message.ts";
 
-/** Longest field that is looked at whole, octets. A longer one goes or stays as its name says, and is not changed. */
+/** Longest field that is looked at whole, octets. A longer one goes or stays as its name says, and is not changed; where
+ * the author is to be another, a From so long goes. */
 export const editedFieldLengthMax = 64 * 1024;
 
 /** What is to be done to a header section. */
@@ -176,7 +177,7 @@ export class HeaderEditor {
     if (length < 0) return text;
     const name = text.slice(0, length);
     const value = text.slice(text.indexOf(":", length) + 1, -2);
-    if (this.#note(name, value) === "removed") return "";
+    if (this.#note(name, value, false) === "removed") return "";
     const edited = this.#edit(name.toLowerCase(), value);
     return edited === value || edited.length > editedFieldLengthMax ? text : written({ name, value: edited });
   }
@@ -184,13 +185,15 @@ export class HeaderEditor {
   #judgeLong(text: string): "kept" | "removed" {
     const seen = text.slice(0, editedFieldLengthMax);
     const length = fieldNameLength(seen);
-    return length < 0 ? "kept" : this.#note(seen.slice(0, length), seen.slice(seen.indexOf(":", length) + 1));
+    return length < 0 ? "kept" : this.#note(seen.slice(0, length), seen.slice(seen.indexOf(":", length) + 1), true);
   }
 
   /** Remembers a field, and says whether it goes. */
-  #note(name: string, value: string): "kept" | "removed" {
+  #note(name: string, value: string, isLong: boolean): "kept" | "removed" {
     const lower = name.toLowerCase();
     if (this.#edits.isRemoved(lower, value)) return "removed";
+    // One that cannot be changed would keep the author that the client has put there: the missing one is added.
+    if (isLong && lower === "from" && this.#edits.author !== null) return "removed";
     this.#seen.add(lower);
     if (lower === "from") this.#authors += this.#edits.author !== null ? 1 : parseAddressList(value)?.length ?? 0;
     return "kept";
@@ -198,7 +201,10 @@ export class HeaderEditor {
 
   #edit(name: string, value: string): string {
     const { author, domain } = this.#edits;
-    if (author !== null && name === "from") return replaceAddress(value, formatMailbox(author));
+    if (author !== null && name === "from") {
+      const replaced = replaceAddress(value, formatMailbox(author));
+      return replaced.length > editedFieldLengthMax ? ` <${formatMailbox(author)}>` : replaced;
+    }
     return domain !== null && addressed.has(name) ? completeAddressList(value, domain) : value;
   }
 

@@ -165,6 +165,20 @@ for (const [name, content, want, edits] of table) {
   });
 }
 
+Deno.test("HeaderEditor leaves nobody an author of his own choice for the length of the field", () => {
+  const added = "From: <env@x.test>\r\n";
+  const long = `From: (${huge}) <ceo@bank.test>\r\n`;
+  const folded = `From:${`\r\n (${"x".repeat(900)})`.repeat(80)} ceo@bank.test\r\n`;
+  for (const content of [long, folded]) {
+    for (const pieces of [[content], content.match(/[^]{1,1000}/g) ?? []]) {
+      assert.equal(edit([dated, ...pieces, "\r\nhi\r\n"], masquerade), `${dated}${added}\r\nhi\r\n`);
+    }
+  }
+  // Short enough as it comes, and too long with the sender in it.
+  const name = "x".repeat(editedFieldLengthMax - 12);
+  assert.equal(edit([`${dated}From: ${name} <c>\r\n\r\n`], masquerade), `${dated}${added}\r\n`);
+});
+
 Deno.test("HeaderEditor removes fields by what they say", () => {
   const edits: HeaderEdits = {
     isRemoved: (name, value) => name === "authentication-results" && /^\s*mx\.test\b/.test(value),
