@@ -18,6 +18,10 @@ const base64LineLength = 57;
 /** Longest line of a part that is text, octets with CRLF. As long as after DATA. */
 const textLineLengthMax = 65535;
 
+/** Octets that are looked at together. What is left of them is copied for each part: of a long piece, a message of nothing
+ * but parts would have it copied thousands of times. */
+const windowLength = 4096;
+
 /** A multipart that is open. */
 interface Multipart {
   readonly boundary: string;
@@ -51,8 +55,12 @@ export class BinaryEncoder {
 
   /** Takes content, returns what is ready of it. */
   push(bytes: Buffer): Buffer {
-    this.#text += bytes.toString("latin1");
-    return this.#write(this.#work(false));
+    let out = "";
+    for (let at = 0; at < bytes.length && !this.#isBroken; at += windowLength) {
+      this.#text += bytes.toString("latin1", at, at + windowLength);
+      out += this.#work(false);
+    }
+    return this.#write(out);
   }
 
   /** The content has ended. Returns the rest of it; what is not empty ends with a line end. */
@@ -295,8 +303,14 @@ function fieldValue(header: string, name: "content-type" | "content-transfer-enc
   return value.slice(0, valueLengthSeen).replaceAll("\r\n", "").replace(/\([^()]*\)/g, " ").trim();
 }
 
-function fieldOf(header: string, name: string): RegExpExecArray | null {
-  return new RegExp(`^${name}[ \\t]*:((?:.|\\r\\n[ \\t])*)\\r\\n`, "im").exec(header);
+// Made once: a message may have a hundred thousand parts.
+const fieldPatterns = {
+  "content-type": /^content-type[ \t]*:((?:.|\r\n[ \t])*)\r\n/im,
+  "content-transfer-encoding": /^content-transfer-encoding[ \t]*:((?:.|\r\n[ \t])*)\r\n/im,
+} as const;
+
+function fieldOf(header: string, name: keyof typeof fieldPatterns): RegExpExecArray | null {
+  return fieldPatterns[name].exec(header);
 }
 
 /** The header section with another encoding. */
