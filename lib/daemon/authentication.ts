@@ -54,6 +54,8 @@ interface Exchange {
   readonly source: string | null;
   /** The step that is next. */
   step: number;
+  /** The last step is not answered yet. */
+  isBusy: boolean;
   /** An attempt has been counted. */
   isCounted: boolean;
 }
@@ -84,12 +86,15 @@ export class Authentication {
     if (ask.step === 0) this.#begin(session, listener, address, ask.mechanism);
     const exchange = this.#exchanges.get(session);
     // Only a role that is not itself any more asks so.
-    if (exchange === undefined || exchange.step !== ask.step || exchange.mechanism !== parseMechanism(ask.mechanism)) {
+    const isDue = exchange !== undefined && !exchange.isBusy && exchange.step === ask.step;
+    if (!isDue || exchange.mechanism !== parseMechanism(ask.mechanism)) {
       this.ended(session);
       return { kind: "failed", username: "" };
     }
     exchange.step++;
+    exchange.isBusy = true;
     const result = await this.#follow(exchange, { kind: "response", text: ask.response });
+    exchange.isBusy = false;
     if (result.kind !== "challenge") this.ended(session);
     return result;
   }
@@ -113,6 +118,7 @@ export class Authentication {
       table: listener.auth.table,
       source: authSourceOf(address, policy.smtp.except?.networks ?? []),
       step: 0,
+      isBusy: false,
       isCounted: false,
     });
   }

@@ -324,3 +324,10 @@ Deno.test("no password is in the log, whoever fails and however", async () => {
     { numRuns: 50 },
   );
 });
+
+Deno.test("a response that comes amid the check of another one ends the exchange, and changes nobody's name", async () => {
+  const { begun } = world();
+  const first = begun("PLAIN", "\0ann\0right");
+  deepEqual(await begun("PLAIN", "\0bob\0wrong", { step: 1 }), { kind: "failed", username: "" });
+  deepEqual(await first, { kind: "accepted", username: "ann", data: null });
+});
