@@ -137,6 +137,7 @@ export class SmtpIn {
   stop(graceMs: number): Promise<void> {
     for (const socket of this.#sockets.splice(0)) socket.close();
     this.#door.close();
+    this.#beginAll();
     const at = this.#ports.clock.now();
     return new Promise((resolve) => {
       const deadline = this.#ports.clock.after(graceMs, () => {
@@ -230,11 +231,7 @@ export class SmtpIn {
   #question(connection: ServerConnection, ask: ConnectionQuestion, listener: number): void {
     const request = ++this.#requests;
     const { session, address } = connection;
-    if (this.#lookup === null) {
-      const told = unknown(ask, request);
-      if (told !== null) connection.told(told);
-      return;
-    }
+    if (this.#lookup === null) return tellUnknown(connection, ask, request);
     if (ask.kind !== "end") this.#questions.set(request, { connection, ask });
     this.#lookup.send({ kind: "session", request, session, listener, address, ask });
   }
@@ -343,13 +340,14 @@ export class SmtpIn {
   #failQuestions(): void {
     const open = [...this.#questions];
     this.#questions.clear();
-    for (const [request, { connection, ask }] of open) {
-      const told = unknown(ask, request);
-      if (told !== null) connection.told(told);
-    }
-    const waiting = [...this.#hosts.values()];
+    for (const [request, { connection, ask }] of open) tellUnknown(connection, ask, request);
+    this.#beginAll();
+  }
+
+  /** Those who wait for a name of ours are served without. */
+  #beginAll(): void {
+    for (const begin of this.#hosts.values()) begin(null);
     this.#hosts.clear();
-    for (const begin of waiting) begin(null);
   }
 
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
@@ -394,4 +392,9 @@ export class SmtpIn {
     this.#told = text;
     this.#queue.send({ kind: "stats", stats });
   }
+}
+
+function tellUnknown(connection: ServerConnection, ask: ConnectionQuestion, request: number): void {
+  const told = unknown(ask, request);
+  if (told !== null) connection.told(told);
 }

@@ -1,7 +1,8 @@
-import { equal, rejects } from "node:assert/strict";
+import { deepEqual, equal, rejects } from "node:assert/strict";
 import { listenerNames } from "../../lib/daemon/listener_names.ts";
 import { StaticTable } from "../../lib/table/static.ts";
 import { tablesOf } from "../policy/tables.ts";
+import { World } from "./smtp_in_rig.ts";
 import { policyOf } from "./rig.ts";
 
 const policy = policyOf(`table names { 192.0.2.1 = mx1.test, "2001:db8::1" = mx6.test }
@@ -23,4 +24,23 @@ Deno.test("listenerNames() finds what we are called on an address, by the table 
 
 Deno.test("listenerNames() rejects when the table cannot be asked", async () => {
   await rejects(listenerNames(policy, tablesOf(policy, { broken: ["names"] }))({ listener: 1, address: "192.0.2.1" }));
+});
+
+Deno.test("who waits for a name of ours when smtp-in stops is told so, and holds nothing up", async () => {
+  const world = new World(
+    {},
+    policyOf(`table names { 192.0.2.1 = mx.test }
+listen on 192.0.2.1 hostnames <names>
+action "a" relay
+match for any action "a"
+`),
+  );
+  await world.queue();
+  const lookup = await world.lookup();
+  const client = await world.connect();
+  deepEqual([client.codes(), lookup.questions.map(({ ask }) => ask.kind)], [[], ["hostname"]]);
+  const stopped = world.smtpIn.stop(10_000);
+  await world.clock.settle();
+  deepEqual(client.codes(), ["220", "421"]);
+  await stopped;
 });
