@@ -36,7 +36,6 @@ const untested: Readonly<Record<string, string>> = {
   "lib/daemon/main_verifier.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/supervisor.ts": "tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
   "lib/daemon/fields.ts": "tests/daemon/imsg_parse_test.ts",
-  "lib/smtp/session_bdat.ts": "fixtures/smtp/server, and tests/fuzz/smtp_server_test.ts",
   "lib/smtp/session_hello.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_state.ts": "tests/smtp/session_test.ts",
