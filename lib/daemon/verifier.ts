@@ -71,15 +71,16 @@ export class Verifier {
     }
   }
 
-  /** A password that cannot be checked is wrong, and takes as long. */
+  /** A password that cannot be checked is wrong, and takes as long as that of the first of `others` that can. */
   async #check(
     stored: string,
     password: string,
     hint: string | null,
+    others: readonly string[] = [],
   ): Promise<{ isRight: boolean; problem: string | null }> {
     const read = parseStored(stored);
     if (read.kind !== "problem") return { isRight: await this.#holds(read, password), problem: null };
-    await this.#pretend([], password);
+    await this.#pretend(others, password);
     return { isRight: false, problem: `${read.message}; ${hint ?? read.hint}` };
   }
 
@@ -89,7 +90,7 @@ export class Verifier {
     const text = await readShadow();
     const entry = shadowEntry(text, username, clock.now());
     if (entry.kind === "found") {
-      const { isRight, problem } = await this.#check(entry.stored, password, systemHint);
+      const { isRight, problem } = await this.#check(entry.stored, password, systemHint, shadowHashes(text));
       return { result: isRight ? "right" : "wrong", problem };
     }
     await this.#pretend(shadowHashes(text), password);
