@@ -12,7 +12,8 @@ export interface Row {
 /** How many times better we are: the quotient of speeds, or the inverse one of times and memory. Null when one is missing. */
 export function ratioOf({ ours, theirs }: Row): number | null {
   if (!ours || !theirs) return null;
-  return ours.unit.endsWith("/s") ? ours.value / theirs.value : theirs.value / ours.value;
+  const isRate = ours.unit.endsWith("/s") || ours.unit === "per CPU s";
+  return isRate ? ours.value / theirs.value : theirs.value / ours.value;
 }
 
 /** Columns under a heading; a ratio above 1 is in our favour. */

@@ -38,7 +38,6 @@ bounce warn-interval 1h, 2h, 3h, 4h, 5h
       ),
       [
         "smtpd.conf:3 error cannot read /none: no such file",
-        "smtpd.conf:4 warning `ca *` is not active yet: there is no TL",
         "smtpd.conf:4 warning nothing uses the authorities *",
         "smtpd.conf:4 error cannot read the certificate /none.pem: n",
         "smtpd.conf:10 warning this rule can never match, because line ",

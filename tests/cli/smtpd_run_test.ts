@@ -62,7 +62,7 @@ Deno.test("smtpd says at once that it cannot start in the background, and where 
   equal(inFront.code, 1);
   equal(
     inFront.stderr,
-    `smtpd: cannot-start reason="Cannot listen on 127.0.0.1 port ${site.port}: another program listens there: stop it (ss -ltnp names it), or choose another address or port (EADDRINUSE)"\n`,
+    `smtpd: cannot-start reason="Cannot listen on 127.0.0.1 port ${site.port}: another program listens there; \`ss -ltnp sport = :${site.port}\` shows which: stop it, or change the \`listen\` line"\n`,
   );
 });
 

@@ -28,7 +28,7 @@ Deno.test("ten reloads in mid-load: nothing is refused, lost or delivered twice"
       await Deno.writeTextFile(site.conf, text);
       const { code, stdout, stderr } = await site.run("smtpctl", ["reload"]);
       equal(code, 0, stderr);
-      match(stdout, new RegExp(`^\\+ match .*"d${n}\\.test".*\n`, "m"));
+      match(stdout, new RegExp(`^\\+ match .*"?d${n}\\.test"?.*\n`, "m"));
       await Client.connect(site.port).then((client) => client.close(), () => refused++);
     }
     await someMore(load);
