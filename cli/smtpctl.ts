@@ -68,11 +68,11 @@
  *       Without --src the mail is from this machine. A listener is named by
  *       its address, with or without port, by its interface or its tag, or
  *       it is socket. The exit status is 2 when the recipient is refused.
- *   trace rules|expand|lookup|all
- *   untrace rules|expand|lookup|all
+ *   trace rules|expand|lookup|filters|all
+ *   untrace rules|expand|lookup|filters|all
  *       Log the rules that are tried, the steps of expansions, the look-ups
- *       in tables; and no more. It lasts until smtpd ends. Other words of
- *       OpenSMTPD have no effect.
+ *       in tables, the filters that are tried; and no more. It lasts until
+ *       smtpd ends. Other words of OpenSMTPD have no effect.
  *   reload [-n|--check]
  *       Read smtpd.conf anew, as SIGHUP does, and show what is different:
  *       + is new, - is gone, ~ is changed. When this ends it is in force;

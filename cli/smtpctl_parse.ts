@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from "@commander-js/ext
 import type { ControlRequest, ControlTarget } from "../lib/daemon/control.ts";
 import { readQuestion } from "./explain_question.ts";
 import { UsageError } from "./getopt.ts";
-import { readTraceWords } from "./trace_words.ts";
+import { readTraceWords, traceWords } from "./trace_words.ts";
 import { type StoreMethod, storeMethods } from "../lib/trust/make_stored.ts";
 import { type EvpId, type MsgId, msgIdOfEvp, parseEvpId, parseMsgId } from "../lib/spool/id.ts";
 
@@ -156,11 +156,12 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
       choose({ kind: "explain", question: readQuestion({ from, rcpt, src, rdns, helo, auth, tag, listener, tls }) });
     });
   for (const kind of ["trace", "untrace"] as const) {
-    const description = kind === "trace" ? "log decisions: rules, expand, lookup, filters or all" : "log them no more";
+    const description = kind === "trace" ? `log decisions: ${traceWords}` : "log them no more";
     program.command(kind).description(description).argument("<keyword>", "what").action((word) => {
       const { subjects, warnings, unknown } = readTraceWords([word]);
-      if (unknown.length > 0) choose({ kind: "wrong", status: 1, text: `invalid trace keyword: ${word}` });
-      else if (subjects.length === 0) choose({ kind: "noted", text: warnings.join("\n") });
+      if (unknown.length > 0) {
+        choose({ kind: "wrong", status: 1, text: `invalid trace keyword: ${word}; there are ${traceWords}` });
+      } else if (subjects.length === 0) choose({ kind: "noted", text: warnings.join("\n") });
       else choose({ kind, subjects });
     });
   }

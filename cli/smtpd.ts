@@ -33,8 +33,8 @@
  *                    logs the same, but leaves tables alone.
  *   -P system        Start with mda, mta or smtp paused. Repeatable.
  *   -T subsystem     Log decisions: rules that are tried, expand for the steps
- *                    of expansions, lookup for look-ups in tables, or all.
- *                    Repeatable, or with commas. Other subsystems of
+ *                    of expansions, lookup for look-ups in tables, filters
+ *                    that are tried, or all. Repeatable, or with commas. Other subsystems of
  *                    OpenSMTPD have no effect. smtpctl trace does the same
  *                    while smtpd runs.
  *   -v               Log more. With -n, also print what each role may do.
@@ -101,7 +101,7 @@ import type { Loaded } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { SmtpdOptions } from "./smtpd_premises.ts";
-import { readTraceWords } from "./trace_words.ts";
+import { readTraceWords, traceWords } from "./trace_words.ts";
 import { wrapLines } from "./wrap.ts";
 
 const spec: OptionSpec = {
@@ -292,7 +292,7 @@ function traced(options: readonly Option[]): SmtpdOptions["traced"] {
   const { subjects, warnings, unknown } = readTraceWords(words);
   for (const warning of warnings) console.error(`smtpd: ${warning}`);
   for (const word of unknown) {
-    console.error(`smtpd: unknown trace flag "${word}"; there are rules, expand, lookup and filters`);
+    console.error(`smtpd: unknown trace flag "${word}"; there are ${traceWords}`);
   }
   return subjects;
 }

@@ -78,23 +78,15 @@ export async function runDaemon(
     submitSocket: start.submitSocket,
     // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
     smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
-    ...{
-      inherited,
-      descriptors,
-      log,
-      paused: options.paused,
-      traced: options.traced,
-      logStyle: style,
-      logLeast: least,
-    },
+    ...{ inherited, descriptors, paused: options.paused, traced: options.traced },
+    ...{ log, logStyle: style, logLeast: least },
     failed: (reason) => {
       fail(reason);
       void finish(1);
     },
     ready: () => {
       say("ready", { pid: Deno.pid, state: start.premises.state, ...placesOf(policy) });
-      setTimeout(() => void takeOffline(start, log), offlineDelayMs);
-      setTimeout(trimMemory, trimDelayMs);
+      workLater(start, log);
     },
     stopRequested: () => void finish(0),
   });
@@ -119,6 +111,12 @@ export async function runDaemon(
   }
   logUnused(inherited, log);
   return await ended.promise;
+}
+
+/** What the start does not wait for. */
+function workLater(start: Start, log: Log): void {
+  setTimeout(() => void takeOffline(start, log), offlineDelayMs);
+  setTimeout(trimMemory, trimDelayMs);
 }
 
 /** Where mail is taken, for the log: how many sockets, and the first of their addresses. */

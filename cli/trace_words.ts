@@ -8,6 +8,9 @@ const otherWords: ReadonlySet<string> = new Set(
   profile-queue`.split(/\s+/),
 );
 
+/** The words that have an effect, for messages. */
+export const traceWords = `${traceSubjects.join(", ")} and all`;
+
 /** Reads words, each of which may be several with commas between. */
 export function readTraceWords(words: readonly string[]): {
   readonly subjects: readonly TraceSubject[];
@@ -22,7 +25,7 @@ export function readTraceWords(words: readonly string[]): {
   for (const word of words.flatMap((one) => one.split(","))) {
     if (isTraceSubject(word)) subjects.add(word);
     else if (word === "all") { for (const one of traceSubjects) subjects.add(one); }
-    else if (otherWords.has(word)) warnings.push(`trace ${word} has no effect; rules, expand, lookup and filters have`);
+    else if (otherWords.has(word)) warnings.push(`trace ${word} has no effect; ${traceWords} have`);
     else unknown.push(word);
   }
   return { subjects: [...subjects], warnings, unknown };

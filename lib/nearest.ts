@@ -8,12 +8,19 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
     const length = Math.max(word.length, candidate.length);
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     const isNear = distance <= Math.max(1, Math.floor(length / 3)) && distance < length;
-    if (isNear && distance < bestDistance && candidate !== word) {
+    // Of two that are as near, the one of the same letters: `form` is `from` before it is `for`.
+    const isBetter = distance < bestDistance || (distance === bestDistance && isAnagram(word, candidate));
+    if (isNear && isBetter && candidate !== word) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+function isAnagram(a: string, b: string): boolean {
+  const letters = (word: string): string => [...word.toLowerCase()].sort().join("");
+  return letters(a) === letters(b);
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */

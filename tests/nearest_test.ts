@@ -20,4 +20,6 @@ Deno.test("nearest() finds what was probably meant, and nothing else", () => {
   ];
   for (const [word, want] of cases) assert.equal(nearest(word, words), want, word);
   assert.equal(nearest("a", ["b"]), null);
+  assert.equal(nearest("form", ["for", "from"]), "from");
+  assert.equal(nearest("form", ["from", "for"]), "from");
 });

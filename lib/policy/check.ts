@@ -13,6 +13,7 @@ import { unusedMacros, unusedNames } from "./check_unused.ts";
 import type { Problem, Span } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
 import type { Policy, Rule, TableName } from "./policy.ts";
+import { printWord } from "./print_word.ts";
 
 /** Entries of a table, as they are now. Value is null in a list. */
 export type TableContent = readonly (readonly [key: string, value: string | null])[];
@@ -109,6 +110,12 @@ function tellTrap(policy: Policy, lines: ConfigLines, trap: Trap): Problem {
     }
     case "noWayOut":
       return tellNoWayOut(lines, trap);
+    case "idleSenders":
+      return warning(
+        lines.listen(trap.listener.place).span,
+        "`senders` has no effect here: nobody can log in",
+        "add `auth <TABLE>`, and `tls` with a `pki`",
+      );
     case "noLogin":
       return warning(
         lines.rule(trap.rule),
@@ -180,19 +187,19 @@ function tellUnused(lines: ConfigLines, kind: Declared, name: string): Problem {
         "mail that was queued for it still needs it; else delete it",
       );
     case "filter":
-      return warning(span, `nothing uses the filter ${name}`, `write \`listen on … filter ${name}\``);
+      return warning(span, `nothing uses the filter ${name}`, `write \`listen on … filter ${printWord(name)}\``);
     case "proc":
-      return warning(span, `no filter uses the process ${name}`, `write \`filter NAME proc ${name}\``);
+      return warning(span, `no filter uses the process ${name}`, `write \`filter NAME proc ${printWord(name)}\``);
     case "pki":
-      return warning(span, `nothing uses the certificate ${name}`, `write \`listen on … tls pki ${name}\``);
+      return warning(span, `nothing uses the certificate ${name}`, `write \`listen on … tls pki ${printWord(name)}\``);
     case "ca":
       return warning(
         span,
         `nothing uses the authorities ${name}`,
-        `write \`listen on … tls-require verify ca ${name}\``,
+        `write \`listen on … tls-require verify ca ${printWord(name)}\``,
       );
     case "mda-wrapper":
-      return warning(span, `no action uses the wrapper ${name}`, `write \`action … wrapper ${name}\``);
+      return warning(span, `no action uses the wrapper ${name}`, `write \`action … wrapper ${printWord(name)}\``);
     default:
       return assertNever(kind);
   }

@@ -211,7 +211,7 @@ function judgeCertificate(path: string, fact: CertificateFact | null, now: numbe
     return [{ severity: "error", message: `${path} is no certificate in PEM form`, hint }];
   }
   const tell = (message: string): readonly FileProblem[] => [{ severity: "warning", message, hint: null }];
-  if (fact.notAfter <= now) return tell(`the certificate ${path} has expired on ${day(fact.notAfter)}`);
+  if (fact.notAfter <= now) return tell(`the certificate ${path} expired on ${day(fact.notAfter)}`);
   if (fact.notBefore > now) return tell(`the certificate ${path} is valid from ${day(fact.notBefore)} on`);
   if (fact.notAfter - now >= expiryNoticeMs) return [];
   const days = Math.floor((fact.notAfter - now) / 86_400_000);

@@ -33,6 +33,8 @@ export type Trap =
     readonly reports: boolean;
     readonly alias: string | null;
   }
+  /** Senders are to be checked by who is logged in, and nobody can. */
+  | { readonly kind: "idleSenders"; readonly listener: InetListener }
   /** `match auth` and no listener asks who it is. */
   | { readonly kind: "noLogin"; readonly rule: Rule }
   /** `match tls` and no listener speaks TLS. */
@@ -266,7 +268,8 @@ function idleOptions(policy: Policy, judge: TrafficJudge): readonly Trap[] {
   const listeners = policy.listeners.filter((one) => one.kind === "inet");
   const hasLogin = listeners.some((one) => one.auth.mode !== "none");
   const hasTls = listeners.some((one) => one.tls.mode !== "none");
-  return policy.rules.flatMap((rule): readonly Trap[] => {
+  const idleSenders = listeners.filter((one) => one.senders !== null && one.auth.mode === "none");
+  const idleTests = policy.rules.flatMap((rule): readonly Trap[] => {
     const traps: Trap[] = [];
     if (rule.auth !== null && !isNegatedAuth(rule) && !hasLogin && listeners.length > 0) {
       traps.push({ kind: "noLogin", rule });
@@ -277,6 +280,7 @@ function idleOptions(policy: Policy, judge: TrafficJudge): readonly Trap[] {
     if (!isTagged && tags !== null) traps.push({ kind: "noTag", rule, tag: tags.join(", ") });
     return traps;
   });
+  return [...idleSenders.map((listener): Trap => ({ kind: "idleSenders", listener })), ...idleTests];
 }
 
 /** What a rule does; null for a reject. */

@@ -5,6 +5,7 @@ import { placeOf, type Span } from "./error.ts";
 import { checkFormat } from "./format.ts";
 import { lmtpDestinationHint, parseLmtpDestination } from "./lmtp_destination.ts";
 import { builtinTable, type LocalMethod, type TableName } from "./policy.ts";
+import { printWord } from "./print_word.ts";
 import { resolveRelay } from "./resolve_relay.ts";
 import { checkCommand, resolveTtl } from "./resolve_settings.ts";
 import { type Purpose, resolveTable } from "./resolve_table.ts";
@@ -140,7 +141,7 @@ function readWrapper(scope: Scope, method: ActionMethod, { text, span }: Word, k
   if (method.kind === "forward-only" || method.kind === "expand-only") {
     warn(scope, keyword, `\`wrapper\` has no effect with \`${method.kind}\`: nothing is delivered by it`);
   }
-  return scope.wrappers.has(text) ? text : failMissing(scope, "mda-wrapper", text, span, (one) => one);
+  return scope.wrappers.has(text) ? text : failMissing(scope, "mda-wrapper", text, span, printWord);
 }
 
 function failMapping(scope: Scope, given: Set<string>, purpose: Purpose, span: Span): void {

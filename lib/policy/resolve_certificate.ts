@@ -5,6 +5,7 @@ import type { CertificateDirective, Word } from "./ast.ts";
 import { suiteCount, unwantedSuites } from "./ciphers.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
 import type { Pki, Place } from "./policy.ts";
+import { printWord } from "./print_word.ts";
 import { parseProtocols } from "./protocols.ts";
 import { fail, failMissing, failTaken, type Scope, warn } from "./scope.ts";
 
@@ -87,14 +88,14 @@ export function finishPki(scope: Scope): Readonly<Record<string, Pki>> {
 /** Looks for the certificates and authorities that relays name, all lines read. */
 export function checkWanted(scope: Scope): void {
   for (const { kind, name, span } of scope.wanted) {
-    if (!scope[kind].has(name)) failMissing(scope, kind, name, span, (one) => one);
+    if (!scope[kind].has(name)) failMissing(scope, kind, name, span, printWord);
   }
 }
 
 /** The name of a certificate or an authority that must stand above. Null when an error has been told. */
 export function resolveName(scope: Scope, kind: "pki" | "ca", { text, span }: Word): string | null {
   const name = text.toLowerCase();
-  return scope[kind].has(name) ? name : failMissing(scope, kind, name, span, (one) => one);
+  return scope[kind].has(name) ? name : failMissing(scope, kind, name, span, printWord);
 }
 
 /** Checks `protocols`; gives what is written. */

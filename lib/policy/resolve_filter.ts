@@ -18,6 +18,7 @@ import {
   type FilterProcess,
 } from "./filter.ts";
 import type { Place } from "./policy.ts";
+import { printWord } from "./print_word.ts";
 import { type Purpose, resolvePattern } from "./resolve_table.ts";
 import { fail, failMissing, failTaken, type Scope, warn } from "./scope.ts";
 
@@ -83,7 +84,7 @@ export function resolveFilter(scope: Scope, directive: FilterDirective): void {
   switch (body.kind) {
     case "proc": {
       if (!scope.processes.has(body.proc.text)) {
-        failMissing(scope, "proc", body.proc.text, body.proc.span, (one) => one);
+        failMissing(scope, "proc", body.proc.text, body.proc.span, printWord);
       }
       scope.filters.set(name.text, { kind: "process", name: name.text, process: body.proc.text, place });
       return;
@@ -110,7 +111,7 @@ function readChain(scope: Scope, members: readonly Word[]): readonly string[] {
   for (const { text, span } of members) {
     const filter = scope.filters.get(text);
     if (filter === undefined) {
-      failMissing(scope, "filter", text, span, (one) => one);
+      failMissing(scope, "filter", text, span, printWord);
       continue;
     }
     if (filter.kind === "chain") {
@@ -137,7 +138,7 @@ function readChain(scope: Scope, members: readonly Word[]): readonly string[] {
 export function resolveFilterExpr(scope: Scope, expr: FilterExpr): string | null {
   if (expr.kind === "name") {
     const { text, span } = expr.name;
-    return scope.filters.has(text) ? text : failMissing(scope, "filter", text, span, (one) => one);
+    return scope.filters.has(text) ? text : failMissing(scope, "filter", text, span, printWord);
   }
   const name = `<dynchain:${(scope.chains++).toString(16).padStart(8, "0")}>`;
   const members = readChain(scope, expr.members);

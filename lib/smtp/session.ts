@@ -3,6 +3,7 @@
  * recipients), session_data.ts and session_bdat.ts (content). */
 
 import { assert, assertNever } from "../fault.ts";
+import { decodeUtf8 } from "../mail/utf8.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { commandLineLengthMax, inputLengthHeld, inputLengthMax } from "./framing.ts";
 import type { Machine } from "./machine.ts";
@@ -214,7 +215,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     const isBehindAuth = this.#isBehindAuth;
     this.#isBehindAuth = verb === "AUTH" || (isBehindAuth && verb === "UNKNOWN");
     if (verb === "AUTH") return hideSecret(line);
-    return isBehindAuth && verb === "UNKNOWN" ? hiddenText : line;
+    return isBehindAuth && verb === "UNKNOWN" ? hiddenText : decodeUtf8(line) ?? line;
   }
 
   #carryOut({ verb, argument }: Command): void {

@@ -199,7 +199,7 @@ Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace
       ["explain --from a@a.test", /^--rcpt is missing/],
       ["explain --from ann --rcpt b@b.test", /^--from takes user@domain, not ann\n/],
       ["explain --from a@a.test --rcpt b@b.test --src nowhere", /^--src takes an IP address, not nowhere\n/],
-      ["trace everything", /^invalid trace keyword: everything$/],
+      ["trace everything", /^invalid trace keyword: everything; there are rules, expand, lookup, filters and all$/],
     ] as const
   ) {
     const told = parse(line);
@@ -208,6 +208,6 @@ Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace
   }
   deepEqual(parse("trace mta"), {
     kind: "noted",
-    text: "trace mta has no effect; rules, expand, lookup and filters have",
+    text: "trace mta has no effect; rules, expand, lookup, filters and all have",
   });
 });

@@ -7,7 +7,7 @@ Deno.test("readTraceWords() knows our words, OpenSMTPD's, and those that are nei
   deepEqual(readTraceWords(["all", "rules"]).subjects, ["rules", "expand", "lookup", "filters"]);
   deepEqual(readTraceWords(["mta,rules,rule"]), {
     subjects: ["rules"],
-    warnings: ["trace mta has no effect; rules, expand, lookup and filters have"],
+    warnings: ["trace mta has no effect; rules, expand, lookup, filters and all have"],
     unknown: ["rule"],
   });
   deepEqual(readTraceWords([""]).unknown, [""]);

@@ -1,4 +1,5 @@
-/** Clients that others wrote log in: swaks and Python's smtplib, with an implementation of SCRAM that is not ours. */
+/** Clients that others wrote log in: swaks, Python's smtplib with an implementation of SCRAM that is not ours, and msmtp,
+ * whose SCRAM is GNU SASL's. */
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { freePort, Site } from "../e2e/daemon.ts";
@@ -8,6 +9,7 @@ import { findProgram } from "../support/programs.ts";
 
 const swaks = findProgram("swaks") ?? "";
 const python = findProgram("python3") ?? "";
+const msmtp = findProgram("msmtp");
 const ignore = swaks === "" || python === "" || openssl === null;
 
 /** What smtpctl, crypt(3) and OpenSSL make of `Hello world!`, and PLAIN text. */
@@ -115,7 +117,36 @@ Deno.test({
       "scram text": [235, true],
       wrong: 535,
     });
-    await site.delivered(4);
+    if (msmtp !== null) {
+      const login = (given: string, args: readonly string[]) => mailByMsmtp(msmtp, port, given, args);
+      const trust = `--tls-trust-file=${made.path("ca", "crt")}`;
+      equal(await login("Hello world!", ["--auth=scram-sha-256", "--user=scram", trust]), 0);
+      equal(await login("wrong", ["--auth=scram-sha-256", "--user=scram", trust]), msmtpMayNot);
+    }
+    await site.delivered(msmtp === null ? 4 : 5);
     await daemon.stop();
   },
 });
+
+/** EX_NOPERM, with which msmtp ends when it cannot log in. */
+const msmtpMayNot = 77;
+
+async function mailByMsmtp(
+  program: string,
+  port: number,
+  password: string,
+  args: readonly string[],
+): Promise<number> {
+  const { code } = await runProgram(program, [
+    ...[
+      "--file=/dev/null",
+      "--host=127.0.0.1",
+      "--tls-host-override=mx.test",
+      `--port=${port}`,
+      "--domain=client.test",
+      "--tls=on",
+    ],
+    ...[`--passwordeval=echo '${password}'`, "--from=ann@client.test", ...args, "bob@example.org"],
+  ], { stdin: "From: ann@client.test\nTo: bob@example.org\nSubject: by msmtp\n\nHello\n" });
+  return code;
+}

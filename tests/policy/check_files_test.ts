@@ -80,7 +80,7 @@ Deno.test("checkFiles() tells of certificates and keys, each at its path", () =>
       "error 2 the key /k is encrypted, and nobody is there to type its passphrase",
     ],
     [{ privateKey: { kind: "read", fits: false } }, "error 2 the key /k does not belong to the certificate /c"],
-    [{ certificate: { ...valid, notAfter: days(-1) } }, "warning 1 the certificate /c has expired on 2026-01-14"],
+    [{ certificate: { ...valid, notAfter: days(-1) } }, "warning 1 the certificate /c expired on 2026-01-14"],
     [{ certificate: { ...valid, notBefore: days(2) } }, "warning 1 the certificate /c is valid from 2026-01-17 on"],
     [
       { certificate: { ...valid, notAfter: days(13) } },
@@ -97,7 +97,7 @@ Deno.test("checkFiles() does not tell of the end of one certificate among many a
   const expired = { ...valid, notAfter: days(-1) };
   const of = (count: number) =>
     told({}, { ca: new Map([["mx.test", { cert: found, certificate: { ...expired, count } }]]) });
-  assert.deepEqual(of(1), ["warning 3 the certificate /ca has expired on 2026-01-14"]);
+  assert.deepEqual(of(1), ["warning 3 the certificate /ca expired on 2026-01-14"]);
   assert.deepEqual(of(100), []);
   assert.deepEqual(of(140), ["warning 3 /ca has 140 certificates"], "more than clients can be told of");
 });

@@ -32,6 +32,10 @@ Deno.test("findTraps() finds each kind of trap", () => {
         "deafListener 1,relayedFirst 5",
       ],
       [`listen on eth0\n${actions}match from any for local action "in"\n`, "noWayOut 4"],
+      [
+        `listen on 127.0.0.1 senders { ann = a@b.test }\n${actions}match for local action "in"\nmatch for any action "out"\n`,
+        "idleSenders 1",
+      ],
       [`listen on lo\n${actions}match auth for local action "in"\n`, "noLogin 4"],
       [`listen on lo\n${actions}match tls for local action "in"\n`, "noTls 4"],
       [`listen on lo\n${actions}match tag X for local action "in"\n`, "noTag 4"],

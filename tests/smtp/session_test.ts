@@ -343,6 +343,12 @@ Deno.test("ServerSession logs as OpenSMTPD does", () => {
     "failed-command",
     { command: "MAIL FROM:<x@a.test>", result: "503 5.5.1 Invalid command: Send HELO or EHLO first" },
   ]]);
+  // Octets that are UTF-8 are logged as characters.
+  const result = "503 5.5.1 Invalid command: Send HELO or EHLO first";
+  deepEqual(logIn(peer.send("MAIL FROM:<j\u00c3\u00bc@a.test>\r\nMAIL FROM:<\u00fc@a.test>\r\n")), [
+    ["failed-command", { command: "MAIL FROM:<j\u00fc@a.test>", result }],
+    ["failed-command", { command: "MAIL FROM:<\u00fc@a.test>", result }],
+  ]);
   deepEqual(logIn(peer.send("NOOP\n")), [
     ["bad-input", {
       result: "500 5.5.2 Syntax error: Lines end with CRLF; bare LF, bare CR and NUL are not accepted",
