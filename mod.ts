@@ -91,6 +91,7 @@
  *     readInclude: () => Promise.resolve(null),
  *     readForward: () => Promise.resolve({ kind: "absent" }),
  *     reverseName: () => Promise.resolve(null),
+ *     peerName: () => Promise.resolve({ name: null, forward: "error" as const }),
  *     rewriting: null,
  *   },
  * );

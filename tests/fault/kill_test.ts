@@ -8,7 +8,7 @@ import { countCopies, Load } from "./load.ts";
 
 const sessions = 5;
 /** A role that dies again and again is started later and later; so each daemon has to bear five deaths of the ten. */
-const deathsEach = 3;
+const deathsEach = 5;
 
 /** Waits until some more messages are promised: a random moment, but one that the load has got to. */
 async function someLater(load: Load, random: (bound: number) => number): Promise<void> {
