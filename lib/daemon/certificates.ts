@@ -10,6 +10,7 @@ import {
   type FileFact,
   type FileProblem,
   judgeCa,
+  type Judgement,
   judgePki,
   type KeyFact,
   type PkiFacts,
@@ -185,16 +186,21 @@ export class Certificates {
   }
 
   #problemsOfPki([cert = "", key = ""]: readonly string[], facts: PkiFacts): readonly FileProblem[] {
-    return judgePki({ cert, key }, facts, { now: this.#ports.clock.now(), uid: this.#ports.uid });
+    return judgePki({ cert, key }, facts, this.#judgement());
   }
 
   #problemsOfCa(cert: string, facts: CaFacts): readonly FileProblem[] {
-    return judgeCa({ cert }, facts, { now: this.#ports.clock.now(), uid: this.#ports.uid });
+    return judgeCa({ cert }, facts, this.#judgement());
+  }
+
+  #judgement(): Judgement {
+    const { clock, uid } = this.#ports;
+    return { now: clock.now(), uid, mustRead: true };
   }
 
   /** Warnings are told by the checks of the configuration, and when the time comes. */
   #judge(problems: readonly FileProblem[]): void {
-    const worst = problems.find(({ severity, message }) => severity === "error" || message.startsWith("cannot read"));
+    const worst = problems.find(({ severity }) => severity === "error");
     // Not `malformed`: who mends the mode of a file does not change its content.
     if (worst !== undefined) throw new Fault("unavailable", worst.message);
   }

@@ -84,9 +84,9 @@ export class FrontDoor {
     }
     const { clock, limits } = this.#ports;
     // The peer is gone, or stays without an answer: whoever it is, it is no proxy and speaks no SMTP yet.
-    const failed = (reason: string): void => {
+    const failed = (reason: string, isLate: boolean): void => {
       this.#opening.delete(cancel);
-      if (reason === "no header in time") this.#ports.count(limitCounter("proxy-timeout"));
+      if (isLate) this.#ports.count(limitCounter("proxy-timeout"));
       this.#complain(stream.remote, reason);
     };
     const opened = (client: Stream): void => {

@@ -14,13 +14,14 @@ export interface ProxyOpening {
   readonly versions: ProxyVersions;
 }
 
-/** Reads the header. Then `opened` gets the connection, or `failed` the reason, fit for a log, why there is none: it has
- * been dropped. One of them is called, once. The result drops the connection if none has been called. */
+/** Reads the header. Then `opened` gets the connection, or `failed` the reason, fit for a log, why there is none, and
+ * whether the time was up: the connection has been dropped. One of them is called, once. The result drops the connection
+ * if none has been called. */
 export function openProxied(
   stream: Stream,
   { clock, timeoutMs, versions }: ProxyOpening,
   opened: (stream: Stream) => void,
-  failed: (reason: string) => void,
+  failed: (reason: string, isLate: boolean) => void,
 ): () => void {
   const proxied = new ProxiedStream(stream);
   const input = new ProxyInput(versions);
@@ -31,12 +32,12 @@ export function openProxied(
     timer.cancel();
     return true;
   };
-  const fail = (reason: string): void => {
+  const fail = (reason: string, isLate = false): void => {
     if (!finish()) return;
     stream.destroy();
-    failed(reason);
+    failed(reason, isLate);
   };
-  const timer = clock.after(timeoutMs, () => fail("no header in time"));
+  const timer = clock.after(timeoutMs, () => fail("no header in time", true));
   proxied.readFirst({
     data: (bytes) => {
       const progress = input.add(bytes);

@@ -112,6 +112,13 @@ function includedBy(value: string): readonly string[] {
   return parsed.kind === "error" ? [] : parsed.nodes.flatMap((one) => one.kind === "include" ? [one.path] : []);
 }
 
+/** By what files are judged. */
+export interface Judgement extends Pick<FileFacts, "now" | "uid"> {
+  /** Who asks is to use the files: one that may not be read is an error. Without it, it may be that only the check may not
+   * read it. Default false. */
+  readonly mustRead?: boolean;
+}
+
 /** What is wrong with a file, its line aside. */
 export type FileProblem = Omit<Problem, "span">;
 
@@ -134,13 +141,13 @@ export type CaFacts = Pick<PkiFacts, "cert" | "certificate">;
 export function judgePki(
   pki: Pick<Pki, "cert" | "key">,
   found: PkiFacts,
-  { now, uid }: Pick<FileFacts, "now" | "uid">,
+  { now, uid, mustRead = false }: Judgement,
 ): readonly (FileProblem & { readonly file: "cert" | "key" })[] {
   const of = (file: "cert" | "key", problems: readonly FileProblem[]) => problems.map((one) => ({ ...one, file }));
   return [
-    ...of("cert", judgeFile("certificate", pki.cert, found.cert, certificateModeBits, uid)),
+    ...of("cert", judgeFile("certificate", pki.cert, found.cert, certificateModeBits, { uid, mustRead })),
     ...of("cert", judgeCertificate(pki.cert, found.certificate, now)),
-    ...of("key", judgeFile("key", pki.key, found.key, keyModeBits, uid)),
+    ...of("key", judgeFile("key", pki.key, found.key, keyModeBits, { uid, mustRead })),
     ...of("key", judgeKey(pki.key, pki.cert, found.privateKey)),
   ];
 }
@@ -154,7 +161,7 @@ const hugeHint = "clients are told the name of each, and do not take so many: ma
 export function judgeCa(
   ca: Pick<Authority, "cert">,
   { cert, certificate }: CaFacts,
-  { now, uid }: Pick<FileFacts, "now" | "uid">,
+  { now, uid, mustRead = false }: Judgement,
 ): readonly FileProblem[] {
   // Bundles hold many, and some of them are always about to end.
   const isBundle = certificate?.kind === "read" && certificate.count > 1;
@@ -163,7 +170,7 @@ export function judgeCa(
     ...(isHuge
       ? [{ severity: "warning", message: `${ca.cert} has ${certificate.count} certificates`, hint: hugeHint } as const]
       : []),
-    ...judgeFile("certificate", ca.cert, cert, certificateModeBits, uid),
+    ...judgeFile("certificate", ca.cert, cert, certificateModeBits, { uid, mustRead }),
     ...(isBundle ? [] : judgeCertificate(ca.cert, certificate, now)),
   ];
 }
@@ -173,16 +180,14 @@ function judgeFile(
   path: string,
   fact: FileFact,
   modeMax: number,
-  uid: number,
+  { uid, mustRead }: { readonly uid: number; readonly mustRead: boolean },
 ): readonly FileProblem[] {
   if (fact.kind === "failed") {
     const message = `cannot read the ${what} ${path}: ${describeReadFault(fact.fault)}`;
-    // Who may not read it cannot say that it is wrong.
-    return [{
-      severity: fact.fault === "denied" ? "warning" : "error",
-      message,
-      hint: fact.fault === "denied" ? "run this check as root" : null,
-    }];
+    // Who may not read it and does not have to cannot say that it is wrong.
+    return fact.fault === "denied" && !mustRead
+      ? [{ severity: "warning", message, hint: "run this check as root" }]
+      : [{ severity: "error", message, hint: null }];
   }
   const problems: FileProblem[] = [];
   if (fact.uid !== 0 && fact.uid !== uid) {

@@ -75,7 +75,10 @@ export class SessionState {
 
   /** Answers a command that is right in itself and cannot be carried out. */
   refuse(reply: Reply): void {
-    this.output.log("failed-command", { command: this.line, result: describeReply(reply) });
+    const result = describeReply(reply);
+    // A filter may turn a client away before it has said anything.
+    if (this.line === "" && !this.isGreeted) this.output.log("refused", { result });
+    else this.output.log("failed-command", { command: this.line, result });
     this.output.say(reply);
   }
 

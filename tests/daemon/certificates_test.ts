@@ -65,6 +65,14 @@ Deno.test("Certificates reads what listeners use", async () => {
   deepEqual(certificates.materialOf(policy), { pki: {}, ca: {} });
 });
 
+for (const path of ["/a.crt", "/a.key", "/c.crt"]) {
+  Deno.test(`Certificates refuses to begin when it may not read ${path}`, async () => {
+    const { certificates, disk } = await world();
+    disk.faults = (one) => (one.op === "open" && one.path === path ? "denied" : null);
+    await rejects(certificates.load(policy), ({ message }: Error) => message.endsWith(`${path}: permission denied`));
+  });
+}
+
 const broken: readonly (readonly [string, string, string, number, RegExp])[] = [
   ["a key of somebody else", "/a.key", "key two", 0o600, /^the key \/a\.key does not belong to the certificate/],
   ["no key", "/a.key", "nonsense", 0o600, /^\/a\.key is no private key in PEM form/],

@@ -12,12 +12,14 @@ function played(config: Partial<SessionConfig>, lines: readonly string[], verdic
   const session = new ServerSession(sessionConfig(config));
   const asked: SessionAsk[] = [];
   const said: string[] = [];
+  const logged: string[] = [];
   const left = [...verdicts];
   let messages = 0;
   const perform = (effects: readonly SessionEffect[]) => {
     for (const effect of effects) {
       if (effect.kind === "write") said.push(Buffer.from(effect.bytes).toString("latin1").slice(0, 3));
       if (effect.kind === "close") said.push("closed");
+      if (effect.kind === "log") logged.push(effect.event.what);
       if (effect.kind !== "ask") continue;
       const { ask } = effect;
       if (ask.kind === "filter") {
@@ -32,7 +34,7 @@ function played(config: Partial<SessionConfig>, lines: readonly string[], verdic
   };
   perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>" }));
   for (const line of lines) perform(session.step({ kind: "bytes", at: 0, bytes: Buffer.from(`${line}\r\n`) }));
-  return { said, asked, messages };
+  return { said, logged, asked, messages };
 }
 
 Deno.test("filters are asked in their phases only, with what is known", () => {
@@ -74,7 +76,10 @@ Deno.test("a filter that rejects a command leaves the session usable", () => {
 });
 
 Deno.test("a filter that disconnects a client answers it, and closes", () => {
-  deepEqual(played({ filters: new Set(["connect"]) }, ["HELO h.test"], [disconnect]).said, ["550", "closed"]);
+  const { said, logged } = played({ filters: new Set(["connect"]) }, ["HELO h.test"], [disconnect]);
+  deepEqual(said, ["550", "closed"]);
+  // There was no command that could have failed.
+  deepEqual(logged, ["connected", "refused", "disconnected"]);
 });
 
 Deno.test("a name that a filter puts in place of another counts, if it is one", () => {
