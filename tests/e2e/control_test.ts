@@ -82,7 +82,7 @@ Deno.test("smtpctl explain says what becomes of mail, by the roles that decide i
   equal((await site.run("smtpctl", ["trace", "rules"])).code, 0);
   await sendOne(site);
   await site.delivered(1);
-  match(daemon.log, /trace-rules from=<ann@client\.test> to=<bob@example\.org> .* verdict=matched /);
+  await daemon.logs(/trace-rules from=<ann@client\.test> to=<bob@example\.org> .* verdict=matched /);
   await daemon.stop();
 });
 

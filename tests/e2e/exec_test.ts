@@ -106,8 +106,8 @@ Deno.test("a .forward that is a link, or that others may write, is not followed"
   await client.command("MAIL FROM:<a@client.test>");
   await client.command("RCPT TO:<carl@example.org>", 250);
   await client.quit();
-  match(daemon.log, /\.forward of bob: it is not a regular file; links are not followed/);
-  match(daemon.log, /\.forward of ann: others may write it; run chmod go-w/);
+  await daemon.logs(/\.forward of bob: it is not a regular file; links are not followed/);
+  await daemon.logs(/\.forward of ann: others may write it; run chmod go-w/);
   equal(textOf(join(site.dir, "ran")), "");
   await daemon.stop();
 });

@@ -71,7 +71,7 @@ Deno.test("filters refuse, mark and report; quirks pass where they may; all of i
       / smtp lenient quirk=bare-lf/,
       / smtp connected address=127\.0\.0\.1 host=localhost/,
     ]
-  ) match(daemon.log, pattern);
+  ) await daemon.logs(pattern);
   await until("the counters are told", async () => {
     const { stdout } = await place.run("smtpctl", ["show", "stats"]);
     return /smtp\.lenient\.no-brackets=1\b/.test(stdout) && /smtp\.lenient\.bare-lf=2\b/.test(stdout);

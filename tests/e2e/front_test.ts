@@ -85,8 +85,8 @@ Deno.test("proxies, LMTP, limits and names by address, in one daemon", async () 
     const { stdout } = await site.run("smtpctl", ["show", "stats"]);
     return /^smtp\.limit\.max-session-per-source=1$/m.test(stdout) && /^smtp\.limit\.max-unknown-rcpt=1$/m.test(stdout);
   });
-  match(daemon.log, /smtp: refused address=192\.0\.2\.7 limit=max-session-per-source/);
-  match(daemon.log, /smtp: bad-proxy address=127\.0\.0\.1 reason="no header"/);
+  await daemon.logs(/smtp: refused address=192\.0\.2\.7 limit=max-session-per-source/);
+  await daemon.logs(/smtp: bad-proxy address=127\.0\.0\.1 reason="no header"/);
   await daemon.stop();
   deepEqual([...Deno.readDirSync(site.dir)].map(({ name }) => name).includes("lmtp"), false);
 });

@@ -15,9 +15,8 @@ Deno.test("a listener whose filter is a program takes no mail, and the log says 
     'match from local for any action "sealed"',
   ]);
   const daemon = await site.start();
-  match(daemon.log, /not-active.*place="?[^ ]*:[0-9]+"?.*reason="a filter of this listener is a program, which is not/);
-  match(
-    daemon.log,
+  await daemon.logs(/not-active.*place="?[^ ]*:[0-9]+"?.*reason="a filter of this listener is a program, which is not/);
+  await daemon.logs(
     /not-active.*reason="TLS required for relaying, and it is not active yet: mail of this action waits/,
   );
   const turnedAway = await Deno.connect({ hostname: "127.0.0.1", port: filtered });

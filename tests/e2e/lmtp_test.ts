@@ -23,6 +23,6 @@ Deno.test("mail goes by LMTP to a host that is given by its name, through a wrap
   const [message] = await store.received(1);
   equal(message?.to.join(), "bob@example.org");
   match(message?.data ?? "", /^Return-Path: .*\r\nDelivered-To: .*\r\nSubject: x\r\n\r\nMarked bob\r\n\.dot\r\n$/s);
-  match(daemon.log, /result=Ok.*stat=/);
+  await daemon.logs(/result=Ok.*stat=/);
   await daemon.stop();
 });

@@ -1,6 +1,6 @@
 /** A table behind a real helper, asked through the real daemon, with a helper that dies, hangs and talks nonsense. */
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { join } from "@std/path";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
@@ -78,8 +78,8 @@ Deno.test("a helper answers for the aliases of the daemon, which logs what it sa
   await client.quit();
   await site.delivered(1);
   equal(await replyFor(site, "nobody"), 550);
-  match(daemon.log, /helper-says table=aliases text="helper of \S+ starts"/);
-  match(daemon.log, /helper-ready table=aliases services=alias,string/);
+  await daemon.logs(/helper-says table=aliases text="helper of \S+ starts"/);
+  await daemon.logs(/helper-ready table=aliases services=alias,string/);
   equal(daemon.role("table-host").length, 1);
   const pid = helperPid(site);
   await daemon.stop();
@@ -95,7 +95,7 @@ Deno.test("smtpctl update table reaches the helper and empties the memory of its
   const { code, stderr } = await site.run("smtpctl", ["update", "table", "aliases"]);
   deepEqual({ code, stderr }, { code: 0, stderr: "" });
   equal(await replyFor(site, "info"), 250);
-  match(daemon.log, /helper-says table=aliases text=updated/);
+  await daemon.logs(/helper-says table=aliases text=updated/);
   await daemon.stop();
 });
 
@@ -111,13 +111,13 @@ Deno.test("kill -9 of the helper, and of its host: senders hear 4xx at most, and
   await recovers(site, daemon, "b");
   const second = helperPid(site);
   ok(second !== first);
-  match(daemon.log, /helper-failed table=aliases reason="it ended with SIGKILL"/);
+  await daemon.logs(/helper-failed table=aliases reason="it ended with SIGKILL"/);
   const [host] = daemon.role("table-host");
   ok(host);
   kill(host.pid);
   await recovers(site, daemon, "c");
   await until("the helper ends with its host", () => !anyAlive([second]));
-  match(daemon.log, /role-died role=table-host#aliases/);
+  await daemon.logs(/role-died role=table-host#aliases/);
   await daemon.stop();
 });
 
@@ -129,12 +129,12 @@ Deno.test("a helper that talks nonsense or hangs is ended and started again: 4xx
   await recovers(site, daemon, "a");
   await behave(site, "garbage");
   equal(await replyFor(site, "b"), 451);
-  match(daemon.log, /helper-failed table=aliases reason="it answers something else than it was asked/);
+  await daemon.logs(/helper-failed table=aliases reason="it answers something else than it was asked/);
   await behave(site, "well");
   await recovers(site, daemon, "b");
   await behave(site, "slow");
   equal(await replyFor(site, "c"), 451);
-  match(daemon.log, /helper-failed table=aliases reason="it took longer than 5 s to answer"/);
+  await daemon.logs(/helper-failed table=aliases reason="it took longer than 5 s to answer"/);
   await behave(site, "well");
   await recovers(site, daemon, "c");
   equal(daemon.role("lookup").length, 1);
