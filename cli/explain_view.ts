@@ -3,6 +3,7 @@
 import { formatSpan, scrub } from "../lib/event_log.ts";
 import { formatMailbox, formatPath } from "../lib/mail/address.ts";
 import type { ExplainedAnswer, ExplainedEnvelope } from "../lib/daemon/explanation.ts";
+import { mayKeepSender } from "../lib/trust/spf_result.ts";
 import { shownValue } from "../lib/daemon/trace_log.ts";
 import { describeTest, type ExplainedElement, type ExplainQuestion, hintsOf, treeOf } from "../lib/policy/explain.ts";
 import type { TracedElement, TraceEvent } from "../lib/policy/trace.ts";
@@ -258,7 +259,7 @@ function answerLines(answer: ExplainedAnswer): readonly Line[] {
 }
 
 function envelopeLines(envelope: ExplainedEnvelope, number: string): readonly Line[] {
-  const { kind, action, dest, local, sender, route, ttlMs, method } = envelope;
+  const { kind, action, dest, local, route, ttlMs, method } = envelope;
   const rest = "     ";
   const what = kind === "mta" || local === null
     ? `relay to ${formatMailbox(dest)}`
@@ -267,8 +268,25 @@ function envelopeLines(envelope: ExplainedEnvelope, number: string): readonly Li
     : `${method} of ${local.user}${local.subAddress === "" ? "" : `, sub-address ${local.subAddress}`}`;
   return [
     line("", rest, [`${number}  `, "dim"], [what, "bold"], [`  action ${action}, for ${formatSpan(ttlMs)}`, "dim"]),
-    ...(kind === "mta" ? [line(rest, rest, ["from ", "dim"], [formatPath(sender), "plain"])] : []),
+    ...(kind === "mta" ? senderLines(envelope, rest) : []),
     ...(route === null ? [] : routeLines(route, rest)),
+  ];
+}
+
+/** The sender; where SPF decides, both that it may be, and what SPF says now. */
+function senderLines({ sender, senderIfSpfFails, spf }: ExplainedEnvelope, indent: string): readonly Line[] {
+  const first = line(indent, indent, ["from ", "dim"], [formatPath(sender), "plain"]);
+  if (senderIfSpfFails === null) return [first];
+  const why = ` where SPF does not let us send for ${formatPath(sender)}`;
+  return [
+    first,
+    line(`${indent}  or `, `${indent}     `, [formatPath(senderIfSpfFails), "plain"], [why, "dim"]),
+    ...spf.map(({ address, result }) => {
+      const chosen = mayKeepSender(result) ? sender : senderIfSpfFails;
+      const text = ` ${result}: ${formatPath(chosen)}`;
+      return line(`${indent}     `, `${indent}       `, [`from ${address}`, "dim"], [text, "plain"]);
+    }),
+    ...(spf.length === 0 ? [line(`${indent}     `, `${indent}     `, ["asked when the mail leaves", "dim"])] : []),
   ];
 }
 

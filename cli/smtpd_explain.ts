@@ -5,20 +5,20 @@ import { hostDisk } from "../lib/host/disk.ts";
 import { StubResolver } from "../lib/host/dns.ts";
 import { hostSha1 } from "../lib/host/hash.ts";
 import { interfaceAddresses } from "../lib/host/state.ts";
-import type { Domain } from "../lib/mail/address.ts";
 import type { Clock, Disk, Dns } from "../lib/port.ts";
 import type { Log } from "../lib/event_log.ts";
 import { Fault } from "../lib/fault.ts";
-import { type ExplainedAnswer, explainRecipient } from "../lib/daemon/explanation.ts";
+import { type ExplainedAnswer, type ExplainedEnvelope, explainRecipient } from "../lib/daemon/explanation.ts";
 import { readForward } from "../lib/daemon/forward_reader.ts";
 import { ReverseNames } from "../lib/daemon/reverse.ts";
 import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { openTables } from "../lib/daemon/tables.ts";
-import { type ExplainedRoute, explainRoute } from "../lib/delivery/explain_route.ts";
+import { explainRoute } from "../lib/delivery/explain_route.ts";
 import { findHop } from "../lib/delivery/hop.ts";
 import { mtaLimitsOf } from "../lib/delivery/limits.ts";
 import { resolveRoutes, routeOptionsFor } from "../lib/delivery/mx.ts";
 import { relayName } from "../lib/delivery/relay.ts";
+import { SpfDesk } from "../lib/delivery/spf_desk.ts";
 import type { TableSource } from "../lib/policy/expand.ts";
 import { candidateOf, type ExplainQuestion } from "../lib/policy/explain.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
@@ -137,23 +137,28 @@ async function withRoutes(
   tables: TableSource,
 ): Promise<ExplainedAnswer> {
   if (answer.kind === "refused") return answer;
-  const envelopes = await Promise.all(answer.envelopes.map(async (envelope) => ({
-    ...envelope,
-    route: envelope.kind === "mta" ? await routeOf(policy, envelope.action, envelope.dest.domain, ports, tables) : null,
-  })));
+  const { clock, dns } = ports;
+  const spf = dns === null ? null : new SpfDesk({ clock, dns });
+  const envelopes = await Promise.all(answer.envelopes.map(async (envelope) => {
+    const way = envelope.kind === "mta" ? await wayOf(policy, envelope, ports, tables, spf) : null;
+    return way === null ? envelope : { ...envelope, ...way };
+  }));
   return { ...answer, envelopes };
 }
 
+type Way = Pick<ExplainedEnvelope, "route" | "spf">;
+
 /** As delivery finds it. */
-async function routeOf(
+async function wayOf(
   policy: Policy,
-  name: string,
-  domain: Domain,
+  { action: name, dest: { domain }, sender, senderIfSpfFails }: ExplainedEnvelope,
   { dns, selfAddresses }: OfflinePorts,
   tables: TableSource,
-): Promise<ExplainedRoute | null> {
+  desk: SpfDesk | null,
+): Promise<Way | null> {
   const action = policy.actions[name];
   if (action?.kind !== "relay") return null;
+  const none = (reason: string): Way => ({ route: { kind: "none", via: `action ${name}`, reason }, spf: [] });
   try {
     const found = (text: string | null) =>
       text === null ? { kind: "absent" } as const : { kind: "found", text } as const;
@@ -168,15 +173,19 @@ async function routeOf(
       source: async (table) => found(await tables.table(table).fetch("source")),
       helo: async (table, address) => found(await tables.table(table).lookup("addrname", address)),
     });
-    if ("enhanced" in hop) return { kind: "none", via: `action ${name}`, reason: hop.text };
-    if (dns === null) return explainRoute(hop, null);
+    if ("enhanced" in hop) return none(hop.text);
+    if (dns === null || desk === null) return { route: explainRoute(hop, null), spf: [] };
     const selfNames = new Set([policy.serverName, ...policy.listeners.map(({ hostname }) => hostname)]);
     const limits = mtaLimitsOf(policy.mta.domainLimits[relayName(hop.relay)] ?? policy.mta.limits);
     const { family } = limits;
     const options = { dns, random: hostRandom, selfNames, selfAddresses, allowPrivate: false, family, limits };
-    return explainRoute(hop, await resolveRoutes(hop.relay, routeOptionsFor(options, hop.manner)));
+    const { source, helo } = hop.manner;
+    const asked = senderIfSpfFails === null ? null : sender;
+    const spf = desk.foresee(asked, source === null ? selfAddresses : [source], helo ?? policy.serverName);
+    const routes = await resolveRoutes(hop.relay, routeOptionsFor(options, hop.manner));
+    return { route: explainRoute(hop, routes), spf: await spf };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return { kind: "none", via: `action ${name}`, reason: error.message };
+    return none(error.message);
   }
 }

@@ -45,6 +45,7 @@ export const places: readonly Place[] = [
   { name: "action relay", before: `action "a" relay ` },
   { name: "action relay tls", before: `action "a" relay tls `, words: ["no-verify"] },
   { name: "action relay backup", before: `action "a" relay backup `, words: ["mx"] },
+  { name: "action relay srs", before: `srs key k\naction "a" relay srs `, words: ["when-spf-fails"] },
   { name: "relay URL", before: `action "a" relay host "`, after: `://h.test:25"`, words: relaySchemes },
   { name: "match", before: "match " },
   { name: "match from", before: "match from " },

@@ -7,7 +7,7 @@ import type { Log } from "../event_log.ts";
 import { Dispatcher } from "../delivery/dispatch.ts";
 import { isHeaderUtf8 } from "../delivery/header_utf8.ts";
 import { classifyFault, misconfigured, type Outcome, tlsRequired } from "../delivery/outcome.ts";
-import { type ExplainedRoute, explainRoute } from "../delivery/explain_route.ts";
+import { explainRoute } from "../delivery/explain_route.ts";
 import { findHop, type Hop } from "../delivery/hop.ts";
 import { mtaLimitsOf } from "../delivery/limits.ts";
 import type { ContentSource } from "../delivery/task.ts";
@@ -65,6 +65,7 @@ export type LookupChannel = Channel<DeliveryToLookup, LookupToDelivery>;
 type RelayAnswer = Extract<LookupToDelivery, { kind: "relay" }>["answer"];
 type OwnAnswer = Extract<LookupToDelivery, { kind: "source" | "helo" }>["answer"];
 type Deliver = Extract<QueueToDelivery, { kind: "deliver" }>;
+type FoundWay = Pick<Extract<DeliveryToQueue, { kind: "route" }>, "route" | "spf">;
 type Answer = { readonly resolve: (message: LookupToDelivery) => void; readonly reject: (fault: Fault) => void };
 
 /** The role. */
@@ -114,7 +115,7 @@ export class Delivery {
       if (message.kind === "chunk") return reader.received(message, body);
       if (message.kind === "route") {
         const { kind, request } = message;
-        return void this.#route(message).then((route) => channel.send({ kind, request, route }));
+        return void this.#route(message).then((way) => channel.send({ kind, request, ...way }));
       }
       const [first] = message.envelopes;
       if (this.#isStopping || first === undefined) return;
@@ -245,13 +246,14 @@ export class Delivery {
     content: ContentSource,
     report: Report,
   ): void {
-    for (const { sender, group } of groupBySender(envelopes, action, this.#ports.rewriting)) {
+    for (const { sender, senderIfSpfFails, group } of groupBySender(envelopes, action, this.#ports.rewriting)) {
       const [first] = group;
       if (first === undefined) continue;
       dispatcher.submit({
         ...hop,
         message: first.message,
         sender,
+        senderIfSpfFails,
         recipients: group.map(({ id, dest, rcpt, dsn, createdAt }) => ({
           envelope: id,
           dest,
@@ -273,14 +275,16 @@ export class Delivery {
   }
 
   /** `smtpctl explain`: the way that mail would take, found as for mail. */
-  async #route({ action: name, domain }: Extract<QueueToDelivery, { kind: "route" }>): Promise<ExplainedRoute> {
-    const none = (reason: string): ExplainedRoute => ({ kind: "none", via: `action ${name}`, reason });
+  async #route({ action: name, domain, sender }: Extract<QueueToDelivery, { kind: "route" }>): Promise<FoundWay> {
+    const none = (reason: string): FoundWay => ({ route: { kind: "none", via: `action ${name}`, reason }, spf: [] });
     try {
       const action = this.#ports.policy.actions[name];
       if (action?.kind !== "relay") return none("it is no relay in the configuration");
       const hop = await this.#hopFor(action, domain);
       if ("enhanced" in hop) return none(hop.text);
-      return explainRoute(hop, await (await (this.#dispatcher ??= this.#makeDispatcher())).routesOf(hop));
+      const dispatcher = await (this.#dispatcher ??= this.#makeDispatcher());
+      const [routes, spf] = await Promise.all([dispatcher.routesOf(hop), dispatcher.foreseeSpf(sender, hop)]);
+      return { route: explainRoute(hop, routes), spf };
     } catch (error) {
       if (error instanceof Fault) return none(error.message);
       throw error;

@@ -2,6 +2,7 @@
  * It is `expandRecipient` that answers, with a tracer. */
 
 import type { ExplainedRoute } from "../delivery/explain_route.ts";
+import type { SpfFinding } from "../trust/spf_result.ts";
 import { type Candidate, expandRecipient, type TableSource } from "../policy/expand.ts";
 import { type AskedFilter, traceKeeper } from "../policy/explain.ts";
 import { formatMailbox } from "../mail/address.ts";
@@ -20,6 +21,10 @@ export interface ExplainedEnvelope
   extends Pick<EnvelopeDraft, "kind" | "action" | "rcpt" | "dest" | "local" | "ttlMs"> {
   /** The argument of MAIL FROM that it is delivered with: rewritten, where the action says so. */
   readonly sender: EnvelopeDraft["sender"];
+  /** The one that takes its place where SPF does not let us send for it; null where nobody has to ask. */
+  readonly senderIfSpfFails: EnvelopeDraft["sender"];
+  /** What SPF says of that sender now, for each address that we may connect from; none where nobody has asked. */
+  readonly spf: readonly SpfFinding[];
   /** What the action does: `maildir`, `relay`. */
   readonly method: string;
   /** Where it goes next; null for local delivery, and before anybody was asked. */
@@ -78,9 +83,9 @@ export async function explainRecipient(
     const action = policy.actions[name];
     const outgoing = action?.kind === "relay"
       ? outgoingSender({ sender, rcpt, dest }, action, tables.rewriting)
-      : sender;
+      : { sender, senderIfSpfFails: null };
     const method = action?.kind === "local" ? action.method.kind : "relay";
-    return { kind, action: name, rcpt, dest, local, ttlMs, sender: outgoing, method, route: null };
+    return { kind, action: name, rcpt, dest, local, ttlMs, ...outgoing, spf: [], method, route: null };
   });
   return { events, answer: { kind: "accepted", envelopes } };
 }

@@ -28,6 +28,7 @@
 
 import type { Domain, ForwardPath, ReversePath } from "../mail/address.ts";
 import type { ExplainedRoute } from "../delivery/explain_route.ts";
+import type { SpfFinding } from "../trust/spf_result.ts";
 import type { CommandEnd, Outcome } from "../delivery/outcome.ts";
 import type { CommandFacts } from "../delivery/pipe.ts";
 import type { ExplainQuestion } from "../policy/explain.ts";
@@ -208,14 +209,26 @@ export type QueueToDelivery =
   }
   /** The binary part is the piece asked for, unless the message has ended before it. */
   | { readonly kind: "chunk"; readonly request: number; readonly state: "piece" | "end" | "failed" }
-  /** `smtpctl explain`: where would mail of this action for `domain` go now? Nothing is sent. */
-  | { readonly kind: "route"; readonly request: number; readonly action: string; readonly domain: Domain };
+  /** `smtpctl explain`: where would mail of this action for `domain` go now, and, unless it is null, would SPF let us send
+   * it for `sender`? Nothing is sent. */
+  | {
+    readonly kind: "route";
+    readonly request: number;
+    readonly action: string;
+    readonly domain: Domain;
+    readonly sender: ReversePath;
+  };
 
 /** What delivery tells queue of its work. */
 export type DeliveryToQueue =
   | { readonly kind: "outcome"; readonly envelope: EvpId; readonly outcome: Outcome; readonly at: number }
   | { readonly kind: "needChunk"; readonly request: number; readonly message: MsgId; readonly seq: number }
-  | { readonly kind: "route"; readonly request: number; readonly route: ExplainedRoute };
+  | {
+    readonly kind: "route";
+    readonly request: number;
+    readonly route: ExplainedRoute;
+    readonly spf: readonly SpfFinding[];
+  };
 
 /** What delivery asks of lookup. `table` is one of the policy's, `relay` is the smart host for `domain`. */
 export type DeliveryToLookup =

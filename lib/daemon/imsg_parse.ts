@@ -5,6 +5,7 @@ import { scrub } from "../event_log.ts";
 import { type ExplainedRoute, routeAddressesMax, routeHostsMax } from "../delivery/explain_route.ts";
 import type { RouteHost } from "../delivery/mx.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
+import { type SpfFinding, spfFindingsMax, spfResults } from "../trust/spf_result.ts";
 import type { Origin } from "../policy/match.ts";
 import { parseHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
@@ -78,7 +79,8 @@ export function parseDeliveryToQueue(value: unknown): DeliveryToQueue | null {
   }
   if (fields !== null && kind === "route") {
     const [request, route] = [countOf(fields["request"]), routeOf(fields["route"])];
-    return request === null || route === null ? null : { kind, request, route };
+    const spf = findingsOf(fields["spf"]);
+    return request === null || route === null || spf === null ? null : { kind, request, route, spf };
   }
   return null;
 }
@@ -198,6 +200,16 @@ function routeOf(value: unknown): ExplainedRoute | null {
     default:
       return null;
   }
+}
+
+function findingsOf(value: unknown): readonly SpfFinding[] | null {
+  if (!Array.isArray(value) || value.length > spfFindingsMax) return null;
+  const read = value.map((one) => {
+    const fields = fieldsOf(one);
+    const [address, result] = [textOf(fields?.["address"]), spfResults.find((known) => known === fields?.["result"])];
+    return address === null || result === undefined ? null : { address, result };
+  }).filter((finding) => finding !== null);
+  return read.length === value.length ? read : null;
 }
 
 function hostOf(value: unknown): RouteHost | null {

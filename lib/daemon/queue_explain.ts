@@ -1,6 +1,7 @@
 /** queue's part in explanations: it passes smtpctl's questions on to lookup, which decides, and to delivery, which knows
  * the way; and it keeps in mind which decisions are to be traced in the log. */
 
+import { formatPath, type ReversePath } from "../mail/address.ts";
 import type { Channel, Clock } from "../port.ts";
 import type { ExplainedRoute } from "../delivery/explain_route.ts";
 import type { ExplainQuestion } from "../policy/explain.ts";
@@ -20,6 +21,9 @@ export type LookupChannel = Channel<QueueToLookup, LookupToQueue>;
 /** The channel to delivery. */
 export type DeliveryChannel = Channel<QueueToDelivery, DeliveryToQueue>;
 
+/** What delivery says of an envelope. */
+type Way = Pick<ExplainedEnvelope, "spf"> & { readonly route: ExplainedRoute };
+
 /** An explanation that lookup works on. */
 interface Asked {
   readonly events: TraceEvent[];
@@ -37,7 +41,7 @@ interface Failure {
 export class Explainer {
   readonly #clock: Pick<Clock, "after">;
   readonly #asked = new Map<number, Asked>();
-  readonly #routes = new Map<number, (route: ExplainedRoute) => void>();
+  readonly #routes = new Map<number, (way: Way) => void>();
   readonly #traced: Set<TraceSubject>;
   #lookup: LookupChannel | null = null;
   #delivery: DeliveryChannel | null = null;
@@ -75,7 +79,7 @@ export class Explainer {
 
   /** delivery has found a way, or none. */
   routed(message: Extract<DeliveryToQueue, { kind: "route" }>): void {
-    this.#routes.get(message.request)?.(message.route);
+    this.#routes.get(message.request)?.(message);
     this.#routes.delete(message.request);
   }
 
@@ -114,35 +118,37 @@ export class Explainer {
     });
   }
 
-  /** Envelopes of one action for one domain go the same way. */
+  /** Envelopes of one action for one domain go the same way; SPF is asked about their sender. */
   async #withRoutes(envelopes: readonly ExplainedEnvelope[]): Promise<readonly ExplainedEnvelope[]> {
-    const ways = new Map<string, Promise<ExplainedRoute | null>>();
+    const ways = new Map<string, Promise<Way | null>>();
     return await Promise.all(envelopes.map(async (envelope) => {
       if (envelope.kind !== "mta") return envelope;
-      const key = `${envelope.action}\0${envelope.dest.domain}`;
+      const sender = envelope.senderIfSpfFails === null ? null : envelope.sender;
+      const key = `${envelope.action}\0${envelope.dest.domain}\0${formatPath(sender)}`;
       let way = ways.get(key);
       if (way === undefined) {
         if (ways.size >= explainedRoutesMax) return envelope;
-        ways.set(key, way = this.#route(envelope));
+        ways.set(key, way = this.#route(envelope, sender));
       }
-      return { ...envelope, route: await way };
+      const { route = null, spf = [] } = await way ?? {};
+      return { ...envelope, route, spf };
     }));
   }
 
-  async #route({ action, dest }: ExplainedEnvelope): Promise<ExplainedRoute | null> {
+  async #route({ action, dest }: ExplainedEnvelope, sender: ReversePath): Promise<Way | null> {
     const delivery = this.#delivery;
     if (delivery === null) return null;
     const request = ++this.#requests;
-    const { promise, resolve } = Promise.withResolvers<ExplainedRoute | null>();
+    const { promise, resolve } = Promise.withResolvers<Way | null>();
     const timer = this.#clock.after(routeDeadlineMs, () => {
       this.#routes.delete(request);
       resolve(null);
     });
     this.#routes.set(request, resolve);
-    delivery.send({ kind: "route", request, action, domain: dest.domain });
-    const route = await promise;
+    delivery.send({ kind: "route", request, action, domain: dest.domain, sender });
+    const way = await promise;
     timer.cancel();
-    return route;
+    return way;
   }
 }
 

@@ -1,15 +1,18 @@
 /** The outgoing side as a whole: takes tasks, keeps one pool for each relay, and the limits that they share. */
 
 import type { Log } from "../event_log.ts";
-import type { Domain } from "../mail/address.ts";
+import type { Domain, ReversePath } from "../mail/address.ts";
 import type { Clock, Dialer, Dns, Random, Timer } from "../port.ts";
 import type { MtaLimits } from "./limits.ts";
 import type { Hop } from "./hop.ts";
 import { resolveRoutes, routeOptionsFor, type Routes } from "./mx.ts";
 import { notNow } from "./outcome.ts";
-import { type Job, type PoolShared, RelayPool } from "./pool.ts";
+import type { Job } from "./link.ts";
+import { type PoolShared, RelayPool } from "./pool.ts";
 import { relayKey, relayName } from "./relay.ts";
 import { RouteBook } from "./route.ts";
+import { SpfDesk } from "./spf_desk.ts";
+import type { SpfFinding } from "../trust/spf_result.ts";
 import type { RelayTask } from "./task.ts";
 
 /** What a dispatcher works with. */
@@ -78,6 +81,7 @@ export class Dispatcher {
       log,
       limits,
       helo,
+      spf: new SpfDesk({ clock, dns }),
       routeOptions: { dns, random, selfNames, selfAddresses, allowPrivate, family: limits.family, limits },
       routes: new RouteBook(limits),
       hasRoom: () => this.#connections < limits.connectionsMax,
@@ -108,7 +112,7 @@ export class Dispatcher {
     const max = this.#limits.recipientsPerTransactionMax;
     const jobs: Job[] = [];
     for (let first = 0; first < task.recipients.length; first += max) {
-      jobs.push({ task, recipients: task.recipients.slice(first, first + max), retried: false });
+      jobs.push({ task, recipients: task.recipients.slice(first, first + max), sender: task.sender, retried: false });
     }
     this.#tasks += jobs.length;
     const target = pool;
@@ -118,6 +122,16 @@ export class Dispatcher {
   /** The hosts that mail for a relay would be brought to now. Never rejects. */
   routesOf(hop: Hop): Promise<Routes> {
     return resolveRoutes(hop.relay, routeOptionsFor(this.#sharedFor(hop).routeOptions, hop.manner));
+  }
+
+  /** For whom SPF would let us send to a relay: what is found for each address that may be ours. Never rejects. */
+  foreseeSpf(sender: ReversePath, { manner }: Hop): Promise<readonly SpfFinding[]> {
+    const { spf, helo, routeOptions } = this.#shared;
+    return spf.foresee(
+      sender,
+      manner.source === null ? routeOptions.selfAddresses : [manner.source],
+      manner.helo ?? helo,
+    );
   }
 
   /** Takes no more tasks, and forgets without a report those that were not begun: the queue still has them.

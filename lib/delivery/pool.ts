@@ -7,29 +7,19 @@
 
 import { type Log, sessionName } from "../event_log.ts";
 import { assert, Fault } from "../fault.ts";
-import type { Domain } from "../mail/address.ts";
-import type { Clock, Dialer, Random, Timer } from "../port.ts";
-import type { ClientHandling } from "../smtp/client_command.ts";
+import { type Domain, formatPath } from "../mail/address.ts";
+import type { Clock, Dialer, Random } from "../port.ts";
 import type { ClientVerdict } from "../smtp/client_face.ts";
-import type { Handling } from "../smtp/handling.ts";
 import { type MtaLimits, wantsConnection } from "./limits.ts";
+import { type Job, type Link, messageOf, nameOf, relayText } from "./link.ts";
 import { resolveRoutes, type RouteHost, type RouteOptions, routeOptionsFor } from "./mx.ts";
-import { classifyFault, classifyVerdict, noRoute, type Outcome } from "./outcome.ts";
+import { classifyFault, classifyVerdict, noRoute, notNow, type Outcome } from "./outcome.ts";
 import { type Relay, type RelayManner, relayTransport } from "./relay.ts";
 import { type Attempt, deliveryEvent, noSession } from "./relay_log.ts";
 import type { RouteBook, RouteState } from "./route.ts";
-import type { RelayTask, TaskRecipient } from "./task.ts";
+import { mayKeepSender } from "../trust/spf_result.ts";
+import type { SpfDesk } from "./spf_desk.ts";
 import { ClientConnection, isStale } from "./transport.ts";
-
-/** One transaction's worth of a task. */
-export interface Job {
-  /** What it is part of. */
-  readonly task: RelayTask;
-  /** Its share of the task's recipients; at least one. */
-  readonly recipients: readonly TaskRecipient[];
-  /** It met a connection that had died in the meantime, and has been given another. */
-  retried: boolean;
-}
 
 /** What all pools share. */
 export interface PoolShared {
@@ -45,6 +35,8 @@ export interface PoolShared {
   readonly limits: MtaLimits;
   /** Our name in EHLO. */
   readonly helo: Domain;
+  /** Knows for whom SPF lets us send. */
+  readonly spf: SpfDesk;
   /** How hosts are found. */
   readonly routeOptions: RouteOptions;
   /** What is known of addresses. */
@@ -59,21 +51,6 @@ export interface PoolShared {
   settled(job: Job): void;
   /** The pool has no messages and no connections. */
   emptied(pool: RelayPool): void;
-}
-
-/** One connection of the pool. */
-interface Link {
-  readonly session: string;
-  readonly host: RouteHost;
-  readonly address: string;
-  readonly route: RouteState;
-  /** Null while it is being dialled. */
-  connection: ClientConnection | null;
-  state: "opening" | "idle" | "busy" | "closed";
-  job: Job | null;
-  /** Messages done. */
-  served: number;
-  keepalive: Timer | null;
 }
 
 /** The messages and connections of one relay. */
@@ -133,6 +110,11 @@ export class RelayPool {
       this.#open(choice.host, choice.address, choice.route);
     }
     if (links.size === 0 && this.#queue.length === 0) shared.emptied(this);
+  }
+
+  /** Our name in EHLO. */
+  get #helo(): Domain {
+    return this.manner.helo ?? this.#shared.helo;
   }
 
   /** Begins nothing more: messages that wait are forgotten, connections quit after the message in hand. */
@@ -235,8 +217,7 @@ export class RelayPool {
     dialled.then((stream) => {
       if (link.state === "closed") return stream.destroy();
       this.#log(link, "connected", {});
-      const helo = this.manner.helo ?? shared.helo;
-      const config = { session: link.session, helo, protocol, limits: shared.limits.session };
+      const config = { session: link.session, helo: this.#helo, protocol, limits: shared.limits.session };
       const { clock, log, limits } = shared;
       link.connection = new ClientConnection(stream, config, { clock, log, closeGraceMs: limits.closeGraceMs }, {
         ready: () => this.#ready(link),
@@ -280,17 +261,25 @@ export class RelayPool {
     link.keepalive = null;
     link.state = "busy";
     link.job = job;
-    const { task, recipients } = job;
-    const message = {
-      sender: task.sender,
-      recipients: recipients.map(({ dest, notify, originalRecipient }) => ({ path: dest, notify, originalRecipient })),
-      size: task.size,
-      eightBit: task.eightBit,
-      ret: task.ret,
-      envId: task.envId,
-      handling: clientHandling(task.handling, this.#shared.clock.now()),
-    };
-    link.connection.send(message, task.content);
+    job.sender = job.task.sender;
+    if (job.task.senderIfSpfFails === null) return this.#transmit(link, job);
+    void this.#chooseSender(link, job).then(() => {
+      // The server may have hung up on us in the meantime.
+      if (link.job === job) this.#transmit(link, job);
+    });
+  }
+
+  /** Asks whether the next server's SPF check lets the sender stay. */
+  async #chooseSender(link: Link, job: Job): Promise<void> {
+    const { sender, senderIfSpfFails } = job.task;
+    const address = link.connection?.source ?? "";
+    const { result, reason } = await this.#shared.spf.ask(sender, address, this.#helo);
+    job.sender = mayKeepSender(result) ? sender : senderIfSpfFails;
+    this.#log(link, "spf", { from: formatPath(sender), source: address, result, reason });
+  }
+
+  #transmit(link: Link, job: Job): void {
+    link.connection?.send(messageOf(job, this.#shared.clock.now()), job.task.content);
   }
 
   #done(link: Link, verdicts: readonly ClientVerdict[]): void {
@@ -320,7 +309,7 @@ export class RelayPool {
     const now = clock.now();
     for (const [index, recipient] of job.recipients.entries()) {
       const outcome = outcomeOf(index);
-      log(deliveryEvent(attempt, job.task.sender, recipient, outcome, now));
+      log(deliveryEvent(attempt, job.sender, recipient, outcome, now));
       job.task.report(recipient.envelope, outcome);
     }
     this.#shared.settled(job);
@@ -333,7 +322,22 @@ export class RelayPool {
     const messages = link.connection?.messages ?? 0;
     this.#log(link, "disconnected", { reason: outcome === null ? "quit" : outcome.text, messages });
     this.#unlink(link);
+    this.#takeBack(link);
     this.pump();
+  }
+
+  /** A message whose sender was still being asked about has met no server yet: another connection may take it, once. */
+  #takeBack(link: Link): void {
+    const { job } = link;
+    link.job = null;
+    if (job === null || this.#closing) return;
+    if (!job.retried) {
+      job.retried = true;
+      this.#queue.unshift(job);
+      return;
+    }
+    const attempt = { session: link.session, source: "", relay: relayText(link) };
+    this.#settle(job, attempt, () => notNow("The server hung up before it was given the message"));
   }
 
   /** It never became ready. */
@@ -382,18 +386,3 @@ type Choice =
   /** A better time comes. */
   | { readonly kind: "wait" }
   | { readonly kind: "none"; readonly why: Outcome };
-
-function clientHandling({ smtpUtf8, priority, deliverBy }: Handling, now: number): ClientHandling {
-  const by = deliverBy === null
-    ? null
-    : { seconds: Math.floor((deliverBy.at - now) / 1000), mode: deliverBy.mode, trace: deliverBy.trace };
-  return { utf8Header: smtpUtf8, priority, by };
-}
-
-function nameOf(link: Link): string {
-  return `${link.host.name} [${link.address}]:${link.route.key.slice(link.route.key.lastIndexOf(":") + 1)}`;
-}
-
-function relayText(link: Link): string {
-  return link.host.name === link.address ? link.address : `${link.address} (${link.host.name})`;
-}

@@ -41,6 +41,9 @@ export interface RelayTask {
   readonly message: MsgId;
   /** To be named in MAIL; the same for all recipients. */
   readonly sender: ReversePath;
+  /** To be named in its place where SPF does not let the address that we connect from send for it; null where nobody has
+   * to ask. */
+  readonly senderIfSpfFails: ReversePath;
   /** At least one. */
   readonly recipients: readonly TaskRecipient[];
   /** Octets of the content, exactly: a message that turns out shorter or longer is not sent. */

@@ -152,7 +152,7 @@ export type ActionOption =
   /** `mx` is null without one. */
   | { readonly kind: "backup"; readonly span: Span; readonly mx: Word | null }
   | { readonly kind: "tls"; readonly span: Span; readonly verify: boolean }
-  | { readonly kind: "srs"; readonly span: Span }
+  | { readonly kind: "srs"; readonly span: Span; readonly whenSpfFails: boolean }
   | { readonly kind: "filter"; readonly span: Span; readonly filter: FilterExpr }
   | { readonly kind: "ttl"; readonly span: Span; readonly delay: Word };
 

@@ -109,7 +109,7 @@ function relayWords(action: Extract<Action, { kind: "relay" }>, policy: Tables):
   text("ciphers", action.ciphers);
   text("protocols", action.protocols);
   if (action.filter !== null) words.push(`filter ${filterWord(action.filter, policy)}`);
-  if (action.srs) words.push("srs");
+  if (action.srs !== false) words.push(action.srs === true ? "srs" : `srs ${action.srs}`);
   return words;
 }
 

@@ -155,6 +155,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "action relay src": ["relay … src <T>", "Our addresses to connect from, in turn."],
   "action relay mail-from": ["relay … mail-from ADDRESS", "Replaces the sender, or its `@domain`, or its user."],
   "action relay srs": ["relay … srs", "Rewrites the senders of forwarded mail. Needs an `srs key`."],
+  "action relay srs when-spf-fails": [
+    "relay … srs when-spf-fails",
+    "Only those whose SPF does not let our address send for them.",
+  ],
   "action relay pki": ["relay … pki NAME", "Certificate to show to the server."],
   "action relay ca": ["relay … ca NAME", "Who may have signed the server's certificate."],
   "action relay ciphers": ["relay … ciphers LIST", "As above."],

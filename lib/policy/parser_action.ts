@@ -7,6 +7,7 @@ import {
   fail,
   failExpected,
   isLineEnd,
+  isPlainWord,
   peek,
   type Reader,
   readFilter,
@@ -161,7 +162,7 @@ function parseOption(reader: Reader, method: ActionMethod): ActionOption | null 
     case "tls":
       return { kind: "tls", span, verify: !acceptKeyword(reader, "no-verify") };
     case "srs":
-      return { kind: "srs", span };
+      return { kind: "srs", span, whenSpfFails: acceptPlainWord(reader, whenSpfFails) };
     case "filter": {
       const filter = readFilter(reader);
       return filter === null ? null : { kind: "filter", span, filter };
@@ -218,13 +219,29 @@ const behind: Readonly<Record<string, string | undefined>> = {
   "mx": "it stands right behind `backup`",
 };
 
+/** No reserved word: it means something behind `srs` alone. */
+const whenSpfFails = "when-spf-fails";
+
+function acceptPlainWord(reader: Reader, word: string): boolean {
+  if (!isPlainWord(reader, word)) return false;
+  take(reader);
+  return true;
+}
+
 function failOption(reader: Reader, method: ActionMethod, known: readonly string[]): null {
   const token = peek(reader);
   const { text, span } = token;
   if (token.kind === "string" && method.kind === "maildir" && reader.last?.text === "junk") {
     return fail(reader, span, `syntax error: expected an option, found "${text}"`, "the path stands before `junk`");
   }
-  if (token.kind !== "keyword") return failExpected(reader, "an option", known);
+  if (isPlainWord(reader, whenSpfFails) && method.kind === "relay") {
+    const hint = "it stands right behind `srs`";
+    return fail(reader, span, `syntax error: \`${text}\` has no meaning here`, hint);
+  }
+  if (token.kind !== "keyword") {
+    const isBehindSrs = method.kind === "relay" && reader.last?.text === "srs";
+    return failExpected(reader, "an option", isBehindSrs ? [...known, whenSpfFails] : known);
+  }
   if (text === "junk" && method.kind === "maildir") {
     const hint = "`junk` stands right behind `maildir` or behind its path";
     return fail(reader, span, "syntax error: `junk` has no meaning behind an option", hint);

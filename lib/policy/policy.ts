@@ -214,8 +214,8 @@ export interface RelayAction {
   readonly protocols: string | null;
   /** Name of a filter or chain that is told of these sessions. */
   readonly filter: string | null;
-  /** Rewrite senders of forwarded mail. */
-  readonly srs: boolean;
+  /** Rewrite senders of forwarded mail: all, none, or those whose SPF does not let us send for them. */
+  readonly srs: boolean | "when-spf-fails";
   /** Null means `queue.ttlMs`. */
   readonly ttlMs: number | null;
   /** Its line. */

@@ -67,7 +67,7 @@ function relayWords(shown: Shown, action: RelayAction): readonly string[] {
     ...word("ciphers", action.ciphers),
     ...word("protocols", action.protocols),
     ...(action.filter === null ? [] : ["filter", printFilterUse(shown.policy, action.filter)]),
-    ...(action.srs ? ["srs"] : []),
+    ...(action.srs === false ? [] : action.srs === true ? ["srs"] : ["srs", action.srs]),
   ];
 }
 

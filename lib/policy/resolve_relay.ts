@@ -69,7 +69,7 @@ function applyOption(scope: Scope, option: ActionOption, draft: Draft, given: Se
         const hint = "add a line above this one: srs key SECRET";
         fail(scope, option.span, "an srs key is required for srs to be specified in an action", hint);
       }
-      draft.srs = true;
+      draft.srs = option.whenSpfFails ? "when-spf-fails" : true;
       return;
     case "filter":
       failTwice(scope, given, "filter", option.span);

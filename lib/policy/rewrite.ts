@@ -37,37 +37,49 @@ export interface Outgoing {
   readonly dest: Mailbox;
 }
 
+/** The argument of MAIL FROM when an envelope leaves for another server. */
+export interface OutgoingSender {
+  /** The one to use. */
+  readonly sender: ReversePath;
+  /** The one to use where SPF does not let us send for `sender`; null where nobody has to ask. */
+  readonly senderIfSpfFails: Mailbox | null;
+}
+
 /** Envelopes of one message, put together where they leave with one sender: a transaction has one. In order. */
 export function groupBySender<Envelope extends Outgoing>(
   envelopes: readonly Envelope[],
   action: Pick<RelayAction, "srs" | "mailFrom">,
   rewriting: Rewriting | null,
-): readonly { readonly sender: ReversePath; readonly group: readonly Envelope[] }[] {
-  const groups = new Map<string, { readonly sender: ReversePath; readonly group: Envelope[] }>();
+): readonly (OutgoingSender & { readonly group: readonly Envelope[] })[] {
+  const groups = new Map<string, OutgoingSender & { readonly group: Envelope[] }>();
   for (const envelope of envelopes) {
-    const sender = outgoingSender(envelope, action, rewriting);
-    const known = groups.get(formatPath(sender));
-    if (known === undefined) groups.set(formatPath(sender), { sender, group: [envelope] });
+    const outgoing = outgoingSender(envelope, action, rewriting);
+    const key = `${formatPath(outgoing.sender)} ${formatPath(outgoing.senderIfSpfFails)}`;
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, { ...outgoing, group: [envelope] });
     else known.group.push(envelope);
   }
   return [...groups.values()];
 }
 
-/** The argument of MAIL FROM when an envelope leaves for another server. `mail-from` of the action replaces the user, the
- * domain or both. With `srs`, the sender of mail that is forwarded becomes one at the domain that the mail was for, unless
- * `mail-from` has given it a domain already. One that would be too long stays what it is: it may fail the next
- * server's SPF check, and a cut one is lost for sure. A null sender stays. */
+/** The sender with which an envelope leaves. `mail-from` of the action replaces the user, the domain or both. With `srs`,
+ * the sender of mail that is forwarded becomes one at the domain that the mail was for, unless `mail-from` has given
+ * it a domain already; with `srs when-spf-fails` whoever has the connection asks first. One that would be too long
+ * stays what it is: it may fail the next server's SPF check, and a cut one is lost for sure. A null sender stays. */
 export function outgoingSender(
   envelope: Outgoing,
   action: Pick<RelayAction, "srs" | "mailFrom">,
   rewriting: Rewriting | null,
-): ReversePath {
+): OutgoingSender {
   const { rcpt, dest } = envelope;
-  if (envelope.sender === null) return null;
+  if (envelope.sender === null) return { sender: null, senderIfSpfFails: null };
   const sender = replaceSender(envelope.sender, action.mailFrom);
-  if (rewriting === null || !action.srs || sender.domain !== envelope.sender.domain) return sender;
-  if (formatMailbox(rcpt) === formatMailbox(dest)) return sender;
-  return rewriting.encode(sender, rcpt.domain) ?? sender;
+  const kept = { sender, senderIfSpfFails: null };
+  if (rewriting === null || action.srs === false || sender.domain !== envelope.sender.domain) return kept;
+  if (formatMailbox(rcpt) === formatMailbox(dest)) return kept;
+  const rewritten = rewriting.encode(sender, rcpt.domain);
+  if (rewritten === null) return kept;
+  return action.srs === true ? { sender: rewritten, senderIfSpfFails: null } : { sender, senderIfSpfFails: rewritten };
 }
 
 function replaceSender(sender: Mailbox, mailFrom: string | null): Mailbox {

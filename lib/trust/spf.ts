@@ -6,9 +6,7 @@ import { formatIp, type Ip, netContains } from "../mail/ip.ts";
 import type { DnsAnswer, DnsRecord, DnsType } from "../port.ts";
 import { expandDomain, type MacroString, nameToAsk, usesLocalPart, usesValidated } from "./spf_macro.ts";
 import { isNear, parseSpfRecord, type SpfDirective, type SpfMechanism, spfTexts } from "./spf_record.ts";
-
-/** What a check comes to. RFC 7208 §2.6. */
-export type SpfResult = "none" | "neutral" | "pass" | "fail" | "softfail" | "temperror" | "permerror";
+import type { SpfResult } from "./spf_result.ts";
 
 /** Who sends. */
 export interface SpfIdentity {

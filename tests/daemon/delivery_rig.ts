@@ -12,6 +12,7 @@ import type {
 } from "../../lib/daemon/imsg.ts";
 import type { AgentRequest } from "../../lib/daemon/supervision.ts";
 import type { ExplainedRoute } from "../../lib/delivery/explain_route.ts";
+import type { SpfFinding } from "../../lib/trust/spf_result.ts";
 import { hostSha1 } from "../../lib/host/hash.ts";
 import { rewritingOf } from "../../lib/policy/rewrite.ts";
 import type { RelayAction } from "../../lib/policy/policy.ts";
@@ -48,6 +49,7 @@ export class FakeQueue {
   readonly reports: string[] = [];
   readonly texts: string[] = [];
   readonly routes: ExplainedRoute[] = [];
+  readonly spf: SpfFinding[] = [];
   readonly asked: Extract<DeliveryToQueue, { kind: "needChunk" }>[] = [];
   readonly channel: FakeChannel<QueueToDelivery, DeliveryToQueue>;
 
@@ -56,7 +58,10 @@ export class FakeQueue {
     this.channel = near;
     near.onMessage((message) => {
       if (message.kind === "needChunk") return void this.asked.push(message);
-      if (message.kind === "route") return void this.routes.push(message.route);
+      if (message.kind === "route") {
+        this.spf.push(...message.spf);
+        return void this.routes.push(message.route);
+      }
       const { envelope, outcome } = message;
       this.reports.push(`${parseInt(envelope.slice(8), 16)} ${outcome.kind} ${outcome.enhanced}`);
       this.texts.push(outcome.text);

@@ -347,7 +347,7 @@ Deno.test("Delivery says which way mail would go, and sends nothing", async () =
   const { rig, queue } = await Rig.full();
   rig.dns.mx("none.test", "0 .");
   const ask = (action: string, domain: string) =>
-    queue.channel.send({ kind: "route", request: 1, action, domain: mailboxOf(`x@${domain}`).domain });
+    queue.channel.send({ kind: "route", request: 1, action, domain: mailboxOf(`x@${domain}`).domain, sender: null });
   for (
     const [action, domain] of [["out", "b.test"], ["smart", "b.test"], ["out", "none.test"], ["box", "b.test"]] as const
   ) {

@@ -16,7 +16,19 @@ const note = (text: string): TraceEvent => ({ kind: "note", node: 0, text });
 function envelopeTo(dest: string, kind: "mta" | "mda" = "mta"): ExplainedEnvelope {
   const to = mailbox(dest);
   const local = kind === "mda" ? { user: "bob", subAddress: "", exec: null } : null;
-  return { kind, action: "a", rcpt: to, dest: to, local, ttlMs: 1, sender: null, method: "relay", route: null };
+  return {
+    kind,
+    action: "a",
+    rcpt: to,
+    dest: to,
+    local,
+    ttlMs: 1,
+    sender: null,
+    senderIfSpfFails: null,
+    spf: [],
+    method: "relay",
+    route: null,
+  };
 }
 
 class Rig {
@@ -98,7 +110,7 @@ Deno.test("Explainer asks delivery for the way of each relay, once for each doma
   );
   deepEqual(rig.toDelivery.map(({ action, domain }) => [action, domain]), [["a", "b.test"], ["a", "c.test"]]);
   for (const { request, domain } of rig.toDelivery) {
-    rig.explainer.routed({ kind: "route", request, route: { kind: "unasked", via: `MX of ${domain}` } });
+    rig.explainer.routed({ kind: "route", request, route: { kind: "unasked", via: `MX of ${domain}` }, spf: [] });
   }
   deepEqual(await answer, { kind: "done", count: 0 });
   const [item] = rig.items;
@@ -121,7 +133,7 @@ Deno.test("Explainer does not wait for delivery for ever, nor ask it for more wa
   const [item] = rig.items;
   deepEqual(item, { kind: "explained", answer: accepted(...many) });
   const late = rig.toDelivery[0]?.request ?? 0;
-  rig.explainer.routed({ kind: "route", request: late, route: { kind: "unasked", via: "late" } });
+  rig.explainer.routed({ kind: "route", request: late, route: { kind: "unasked", via: "late" }, spf: [] });
 });
 
 Deno.test("Explainer says when there is nobody to ask, and when it is lost over the question", async () => {

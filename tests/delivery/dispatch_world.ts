@@ -3,7 +3,7 @@
 import { plainHandling } from "../../lib/smtp/handling.ts";
 import { Buffer } from "node:buffer";
 import type { Log, LogEvent } from "../../lib/event_log.ts";
-import type { Domain } from "../../lib/mail/address.ts";
+import type { Domain, Mailbox } from "../../lib/mail/address.ts";
 import { Dispatcher, type DispatcherOptions } from "../../lib/delivery/dispatch.ts";
 import { type MtaLimits, mtaLimits } from "../../lib/delivery/limits.ts";
 import type { Outcome } from "../../lib/delivery/outcome.ts";
@@ -35,6 +35,8 @@ export class World {
   /** Outcomes as they were reported, as `envelope kind enhanced`; the envelope counts from 1. */
   readonly reports: string[] = [];
   readonly outcomes = new Map<EvpId, Outcome>();
+  /** Of the messages that are submitted from now on. */
+  senderIfSpfFails: Mailbox | null = null;
   #envelopes = 0;
 
   constructor({ limits = {}, options = {} }: WorldChange = {}) {
@@ -94,6 +96,7 @@ export class World {
       manner,
       message,
       sender: { localPart: "a", domain: "a.test" as Domain },
+      senderIfSpfFails: this.senderIfSpfFails,
       recipients: locals.map((localPart) => ({
         envelope: this.#nextEnvelope(message),
         dest: { localPart, domain },

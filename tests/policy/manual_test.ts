@@ -14,6 +14,7 @@ Deno.test("meaningOf() finds the entry that fits the line best", () => {
     ["match from src", "regex", "match … regex <T>"],
     ["action mbox", "alias", "maildir … alias <T>"],
     ["action mda", "wrapper", "maildir … wrapper NAME"],
+    ["action relay srs", "when-spf-fails", "relay … srs when-spf-fails"],
     ["action relay backup mx", "tls", "relay … tls [no-verify]"],
     ["listen on tls-require pki", "auth", "listen … auth [<T>]"],
     ["filter", "phase", "filter NAME phase PHASE match [!] CONDITION DECISION"],

@@ -89,7 +89,8 @@ Deno.test("parseAction() reads every option", () => {
     ["backup mx m", { kind: "backup", mx: word("m") }],
     ["tls", { kind: "tls", verify: true }],
     ["tls no-verify", { kind: "tls", verify: false }],
-    ["srs", { kind: "srs" }],
+    ["srs", { kind: "srs", whenSpfFails: false }],
+    ["srs when-spf-fails", { kind: "srs", whenSpfFails: true }],
     ["filter f", { kind: "filter", filter: { kind: "name", name: word("f") } }],
     ["filter { f, g\nh }", { kind: "filter", filter: { kind: "chain", members: [word("f"), word("g"), word("h")] } }],
   ];
@@ -126,6 +127,7 @@ Deno.test("parseAction() gives one error at the place of the first mistake", () 
     ["action a maildir ttl 1d user x", "1:25 syntax error: nothing may follow `ttl`"],
     ["action a maildir host x", "1:18 syntax error: `host` has no meaning with `maildir`"],
     ["action a relay alias x", "1:16 syntax error: `alias` has no meaning with `relay`"],
+    ["action a relay srs never", "1:20 syntax error: expected an option, found `never`"],
     ["action a relay no-verify", "1:16 syntax error: `no-verify` has no meaning here"],
     ["action a relay backup mx", "1:25 syntax error: expected the name of a server, found the end of the line"],
     ["action a relay filter {", "1:23 this `{` is never closed"],

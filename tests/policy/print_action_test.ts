@@ -28,6 +28,7 @@ Deno.test("printAction() writes every method and option", () => {
     'action "a b" relay',
     'action "out" relay host { smtp://a.test, smtp://b.test } tls no-verify',
     'action "out" relay host smtp+tls://lab@a.test tls auth <c> src 192.0.2.10 helo a.test mail-from "@a.test" pki a.test ca a.test filter f srs ttl 90m',
+    'action "out" relay srs when-spf-fails ttl 90m',
     'action "out" relay domain <m> helo-src <h>',
     'action "out" relay backup mx a.test',
     'action "out" relay backup',

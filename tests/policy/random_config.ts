@@ -162,7 +162,7 @@ const relay = join(
   maybe(words('ca "*"')),
   maybe(words('protocols "TLSv1.2,TLSv1.3"')),
   maybe(filterUse.map((one) => `filter ${one}`)),
-  maybe(words("srs")),
+  maybe(words("srs", "srs when-spf-fails")),
 );
 const not = words("", "", "!");
 const pattern = (named: string, entry: fc.Arbitrary<string>): fc.Arbitrary<string> =>

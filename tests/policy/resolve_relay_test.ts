@@ -24,6 +24,7 @@ Deno.test("resolveRelay() takes every option", () => {
     ["pki P ca r", { pki: "p", ca: "r" }],
     ["protocols tlsv1.3", { protocols: "tlsv1.3" }],
     ["filter f srs", { filter: "f", srs: true }],
+    ["srs when-spf-fails ttl 1d", { srs: "when-spf-fails", ttlMs: 86_400_000 }],
     ["ttl 1d", { ttlMs: 86_400_000 }],
   ];
   for (const [text, want] of cases) {
@@ -46,6 +47,7 @@ Deno.test("resolveRelay() has these errors and warnings", () => {
     ["src 192.0.2.10 src <t>", ["8 source mapping already specified for this dispatcher"]],
     ["src lo", ["8 not a valid address: lo"]],
     ['helo-src { "192.0.2.1" = "a b" }', ["8 not a valid domain name: a b"]],
+    ["srs when-spf-fails", ["8 an srs key is required for srs to be specified in an action"]],
     ["srs", ["8 an srs key is required for srs to be specified in an action"]],
     ["protocols x", ["8 invalid protocols: x"]],
     ["ciphers HIGH", []],

@@ -29,7 +29,14 @@ Deno.test("outgoingSender() rewrites the sender of mail that is forwarded, where
   ) {
     const envelope = { sender: sender === null ? null : mailbox(sender), rcpt: mailbox(rcpt), dest: mailbox(dest) };
     const rewriting = rewritingOf({ srs: key ? srs : null }, clock, hostSha1);
-    equal(formatPath(outgoingSender(envelope, { srs: has, mailFrom: null }, rewriting)), `<${want}>`);
+    const { sender: found, senderIfSpfFails } = outgoingSender(envelope, { srs: has, mailFrom: null }, rewriting);
+    equal(formatPath(found), `<${want}>`);
+    equal(senderIfSpfFails, null);
+    // Both forms are at hand where SPF decides.
+    const asked = outgoingSender(envelope, { srs: "when-spf-fails", mailFrom: null }, rewriting);
+    equal(formatPath(asked.sender), formatPath(envelope.sender));
+    const isRewritten = has && `<${want}>` !== formatPath(envelope.sender);
+    if (has) equal(formatPath(asked.senderIfSpfFails), isRewritten ? `<${want}>` : "<>");
   }
 });
 
@@ -47,9 +54,35 @@ Deno.test("outgoingSender() obeys mail-from first: a domain of ours needs no rew
       ["list", /^<SRS0=....=RA=example\.com=list@fwd\.test>$/],
     ] as const
   ) {
-    match(formatPath(outgoingSender(envelope, { srs: true, mailFrom }, rewriting)), want);
-    equal(outgoingSender({ ...envelope, sender: null }, { srs: true, mailFrom }, rewriting), null);
+    match(formatPath(outgoingSender(envelope, { srs: true, mailFrom }, rewriting).sender), want);
+    const none = { sender: null, senderIfSpfFails: null };
+    for (const has of [true, "when-spf-fails"] as const) {
+      deepEqual(outgoingSender({ ...envelope, sender: null }, { srs: has, mailFrom }, rewriting), none);
+    }
   }
+  const asked = (mailFrom: string) => {
+    const { sender, senderIfSpfFails } = outgoingSender(envelope, { srs: "when-spf-fails", mailFrom }, rewriting);
+    return `${formatPath(sender)} ${senderIfSpfFails?.domain}`;
+  };
+  equal(asked("list"), "<list@example.com> fwd.test");
+  equal(asked("@us.test"), "<alice@us.test> undefined");
+});
+
+Deno.test("groupBySender() keeps apart what may leave with different senders", () => {
+  const rewriting = rewritingOf({ srs }, clock, hostSha1);
+  const to = (rcpt: string, dest: string) => ({
+    sender: mailbox("alice@example.com"),
+    rcpt: mailbox(rcpt),
+    dest: mailbox(dest),
+  });
+  const all = [to("a@one.test", "a@far.test"), to("b@far.test", "b@far.test"), to("c@one.test", "c@far.test")];
+  const groups = groupBySender(all, { srs: "when-spf-fails", mailFrom: null }, rewriting);
+  deepEqual(
+    groups.map(({ sender, senderIfSpfFails, group }) =>
+      `${sender?.domain} ${senderIfSpfFails?.domain} ${group.map(({ dest }) => dest.localPart).join(" ")}`
+    ),
+    ["example.com one.test a c", "example.com undefined b"],
+  );
 });
 
 Deno.test("groupBySender() puts together what leaves with one sender", () => {

@@ -1,7 +1,8 @@
 /** What RFC 7208 wants of a check, as a table: records, who sends, and the result. */
 
 import type { DnsAnswer, DnsRecord } from "../../lib/port.ts";
-import type { SpfQuestion, SpfResult } from "../../lib/trust/spf.ts";
+import type { SpfQuestion } from "../../lib/trust/spf.ts";
+import type { SpfResult } from "../../lib/trust/spf_result.ts";
 
 /** Records by name, such as `A 192.0.2.1`, `MX 10 mx.test`, `TXT v=spf1 -all`; or a server that fails. */
 export type Zone = Readonly<Record<string, readonly string[] | "servfail">>;
