@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import type { Domain } from "../../lib/mail/address.ts";
 import type { PeerScript } from "../sim/peer.ts";
 import { World, type WorldChange } from "./dispatch_world.ts";
 
@@ -205,4 +206,96 @@ Deno.test("RelayPool shares the reason among all messages when nothing can be re
   equal(count(it, "delayed"), 20);
   equal(it.net.dialled.length, 1);
   equal(it.clock.pending <= 1, true);
+});
+
+const rewritten = { localPart: "SRS0=x", domain: "us.test" as Domain };
+
+function asking(record: string | null, script: PeerScript = {}, change: WorldChange = {}): World {
+  const it = world(script, change);
+  it.senderIfSpfFails = rewritten;
+  const records = [{ type: "TXT", text: record ?? "", ttlMs: 60_000 } as const];
+  if (record !== null) it.dns.set("a.test", "TXT", { kind: "records", records, secure: false });
+  return it;
+}
+
+const senders = (it: World) => it.taken.map(({ sender }) => sender);
+
+Deno.test("RelayPool keeps a sender where SPF lets our address send for it, and takes the other elsewhere", async () => {
+  const table: readonly (readonly [string | null, string, string])[] = [
+    ["v=spf1 ip4:198.51.100.1 -all", "pass", "a@a.test"],
+    ["v=spf1 ?all", "neutral", "a@a.test"],
+    [null, "none", "a@a.test"],
+    ["v=spf1 ip4:198.51.100.2 -all", "fail", "SRS0=x@us.test"],
+    ["v=spf1 ~all", "softfail", "SRS0=x@us.test"],
+    ["v=spf1 foo", "permerror", "SRS0=x@us.test"],
+    ["v=spf1 a:down.test", "temperror", "SRS0=x@us.test"],
+    ["v=spf1 exists:%{h}.%{i}.x.test -all", "pass", "a@a.test"],
+  ];
+  for (const [record, result, want] of table) {
+    const it = asking(record);
+    it.dns.fail("down.test", "A").host("us.test.198.51.100.1.x.test", "127.0.0.2");
+    await it.send(relay);
+    deepEqual(senders(it), [want]);
+    deepEqual(it.reports, ["1 relayed 2.0.0"]);
+    const [line] = it.log.filter(({ what }) => what === "spf").map(({ fields }) => fields);
+    deepEqual([line?.["from"], line?.["source"], line?.["result"]], ["<a@a.test>", "198.51.100.1", result]);
+    equal(it.log.find(({ what }) => what === "delivery")?.fields["from"], `<${want}>`);
+  }
+});
+
+Deno.test("RelayPool asks no SPF for mail whose sender stays in any case", async () => {
+  const it = asking("v=spf1 -all");
+  it.senderIfSpfFails = null;
+  await it.send(relay);
+  deepEqual([senders(it), it.dns.asked], [["a@a.test"], []]);
+});
+
+Deno.test("RelayPool asks once for messages of one domain, over one connection or several", async () => {
+  const it = asking("v=spf1 -all");
+  for (let i = 0; i < 3; i++) await it.send(relay);
+  deepEqual(senders(it), ["SRS0=x@us.test", "SRS0=x@us.test", "SRS0=x@us.test"]);
+  deepEqual([it.dns.asked, it.peers.length], [["TXT a.test"], 1]);
+});
+
+Deno.test("RelayPool waits for a slow DNS no longer than it must, once", async () => {
+  const it = asking(null);
+  it.dns.query = () => new Promise(() => {});
+  await it.send(relay);
+  await it.clock.advance(19_999);
+  deepEqual(it.reports, []);
+  await it.clock.advance(1);
+  await it.send(relay);
+  deepEqual(senders(it), ["SRS0=x@us.test", "SRS0=x@us.test"]);
+  equal(it.peers.length, 1);
+});
+
+Deno.test("RelayPool gives a message to another connection, once, when the server hangs up while SPF is asked", async () => {
+  const it = asking(null);
+  it.dns.query = () => new Promise(() => {});
+  await it.send(relay);
+  it.peers[0]?.stream.end();
+  await it.clock.settle();
+  equal(it.peers.length, 2);
+  await it.clock.advance(20_000);
+  deepEqual([senders(it), it.reports], [["SRS0=x@us.test"], ["1 relayed 2.0.0"]]);
+
+  const other = asking(null);
+  other.dns.query = () => new Promise(() => {});
+  await other.send(relay);
+  for (const at of [0, 1]) {
+    other.peers[at]?.stream.end();
+    await other.clock.settle();
+  }
+  await other.clock.advance(60_000);
+  deepEqual([senders(other), other.reports], [[], ["1 delayed 4.3.2"]]);
+  deepEqual(other.dispatcher.counts, { tasks: 0, relays: 0, connections: 0 });
+});
+
+Deno.test("RelayPool forgets a message whose sender is still asked about when it is closed", async () => {
+  const it = asking(null);
+  it.dns.query = () => new Promise(() => {});
+  await it.send(relay);
+  await it.dispatcher.close(30_000);
+  await it.clock.advance(30_000);
+  deepEqual([senders(it), it.reports, it.peers[0]?.state], [[], [], "quit"]);
 });
