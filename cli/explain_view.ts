@@ -284,7 +284,7 @@ function senderLines({ sender, senderIfSpfFails, spf }: ExplainedEnvelope, inden
     ...spf.map(({ address, result }) => {
       const chosen = mayKeepSender(result) ? sender : senderIfSpfFails;
       const text = ` ${result}: ${formatPath(chosen)}`;
-      return line(`${indent}     `, `${indent}       `, [`from ${address}`, "dim"], [text, "plain"]);
+      return line(`${indent}     `, `${indent}       `, [address, "dim"], [text, "plain"]);
     }),
     ...(spf.length === 0 ? [line(`${indent}     `, `${indent}     `, ["asked when the mail leaves", "dim"])] : []),
   ];

@@ -109,6 +109,24 @@ Deno.test("viewExplanation() shows the way that mail for others takes", async ()
   equal(routed({ kind: "unasked", via }), "     by MX of far.test: not looked up; --dns does\n");
 });
 
+Deno.test("viewExplanation() shows both senders where SPF decides, and what it says now", async () => {
+  const explained = await shown("orders@shop.test");
+  ok(explained.answer.kind === "accepted");
+  const [, relayed] = explained.answer.envelopes;
+  ok(relayed !== undefined);
+  const view = (spf: typeof relayed.spf): string => {
+    const envelope = { ...relayed, senderIfSpfFails: mailbox("SRS0=x@shop.test"), spf };
+    const answer = { kind: "accepted", envelopes: [envelope] } as const;
+    return viewExplanation({ ...explained, answer }, { width: 100, color: false }).split("\n     from ")[1] ?? "";
+  };
+  const either = "<eve@c.test>\n       or <SRS0=x@shop.test> where SPF does not let us send for <eve@c.test>\n";
+  equal(view([]), `${either}          asked when the mail leaves\n`);
+  equal(
+    view([{ address: "192.0.2.1", result: "pass" }, { address: "2001:db8::1", result: "softfail" }]),
+    `${either}          192.0.2.1 pass: <eve@c.test>\n          2001:db8::1 softfail: <SRS0=x@shop.test>\n`,
+  );
+});
+
 Deno.test("viewExplanation() keeps to the width, and colours nothing where there is none", async () => {
   const explained = await shown("orders@shop.test");
   for (const width of [40, 60, 80]) {

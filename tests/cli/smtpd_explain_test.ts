@@ -90,6 +90,18 @@ Deno.test("explainOffline() knows the client's name, and smart hosts of lists an
   }
 });
 
+Deno.test("explainOffline() asks SPF where the sender depends on it, with --dns", async () => {
+  const policy = policyOf(conf.replace('action "out" relay', 'srs key k\naction "out" relay srs when-spf-fails'));
+  const selfAddresses = new Set(["127.0.0.1", "192.0.2.7"]);
+  for (const withDns of [true, false]) {
+    const { answer } = await explain({ address: "198.51.100.7" }, withDns, { selfAddresses }, policy);
+    const found = answer.envelopes.find((one: { kind: string }) => one.kind === "mta");
+    deepEqual(found.sender, mailbox("eve@c.test"));
+    match(found.senderIfSpfFails.localPart, /^SRS0=....=..=c\.test=eve$/);
+    deepEqual(found.spf, withDns ? [{ address: "192.0.2.7", result: "none" }] : []);
+  }
+});
+
 Deno.test("explainOffline() tells of a table that cannot be read where it matters", async () => {
   const { status, answer } = await explain({ rcpt: mailbox("x@gone.test") });
   equal(status, 2);

@@ -29,6 +29,7 @@ import { exampleEnvelope } from "../support/envelope.ts";
 import { bytesOf, draftTo, firstSuccessors, KeptLog, msg, policyOf, textOf } from "./rig.ts";
 
 const text = `
+srs key "secret"
 table users { ann = 1001:1001:/home/ann }
 table hosts { "smtp://smart.test:2525" }
 listen on 192.0.2.10

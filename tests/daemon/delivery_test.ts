@@ -368,6 +368,38 @@ Deno.test("Delivery says which way mail would go, and sends nothing", async () =
   deepEqual(rig.net.dialled, []);
 });
 
+Deno.test("Delivery rewrites forwarded mail where SPF does not let it send, and no other", async () => {
+  const { rig, queue } = await Rig.full({ srs: "when-spf-fails" });
+  rig.serve("203.0.113.1");
+  const policy = (text: string) =>
+    ({ kind: "records", records: [{ type: "TXT", text, ttlMs: 60_000 }], secure: false }) as const;
+  rig.dns.set("good.test", "TXT", policy("v=spf1 ip4:198.51.100.1 -all")).set(
+    "strict.test",
+    "TXT",
+    policy("v=spf1 -all"),
+  );
+  const forwarded = { rcpt: mailboxOf("list@example.org") };
+  queue.deliver([envelopeTo("x@b.test", 1, { ...forwarded, sender: mailboxOf("ann@good.test") })]);
+  queue.deliver([envelopeTo("x@b.test", 2, { ...forwarded, sender: mailboxOf("ann@strict.test") })]);
+  queue.deliver([envelopeTo("x@b.test", 3, { sender: mailboxOf("ann@strict.test") })]);
+  queue.deliver([envelopeTo("x@b.test", 4, { ...forwarded, sender: null })]);
+  await rig.settle();
+  const senders = rig.peers.flatMap(({ taken }) => taken.map(({ sender }) => sender.replace(/^(SRS0)=....=../, "$1")));
+  deepEqual(senders.sort(), ["", "SRS0=strict.test=ann@example.org", "ann@good.test", "ann@strict.test"]);
+});
+
+Deno.test("Delivery says what SPF would say of a sender, for the addresses that it may connect from", async () => {
+  for (const [change, spf] of [[{}, "192.0.2.10 fail"], [{ source: "ours" }, "2001:db8::7 pass"]] as const) {
+    const { rig, queue } = await Rig.full({ ...change, srs: "when-spf-fails" });
+    const records = [{ type: "TXT", text: "v=spf1 ip6:2001:db8::7 -all", ttlMs: 60_000 } as const];
+    rig.dns.set("a.test", "TXT", { kind: "records", records, secure: false });
+    const [sender, domain] = [mailboxOf("ann@a.test"), mailboxOf("x@b.test").domain];
+    queue.channel.send({ kind: "route", request: 1, action: "out", domain, sender });
+    await rig.settle();
+    equal(queue.spf.map(({ address, result }) => `${address} ${result}`).join(), spf);
+  }
+});
+
 Deno.test("a delivery that another follows finishes what it was given, then ends with its agents and connections", async () => {
   const { rig, queue } = await Rig.full();
   rig.serve("203.0.113.1");

@@ -189,6 +189,8 @@ Deno.test("explainRecipient() says how each envelope is delivered, and what send
       local: { user: "ann", subAddress: "", exec: null },
       ttlMs: 4 * 86_400_000,
       sender: candidate.sender,
+      senderIfSpfFails: null,
+      spf: [],
       method: "maildir",
       route: null,
     },
@@ -200,9 +202,20 @@ Deno.test("explainRecipient() says how each envelope is delivered, and what send
       local: null,
       ttlMs: 86_400_000,
       sender: rewriting.encode(mailbox("eve@c.test"), rcpt.domain),
+      senderIfSpfFails: null,
+      spf: [],
       method: "relay",
       route: null,
     },
+  ]);
+  const out = policy.actions["out"];
+  ok(out?.kind === "relay");
+  const asking = { ...policy, actions: { ...policy.actions, out: { ...out, srs: "when-spf-fails" as const } } };
+  const asked = await explainRecipient(candidate, asking, tablesOf(asking, { users, rewriting }));
+  ok(asked.answer.kind === "accepted");
+  deepEqual(asked.answer.envelopes.map(({ sender, senderIfSpfFails }) => [sender, senderIfSpfFails]), [
+    [candidate.sender, null],
+    [candidate.sender, rewriting.encode(mailbox("eve@c.test"), rcpt.domain)],
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** What smtp-in and delivery may say. Each message passes; each member that is not what it should be does not. */
 
+import { spfFindingsMax, spfResults } from "../../lib/trust/spf_result.ts";
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import {
@@ -61,7 +62,13 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
     [parseDeliveryToQueue, { ...outcomeMessage, outcome: { ...outcome, kind } }] as const
   ),
   [parseDeliveryToQueue, { kind: "needChunk", request: 0, message: msg(1), seq: 12 }],
-  ...routes.map((route) => [parseDeliveryToQueue, { kind: "route", request: 3, route }] as const),
+  ...routes.map((route) => [parseDeliveryToQueue, { kind: "route", request: 3, route, spf: [] }] as const),
+  [parseDeliveryToQueue, {
+    kind: "route",
+    request: 3,
+    route: { kind: "unasked", via: "x" },
+    spf: spfResults.slice(0, spfFindingsMax).map((result) => ({ address: "192.0.2.1", result })),
+  }],
   [parseDeliveryToLookup, user],
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
@@ -91,6 +98,8 @@ Deno.test("a message with a member missing, or of another type, is none", () => 
         if (other === null && (name === "sender" || name === "account")) continue;
         // A commit for nobody is refused by name, since its sender waits for an answer.
         if (name === "requests" && Array.isArray(other)) continue;
+        // It may be that nobody was asked.
+        if (name === "spf" && Array.isArray(other)) continue;
         if (name === "stats" && typeof other === "object" && other !== null && !Array.isArray(other)) continue;
         if (typeof other === typeof value && JSON.stringify(other) === JSON.stringify(value)) continue;
         equal(parse({ ...message, [name]: other }), null, `${message["kind"]} ${name}: ${JSON.stringify(other)}`);
@@ -245,11 +254,27 @@ Deno.test("a route is what delivery may find, and no more of it than it may", ()
       { kind: "none", via: "x" },
       { kind: "other", via: "x" },
     ]
-  ) equal(parseDeliveryToQueue({ kind: "route", request: 3, route }), null, JSON.stringify(route));
+  ) equal(parseDeliveryToQueue({ kind: "route", request: 3, route, spf: [] }), null, JSON.stringify(route));
+  const finding = { address: "192.0.2.1", result: "pass" };
+  for (
+    const spf of [
+      undefined,
+      null,
+      "pass",
+      [null],
+      [{ ...finding, result: "passed" }],
+      [{ ...finding, address: 1 }],
+      Array(spfFindingsMax + 1).fill(finding),
+    ]
+  ) {
+    const route = { kind: "unasked", via: "x" };
+    equal(parseDeliveryToQueue({ kind: "route", request: 3, route, spf }), null, JSON.stringify(spf));
+  }
   const scrubbed = parseDeliveryToQueue({
     kind: "route",
     request: 3,
     route: { kind: "none", via: "x", reason: "a\r\nb" },
+    spf: [],
   });
-  deepEqual(scrubbed, { kind: "route", request: 3, route: { kind: "none", via: "x", reason: "a??b" } });
+  deepEqual(scrubbed, { kind: "route", request: 3, route: { kind: "none", via: "x", reason: "a??b" }, spf: [] });
 });

@@ -1,3 +1,4 @@
+import { formatMailbox } from "../../lib/mail/address.ts";
 import { deepEqual, equal } from "node:assert/strict";
 import type { ControlItem } from "../../lib/daemon/control.ts";
 import type { ExplainedAnswer, ExplainedEnvelope } from "../../lib/daemon/explanation.ts";
@@ -117,6 +118,41 @@ Deno.test("Explainer asks delivery for the way of each relay, once for each doma
   const envelopes = item?.kind === "explained" && item.answer.kind === "accepted" ? item.answer.envelopes : [];
   deepEqual(envelopes.map(({ route }) => route?.via ?? null), ["MX of b.test", "MX of b.test", "MX of c.test", null]);
   equal(rig.clock.pending, 0);
+});
+
+Deno.test("Explainer has delivery ask SPF about senders that it decides on, once for each", async () => {
+  const rig = new Rig();
+  await rig.setLookup();
+  rig.setDelivery();
+  const { answer } = begin(rig);
+  await rig.clock.settle();
+  const to = (dest: string, sender: string, senderIfSpfFails: string | null) => ({
+    ...envelopeTo(dest),
+    sender: mailbox(sender),
+    senderIfSpfFails: senderIfSpfFails === null ? null : mailbox(senderIfSpfFails),
+  });
+  await rig.tell(
+    [],
+    accepted(
+      to("a@b.test", "ann@a.test", "SRS0@us.test"),
+      to("b@b.test", "ann@a.test", "SRS0@us.test"),
+      to("c@b.test", "eve@a.test", "SRS0@us.test"),
+      to("d@b.test", "ann@a.test", null),
+    ),
+  );
+  deepEqual(rig.toDelivery.map(({ sender }) => sender === null ? null : formatMailbox(sender)), [
+    "ann@a.test",
+    "eve@a.test",
+    null,
+  ]);
+  for (const { request, sender } of rig.toDelivery) {
+    const spf = sender === null ? [] : [{ address: "192.0.2.1", result: "pass" } as const];
+    rig.explainer.routed({ kind: "route", request, route: { kind: "unasked", via: "x" }, spf });
+  }
+  await answer;
+  const [item] = rig.items;
+  const envelopes = item?.kind === "explained" && item.answer.kind === "accepted" ? item.answer.envelopes : [];
+  deepEqual(envelopes.map(({ spf }) => spf.length), [1, 1, 1, 0]);
 });
 
 Deno.test("Explainer does not wait for delivery for ever, nor ask it for more ways than it may", async () => {

@@ -10,7 +10,8 @@ function policy(text: string): Policy {
   return loaded.policy;
 }
 
-const head = `table hosted { "a.test" }
+const head = `srs key k
+table hosted { "a.test" }
 table users { ann = "1:1:/home/ann" }
 listen on 192.0.2.10
 action "a" relay
@@ -20,13 +21,16 @@ Deno.test("actionText() and tableText() say what stands behind the name", () => 
   const loaded = policy(`table f file:/etc/f
 ${head}action "b" maildir "/m/%{user.username}" user vmail userbase <users> ttl 2d
 action "c" relay host { "smtp://x.test", "smtp://y.test" }
+action "d" relay srs when-spf-fails
 match for any action "b"
 match for any action "c"
+match for any action "d"
 `);
   deepEqual(Object.values(loaded.actions).map((action) => actionText(action, loaded)), [
     "relay",
     `maildir "/m/%{user.username}" user vmail userbase <users> ttl 2d`,
     "relay host { smtp://x.test, smtp://y.test }",
+    "relay srs when-spf-fails",
   ]);
   deepEqual(tableText({ kind: "proc", name: "p", command: "/p", config: "/etc/p" }), '"proc:/p /etc/p"');
   deepEqual(["f", "hosted", "users"].map((name) => tableText(loaded.tables[name]!)), [
