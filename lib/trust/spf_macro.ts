@@ -175,7 +175,7 @@ function dotted(ip: Ip): string {
   return ip.octets.flatMap((octet) => [octet >> 4, octet & 15]).map((digit) => digit.toString(16)).join(".");
 }
 
-/** All but unreserved characters (RFC 3986 §2.3) as `%XX`. */
+/** All but unreserved characters of URLs as `%XX`. RFC 7208 §7.3. */
 function escapeUrl(text: string): string {
   return [...Buffer.from(text, "utf8")].map((octet) => {
     const character = String.fromCharCode(octet);

@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { mtaLimits } from "../../lib/delivery/limits.ts";
 import { formatEvent } from "../../lib/event_log.ts";
 import type { Domain } from "../../lib/mail/address.ts";
-import { plainManner } from "../../lib/delivery/relay.ts";
+import { plainManner, type RelayManner } from "../../lib/delivery/relay.ts";
 import type { PeerScript } from "../sim/peer.ts";
 import { text, World, type WorldChange } from "./dispatch_world.ts";
 
@@ -311,4 +311,23 @@ Deno.test("Dispatcher says where mail would go, and connects to nobody", async (
   });
   deepEqual([(await to("none.test")).kind, (await to("b.test", "2001:db8::1")).kind], ["none", "none"]);
   deepEqual(net.dialled, []);
+});
+
+Deno.test("Dispatcher foresees SPF for its own addresses, or the one that the action connects from, and its EHLO", async () => {
+  const it = world();
+  const text = "v=spf1 ip6:2001:db8::7 exists:%{h}.x.test -all";
+  it.dns.set("a.test", "TXT", { kind: "records", records: [{ type: "TXT", text, ttlMs: 60_000 }], secure: false });
+  it.dns.host("other.test.x.test", "127.0.0.2");
+  const sender = { localPart: "ann", domain: "a.test" as Domain };
+  const ask = async (manner: Partial<RelayManner>) => {
+    const hop = {
+      relay: { kind: "domain", domain: "b.test" as Domain },
+      manner: { ...plainManner, ...manner },
+    } as const;
+    return (await it.dispatcher.foreseeSpf(sender, hop)).map(({ address, result }) => `${address} ${result}`).join();
+  };
+  equal(await ask({}), "198.51.100.1 fail");
+  equal(await ask({ source: "2001:db8::7" }), "2001:db8::7 pass");
+  equal(await ask({ source: "198.51.100.9" }), "198.51.100.9 fail");
+  equal(await ask({ source: "198.51.100.9", helo: "other.test" as Domain }), "198.51.100.9 pass");
 });

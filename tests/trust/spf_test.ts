@@ -6,7 +6,8 @@ import type { DnsAnswer } from "../../lib/port.ts";
 import { checkSpf, type SpfIdentity, type SpfQuestion, spfTermsMax, type SpfVerdict } from "../../lib/trust/spf.ts";
 import { spfResults } from "../../lib/trust/spf_result.ts";
 import { mailbox } from "../policy/tables.ts";
-import { answerOf, type SpfCase, spfCases, type Zone, zoneOf } from "./spf_cases.ts";
+import { spfCases } from "./spf_cases.ts";
+import { answerOf, type SpfCase, type Zone, zoneOf } from "./spf_zone.ts";
 
 function identityOf({ ip = "192.0.2.1", from = "ann@a.test", helo = "mx.b.test" }: Partial<SpfCase>): SpfIdentity {
   const address = parseIp(ip);
