@@ -1,6 +1,5 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { lookupWaitMs } from "../../lib/daemon/delivery.ts";
-import type { Mailbox } from "../../lib/mail/address.ts";
 import { plainHandling } from "../../lib/smtp/handling.ts";
 import { chunkLengthMax } from "../../lib/spool/envelope.ts";
 import { mailboxOf } from "../support/envelope.ts";
@@ -347,7 +346,7 @@ for (
 Deno.test("Delivery says which way mail would go, and sends nothing", async () => {
   const { rig, queue } = await Rig.full();
   rig.dns.mx("none.test", "0 .");
-  const ask = async (action: string, to: string, sender: Mailbox | null = null) => {
+  const ask = async (action: string, to: string, sender: ReturnType<typeof mailboxOf> | null = null) => {
     queue.channel.send({ kind: "route", request: 1, action, domain: mailboxOf(to).domain, sender });
     await rig.settle();
   };
