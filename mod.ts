@@ -200,7 +200,16 @@ export {
   parseClientAddress,
   treeOf,
 } from "./lib/policy/explain.ts";
-export { groupBySender, type Outgoing, outgoingSender, type Rewriting, rewritingOf } from "./lib/policy/rewrite.ts";
+export {
+  groupBySender,
+  type Outgoing,
+  type OutgoingSender,
+  outgoingSender,
+  type Rewriting,
+  rewritingOf,
+} from "./lib/policy/rewrite.ts";
+export { checkSpf, type SpfCheck, type SpfIdentity, type SpfQuestion, type SpfVerdict } from "./lib/trust/spf.ts";
+export type { SpfResult } from "./lib/trust/spf_result.ts";
 export { decodeSrs, encodeSrs, type SrsDecoding, type SrsOptions } from "./lib/trust/srs.ts";
 export { expandFormat, type FormatResult, type FormatValues } from "./lib/policy/format.ts";
 export { checkAliasValue } from "./lib/policy/alias_check.ts";

@@ -32,6 +32,8 @@ Deno.test("complete() knows directives at the start of a line, and options behin
   for (const line of ["match from any |", 'match from src { "192.0.2.1" } |', "match !from local |"]) {
     for (const word of ["for", "mail-from", "action", "reject"]) equal(texts(line).includes(word), true, line + word);
   }
+  equal(texts('action "x" relay srs |').includes("when-spf-fails"), true);
+  equal(texts('action "x" relay |').includes("when-spf-fails"), false);
   for (const line of ["listen on eth0 |", "listen on eth0 port 25 |"]) {
     for (const word of ["port", "tag", "hostname"]) equal(texts(line).includes(word), true, line + word);
   }
