@@ -298,4 +298,5 @@ Deno.test("RelayPool forgets a message whose sender is still asked about when it
   await it.dispatcher.close(30_000);
   await it.clock.advance(30_000);
   deepEqual([senders(it), it.reports, it.peers[0]?.state], [[], [], "quit"]);
+  deepEqual([it.dispatcher.counts.relays, it.dispatcher.counts.connections], [0, 0]);
 });

@@ -76,13 +76,18 @@ Deno.test("SpfDesk remembers no more than it may: the oldest goes", async () => 
 Deno.test("SpfDesk answers in time, and holds up no further message meanwhile", async () => {
   const it = desk();
   let answer: (one: DnsAnswer) => void = () => {};
-  it.dns.query = () => new Promise((resolve) => answer = resolve);
+  const asked: string[] = [];
+  it.dns.query = (name) => {
+    asked.push(name);
+    return new Promise((resolve) => answer = resolve);
+  };
   const first = it.ask();
   await it.clock.advance(20_000);
   equal(await first, "temperror");
   answer(record("v=spf1 include:b.test"));
   await it.clock.settle();
   // What would come next is not asked any more.
+  deepEqual(asked, ["a.test"]);
   it.dns.query = () => Promise.resolve(record("v=spf1 all"));
   equal(await it.ask(), "temperror");
   await it.clock.advance(spfLimits.failedKeepMs);
