@@ -13,7 +13,8 @@
  *   reader sees the old one or the new one. It gets the permissions and the owner of the text.
  *
  *   A line is `key value` or `key: value`. Blank lines and lines that begin with # are skipped. A key ends at a blank
- *   or colon, or is a [...]. Keys are stored in lower case. Keys that occur twice, and lines that make no sense, are
+ *   or colon, or is a [...]. Keys are stored in lower case; one whose domain has letters beyond ASCII is stored in A-labels
+ *   (xn--...) as well, by which mail is looked up, and a note says how many there are. Keys that occur twice, and lines that make no sense, are
  *   reported as `file:line: ...`, all of them, and the map stays as it was.
  *
  *   A file `-` is standard input. The form with two operands is sendmail's: the first is the format, it reads standard
@@ -60,7 +61,7 @@ import { CdbFile } from "../lib/table/cdb.ts";
 import type { MapResult } from "../lib/table/compile.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { later } from "./later.ts";
-import { makeMap, type MapFormat, type MapRequest, type MapType, printProblems } from "./makemap_build.ts";
+import { makeMap, type MapFormat, type MapRequest, type MapType, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 
 type Command =
@@ -173,10 +174,11 @@ function reportMap(request: MapRequest, result: MapResult, json: boolean): numbe
     const head = { source, map: request.target, type: request.type };
     console.log(JSON.stringify(
       result.kind === "made"
-        ? { ...head, entries: result.entries, errors: [] }
+        ? { ...head, entries: result.entries, converted: result.converted, errors: [] }
         : { ...head, errorCount: result.count, errors: result.problems },
     ));
   } else if (result.kind === "invalid") printProblems(source, result);
+  else printNotes("makemap", request.target, result);
   if (result.kind === "made" && result.entries === 0) {
     console.error(`makemap: ${request.target}: warning: the map is empty`);
   }

@@ -79,6 +79,14 @@ export function printProblems(source: string, result: Extract<MapResult, { kind:
   console.error(lines.join("\n"));
 }
 
+/** Says of a map what its text did not say. `program` is who says it. */
+export function printNotes(program: string, target: string, result: Extract<MapResult, { kind: "made" }>): void {
+  const { converted } = result;
+  if (converted === 0) return;
+  const keys = converted === 1 ? "1 key is" : `${converted} keys are`;
+  console.error(`${program}: ${target}: note: ${keys} stored in A-labels (xn--...) as well, which mail has`);
+}
+
 /** A line on the terminal about work that takes its time. */
 class Progress {
   readonly #name: string;

@@ -43,7 +43,7 @@ import { describeError, Fault } from "../lib/fault.ts";
 import { collectErrors, printError } from "../lib/policy/error.ts";
 import { callControl } from "./control_client.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
-import { makeMap, type MapRequest, printProblems } from "./makemap_build.ts";
+import { makeMap, type MapRequest, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
 import { clientState } from "./state.ts";
@@ -147,7 +147,10 @@ async function build(request: AliasRequest, state: string | null, json: boolean)
   }
   const notice = await tellDaemon(state);
   if (json) console.log(JSON.stringify({ source, map: target, aliases: result.entries, smtpd: notice }));
-  else console.log(`${source}: ${result.entries} aliases`);
+  else {
+    console.log(`${source}: ${result.entries} aliases`);
+    printNotes("newaliases", target, result);
+  }
   if (notice.kind !== "failed") return 0;
   console.error(`newaliases: smtpd did not take the new table: ${notice.message}`);
   return 1;

@@ -140,7 +140,8 @@ function unknownUsers(policy: Policy): ReadonlySet<string> {
 
 function readPem(path: string): { readonly fact: FileFact; readonly text: string | null } {
   try {
-    const { mode, uid } = Deno.statSync(path);
+    const { mode, uid, isDirectory } = Deno.statSync(path);
+    if (isDirectory) return { fact: { kind: "directory" }, text: null };
     const fact: FileFact = { kind: "found", mode: (mode ?? 0) & 0o7777, uid: uid ?? 0 };
     return { fact, text: Deno.readTextFileSync(path) };
   } catch (error) {

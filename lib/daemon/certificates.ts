@@ -212,8 +212,14 @@ export class Certificates {
       return { fact: { kind: "found", mode, uid }, text: Buffer.from(bytes).toString("latin1"), stamp };
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      return { fact: { kind: "failed", fault: error.kind }, text: null, stamp: null };
+      return { fact: await this.#factOfUnread(path, error), text: null, stamp: null };
     }
+  }
+
+  async #factOfUnread(path: string, { kind }: Fault): Promise<FileFact> {
+    // A link to a directory is told of by its fault alone.
+    const stat = await this.#ports.disk.stat(path).catch(() => null);
+    return stat?.kind === "directory" ? { kind: "directory" } : { kind: "failed", fault: kind };
   }
 
   #tellOfEnd(entry: Entry): void {
@@ -237,7 +243,7 @@ export class Certificates {
 export function factOf(inspector: PemInspector | null, text: string | null): CertificateFact | null {
   if (text === null || inspector === null) return null;
   const file = inspector.certificates(text);
-  if (file === null) return { kind: "malformed" };
+  if (file === null) return { kind: "malformed", isKey: inspector.key(text, null).kind !== "malformed" };
   const { notBefore, notAfter, count } = file;
   return { kind: "read", notBefore, notAfter, count };
 }

@@ -1,9 +1,11 @@
 /** lookup's part in `senders`: which addresses a user may send as. */
 
 import { formatMailbox } from "../mail/address.ts";
+import { toAsciiKey } from "../mail/idna.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
 import { mailaddrMatches } from "../table/match.ts";
+import { sendersOf } from "../table/service.ts";
 import type { Asked } from "./session_desk.ts";
 
 /** May the user who has logged in send as this sender? The entry of his name is a list of addresses with commas; `@domain`
@@ -18,7 +20,7 @@ export async function checkSender(
   if (senders === null) return "refused";
   const value = await tables.table(senders.table).lookup("mailaddrmap", ask.username);
   const address = ask.sender === null ? "@" : formatMailbox(ask.sender);
-  const patterns = (value ?? "").split(",").map((one) => one.trim()).filter((one) => one !== "");
   const delimiter = policy.smtp.subAddressDelimiter;
-  return patterns.some((one) => mailaddrMatches(address, one, delimiter)) ? "allowed" : "refused";
+  const isAllowed = sendersOf(value ?? "").some((one) => mailaddrMatches(address, toAsciiKey(one, false), delimiter));
+  return isAllowed ? "allowed" : "refused";
 }

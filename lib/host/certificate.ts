@@ -34,7 +34,8 @@ export function inspectCertificates(text: string): CertificateFile | null {
 export type KeyFile =
   | { readonly kind: "read"; readonly fits: boolean | null }
   | { readonly kind: "encrypted" }
-  | { readonly kind: "malformed" };
+  /** `isCertificate`: a file of certificates stands in its place. */
+  | { readonly kind: "malformed"; readonly isCertificate: boolean };
 
 /** Looks at the text of a key's file; `chain` is that of the certificate's. */
 export function inspectKey(text: string, chain: string | null): KeyFile {
@@ -45,7 +46,7 @@ export function inspectKey(text: string, chain: string | null): KeyFile {
     if (leaf === undefined) return { kind: "read", fits: null };
     return { kind: "read", fits: own.equals(leaf.publicKey.export({ type: "spki", format: "der" })) };
   } catch {
-    return { kind: "malformed" };
+    return { kind: "malformed", isCertificate: certificatesOf(text) !== null };
   }
 }
 

@@ -6,6 +6,7 @@ import type { Declared } from "./ast.ts";
 import { filterTraps } from "./check_filter.ts";
 import { ConfigLines, lineName, lineNames } from "./check_lines.ts";
 import { checkLogins } from "./check_logins.ts";
+import { checkSenders } from "./check_senders.ts";
 import { type Shadow, shadowedRules } from "./check_shadow.ts";
 import { TrafficJudge } from "./check_traffic.ts";
 import { findTraps, type Trap } from "./check_traps.ts";
@@ -38,6 +39,10 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     const entries = spec?.kind === "static" ? spec.entries : contents.get(name);
     return entries?.flatMap(([, value]) => value ?? []) ?? null;
   };
+  const usersOf = (name: TableName): readonly string[] | null => {
+    const spec = policy.tables[name];
+    return spec?.kind === "static" ? spec.entries.map(([key]) => key) : keys.get(name) ?? null;
+  };
   const shadows = shadowedRules(policy);
   const dead = new Set(shadows.map(({ index }) => policy.rules[index]));
   return [
@@ -49,6 +54,7 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     ),
     ...unusedNames(policy).map(({ kind, name }) => tellUnused(lines, kind, name)),
     ...checkLogins(policy, config),
+    ...checkSenders(policy, config, usersOf),
     ...unusedMacros(config).map(({ name, span }) => warning(span, `nothing uses the macro ${name}`, null)),
   ];
 }

@@ -15,19 +15,22 @@ import { describeReadFault } from "./scope.ts";
 export type FileFact =
   /** `mode` are its permission bits, `uid` is who owns it. */
   | { readonly kind: "found"; readonly mode: number; readonly uid: number }
+  | { readonly kind: "directory" }
   | { readonly kind: "failed"; readonly fault: FaultKind };
 
 /** What a file of certificates holds. Times are ms since the epoch. */
 export type CertificateFact =
   | { readonly kind: "read"; readonly notBefore: number; readonly notAfter: number; readonly count: number }
-  | { readonly kind: "malformed" };
+  /** `isKey`: it is a private key, which does not belong there. */
+  | { readonly kind: "malformed"; readonly isKey: boolean };
 
 /** What a file with a key holds. `fits`: the first certificate is for it; null when there is none to compare. `unusable`
  * is what the TLS library has against the two. */
 export type KeyFact =
   | { readonly kind: "read"; readonly fits: boolean | null }
   | { readonly kind: "encrypted" }
-  | { readonly kind: "malformed" }
+  /** `isCertificate`: it is one, which does not belong there. */
+  | { readonly kind: "malformed"; readonly isCertificate: boolean }
   | { readonly kind: "unusable"; readonly reason: string };
 
 /** Facts about the files of a policy. Null stands for what could not be read. */
@@ -144,12 +147,27 @@ export function judgePki(
   { now, uid, mustRead = false }: Judgement,
 ): readonly (FileProblem & { readonly file: "cert" | "key" })[] {
   const of = (file: "cert" | "key", problems: readonly FileProblem[]) => problems.map((one) => ({ ...one, file }));
+  // The modes of the two are not those that they have to have then: it is told once.
+  if (areSwapped(found)) return [{ ...swapped(pki), file: "cert" }];
   return [
     ...of("cert", judgeFile("certificate", pki.cert, found.cert, certificateModeBits, { uid, mustRead })),
     ...of("cert", judgeCertificate(pki.cert, found.certificate, now)),
     ...of("key", judgeFile("key", pki.key, found.key, keyModeBits, { uid, mustRead })),
     ...of("key", judgeKey(pki.key, pki.cert, found.privateKey)),
   ];
+}
+
+function areSwapped({ certificate, privateKey }: PkiFacts): boolean {
+  return certificate?.kind === "malformed" && certificate.isKey &&
+    privateKey?.kind === "malformed" && privateKey.isCertificate;
+}
+
+function swapped({ cert, key }: Pick<Pki, "cert" | "key">): FileProblem {
+  return {
+    severity: "error",
+    message: `the certificate and the key are the wrong way round: ${cert} is a key, and ${key} a certificate`,
+    hint: `write: cert "${key}" key "${cert}"`,
+  };
 }
 
 /** Most authorities whose names clients can be told of: OpenSSL's take 16 KiB. */
@@ -189,6 +207,11 @@ function judgeFile(
       ? [{ severity: "warning", message, hint: "run this check as root" }]
       : [{ severity: "error", message, hint: null }];
   }
+  if (fact.kind === "directory") {
+    const name = what === "key" ? "privkey.pem" : "fullchain.pem";
+    const hint = `name the file in it, such as ${path.replace(/\/+$/, "")}/${name}`;
+    return [{ severity: "error", message: `the ${what} ${path} is a directory: it has to be a file`, hint }];
+  }
   const problems: FileProblem[] = [];
   if (fact.uid !== 0 && fact.uid !== uid) {
     problems.push({
@@ -212,7 +235,7 @@ function judgeFile(
 function judgeCertificate(path: string, fact: CertificateFact | null, now: number): readonly FileProblem[] {
   if (fact === null) return [];
   if (fact.kind === "malformed") {
-    const hint = "it begins with -----BEGIN CERTIFICATE-----";
+    const hint = fact.isKey ? "it is a private key" : "it begins with -----BEGIN CERTIFICATE-----";
     return [{ severity: "error", message: `${path} is no certificate in PEM form`, hint }];
   }
   const tell = (message: string): readonly FileProblem[] => [{ severity: "warning", message, hint: null }];
@@ -233,7 +256,9 @@ function judgeKey(path: string, cert: string, fact: KeyFact | null): readonly Fi
       return [{
         severity: "error",
         message: `${path} is no private key in PEM form`,
-        hint: "it begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC in it",
+        hint: fact.isCertificate
+          ? "it is a certificate"
+          : "it begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC in it",
       }];
     case "encrypted":
       return [{

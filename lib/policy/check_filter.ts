@@ -28,7 +28,7 @@ export function filterTraps(policy: Policy): readonly FilterTrap[] {
   return [...Map.groupBy(used, ({ filter }) => filter)].flatMap(([filter, uses]) => {
     const found = neverAuthenticated(filter, uses) ?? alwaysBefore(policy, filter, uses) ??
       otherGreeting(policy, filter, uses) ??
-      bareAddress(filter);
+      bareAddress(policy, filter);
     return found === null ? [] : [{ filter: filter.name, ...found }];
   });
 }
@@ -75,11 +75,16 @@ function otherGreeting(policy: Policy, filter: Builtin, uses: readonly Use[]): F
   };
 }
 
-function bareAddress({ phase, decision }: Builtin): Found {
+/** The new argument is read as that of a client is, with what the client is let do. */
+function bareAddress({ smtp }: Policy, { phase, decision }: Builtin): Found {
   if ((phase !== "mail-from" && phase !== "rcpt-to") || decision.kind !== "rewrite") return null;
   if (/^<[^<>]*>( .*)?$/.test(decision.value)) return null;
+  const passes = smtp.lenient.filter(({ quirk }) => quirk === "no-brackets");
+  const isMended = passes.length > 0 && /^[^<>]*[^<>\s][^<>]*$/.test(decision.value);
+  if (isMended && passes.some(({ from }) => from === null)) return null;
+  const others = isMended ? " of clients that `smtp lenient no-brackets` does not name" : "";
   return {
-    message: `\`rewrite\` needs an address in angle brackets in phase ${phase}: the command will be refused`,
+    message: `\`rewrite\` needs an address in angle brackets in phase ${phase}: the command${others} will be refused`,
     hint: `write "<${decision.value.replace(/[<>]/g, "") || "user@example.org"}>"`,
   };
 }

@@ -6,7 +6,7 @@ import { parseNet } from "../mail/ip.ts";
 import { lowerAscii, parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
 import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
-import { lintDomain, lintMailaddr, lintSource } from "./entry_lint.ts";
+import { lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
 import type { Criterion, Policy, TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
@@ -22,6 +22,7 @@ export type TableUse =
   | "domain"
   | "mailaddr"
   | "source"
+  | "senders"
   | LoginUse;
 
 /** What of the machine entries are compared with. */
@@ -55,6 +56,7 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
     }
   }
   for (const [table, use] of loginUses(policy)) add(table, use);
+  for (const one of policy.listeners) if (one.kind === "inet") add(one.senders?.table ?? null, "senders");
   const addPlain = (criterion: Criterion | null, use: TableUse): void => {
     if (criterion !== null && !criterion.regex) add(criterion.table, use);
   };
@@ -150,6 +152,8 @@ function judgeEntry(use: TableUse, key: string, value: string | null, around: Ta
       return lintMailaddr(key);
     case "source":
       return lintSource(key, around.addresses);
+    case "senders":
+      return value === null ? null : lintSenders(value);
     case "userinfo":
       if (value === null || parseUserinfo(value) !== null) return null;
       return { message: `invalid user: ${value}`, hint: "write uid:gid:/home" };

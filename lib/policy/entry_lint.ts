@@ -2,6 +2,8 @@
 
 import { formatIp, parseIp } from "../mail/ip.ts";
 import { parseDomain } from "../mail/domain.ts";
+import { splitMailaddr } from "../table/match.ts";
+import { sendersOf } from "../table/service.ts";
 
 /** What is odd about an entry, and what to do. */
 export interface EntryLint {
@@ -40,6 +42,28 @@ export function lintMailaddr(text: string): EntryLint | null {
     hint: `for all addresses of the domain write "@${text}"`,
   };
 }
+
+/** Judges the list of addresses that a user may send as. Null for nothing odd. */
+export function lintSenders(value: string): EntryLint | null {
+  const patterns = sendersOf(value);
+  if (patterns.length === 0) {
+    return { message: "an empty list: the user may send as nobody", hint: `${sendersHint}; "@" is all addresses` };
+  }
+  for (const pattern of patterns) {
+    const { user, domain } = splitMailaddr(pattern);
+    // What of a domain is a pattern, and of a user a quoted string, is told from what no address has.
+    const isUser = /^(?:"[^]*"|[^\s<>()[\]:;,"\\]*)$/.test(user);
+    const isDomain = /^(?:[-\w.*]|[^\0-\x7f])*$/.test(domain) || parseDomain(domain) !== null;
+    if (!isUser || !isDomain) {
+      return { message: `"${pattern}" is no address and no domain: it never matches`, hint: sendersHint };
+    }
+    const odd = lintMailaddr(pattern);
+    if (odd !== null) return odd;
+  }
+  return null;
+}
+
+const sendersHint = "write addresses with commas between them, as in: ann@example.com, @example.org";
 
 /** Judges an address to send from; `own` are those of this machine. Null for nothing odd, and for what is no address. */
 export function lintSource(text: string, own: readonly string[]): EntryLint | null {

@@ -307,7 +307,10 @@ function visitExec(run: Run, node: LeafNode, exec: LocalExec): Refusal | null {
   }
   if (exec.from === "table" && exec.kind === "command") {
     // Nobody has to hear of it with each recipient: whoever asks is told.
-    tell(run, { kind: "note", node: node.id, text: `commands executed from aliases run with ${aliasUser} privileges` });
+    // Which of them is not known here.
+    const text =
+      `commands executed from aliases run as ${aliasUser}, or as the caller without root or with --same-user`;
+    tell(run, { kind: "note", node: node.id, text });
   }
   addTarget(run, node, {
     kind: "local",

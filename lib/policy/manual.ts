@@ -105,7 +105,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     `action NAME maildir ["PATH"] [junk]`,
     "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers (below).",
   ],
-  "action maildir junk": ["maildir … junk", "Mail with `X-Spam: yes` goes to its folder Junk."],
+  "action maildir junk": [
+    'maildir ["PATH"] junk',
+    "Mail with `X-Spam: yes` goes to its folder Junk. It stands right behind `maildir` and its path, before all options.",
+  ],
   "action mbox": ["action NAME mbox", "Delivers to the user's file in the mail spool."],
   "action mda": [`action NAME mda "COMMAND"`, "Hands each message to a command, which may hold format specifiers."],
   "action lmtp": [

@@ -1,6 +1,7 @@
 /** Parser of `listen on …`. */
 
 import type { Directive, ListenOption, Word } from "./ast.ts";
+import type { Span } from "./error.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
@@ -102,6 +103,7 @@ function parseOption(reader: Reader, place: "inet" | "path" | "submission"): Lis
         "it stands right behind `smtps` or `tls-require`",
       );
     }
+    if (text === "starttls" && place === "inet") return failStarttls(reader, span);
     return failExpected(reader, "an option", optionsOf(place));
   }
   if (place !== "inet" && !socketOptions.includes(text)) {
@@ -136,6 +138,12 @@ function parseOption(reader: Reader, place: "inet" | "path" | "submission"): Lis
     default:
       return parseValue(reader, token);
   }
+}
+
+/** It is the name of the command, and of the option in other servers. */
+function failStarttls(reader: Reader, span: Span): null {
+  const hint = "STARTTLS is what `tls` means here; `tls-require` insists on it, and `smtps` is TLS from the start";
+  return fail(reader, span, "syntax error: expected an option, found `starttls`", hint);
 }
 
 /** Does an option stand ahead, of whatever listener? */

@@ -56,13 +56,18 @@ export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "rate-grace": seconds("rateGraceMs"),
 };
 
+/** Both sides of delivery have them. */
+const taskKeys = {
+  "task-hiwat": count("taskHigh"),
+  "task-lowat": { member: "taskLow", unit: 1, least: 0 },
+  "task-release": count("taskRelease"),
+} as const;
+
 /** Keys of `mda limit`. */
 export const mdaLimitKeys: LimitKeys<MdaLimitPolicy> = {
   "max-session": count("maxSession"),
   "max-session-per-user": count("maxSessionPerUser"),
-  "task-hiwat": count("taskHigh"),
-  "task-lowat": { member: "taskLow", unit: 1, least: 0 },
-  "task-release": count("taskRelease"),
+  ...taskKeys,
 };
 
 /** Keys of `mta limit`. */
@@ -84,9 +89,7 @@ export const mtaLimitKeys: LimitKeys<MtaLimitPolicy> = {
   "session-transaction-delay": seconds("sessionTransactionDelayMs"),
   "session-keepalive": seconds("sessionKeepaliveMs"),
   "max-failures-per-session": count("maxFailuresPerSession"),
-  "task-hiwat": count("taskHigh"),
-  "task-lowat": { member: "taskLow", unit: 1, least: 0 },
-  "task-release": count("taskRelease"),
+  ...taskKeys,
 };
 
 /** Keys of `scheduler limit`. */

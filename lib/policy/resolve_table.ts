@@ -7,7 +7,7 @@ import { compileRegex } from "../table/regex.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
 import type { Items, Pattern, TableDirective, TableExpr, Word } from "./ast.ts";
-import { type EntryLint, lintDomain, lintMailaddr, lintSource } from "./entry_lint.ts";
+import { type EntryLint, lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { placeOf } from "./error.ts";
 import { builtinTable, type Criterion, type TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
@@ -251,6 +251,7 @@ const checks: Readonly<
   "source": { of: "key", check: checkAddress },
   "hostnames": { of: "value", check: checkName },
   "helo-source": { of: "value", check: checkName },
+  "senders": { of: "value", check: lint(lintSenders) },
 };
 
 function lint(judge: (text: string) => EntryLint | null): (scope: Scope, word: Word) => void {

@@ -1,6 +1,7 @@
 /** Makes a map from the text of a table: what makemap and newaliases do. */
 
 import { Fault } from "../fault.ts";
+import { toAsciiKey } from "../mail/idna.ts";
 import { EntryScanner } from "./entry.ts";
 
 /** Where the text comes from. */
@@ -60,15 +61,19 @@ export interface MapProblem {
 /** What became of it. `count` of problems includes those not described. An invalid map's file is closed, not whole,
  * and the caller's to remove. */
 export type MapResult =
-  | { readonly kind: "made"; readonly entries: number }
+  /** `converted`: how many of the entries can be found by A-labels as well. */
+  | { readonly kind: "made"; readonly entries: number; readonly converted: number }
   | { readonly kind: "invalid"; readonly problems: readonly MapProblem[]; readonly count: number };
 
 const blockSize = 1024 * 1024;
 const lineMax = 16 * 1024 * 1024;
-const setValue = new TextEncoder().encode("<set>");
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder("utf-8", { fatal: true });
+const setValue = encoder.encode("<set>");
 
 /** Reads `source` to its end and makes the map. Keys are stored in lower case (ASCII). Bad and duplicate entries are
- * an `invalid` result that names all of them, in order. Faults: of the source and the writer; the file is closed then. */
+ * an `invalid` result that names all of them, in order. A key whose domain has U-labels is stored with A-labels too, by
+ * which mail is looked up. Faults: of the source and the writer; the file is closed then. */
 export async function compileMap(source: ByteSource, writer: MapWriter, plan: MapPlan): Promise<MapResult> {
   try {
     return await new MapCompiler(writer, plan).run(source);
@@ -84,6 +89,7 @@ class MapCompiler {
   readonly #scanner: EntryScanner;
   readonly #problems: MapProblem[] = [];
   #problemCount = 0;
+  #converted = 0;
   /** Line of each record of the writer. */
   #lines = new Uint32Array(1024);
   /** Keys in lower case, and for a list the value behind them. */
@@ -129,29 +135,48 @@ class MapCompiler {
   }
 
   #add(): void {
-    const { bytes, keyStart, keyEnd, valueStart, valueEnd, line } = this.#scanner;
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd } = this.#scanner;
     if (valueStart >= 0) {
       const message = this.#plan.check(bytes, valueStart, valueEnd);
       if (message !== null) return this.#report(message === "" ? "invalid entry" : `invalid entry: ${message}`);
     }
+    if (valueStart >= 0) {
+      const isAscii = lowerInPlace(bytes, keyStart, keyEnd);
+      this.#write(bytes, keyStart, keyEnd, valueStart, valueEnd);
+      if (!isAscii) this.#addConverted(bytes.subarray(keyStart, keyEnd), bytes.subarray(valueStart, valueEnd));
+    } else {
+      const size = keyEnd - keyStart;
+      const scratch = this.#scratch;
+      scratch.set(bytes.subarray(keyStart, keyEnd));
+      const isAscii = lowerInPlace(scratch, 0, size);
+      scratch.set(setValue, size);
+      this.#write(scratch, 0, size, size, size + setValue.length);
+      if (!isAscii) this.#addConverted(scratch.slice(0, size), setValue);
+    }
+  }
+
+  #write(bytes: Uint8Array, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
     const number = this.#writer.count;
     if (number === this.#lines.length) {
       const lines = new Uint32Array(number * 2);
       lines.set(this.#lines);
       this.#lines = lines;
     }
-    this.#lines[number] = line;
-    if (valueStart >= 0) {
-      lowerInPlace(bytes, keyStart, keyEnd);
-      this.#writer.add(bytes, keyStart, keyEnd, valueStart, valueEnd);
-    } else {
-      const size = keyEnd - keyStart;
-      const scratch = this.#scratch;
-      scratch.set(bytes.subarray(keyStart, keyEnd));
-      lowerInPlace(scratch, 0, size);
-      scratch.set(setValue, size);
-      this.#writer.add(scratch, 0, size, size, size + setValue.length);
-    }
+    this.#lines[number] = this.#scanner.line;
+    this.#writer.add(bytes, keyStart, keyEnd, valueStart, valueEnd);
+  }
+
+  /** A bare key with a dot may be a name and no domain: what was written stays. */
+  #addConverted(key: Uint8Array, value: Uint8Array): void {
+    const text = textOf(key);
+    const ascii = text === null ? null : toAsciiKey(text, text.includes("."));
+    if (ascii === null || ascii === text) return;
+    const start = encoder.encode(ascii.toLowerCase());
+    const bytes = new Uint8Array(start.length + value.length);
+    bytes.set(start);
+    bytes.set(value, start.length);
+    this.#converted++;
+    this.#write(bytes, 0, start.length, start.length, bytes.length);
   }
 
   async #finish(): Promise<MapResult> {
@@ -167,7 +192,7 @@ class MapCompiler {
       return { kind: "invalid", problems: this.#problems, count: this.#problemCount };
     }
     await this.#writer.seal(this.#plan.prepare);
-    return { kind: "made", entries: this.#writer.count };
+    return { kind: "made", entries: this.#writer.count - this.#converted, converted: this.#converted };
   }
 
   #report(message: string, line: number = this.#scanner.line): void {
@@ -192,10 +217,22 @@ function longer(block: Uint8Array, line: number): Uint8Array<ArrayBuffer> {
   return room;
 }
 
-/** ASCII letters only: UTF-8 stays what it is. */
-function lowerInPlace(bytes: Uint8Array, start: number, end: number): void {
+/** Null for what is no UTF-8. */
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** ASCII letters only: UTF-8 stays what it is. Is all of it ASCII? */
+function lowerInPlace(bytes: Uint8Array, start: number, end: number): boolean {
+  let all = 0;
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!;
+    all |= byte;
     if (byte >= 0x41 && byte <= 0x5a) bytes[i] = byte | 0x20;
   }
+  return all < 0x80;
 }

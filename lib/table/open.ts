@@ -12,6 +12,7 @@ import type { DatabaseSpec } from "./spec.ts";
 import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
+import { UnicodeTable } from "./unicode.ts";
 import type { WatchClock } from "./watch.ts";
 
 /** The ways to what holds entries outside of plain files. */
@@ -42,6 +43,12 @@ export const passwdPath = "/etc/passwd";
 /** Opens a table and reads what it holds in memory. Faults: as `Disk.open` and `Disk.readFile`; `malformed`, with the
  * path and line, when the content makes no sense. */
 export async function openTable(spec: TableSpec, disk: Disk, options: TableOptions): Promise<Table> {
+  const table = await openBackend(spec, disk, options);
+  const knowsUnicode = spec.kind === "static" || spec.kind === "file" || spec.kind === "getpwnam";
+  return knowsUnicode ? table : new UnicodeTable(table);
+}
+
+async function openBackend(spec: TableSpec, disk: Disk, options: TableOptions): Promise<Table> {
   const { subAddressDelimiter: delimiter, clock, report } = options;
   switch (spec.kind) {
     case "static":

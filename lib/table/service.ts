@@ -50,6 +50,11 @@ export function lowerAscii(text: string): string {
   return text.toLowerCase();
 }
 
+/** The patterns in a value of service `mailaddrmap`: addresses that a user may send as, with commas. */
+export function sendersOf(value: string): readonly string[] {
+  return value.split(",").map((one) => one.trim()).filter((one) => one !== "");
+}
+
 /** A value of service `userinfo`. */
 export interface Userinfo {
   /** 0 … 2^32-2. */

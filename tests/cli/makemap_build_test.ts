@@ -15,7 +15,7 @@ async function make(folder: string, text: string, type: MapType, format: MapForm
 
 Deno.test("makeMap() puts the map in its place and leaves nothing beside it", () =>
   inFolder(async (folder) => {
-    assert.deepEqual(await make(folder, "a: b\n", "aliases"), { kind: "made", entries: 1 });
+    assert.deepEqual(await make(folder, "a: b\n", "aliases"), { kind: "made", entries: 1, converted: 0 });
     assert.deepEqual(namesIn(folder), ["m", "m.db"]);
     const cdb = await CdbFile.open(hostDisk, `${folder}/m.db`);
     assert.deepEqual(cdb.get(new TextEncoder().encode("a")), new TextEncoder().encode("b"));
@@ -24,7 +24,7 @@ Deno.test("makeMap() puts the map in its place and leaves nothing beside it", ()
 
 Deno.test("makeMap() makes SQLite maps the same way, with nothing left beside them", () =>
   inFolder(async (folder) => {
-    assert.deepEqual(await make(folder, "A: b\n", "aliases", "sqlite"), { kind: "made", entries: 1 });
+    assert.deepEqual(await make(folder, "A: b\n", "aliases", "sqlite"), { kind: "made", entries: 1, converted: 0 });
     assert.deepEqual(namesIn(folder), ["m", "m.db"]);
     const before = await Deno.readFile(`${folder}/m.db`);
     assert.equal((await make(folder, "a: b\na: c\n", "plain", "sqlite")).kind, "invalid");

@@ -166,6 +166,16 @@ Deno.test("makemap warns of an empty map", () =>
     assert.deepEqual(await makemap(["-U", "m.db"]), quiet);
   }));
 
+Deno.test("makemap stores keys with U-labels in A-labels as well, and says so", () =>
+  withFiles({ m: "ann@bücher.test: ann\nbüro: ann\n" }, async (folder, makemap) => {
+    assert.deepEqual(await makemap(["m"]), {
+      ...quiet,
+      stderr: `makemap: ${folder}/m.db: note: 1 key is stored in A-labels (xn--...) as well, which mail has\n`,
+    });
+    const { stdout } = await makemap(["-U", "m.db"]);
+    assert.equal(stdout, "ann@bücher.test\tann\nann@xn--bcher-kva.test\tann\nbüro\tann\n");
+  }));
+
 Deno.test("makemap --json prints one object", () =>
   withFiles({ m: "a: b\n", bad: "a\n" }, async (folder, makemap) => {
     const good = await makemap(["--json", "m"]);
@@ -174,6 +184,7 @@ Deno.test("makemap --json prints one object", () =>
       map: `${folder}/m.db`,
       type: "plain",
       entries: 1,
+      converted: 0,
       errors: [],
     });
     const bad = await makemap(["--json", "-t", "aliases", "bad"]);

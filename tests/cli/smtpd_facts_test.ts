@@ -62,6 +62,7 @@ Deno.test("gatherFacts() reads certificates and keys, and compares them", async 
       folder,
       pki("a.test", "c.pem", "k.pem") + pki("b.test", "c.pem", "other.pem") + pki("c.test", "junk.pem", "junk.pem") +
         pki("d.test", "none.pem", "locked.pem") +
+        pki("e.test", "k.pem", "c.pem") + `pki f.test cert "${folder}" key "${folder}"\n` +
         `ca a.test cert "${folder}/chain.pem"\nmatch for local reject\n`,
     );
     const facts = await gatherFacts(policy, { tables: "none", sameUser: false });
@@ -70,8 +71,16 @@ Deno.test("gatherFacts() reads certificates and keys, and compares them", async 
     ok(a?.certificate?.kind === "read" && a.certificate.notBefore < facts.now && a.certificate.notAfter > facts.now);
     deepEqual(a.privateKey, { kind: "read", fits: true });
     deepEqual(facts.pki.get("b.test")?.privateKey, { kind: "read", fits: false });
-    deepEqual(facts.pki.get("c.test")?.certificate, { kind: "malformed" });
-    deepEqual(facts.pki.get("c.test")?.privateKey, { kind: "malformed" });
+    deepEqual(facts.pki.get("c.test")?.certificate, { kind: "malformed", isKey: false });
+    deepEqual(facts.pki.get("c.test")?.privateKey, { kind: "malformed", isCertificate: false });
+    deepEqual(facts.pki.get("e.test")?.certificate, { kind: "malformed", isKey: true });
+    deepEqual(facts.pki.get("e.test")?.privateKey, { kind: "malformed", isCertificate: true });
+    deepEqual(facts.pki.get("f.test"), {
+      cert: { kind: "directory" },
+      certificate: null,
+      key: { kind: "directory" },
+      privateKey: null,
+    });
     deepEqual(facts.pki.get("d.test")?.cert, { kind: "failed", fault: "notFound" });
     deepEqual(facts.pki.get("d.test")?.privateKey, { kind: "encrypted" });
     const authority = facts.ca.get("a.test")?.certificate;

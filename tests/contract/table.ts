@@ -18,6 +18,8 @@ export interface TableKind {
   readonly name: string;
   /** Keys alone: a map lacks this, a list lacks values. */
   readonly shape: "list" | "map";
+  /** Finds keys in U-labels by their A-labels; default true. */
+  readonly knowsUnicode?: boolean;
   /** Regular expressions keep their case. */
   readonly keepsCase: boolean;
 }
@@ -140,6 +142,10 @@ export function testTable(kind: TableKind, withTable: WithTable): void {
       }
       assert.equal(await table.fetch("relayhost"), null);
     }));
+  for (const [service, entry, key] of unicodeVectors) {
+    if (kind.knowsUnicode === false) break;
+    matches(`${service} "${entry}" is found as "${key}"`, service, [entry], { [key]: true });
+  }
   testVectors(matches);
   if (kind.shape === "map") {
     testValues(test);
@@ -176,6 +182,16 @@ const domainVectors: readonly (readonly [name: string, pattern: string, want: bo
   ["foo", "foo*", false],
   ["foobar", "foo*", true],
   ["MAIL.Example.org", "mail.example.ORG", true],
+];
+
+const unicodeVectors: readonly (readonly [Service, entry: string, key: string])[] = [
+  ["alias", "info@bücher.test", "info@xn--bcher-kva.test"],
+  ["alias", "@bücher.test", "@xn--bcher-kva.test"],
+  ["domain", "bücher.test", "xn--bcher-kva.test"],
+  ["domain", "*.bücher.test", "m.xn--bcher-kva.test"],
+  ["mailaddr", "@bücher.test", "bob@xn--bcher-kva.test"],
+  ["mailaddr", "bob@*.bücher.test", "bob+x@m.xn--bcher-kva.test"],
+  ["relayhost", "bücher.test", "xn--bcher-kva.test"],
 ];
 
 const mailaddrVectors: readonly (readonly [address: string, entry: string, want: boolean])[] = [

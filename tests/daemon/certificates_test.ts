@@ -11,7 +11,9 @@ const inspector = (clock: FakeClock, days: { left: number }): PemInspector => ({
   certificates: (text) =>
     text.startsWith("cert ") ? { notBefore: 0, notAfter: clock.now() + days.left * 86_400_000, count: 1 } : null,
   key: (text, chain) =>
-    text.startsWith("key ") ? { kind: "read", fits: chain?.slice(5) === text.slice(4) } : { kind: "malformed" },
+    text.startsWith("key ")
+      ? { kind: "read", fits: chain?.slice(5) === text.slice(4) }
+      : { kind: "malformed", isCertificate: false },
   problem: (chain) => chain.includes("odd") ? "the TLS library cannot use it (odd)" : null,
 });
 

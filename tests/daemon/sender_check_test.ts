@@ -8,7 +8,7 @@ import { policyOf } from "./rig.ts";
 const policy = policyOf(`
 pki mx.test cert "/etc/mail/cert.pem"
 pki mx.test key "/etc/mail/key.pem"
-table who { ann = "ann@a.test, sales@a.test", bob = "@b.test", cat = "@", dan = "dan" }
+table who { ann = "ann@a.test, sales@a.test", bob = "@b.test", cat = "@", dan = "dan", fay = "@bücher.test" }
 listen on 192.0.2.10 tls pki mx.test auth-optional { ann = x } senders <who>
 listen on 192.0.2.11 tls pki mx.test auth-optional { ann = x }
 action "box" maildir
@@ -31,6 +31,7 @@ Deno.test("checkSender(): the entry of the user's name says what he may send as"
       ["cat", "anybody@else.test", "allowed"],
       ["cat", null, "allowed"],
       ["dan", "dan@any.test", "allowed"],
+      ["fay", "info@xn--bcher-kva.test", "allowed"],
       ["eve", "eve@a.test", "refused"],
     ] as const
   ) {

@@ -3,42 +3,15 @@
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { join } from "@std/path";
-import { root, runProgram } from "../support/command.ts";
+import { publicPlace, statusOf, uidOf } from "./accounts.ts";
 import { Client } from "./client.ts";
-import { type Daemon, type Place, Site } from "./daemon.ts";
+import { type Daemon, Site } from "./daemon.ts";
 
 const smtpd = await uidOf("_smtpd");
 const smtpq = await uidOf("_smtpq");
 const options = { ignore: Deno.uid() !== 0 || smtpd === null || smtpq === null };
 /** Any uid that is neither root's nor a role's will do for a recipient. */
 const bob = 54_321;
-
-async function uidOf(account: string): Promise<number | null> {
-  const { code, stdout } = await runProgram("id", ["-u", account]).catch(() => ({ code: 1, stdout: "" }));
-  return code === 0 ? Number(stdout) : null;
-}
-
-/** Deno, its cache and our sources where every account can read them: a checkout below /root is out of reach. */
-async function publicPlace(dir: string): Promise<Place> {
-  const copy = async (from: string, to: string) => {
-    const { code, stderr } = await runProgram("cp", ["-r", from, to]);
-    equal(code, 0, stderr);
-  };
-  const info: { denoDir: string } = JSON.parse((await runProgram(Deno.execPath(), ["info", "--json"])).stdout);
-  const checkout = join(dir, "checkout");
-  await Deno.mkdir(checkout);
-  await copy(Deno.execPath(), join(dir, "deno"));
-  await copy(info.denoDir, join(dir, "cache"));
-  for (const name of ["deno.json", "deno.lock", "cli", "lib"]) await copy(join(root, name), checkout);
-  await runProgram("chmod", ["-R", "a+rX", dir]);
-  return { deno: join(dir, "deno"), checkout, env: { DENO_DIR: join(dir, "cache") } };
-}
-
-/** Fields of /proc/PID/status. */
-async function statusOf(pid: number): Promise<Map<string, string>> {
-  const { stdout } = await runProgram("cat", [`/proc/${pid}/status`]);
-  return new Map(stdout.split("\n").map((line) => [line.split(":")[0] ?? "", line.split(":")[1]?.trim() ?? ""]));
-}
 
 async function assertAccount(daemon: Daemon, role: string, uid: number | null): Promise<void> {
   const processes = daemon.role(role);

@@ -33,7 +33,8 @@ Deno.test({
     deepEqual(inspectKey(two.key, two.chain), { kind: "read", fits: true });
     deepEqual(inspectKey(one.key, two.chain), { kind: "read", fits: false });
     deepEqual(inspectKey(one.key, null), { kind: "read", fits: null });
-    deepEqual(inspectKey(one.chain, one.chain), { kind: "malformed" });
+    deepEqual(inspectKey(one.chain, one.chain), { kind: "malformed", isCertificate: true });
+    deepEqual(inspectKey("junk", one.chain), { kind: "malformed", isCertificate: false });
     deepEqual(inspectKey("-----BEGIN ENCRYPTED PRIVATE KEY-----", null), { kind: "encrypted" });
   },
 });

@@ -86,7 +86,9 @@ Deno.test({
   fn: () =>
     inFolder(async (folder) => {
       const word = fc.string({ unit: fc.constantFrom(..."abcxyz019@.-+é"), minLength: 1, maxLength: 12 });
-      const records = fc.uniqueArray(fc.tuple(word, word), { selector: ([key]) => key, maxLength: 200 });
+      // Keys with U-labels are stored in A-labels as well.
+      const key = fc.string({ unit: fc.constantFrom(..."abcxyz019@.-+"), minLength: 1, maxLength: 12 });
+      const records = fc.uniqueArray(fc.tuple(key, word), { selector: ([key]) => key, maxLength: 200 });
       for (const entries of fc.sample(records, { numRuns: 8 })) {
         const text = entries.map(([key, value]) => `${key}\t${value}\n`).join("");
         equal((await runTask("makemap", ["-o", `${folder}/ours`, "-"], { stdin: text })).code, 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
-import { toAsciiKey, toAsciiName } from "../../lib/mail/idna.ts";
+import { toAsciiKey, toAsciiName, toUnicodeKey } from "../../lib/mail/idna.ts";
 
 const names: readonly [name: string, input: string, want: string | null][] = [
   ["leaves ASCII alone", "Mail.Test", "Mail.Test"],
@@ -65,3 +65,41 @@ for (const [key, bare, want] of keys) {
   Deno.test(`toAsciiKey() makes ${want} of ${key}${bare ? ", a domain" : ""}`, () =>
     assert.equal(toAsciiKey(key, bare), want));
 }
+
+const unicodeKeys: readonly [key: string, want: string | null][] = [
+  ["xn--bcher-kva.test", "bücher.test"],
+  ["XN--Bcher-KVA.Test", "bücher.test"],
+  ["*.xn--bcher-kva.test", "*.bücher.test"],
+  ["Info+x@xn--bcher-kva.test", "Info+x@bücher.test"],
+  ["jürgen@xn--tda", "jürgen@ü"],
+  ["@xn--fsqu00a.xn--0zwm56d", "@例子.测试"],
+  ["xn--fa-hia.test", "faß.test"],
+  ["plain.test", null],
+  ["xn--bcher-kva@plain.test", null],
+  ["xn--a.test", null],
+  ["xn--.test", null],
+  ["xn--bcher-kv.test", null],
+  ["xn--bcher-kva-.test", null],
+  ["xn--99999999999999.test", null],
+  ["", null],
+];
+
+for (const [key, want] of unicodeKeys) {
+  Deno.test(`toUnicodeKey() makes ${want} of ${key}`, () => assert.equal(toUnicodeKey(key), want));
+}
+
+Deno.test("toUnicodeKey() turns around what toAsciiKey() did, and never throws", () => {
+  const unit = fc.oneof(fc.constantFrom(..."abcäöüßéñ用户例え-"), fc.string({ unit: "grapheme", maxLength: 1 }));
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 20 }), (label) => {
+      const ascii = toAsciiKey(`@${label}`, false);
+      const back = ascii === `@${label}` ? null : toUnicodeKey(ascii);
+      if (back !== null) assert.equal(toAsciiKey(back, false), ascii);
+    }),
+    { numRuns: 1000 },
+  );
+  fc.assert(fc.property(fc.string({ unit: fc.constantFrom(..."abyz019-."), maxLength: 60 }), (text) => {
+    const back = toUnicodeKey(`xn--${text}`);
+    if (back !== null) assert.equal(toAsciiName(back), `xn--${text}`);
+  }));
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkFiles, type FileFacts } from "../../lib/policy/check_files.ts";
+import { checkFiles, type FileFacts, judgePki } from "../../lib/policy/check_files.ts";
 import { collectErrors } from "../../lib/policy/error.ts";
 import { loadText } from "./config_fixture.ts";
 
@@ -73,8 +73,22 @@ Deno.test("checkFiles() tells of certificates and keys, each at its path", () =>
       "error 1 the certificate /c can be changed by others: its mode is 0664, and at most 0755",
     ],
     [{ cert: { ...found, uid: 7 } }, "error 1 the certificate /c belongs to uid 7: it has to be root's"],
-    [{ certificate: { kind: "malformed" } }, "error 1 /c is no certificate in PEM form"],
-    [{ privateKey: { kind: "malformed" } }, "error 2 /k is no private key in PEM form"],
+    [{ certificate: { kind: "malformed", isKey: false } }, "error 1 /c is no certificate in PEM form"],
+    [
+      { cert: { kind: "directory" }, certificate: null },
+      "error 1 the certificate /c is a directory: it has to be a file",
+    ],
+    [{ key: { kind: "directory" }, privateKey: null }, "error 2 the key /k is a directory: it has to be a file"],
+    [
+      {
+        cert: { kind: "found", mode: 0o600, uid: 0 },
+        certificate: { kind: "malformed", isKey: true },
+        key: found,
+        privateKey: { kind: "malformed", isCertificate: true },
+      },
+      "error 1 the certificate and the key are the wrong way round: /c is a key, and /k a certificate",
+    ],
+    [{ privateKey: { kind: "malformed", isCertificate: false } }, "error 2 /k is no private key in PEM form"],
     [
       { privateKey: { kind: "encrypted" } },
       "error 2 the key /k is encrypted, and nobody is there to type its passphrase",
@@ -91,6 +105,16 @@ Deno.test("checkFiles() tells of certificates and keys, each at its path", () =>
     [{ certificate: { ...valid, notAfter: days(14) } }],
   ];
   for (const [changes, ...want] of cases) assert.deepEqual(told(changes), want);
+});
+
+Deno.test("checkFiles() says what stands in the place of a certificate or a key", () => {
+  const hints = (changes: Partial<PkiFacts>) =>
+    judgePki({ cert: "/c", key: "/k" }, { ...fine, ...changes }, { now, uid: 0 }).map(({ hint }) => hint);
+  assert.deepEqual(hints({ certificate: { kind: "malformed", isKey: true } }), ["it is a private key"]);
+  assert.deepEqual(hints({ privateKey: { kind: "malformed", isCertificate: true } }), ["it is a certificate"]);
+  assert.deepEqual(hints({ cert: { kind: "directory" }, certificate: null }), [
+    "name the file in it, such as /c/fullchain.pem",
+  ]);
 });
 
 Deno.test("checkFiles() does not tell of the end of one certificate among many authorities", () => {

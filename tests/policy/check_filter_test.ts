@@ -66,4 +66,14 @@ Deno.test("filterTraps() finds addresses without brackets", () => {
     "f: `rewrite` needs an address in angle brackets in phase rcpt-to: the command will be refused",
   ]);
   deepEqual(trapsOf(rewrite("<c@b.test> NOTIFY=NEVER"), "listen on lo filter f"), []);
+  // The command is read as if the client had sent it so.
+  const lenient = (rest: string, value: string) =>
+    trapsOf(`smtp lenient no-brackets${rest}`, rewrite(value), "listen on lo filter f");
+  deepEqual(lenient("", "c@b.test"), []);
+  deepEqual(lenient("", "c@b.test NOTIFY=NEVER"), []);
+  deepEqual(lenient("", "Carl <c@b.test>").length, 1);
+  deepEqual(lenient(" from 192.0.2.1", "c@b.test"), [
+    "f: `rewrite` needs an address in angle brackets in phase rcpt-to: the command of clients that " +
+    "`smtp lenient no-brackets` does not name will be refused",
+  ]);
 });

@@ -49,6 +49,13 @@ Deno.test("checkTableText() tells of values that are of no use where the table i
   assert.deepEqual(told(`"Joe Doe": joe\n`, "expansion"), ['warning 1 a key stands bare: "Joe is never looked up']);
   assert.deepEqual(told("a.test\n@b.test\n", "domain"), ['warning 2 "@b.test" is no domain: it never matches']);
   assert.deepEqual(told("@b.test\na.test\n", "mailaddr").length, 1);
+  assert.deepEqual(
+    told("ann: ann@a.test, @b.test\nbob: b.test\ncarl: <c@a.test>\n", "senders").map((one) => one.slice(0, 9)),
+    [
+      "warning 2",
+      "warning 3",
+    ],
+  );
   assert.deepEqual(told("192.0.2.10\n192.0.2.11\n", "source").map((one) => one.slice(0, 20)), ["warning 2 192.0.2.11"]);
 });
 
@@ -71,9 +78,10 @@ Deno.test("tableUses() knows what tables are for", () => {
   const policy = policyOf(`table a file:/a
 table b file:/b
 table c { 10.0.0.0/8 }
+table c2 { ann = "@a.test" }
 pki x.test cert "/c"
 pki x.test key "/k"
-listen on lo tls pki x.test auth <b>
+listen on lo tls pki x.test auth <b> senders <c2>
 action "in" maildir alias <a> userbase <b>
 action "out" relay domain <a>
 action "smart" relay host <b> auth <a>
@@ -88,6 +96,7 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("a") ?? []].sort(), ["credentials", "expansion", "relayMap"]);
   assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
+  assert.deepEqual([...uses.get("c2") ?? []], ["senders"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });
 

@@ -1,5 +1,5 @@
 import { equal, match } from "node:assert/strict";
-import { lintDomain, lintMailaddr, lintSource } from "../../lib/policy/entry_lint.ts";
+import { lintDomain, lintMailaddr, lintSenders, lintSource } from "../../lib/policy/entry_lint.ts";
 
 const told = (judge: (text: string) => { readonly message: string; readonly hint: string } | null, text: string) => {
   const found = judge(text);
@@ -58,6 +58,32 @@ for (
 ) {
   Deno.test(`lintSource() judges ${text} where there is ${own.join(" ")}`, () => {
     const found = told((one) => lintSource(one, own), text);
+    return want === null ? equal(found, null) : match(found ?? "nothing", want);
+  });
+}
+
+for (
+  const [text, want] of [
+    ["ann@example.com", null],
+    ["ann@example.com, @example.org ,info+x@*.example.net", null],
+    ["@", null],
+    ["ann", null],
+    ['"ann smith"@example.com', null],
+    ["ann@[192.0.2.1]", null],
+    ["jürgen@bücher.example", null],
+    ["", /may send as nobody/],
+    [" , ", /may send as nobody/],
+    ["a@example.com b@example.com", /"a@example.com b@example.com" is no address.*commas between them/],
+    ["a@example.com;b@example.com", /no address/],
+    ["Ann <ann@example.com>", /no address/],
+    ["<ann@example.com>", /no address/],
+    ["ann@exa mple.com", /no address/],
+    ["ann@example.com, example.org", /"example.org" has no @.*"@example\.org"$/],
+    ["ann@example.com.", /ends in a dot/],
+  ] as const
+) {
+  Deno.test(`lintSenders() judges ${text}`, () => {
+    const found = told(lintSenders, text);
     return want === null ? equal(found, null) : match(found ?? "nothing", want);
   });
 }

@@ -121,6 +121,11 @@ export function testServerTable(
       for (const key of hostileKeys) equal(await table.lookup("string", `x${key}`), null, key);
       equal(await table.check("alias", "bob"), true);
     }));
+  test("a key in U-labels is found by its A-labels", () =>
+    using(conf(undefined, uncached), async (table) => {
+      equal(await table.lookup("string", "xn--bcher-kva.test"), "bücher.test");
+      equal(await table.lookup("string", "xn--tda.test"), null);
+    }));
   test("many look-ups at once share few sessions", () =>
     using(conf(undefined, uncached), async (table) => {
       const found = await Promise.all(

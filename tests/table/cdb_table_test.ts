@@ -4,6 +4,7 @@ import { hostDisk } from "../../lib/host/disk.ts";
 import { CdbTable } from "../../lib/table/cdb_table.ts";
 import { watchIntervalMs } from "../../lib/table/watch.ts";
 import { lowerAscii } from "../../lib/table/service.ts";
+import { UnicodeTable } from "../../lib/table/unicode.ts";
 import { testTable } from "../contract/table.ts";
 import { writeCdb } from "../support/cdb.ts";
 import { inFolder } from "../support/folder.ts";
@@ -28,7 +29,7 @@ for (const nul of ["", "\0"]) {
         await writeCdb(`${folder}/t`, records);
         const { table } = await openTable(`${folder}/t`);
         assert.equal(table.shape, "dynamic");
-        await run(table);
+        await run(new UnicodeTable(table));
         table.close();
       }),
   );

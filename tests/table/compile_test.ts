@@ -77,7 +77,7 @@ function rowsOf(path: string): readonly (readonly [string, string])[] {
 
 Deno.test("compileMap() stores keys in lower case and values as they are", async () => {
   const { result, records } = await compile("# x\nRoot: Ann\n\nBÜRO Grüße aus\n[::1]: V6\n");
-  assert.deepEqual(result, { kind: "made", entries: 3 });
+  assert.deepEqual(result, { kind: "made", entries: 3, converted: 0 });
   assert.deepEqual(records, [["root", "Ann"], ["bÜro", "Grüße aus"], ["[::1]", "V6"]]);
 });
 
@@ -86,8 +86,31 @@ Deno.test("compileMap() of a list stores whole lines with the value <set>", asyn
   assert.deepEqual(records, [["example.org", "<set>"], ["a b: c", "<set>"]]);
 });
 
+Deno.test("compileMap() stores keys with U-labels in A-labels as well", async () => {
+  const { result, records } = await compile("Info@BÜCHER.test Ann\nbüro x\n*.ü.test y\nxn--tda.example z\n");
+  assert.deepEqual(result, { kind: "made", entries: 4, converted: 2 });
+  assert.deepEqual(records, [
+    ["info@bÜcher.test", "Ann"],
+    ["info@xn--bcher-kva.test", "Ann"],
+    ["büro", "x"],
+    ["*.ü.test", "y"],
+    ["*.xn--tda.test", "y"],
+    ["xn--tda.example", "z"],
+  ]);
+  const list = await compile("ü.test\n", { shape: "list" });
+  assert.deepEqual(list.records, [["ü.test", "<set>"], ["xn--tda.test", "<set>"]]);
+  const twice = (await compile("a.test x\nü.test y\nxn--tda.test z\n")).result;
+  assert.deepEqual(twice, {
+    kind: "invalid",
+    count: 1,
+    problems: [{ line: 3, message: "duplicate entry for xn--tda.test (first on line 2)" }],
+  });
+  const latin1 = await compile(new Uint8Array([0x61, 0xfc, 0x2e, 0x62, 0x20, 0x78, 0x0a]));
+  assert.deepEqual(latin1.result, { kind: "made", entries: 1, converted: 0 }, "no UTF-8: as it is");
+});
+
 Deno.test("compileMap() makes an empty map of nothing", async () => {
-  assert.deepEqual((await compile("# nothing\n")).result, { kind: "made", entries: 0 });
+  assert.deepEqual((await compile("# nothing\n")).result, { kind: "made", entries: 0, converted: 0 });
 });
 
 Deno.test("compileMap() gives the same however the text arrives", async () => {

@@ -9,6 +9,7 @@ import {
   normalizeKey,
   parseId,
   parseUserinfo,
+  sendersOf,
 } from "../../lib/table/service.ts";
 
 Deno.test("matchingOf() gives each service its rule", () => {
@@ -73,4 +74,9 @@ Deno.test("parseUserinfo() takes no home that is too long for a path", () => {
   const home = (length: number) => `/${"h".repeat(length - 1)}`;
   assert.deepEqual(parseUserinfo(`1:1:${home(homeLengthMax)}`)?.home.length, homeLengthMax);
   assert.deepEqual(parseUserinfo(`1:1:${home(homeLengthMax + 1)}`), null);
+});
+
+Deno.test("sendersOf() divides at commas", () => {
+  assert.deepEqual(sendersOf("a@b.test, @c.test ,,\td "), ["a@b.test", "@c.test", "d"]);
+  assert.deepEqual(sendersOf(" , "), []);
 });

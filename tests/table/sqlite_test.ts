@@ -6,6 +6,7 @@ import { lowerAscii } from "../../lib/table/service.ts";
 import type { DatabaseSpec } from "../../lib/table/spec.ts";
 import { sqliteMapSchema, SqliteTable } from "../../lib/table/sqlite.ts";
 import { watchIntervalMs } from "../../lib/table/watch.ts";
+import { UnicodeTable } from "../../lib/table/unicode.ts";
 import { type ContractEntry, testAskedTable, testFailingTable, testTable } from "../contract/table.ts";
 import { inFolder } from "../support/folder.ts";
 import { quoted, runSql, whileLocked } from "../support/sqlite.ts";
@@ -55,7 +56,7 @@ testTable({ name: "sqlite map", shape: "map", keepsCase: false }, (entries, run)
     makeMap(`${folder}/t.sqlite`, entries);
     const { table } = await open(`${folder}/t.sqlite`);
     assert.equal(table.shape, "dynamic");
-    await run(table);
+    await run(new UnicodeTable(table));
     table.close();
   }));
 
