@@ -51,6 +51,10 @@ export class FrontDoor {
   readonly #proxies = new Map<Listener, readonly Net[]>();
   readonly #opening = new Set<() => void>();
   #guests = 0;
+  readonly #left = (address: string): void => {
+    this.#guests--;
+    this.#admission.leave(address);
+  };
   #refusals = 0;
 
   /** Nobody is there yet. */
@@ -132,13 +136,7 @@ export class FrontDoor {
       return this.#turnAway(stream, listener, refusal, reply(listener.hostname));
     }
     this.#guests++;
-    begin({
-      stream,
-      leave: () => {
-        this.#guests--;
-        this.#admission.leave(address);
-      },
-    });
+    begin(new Admitted(stream, this.#left, address));
   }
 
   #turnAway(stream: Stream, listener: Listener, limit: string, reply: Reply): void {
@@ -163,6 +161,23 @@ export class FrontDoor {
     }
     const ip = remote.kind === "inet" ? parseIp(remote.ip) : null;
     return ip !== null && nets.some((net) => netContains(net, ip));
+  }
+}
+
+/** One that is in. */
+class Admitted implements Guest {
+  readonly stream: Stream;
+  readonly #left: (address: string) => void;
+  readonly #address: string;
+
+  constructor(stream: Stream, left: (address: string) => void, address: string) {
+    this.stream = stream;
+    this.#left = left;
+    this.#address = address;
+  }
+
+  leave(): void {
+    this.#left(this.#address);
   }
 }
 

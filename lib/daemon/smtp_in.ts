@@ -16,6 +16,7 @@ import { PeerNames } from "./peer_names.ts";
 import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
+import { Tally } from "./tally.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Stands for the name of a session that has none yet. */
@@ -23,6 +24,14 @@ const unnamed = "0000000000000000";
 
 /** How often deadlines of sessions are looked at, ms. */
 const sweepMs = 1000;
+
+/** A listener, and who its connections belong to. */
+interface Served {
+  readonly listener: Listener;
+  /** Its number in `Policy.listeners`. */
+  readonly index: number;
+  readonly owner: ConnectionOwner;
+}
 
 /** What is asked for a session that has begun. */
 type ConnectionQuestion = Exclude<SessionQuestion["ask"], { readonly kind: "hostname" }>;
@@ -44,10 +53,10 @@ export interface SmtpInPorts extends ServerConnectionPorts {
 export class SmtpIn {
   readonly #ports: SmtpInPorts;
   readonly #door: FrontDoor;
-  readonly #counts = new Map<string, number>();
+  readonly #tally = new Tally();
   /** Waits for the name that we go by on an address. */
   readonly #hosts = new Map<number, (hostname: Domain | null) => void>();
-  readonly #connections = new Set<ServerConnection>();
+  readonly #connections = new Map<ServerConnection, Guest>();
   readonly #sockets: ListeningSocket[] = [];
   readonly #recipients = new Map<number, ServerConnection>();
   readonly #questions = new Map<
@@ -64,8 +73,6 @@ export class SmtpIn {
   #lookup: LookupChannel | null = null;
   #requests = 0;
   #paused = false;
-  #accepted = 0;
-  #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
   #sweeper: Timer | null = null;
@@ -82,7 +89,7 @@ export class SmtpIn {
     this.#queue = channel;
     // A queue that holds mail back says so first.
     this.#paused = false;
-    this.#told = "";
+    this.#tally.restart();
     channel.onMessage((message) => {
       if (this.#queue === channel) this.#fromQueue(message);
     });
@@ -116,7 +123,8 @@ export class SmtpIn {
   /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
   serve(socket: ListeningSocket, listener: Listener, index: number): void {
     this.#sockets.push(socket);
-    socket.accept((stream) => this.#connect(stream, listener, index));
+    const served = { listener, index, owner: this.#ownerOf(index) };
+    socket.accept((stream) => this.#connect(stream, served));
   }
 
   /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
@@ -141,58 +149,54 @@ export class SmtpIn {
     const at = this.#ports.clock.now();
     return new Promise((resolve) => {
       const deadline = this.#ports.clock.after(graceMs, () => {
-        for (const connection of [...this.#connections]) connection.drop();
+        for (const connection of [...this.#connections.keys()]) connection.drop();
       });
       this.#stopping = () => {
         if (this.#door.size > 0) return;
         deadline.cancel();
         resolve();
       };
-      for (const connection of [...this.#connections]) connection.step({ kind: "shutdown", at });
+      for (const connection of [...this.#connections.keys()]) connection.step({ kind: "shutdown", at });
       this.#stopping();
     });
   }
 
-  #connect(stream: Stream, listener: Listener, index: number): void {
+  #connect(stream: Stream, served: Served): void {
+    const { listener } = served;
     if (this.#paused) return this.#door.refuse(stream, listener, replies.paused(listener.hostname));
-    this.#door.open(stream, listener, (guest) => this.#receive(guest, listener, index));
+    this.#door.open(stream, listener, (guest) => this.#receive(guest, served));
   }
 
   /** Finds out what we are called where the client came to. */
-  #receive(guest: Guest, listener: Listener, index: number): void {
-    if (listener.kind !== "inet" || listener.hostnames === null) return this.#begin(guest, listener, index);
+  #receive(guest: Guest, served: Served): void {
+    const { listener, index } = served;
+    if (listener.kind !== "inet" || listener.hostnames === null) return this.#begin(guest, served);
     const { local } = guest.stream;
-    if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, listener, index);
+    if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, served);
     const request = ++this.#requests;
-    this.#hosts.set(request, (hostname) => this.#begin(guest, listener, index, hostname ?? listener.hostname));
-    this.#lookup.send({
-      kind: "session",
-      request,
-      session: unnamed,
-      listener: index,
-      address: local.ip,
-      ask: { kind: "hostname" },
-    });
+    this.#hosts.set(request, (hostname) => this.#begin(guest, served, hostname ?? listener.hostname));
+    const ask = { kind: "hostname" } as const;
+    this.#lookup.send({ kind: "session", request, session: unnamed, listener: index, address: local.ip, ask });
   }
 
-  #begin(guest: Guest, listener: Listener, index: number, hostname: Domain = listener.hostname): void {
-    const owner: ConnectionOwner = {
-      ask: (ask, body) => this.#ask(connection, ask, body, index),
-      body: (message, bytes) => this.#body(connection, message, bytes),
-      rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
-      count: (name) => this.#count(name),
-      name: () => this.#nameOf(connection, index),
-      closed: () => {
-        guest.leave();
-        this.#closed(connection, index);
-      },
-      tls: () => this.#tls.get(index) ?? null,
-    };
-    const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
-    this.#connections.add(connection);
-    this.#accepted++;
+  #begin(guest: Guest, { listener, owner }: Served, hostname: Domain = listener.hostname): void {
+    const connection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
+    this.#connections.set(connection, guest);
+    this.#tally.count("smtp.session.total");
     this.#watch();
     connection.start();
+  }
+
+  #ownerOf(index: number): ConnectionOwner {
+    return {
+      ask: (connection, ask, body) => this.#ask(connection, ask, body, index),
+      body: (connection, message, bytes) => this.#body(connection, message, bytes),
+      rollback: (message) => void this.#queue?.send({ kind: "rollback", message: message as MsgId }),
+      count: (name) => this.#count(name),
+      name: (connection) => this.#nameOf(connection, index),
+      closed: (connection) => this.#closed(connection, index),
+      tls: () => this.#tls.get(index) ?? null,
+    };
   }
 
   /** Answers at once where it can; other answers come as messages. */
@@ -353,6 +357,7 @@ export class SmtpIn {
   /** What the connection asked of lookup and of queue stays open: its session takes the answer, and then lets the
    * queue forget the message. */
   #closed(connection: ServerConnection, index: number): void {
+    this.#connections.get(connection)?.leave();
     if (!this.#connections.delete(connection)) return;
     this.#congested.delete(connection);
     // lookup keeps state of those who tried to log in.
@@ -364,7 +369,7 @@ export class SmtpIn {
   }
 
   #count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+    this.#tally.count(name);
     this.#watch();
   }
 
@@ -376,21 +381,15 @@ export class SmtpIn {
   #sweep(): void {
     const { clock } = this.#ports;
     this.#tell();
-    for (const connection of [...this.#connections]) connection.tick(clock.now(), clock.monotonic());
+    for (const connection of [...this.#connections.keys()]) connection.tick(clock.now(), clock.monotonic());
     this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 
   /** Counters for `smtpctl show stats`. */
   #tell(): void {
-    const stats = {
-      "smtp.session": this.#connections.size,
-      "smtp.session.total": this.#accepted,
-      ...Object.fromEntries(this.#counts),
-    };
-    const text = JSON.stringify(stats);
-    if (text === this.#told || this.#queue === null) return;
-    this.#told = text;
-    this.#queue.send({ kind: "stats", stats });
+    if (this.#queue === null) return;
+    const stats = this.#tally.news({ "smtp.session": this.#connections.size });
+    if (stats !== null) this.#queue.send({ kind: "stats", stats });
   }
 }
 

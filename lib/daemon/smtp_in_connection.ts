@@ -1,6 +1,6 @@
 /** One SMTP connection of smtp-in: a socket and its session, and the order in which their events are handled. */
 
-import type { Clock, Random, Stream } from "../port.ts";
+import type { Clock, Random, Stream, StreamHandler } from "../port.ts";
 import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
@@ -43,26 +43,26 @@ export interface ServerConnectionPorts {
   readonly policy: Pick<Policy, "filters">;
 }
 
-/** What a connection asks of its role. */
+/** What connections ask of their role; one serves all of a listener. */
 export interface ConnectionOwner {
   /** `body` is the last piece of the message, not sent yet, when `ask` is a commit. */
-  ask(ask: SessionAsk, body: Uint8Array | null): void;
+  ask(connection: ServerConnection, ask: SessionAsk, body: Uint8Array | null): void;
   /** A piece of content, to be sent to queue. */
-  body(message: string, bytes: Uint8Array): void;
+  body(connection: ServerConnection, message: string, bytes: Uint8Array): void;
   /** The message is to be forgotten. */
   rollback(message: string): void;
   /** One more for `smtpctl show stats`. */
   count(name: string): void;
   /** The peer's name, `<unknown>` when it has none; null when it has been asked for: `told` comes. */
-  name(): string | null;
+  name(connection: ServerConnection): string | null;
   /** The socket is gone. Called once. */
-  closed(): void;
+  closed(connection: ServerConnection): void;
   /** The listener's TLS as it is now; null when the listener has none. */
   tls(): TlsServer | null;
 }
 
-/** One connection: a socket and its session. */
-export class ServerConnection {
+/** One connection: a socket and its session. There may be thousands that only wait: what each keeps counts. */
+export class ServerConnection implements StreamHandler {
   readonly #ports: ServerConnectionPorts;
   /** The one with TLS takes the place of the one without. */
   #stream: Stream;
@@ -126,20 +126,33 @@ export class ServerConnection {
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "inet" ? this.#owner.name() : hostnameOf(this.#listener);
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name(this) : hostnameOf(this.#listener);
     this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     // Where the session has begun TLS already, nothing is read in clear text.
-    if (this.#handshake === null) this.#attach();
+    if (this.#handshake === null) this.#stream.attach(this);
   }
 
-  #attach(): void {
-    this.#stream.attach({
-      data: (bytes) => this.#receive(bytes),
-      drain: () => this.#flow(),
-      end: () => this.step({ kind: "eof", at: this.#ports.clock.now() }),
-      close: () => this.#lost(),
-    });
+  /** Octets of the peer. */
+  data(bytes: Uint8Array): void {
+    if (this.#overAt === null) return this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes });
+    this.#dropped += bytes.length;
+    if (this.#dropped > lingerLengthMax) this.#stream.destroy();
+  }
+
+  /** The peer has taken what waited. */
+  drain(): void {
+    this.#flow();
+  }
+
+  /** The peer sends no more. */
+  end(): void {
+    this.step({ kind: "eof", at: this.#ports.clock.now() });
+  }
+
+  /** The socket is gone. */
+  close(): void {
+    this.#lost();
   }
 
   /** The socket is gone. `reason` is for the log, where it is not the peer that has closed it. */
@@ -147,7 +160,7 @@ export class ServerConnection {
     if (this.#isGone) return;
     this.#isGone = true;
     this.step({ kind: "eof", at: this.#ports.clock.now(), ...(reason === undefined ? {} : { reason }) });
-    this.#owner.closed();
+    this.#owner.closed(this);
   }
 
   /** Hands the socket to TLS. Nothing that came in clear text and is not handled yet reaches the session any more. */
@@ -165,7 +178,7 @@ export class ServerConnection {
     if (outcome.kind === "failed") return this.#lost(`io-error: handshake failed: ${outcome.reason}`);
     this.#stream = outcome.stream;
     this.#isPaused = false;
-    this.#attach();
+    this.#stream.attach(this);
     this.step({ kind: "tls", at: this.#ports.clock.now(), tls: outcome.tls });
   }
 
@@ -276,18 +289,12 @@ export class ServerConnection {
     this.#flow();
   }
 
-  #receive(bytes: Uint8Array): void {
-    if (this.#overAt === null) return this.step({ kind: "bytes", at: this.#ports.clock.now(), bytes });
-    this.#dropped += bytes.length;
-    if (this.#dropped > lingerLengthMax) this.#stream.destroy();
-  }
-
   #perform(effects: readonly SessionEffect[]): void {
     let piece: Extract<SessionEffect, { kind: "body" }> | null = null;
     for (const effect of effects) {
       // The last piece travels with the commit: one message to the queue instead of two.
       if (piece !== null && !(effect.kind === "ask" && effect.ask.kind === "commit")) {
-        this.#owner.body(piece.message, piece.bytes);
+        this.#owner.body(this, piece.message, piece.bytes);
         piece = null;
       }
       switch (effect.kind) {
@@ -296,7 +303,7 @@ export class ServerConnection {
           break;
         case "ask":
           if (effect.ask.kind === "authenticate") this.#hasTriedToLogIn = true;
-          this.#owner.ask(effect.ask, piece?.bytes ?? null);
+          this.#owner.ask(this, effect.ask, piece?.bytes ?? null);
           piece = null;
           break;
         case "body":
@@ -321,7 +328,7 @@ export class ServerConnection {
           this.#ports.log(effect.event);
       }
     }
-    if (piece !== null) this.#owner.body(piece.message, piece.bytes);
+    if (piece !== null) this.#owner.body(this, piece.message, piece.bytes);
   }
 
   /** Reads only when the session can use bytes, the queue keeps up and the peer takes its replies. What still comes

@@ -14,8 +14,8 @@ export function isLenient({ config }: SessionState, quirk: Quirk): boolean {
 export function tellQuirk(state: SessionState, quirk: Quirk): void {
   state.output.push({ kind: "count", name: quirkCounter(quirk) });
   // One that everybody sends is no news.
-  if (usualQuirks.has(quirk) || state.toldQuirks.has(quirk)) return;
-  state.toldQuirks.add(quirk);
+  if (usualQuirks.has(quirk) || state.toldQuirks.includes(quirk)) return;
+  state.toldQuirks.push(quirk);
   state.output.log("lenient", { quirk });
 }
 

@@ -39,7 +39,7 @@ export class SessionState {
   /** A filter has marked the message whose MAIL is being processed as spam. */
   isNextJunk = false;
   /** Quirks that the log has been told of. */
-  readonly toldQuirks = new Set<Quirk>();
+  readonly toldQuirks: Quirk[] = [];
   /** The command being processed, for the log. */
   line = "";
   /** Messages begun. */

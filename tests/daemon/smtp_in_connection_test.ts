@@ -55,12 +55,12 @@ async function connected({ answer = yes, isRude = false, remote, listen = null }
   let body = "";
   const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   const connection: ServerConnection = new ServerConnection(ports, ends.server, listener, {
-    ask(ask, last) {
+    ask(_connection, ask, last) {
       told.push(ask.kind);
       body += textOf(last);
       if (answer !== null) connection.answer(answer(ask));
     },
-    body(_message, bytes) {
+    body(_connection, _message, bytes) {
       told.push("body");
       body += textOf(bytes);
     },

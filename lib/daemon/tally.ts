@@ -1,0 +1,26 @@
+/** Counters of a role, told to queue for `smtpctl show stats`. */
+
+/** Counts by name, and remembers what was told last. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+  #told = "";
+
+  /** One more. */
+  count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  /** Whoever is told next knows nothing yet. */
+  restart(): void {
+    this.#told = "";
+  }
+
+  /** All counters and `gauges`, which are states and not counted here; null when all of it has been told. */
+  news(gauges: Readonly<Record<string, number>>): Readonly<Record<string, number>> | null {
+    const stats = { ...gauges, ...Object.fromEntries(this.#counts) };
+    const text = JSON.stringify(stats);
+    if (text === this.#told) return null;
+    this.#told = text;
+    return stats;
+  }
+}
