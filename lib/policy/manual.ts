@@ -288,6 +288,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "Networks for which the last two limits do not hold: a list in this file.",
   ],
   "smtp limit max-errors": ["smtp limit max-errors N", "Wrong commands of a session; default 100."],
+  "smtp limit max-junk-commands": [
+    "smtp limit max-junk-commands N",
+    "NOOP, RSET, HELP, VRFY, greetings and refused MAIL of a session until a message is taken; default 100.",
+  ],
   "smtp limit max-unknown-rcpt": ["smtp limit max-unknown-rcpt N", "Refused recipients of a session; default 100."],
   "smtp limit hello-timeout": ["smtp limit hello-timeout N", "Seconds until the first command; default 300."],
   "smtp limit command-timeout": ["smtp limit command-timeout N", "Seconds until each further one; default 300."],

@@ -146,6 +146,11 @@ export const replies = {
   commandTooLong: fixed(500, "5.5.2", "Syntax error: Command line too long"),
   inputOverflow: fixed(421, "4.7.0", "Too much input while a command is being processed"),
   tooManyErrors: fixed(421, "4.7.0", "Too many errors"),
+  tooManyJunkCommands: (hostname: string): Reply => ({
+    code: 421,
+    enhanced: "4.7.0",
+    lines: [`${hostname} Too many commands without a message, closing connection`],
+  }),
   tooManyUnknown: (hostname: string): Reply => ({
     code: 421,
     enhanced: "4.7.0",

@@ -53,6 +53,10 @@ export class Transaction implements BodySink {
   readonly sender: ReversePath;
   /** A filter has marked it as spam. */
   isJunk = false;
+  /** Recipients refused. */
+  refusedRecipients = 0;
+  /** The limit that the client was told of last. */
+  limitTold: string | null = null;
   /** Ends lines with CRLF, where the client may send LF alone. */
   mender: LineMender | null = null;
   readonly #parameters: MailParameters;
