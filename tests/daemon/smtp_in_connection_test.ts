@@ -373,8 +373,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
     name: () => "client.test",
     closed: () => void closed.push("closed"),
   };
-  const limits = { ...policy.smtp, maxJunkCommands };
-  const ports = { clock, random: new SeededRandom(3), log: log.log, limits, policy };
+  const ports = { clock, random: new SeededRandom(3), log: log.log, limits: policy.smtp, policy };
   new ServerConnection(ports, gone, policy.listeners.at(-1)!, owner).start();
   deepEqual(closed, ["closed"]);
   ok(written > 0);
