@@ -75,7 +75,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
   "listen proxy-v2": [
     "listen … proxy-v2 [from <T>]",
-    "A PROXY header of version 2 stands before each session, and says who the client is. T: a list of the proxies' networks; nobody else is served.",
+    "A PROXY header of version 2 stands before each session, and says who the client is; where it says LOCAL or UNKNOWN, or names a unix socket, the proxy's own address counts for limits and rules. T: a list of the proxies' networks; nobody else is served.",
   ],
   "listen proxy": ["listen … proxy [from <T>]", "The same, with version 1 as well."],
   "listen lmtp": ["listen … lmtp", "Speaks LMTP instead of SMTP, for another server that hands mail on; port 24."],
