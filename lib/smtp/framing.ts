@@ -93,7 +93,8 @@ export class CommandInput {
 
   /** Takes all that waits, as a view. */
   takeAll(): Buffer {
-    const rest = this.#bytes.subarray(this.#at);
+    // To make a view of all would take as long as to look for line ends in a kilobyte.
+    const rest = this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at);
     this.clear();
     return rest;
   }
@@ -257,7 +258,8 @@ function give(sink: BodySink, bytes: Buffer, text: string, carry: number, from: 
     sink.take(latin1Octets(text.slice(from, Math.min(carry, end))));
     from = carry;
   }
-  if (from < end) sink.take(bytes.subarray(from - carry, end - carry));
+  if (from >= end) return;
+  sink.take(from === carry && end === text.length ? bytes : bytes.subarray(from - carry, end - carry));
 }
 
 /** A view of the same octets with Node's methods. */

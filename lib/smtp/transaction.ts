@@ -188,7 +188,7 @@ export class Transaction implements BodySink {
   }
 
   #settle(isEnd: boolean, flaw: BodyFlaw | null): void {
-    if (isEnd && this.#refusal === null) {
+    if (isEnd && this.#refusal === null && this.#stages.length > 0) {
       let out: Buffer = Buffer.alloc(0);
       for (const stage of this.#stages) out = joinOctets([stage.push(out), stage.finish()]);
       if (out.length > 0) this.#store(out);
