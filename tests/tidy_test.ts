@@ -38,7 +38,6 @@ const untested: Readonly<Record<string, string>> = {
   "lib/daemon/fields.ts": "tests/daemon/imsg_parse_test.ts",
   "lib/smtp/session_hello.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
-  "lib/smtp/session_state.ts": "tests/smtp/session_test.ts",
   "lib/smtp/session_wait.ts": "tests/smtp/session_test.ts",
   "cli/smtpd_probe.ts": "tests/cli/smtpd_facts_test.ts",
   "lib/host/parent.ts": "tests/host/process_test.ts, with the child of tests/host/child.ts",

@@ -11,6 +11,8 @@ export interface FrontLimits {
   readonly maxConnPerMinute: number;
   /** Wrong commands after which a session ends. Default 100. */
   readonly maxErrors: number;
+  /** Commands such as NOOP and RSET that a session may have for each message that is taken. Default 100. */
+  readonly maxJunkCommands: number;
   /** Refused recipients after which a session ends. Default 100. */
   readonly maxUnknownRecipients: number;
   /** Time until the first command, ms. Default 300,000. */
@@ -35,6 +37,7 @@ export const defaultFrontLimits: FrontLimits = {
   maxSessionPerSource: 100,
   maxConnPerMinute: 600,
   maxErrors: 100,
+  maxJunkCommands: 100,
   maxUnknownRecipients: 100,
   helloTimeoutMs: 300_000,
   dataTimeoutMs: 300_000,

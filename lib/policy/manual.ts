@@ -75,7 +75,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],
   "listen proxy-v2": [
     "listen … proxy-v2 [from <T>]",
-    "A PROXY header of version 2 stands before each session, and says who the client is. T: a list of the proxies' networks; nobody else is served.",
+    "A PROXY header of version 2 stands before each session, and says who the client is; where it says LOCAL or UNKNOWN, or names a unix socket, the proxy's own address counts for limits and rules. T: a list of the proxies' networks; nobody else is served.",
   ],
   "listen proxy": ["listen … proxy [from <T>]", "The same, with version 1 as well."],
   "listen lmtp": ["listen … lmtp", "Speaks LMTP instead of SMTP, for another server that hands mail on; port 24."],
@@ -295,6 +295,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     "Networks for which the last two limits do not hold: a list in this file.",
   ],
   "smtp limit max-errors": ["smtp limit max-errors N", "Wrong commands of a session; default 100."],
+  "smtp limit max-junk-commands": [
+    "smtp limit max-junk-commands N",
+    "NOOP, RSET, HELP, VRFY, greetings and refused MAIL of a session until a message is taken; default 100.",
+  ],
   "smtp limit max-unknown-rcpt": ["smtp limit max-unknown-rcpt N", "Refused recipients of a session; default 100."],
   "smtp limit hello-timeout": ["smtp limit hello-timeout N", "Seconds until the first command; default 300."],
   "smtp limit command-timeout": ["smtp limit command-timeout N", "Seconds until each further one; default 300."],

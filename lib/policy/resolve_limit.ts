@@ -41,6 +41,7 @@ export const smtpLimitKeys: LimitKeys<SmtpLimits> = {
   "max-session-per-source": count("maxSessionPerSource"),
   "max-conn-per-minute": count("maxConnPerMinute"),
   "max-errors": count("maxErrors"),
+  "max-junk-commands": count("maxJunkCommands"),
   "max-unknown-rcpt": count("maxUnknownRecipients"),
   "hello-timeout": patience("helloTimeoutMs"),
   "command-timeout": patience("idleTimeoutMs"),

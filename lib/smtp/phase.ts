@@ -29,6 +29,8 @@ export interface VerbRule {
   readonly behind: "process" | "refuse";
   /** The session ends after the answer, because what follows is not SMTP commands. */
   readonly isFatal: boolean;
+  /** The command brings no message nearer: a client needs few of them. */
+  readonly isJunk: boolean;
   /** Null where the verb is allowed, else the answer. */
   readonly in: Readonly<Record<Phase, Reply | null>>;
 }
@@ -37,7 +39,7 @@ const always = { fresh: null, ready: null, sender: null, refused: null, recipien
 
 /** The same answer in each phase. */
 function never(reply: Reply): VerbRule {
-  return { argument: "optional", behind: "process", isFatal: false, in: everywhere(reply) };
+  return { argument: "optional", behind: "process", isFatal: false, isJunk: false, in: everywhere(reply) };
 }
 
 function everywhere(reply: Reply): VerbRule["in"] {
@@ -55,8 +57,8 @@ export const contentRefusals: VerbRule["in"] = {
   chunks: null,
 };
 
-const greeting: VerbRule = { argument: "optional", behind: "refuse", isFatal: false, in: always };
-const question: VerbRule = { argument: "required", behind: "process", isFatal: false, in: always };
+const greeting: VerbRule = { argument: "optional", behind: "refuse", isFatal: false, isJunk: true, in: always };
+const question: VerbRule = { argument: "required", behind: "process", isFatal: false, isJunk: true, in: always };
 
 /** Behind HELO, and not within a transaction. */
 const outsideTransaction: VerbRule["in"] = {
@@ -79,6 +81,7 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
     argument: "required",
     behind: "process",
     isFatal: false,
+    isJunk: false,
     in: {
       fresh: replies.helloFirst,
       ready: null,
@@ -92,6 +95,7 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
     argument: "required",
     behind: "process",
     isFatal: false,
+    isJunk: false,
     in: {
       fresh: replies.helloFirst,
       ready: replies.notAllowed,
@@ -106,16 +110,17 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
     argument: "none",
     behind: "refuse",
     isFatal: false,
+    isJunk: false,
     in: {
       ...contentRefusals,
       // RFC 3030 §2: DATA and BDAT cannot be used in one transaction.
       chunks: replies.notAllowed,
     },
   },
-  RSET: { argument: "none", behind: "process", isFatal: false, in: always },
-  NOOP: { argument: "optional", behind: "process", isFatal: false, in: always },
-  QUIT: { argument: "none", behind: "process", isFatal: false, in: always },
-  HELP: { argument: "optional", behind: "process", isFatal: false, in: always },
+  RSET: { argument: "none", behind: "process", isFatal: false, isJunk: true, in: always },
+  NOOP: { argument: "optional", behind: "process", isFatal: false, isJunk: true, in: always },
+  QUIT: { argument: "none", behind: "process", isFatal: false, isJunk: false, in: always },
+  HELP: { argument: "optional", behind: "process", isFatal: false, isJunk: true, in: always },
   VRFY: question,
   EXPN: never(replies.notImplemented),
   ETRN: never(replies.notImplemented),
@@ -124,12 +129,12 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
   SOML: never(replies.notImplemented),
   SAML: never(replies.notImplemented),
   // RFC 3207 §4.2: what follows it in clear text is not for us.
-  STARTTLS: { argument: "none", behind: "refuse", isFatal: false, in: outsideTransaction },
+  STARTTLS: { argument: "none", behind: "refuse", isFatal: false, isJunk: false, in: outsideTransaction },
   // RFC 4954 §4: not within a transaction. What follows depends on the answer, and may be secret.
-  AUTH: { argument: "optional", behind: "refuse", isFatal: false, in: outsideTransaction },
+  AUTH: { argument: "optional", behind: "refuse", isFatal: false, isJunk: false, in: outsideTransaction },
   // RFC 3030 §2: octets of a message follow at once. They are read even where the command is refused: the command itself
   // looks at `contentRefusals`. Without a count of them nothing that follows is known to be a command.
-  BDAT: { argument: "required", behind: "process", isFatal: true, in: always },
+  BDAT: { argument: "required", behind: "process", isFatal: true, isJunk: false, in: always },
   FOREIGN: { ...never(replies.foreignProtocol), isFatal: true },
   UNKNOWN: never(replies.unrecognized),
 };

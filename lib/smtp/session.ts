@@ -220,6 +220,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
 
   #carryOut({ verb, argument }: Command): void {
     const state = this.#state;
+    if (verbRules[verb].isJunk && !state.countJunkCommand()) return;
     switch (verb) {
       case "HELO":
       case "EHLO":

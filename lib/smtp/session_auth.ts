@@ -45,8 +45,8 @@ export function* maySend(state: SessionState, sender: ReversePath): Waiting<bool
   const { config: { checksSender = false }, username } = state;
   if (!checksSender || username === "") return true;
   const { result } = yield* ask({ kind: "sender", username, sender });
-  if (result === "refused") state.refuse(replies.senderNotYours);
-  if (result === "failed") state.refuse(replies.unavailable);
+  if (result === "refused") state.refuseCommand(replies.senderNotYours);
+  if (result === "failed") state.refuseCommand(replies.unavailable);
   return result === "allowed";
 }
 
@@ -133,6 +133,6 @@ function conclude(state: SessionState, result: Conclusion): void {
       return state.fail(replies.authSyntax);
     case "failed":
       log("tempfail");
-      return state.refuse(replies.authUnavailable);
+      return state.refuseCommand(replies.authUnavailable);
   }
 }

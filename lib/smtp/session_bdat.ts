@@ -42,6 +42,8 @@ export function* bdat(state: SessionState, argument: string): Running {
     handOn(state, transaction, wasRefused);
   }
   if (!chunk.isLast) {
+    // A chunk of nothing has no use but to be the last.
+    if (chunk.length === 0 && !state.countJunkCommand()) return;
     // All chunks of a message that cannot be taken get the same answer: a client may have sent them in one group.
     return transaction.refusal === null ? state.say(replies.chunkOk(chunk.length)) : state.refuse(transaction.refusal);
   }

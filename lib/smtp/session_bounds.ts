@@ -4,6 +4,9 @@
 export interface SessionBounds {
   /** Wrong commands after which the session ends. Refused recipients are none. */
   readonly maxErrors: number;
+  /** Commands that bring no message nearer, such as NOOP and RSET, before the session ends; a message that is taken begins
+   * the count anew. */
+  readonly maxJunkCommands: number;
   /** Recipients that are refused for good after which the session ends. A list with many dead addresses still reaches the
    * live ones: what was not tried is tried in the client's next session. */
   readonly maxUnknownRecipients: number;
@@ -24,6 +27,8 @@ export interface SessionBounds {
 /** What holds where nothing else is said. */
 export const defaultSessionBounds: SessionBounds = {
   maxErrors: 100,
+  // Clients that keep a session for more mail ask with one of them for each message.
+  maxJunkCommands: 100,
   maxUnknownRecipients: 100,
   // RFC 5321 §4.5.3.2.7: a server waits for 5 minutes at least.
   helloTimeoutMs: 300_000,

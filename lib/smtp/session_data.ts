@@ -42,6 +42,7 @@ export function* finish(state: SessionState, transaction: Transaction): Running 
     const reply = result === "noSpace" ? replies.storageFull : replies.storageFailed;
     return refuseContent(state, reply, transaction.recipients);
   }
+  state.forgiveJunkCommands();
   state.output.log("message", {
     msgid: message,
     size: transaction.size,

@@ -35,7 +35,8 @@ export function* filtered(
     case "disconnect":
       if (phase === "commit" && transaction !== null) {
         refuseContent(state, decision.reply, transaction.recipients);
-      } else state.refuse(decision.reply);
+      } else if (phase === "rcpt-to") state.refuse(decision.reply);
+      else state.refuseCommand(decision.reply);
       if (decision.kind === "disconnect") state.close("filter");
       return null;
   }

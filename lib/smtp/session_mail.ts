@@ -16,10 +16,10 @@ import { Transaction } from "./transaction.ts";
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits } = state.config;
-  if (state.config.tls === "required" && state.tls === null) return state.refuse(replies.startTlsFirst);
+  if (state.config.tls === "required" && state.tls === null) return state.refuseCommand(replies.startTlsFirst);
   const bar = authBar(state);
   if (bar !== null) return state.fail(bar);
-  if (state.mails >= limits.maxMails) return state.refuse(replies.tooManyMails);
+  if (state.mails >= limits.maxMails) return state.refuseCommand(replies.tooManyMails);
   const octets = pathArgument(state, argument, "FROM:");
   if (octets === null) return state.fail(replies.mailSyntax);
   const text = decodeUtf8(octets);
@@ -30,7 +30,7 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   if (parameters.kind === "bad") return state.fail(parameters.reply);
   if (!parameters.value.handling.smtpUtf8 && !isAscii(text)) return state.fail(replies.senderNeedsUtf8);
   // RFC 1870 §6.1: refuse early what would be refused at the end.
-  if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuse(replies.messageTooBig);
+  if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuseCommand(replies.messageTooBig);
   const sender = parsed.path;
   const senderText = sender === null ? "" : formatMailbox(sender);
   const value = isFiltered ? octets : yield* filtered(state, "mail-from", octets, { sender: senderText });
@@ -38,7 +38,7 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   if (value !== octets) return yield* mail(state, `FROM:${encodeUtf8(value)}`, true);
   if (!(yield* maySend(state, sender))) return;
   const { id } = yield* ask({ kind: "message" });
-  if (id === null) return state.refuse(replies.unavailable);
+  if (id === null) return state.refuseCommand(replies.unavailable);
   state.mails++;
   state.transaction = new Transaction(id, sender, parameters.value, limits);
   state.transaction.isJunk = state.isNextJunk;
@@ -51,7 +51,10 @@ export function* rcpt(state: SessionState, argument: string, isFiltered = false)
   const { transaction, helo, username } = state;
   const { limits } = state.config;
   assert(transaction !== null, "RCPT stands inside a transaction");
-  if (transaction.recipients >= limits.maxRecipients) return state.refuse(replies.tooManyRecipients);
+  if (transaction.recipients >= limits.maxRecipients) {
+    state.refuse(replies.tooManyRecipients);
+    return countRefused(state, transaction);
+  }
   const octets = pathArgument(state, argument, "TO:");
   if (octets === null) return state.fail(replies.rcptSyntax);
   const text = decodeUtf8(octets);
@@ -64,7 +67,7 @@ export function* rcpt(state: SessionState, argument: string, isFiltered = false)
   if (parameters.kind === "bad") return state.fail(parameters.reply);
   const address = formatMailbox(parsed.path);
   const value = isFiltered ? octets : yield* filtered(state, "rcpt-to", octets, { rcpt: address });
-  if (value === null) return refused(state);
+  if (value === null) return countRefused(state, transaction);
   if (value !== octets) return yield* rcpt(state, `TO:${encodeUtf8(value)}`, true);
   const { reply } = yield* ask({
     kind: "recipient",
@@ -78,17 +81,20 @@ export function* rcpt(state: SessionState, argument: string, isFiltered = false)
     handling: transaction.handling,
   });
   if (!isPositive(reply)) {
-    refused(state);
-    return state.refuseRecipient(reply);
+    state.refuseRecipient(reply);
+    return countRefused(state, transaction);
   }
   transaction.addRecipient(parsed.path);
   state.phase = "recipients";
   state.say(reply);
 }
 
-/** A recipient was not taken. */
-function refused(state: SessionState): void {
+/** A recipient was not taken. A client may not know how many we take, and send all of a long list; who goes on and on has
+ * no list. */
+function countRefused(state: SessionState, transaction: Transaction): void {
   if (state.phase === "sender") state.phase = "refused";
+  transaction.refusedRecipients++;
+  if (transaction.refusedRecipients > state.config.limits.maxRecipients) state.countJunkCommand();
 }
 
 /** RFC 5321 §4.1.2: a blank stands between path and parameters. */

@@ -53,6 +53,7 @@ export class SessionState {
   /** How long the client may take, and how often it may be wrong. */
   readonly bounds: SessionBounds;
   #errors = 0;
+  #junkCommands = 0;
   #unknownRecipients = 0;
 
   /** Nothing has happened yet. */
@@ -73,9 +74,10 @@ export class SessionState {
     this.output.say(reply);
   }
 
-  /** Answers a command that is right in itself and cannot be carried out. */
+  /** Answers what is right in itself and cannot be done. */
   refuse(reply: Reply): void {
     const result = describeReply(reply);
+    this.#countLimit(reply);
     // A filter may turn a client away before it has said anything.
     if (this.line === "" && !this.isGreeted) this.output.log("refused", { result });
     else this.output.log("failed-command", { command: this.line, result });
@@ -87,6 +89,25 @@ export class SessionState {
     this.refuse(reply);
     this.#errors++;
     if (this.#errors >= this.bounds.maxErrors) this.#exceed("max-errors", replies.tooManyErrors, "too-many-errors");
+  }
+
+  /** Answers a command, likewise; too many of them end the session. */
+  refuseCommand(reply: Reply): void {
+    this.refuse(reply);
+    this.countJunkCommand();
+  }
+
+  /** Counts a command that brings no message nearer. False: there were too many, and the session is over. */
+  countJunkCommand(): boolean {
+    this.#junkCommands++;
+    if (this.#junkCommands <= this.bounds.maxJunkCommands) return true;
+    this.#exceed("max-junk-commands", replies.tooManyJunkCommands(this.hostname), "too-many-junk-commands");
+    return false;
+  }
+
+  /** A message was taken: its session is worth its cost. */
+  forgiveJunkCommands(): void {
+    this.#junkCommands = 0;
   }
 
   /** Answers a recipient that is not taken; too many of them that nobody knows end the session. */
@@ -108,8 +129,17 @@ export class SessionState {
     this.#exceed(overrun, reply, isSlow ? "too-slow" : "timeout");
   }
 
+  /** Counts an answer that tells of a limit, once for each message. */
+  #countLimit(reply: Reply): void {
+    const limit = limitsTold.get(reply);
+    if (limit === undefined || this.transaction?.limitTold === limit) return;
+    if (this.transaction !== null) this.transaction.limitTold = limit;
+    this.output.push({ kind: "count", name: limitCounter(limit) });
+  }
+
   /** A limit ends the session. */
   #exceed(limit: string, reply: Reply | null, reason: string): void {
+    if (this.isClosed) return;
     this.output.push({ kind: "count", name: limitCounter(limit) });
     if (reply !== null) this.say(reply);
     this.close(reason);
@@ -149,6 +179,18 @@ export class SessionState {
     this.input.clear();
   }
 }
+
+/** Answers that tell of a limit and do not end the session, with its key. What is true of a message for good is no 4xx:
+ * the client would send it again for days. */
+const limitsTold: ReadonlyMap<Reply, string> = new Map([
+  [replies.tooManyMails, "max-mails"],
+  [replies.tooManyRecipients, "max-rcpt"],
+  [replies.messageTooBig, "max-message-size"],
+  [replies.lineTooLong, "max-line-length"],
+  [replies.headerTooBig, "max-header-size"],
+  [replies.tooManyFields, "max-headers"],
+  [replies.routingLoop, "max-hops"],
+]);
 
 /** Name of the counter of a limit, by its key of `smtp limit`. */
 export function limitCounter(key: string): string {

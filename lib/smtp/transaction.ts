@@ -9,6 +9,7 @@ import type { Handling } from "./handling.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
+import { joinOctets } from "../mail/octets.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
@@ -53,6 +54,10 @@ export class Transaction implements BodySink {
   readonly sender: ReversePath;
   /** A filter has marked it as spam. */
   isJunk = false;
+  /** Recipients refused. */
+  refusedRecipients = 0;
+  /** The limit that the client was told of last. */
+  limitTold: string | null = null;
   /** Ends lines with CRLF, where the client may send LF alone. */
   mender: LineMender | null = null;
   readonly #parameters: MailParameters;
@@ -183,9 +188,9 @@ export class Transaction implements BodySink {
   }
 
   #settle(isEnd: boolean, flaw: BodyFlaw | null): void {
-    if (isEnd && this.#refusal === null) {
-      let out = Buffer.alloc(0);
-      for (const stage of this.#stages) out = Buffer.concat([stage.push(out), stage.finish()]);
+    if (isEnd && this.#refusal === null && this.#stages.length > 0) {
+      let out: Buffer = Buffer.alloc(0);
+      for (const stage of this.#stages) out = joinOctets([stage.push(out), stage.finish()]);
       if (out.length > 0) this.#store(out);
     }
     this.#refusal = this.#judge(isEnd, flaw);

@@ -23,7 +23,7 @@
  *
  * Lines from the client that stand together are sent together. Client lines before the first `S:` are sent before
  * the connection is greeted. Asks that no `A:` speaks of go well.
- * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, hold (s), idle (s), errors, unknown,
+ * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, hold (s), idle (s), errors, junk, unknown,
  * hello, data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
  * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…,
  * lenient=QUIRK,… (none for none at all), and `feed=whole` for files about when something is sent; all others are also
@@ -257,6 +257,7 @@ function parseSettings(conf: string): Omit<Transcript, "steps"> | string {
 /** Words of `conf:` that bound the client's patience and its errors; times are in seconds. */
 const boundKeys: Readonly<Record<string, keyof typeof defaultSessionBounds>> = {
   errors: "maxErrors",
+  junk: "maxJunkCommands",
   unknown: "maxUnknownRecipients",
   hello: "helloTimeoutMs",
   data: "dataTimeoutMs",

@@ -76,7 +76,7 @@ Deno.test("SIGHUP reloads, and what changed is in the log", async () => {
   await daemon.stop();
 });
 
-Deno.test("a session that is open at a reload finishes under the rules that it began with, new ones do not", async () => {
+Deno.test("a session that is open at a reload finishes under the rules and limits that it began with, new ones do not", async () => {
   await using site = await Site.local();
   const daemon = await site.start();
   using client = await Client.open(site.port);
@@ -84,14 +84,24 @@ Deno.test("a session that is open at a reload finishes under the rules that it b
   await client.command("RCPT TO:<bob@example.org>", 250);
   await client.command("DATA", 354);
   await client.write("Subject: before\r\n\r\nHel");
-  await edit(site, (text) => text.replace(/match .*/, `match from any for domain "example.com" action "local"`));
+  await edit(
+    site,
+    (text) =>
+      `${text.replace(/match .*/, 'match from any for domain "example.com" action "local"')}smtp limit max-rcpt 1\n`,
+  );
   const { out } = await reload(site, 0);
-  match(out, /^- match from any for domain example\.org action "local"\n\+ match .* example\.com action "local"\n/);
+  match(out, /^- match from any for domain example\.org action "local"\n\+ match .* example\.com action "local"\n/m);
+  match(out, /^~ smtp limit max-rcpt: 1000 -> 1$/m);
   await client.write("lo\r\n.\r\n");
   await client.expect(250);
   await site.delivered(1);
-  await client.send("ann@client.test", ["bob@example.org"], message);
+  await client.send("ann@client.test", ["bob@example.org", "BOB@example.org"], message);
   await site.delivered(2);
+  using other = await Client.open(site.port);
+  await other.command("MAIL FROM:<ann@client.test>", 250);
+  await other.command("RCPT TO:<bob@example.com>", 250);
+  await other.command("RCPT TO:<bob@example.com>", 452);
+  await other.quit();
   deepEqual([await answerTo(site.port, "bob@example.org"), await answerTo(site.port, "bob@example.com")], [550, 250]);
   equal(daemon.role("smtp-in").length > 1, true, "the session's process is there");
   await client.quit();

@@ -247,7 +247,7 @@ Deno.test("ServerSession wants no tick while an ask is open, and no bytes once e
   peer.at += 1000;
   peer.send("MAIL FROM:<x@a.test>\r\n");
   equal(peer.session.deadline, null);
-  const piece = "NOOP\r\n".repeat(128);
+  const piece = `NOOP ${"x".repeat(761)}\r\n`;
   for (let held = 0; held < inputLengthHeld; held += piece.length) {
     equal(peer.session.wantsBytes, true);
     peer.send(piece);
