@@ -45,7 +45,7 @@ export function* maySend(state: SessionState, sender: ReversePath): Waiting<bool
   const { config: { checksSender = false }, username } = state;
   if (!checksSender || username === "") return true;
   const { result } = yield* ask({ kind: "sender", username, sender });
-  if (result === "refused") state.refuse(replies.senderNotYours);
+  if (result === "refused") state.refuse(sender === null ? replies.nullSenderNotYours : replies.senderNotYours);
   if (result === "failed") state.refuse(replies.unavailable);
   return result === "allowed";
 }

@@ -66,6 +66,9 @@ export interface SessionConfig {
   readonly auth?: SessionAuth | null;
   /** An authenticated user's senders are checked: `sender` is asked. Default false. */
   readonly checksSender?: boolean;
+  /** So are the authors of his mail, those in From and Sender fields, at its end: `sender` is asked of each. Mail without
+   * a From field is refused. Default false. */
+  readonly bindsAuthor?: boolean;
   /** Phases in which a filter has a say: `filter` is asked. Default none. */
   readonly filters?: ReadonlySet<FilterPhase>;
   /** Quirks of the client that pass. Default `usualQuirks`. */
@@ -163,7 +166,7 @@ export type SessionAsk =
     readonly step: number;
     readonly response: string | null;
   }
-  /** May this user send as this sender? */
+  /** May this user send as this sender, or write as this author? */
   | { readonly kind: "sender"; readonly username: string; readonly sender: ReversePath }
   /** What do the filters say? `parameter` is the command's argument as smtpd-filters(7) has it. */
   | {
