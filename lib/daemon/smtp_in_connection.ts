@@ -369,8 +369,13 @@ function peerText(stream: Stream): string {
 }
 
 /** What a session is told of logging in. */
-function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender" | "bindsAuthor"> {
   if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
   const { mode } = listener.auth;
-  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
+  const { senders } = listener;
+  return {
+    auth: { mode, mechanisms: mechanismsOf(listener) },
+    checksSender: senders !== null,
+    bindsAuthor: senders?.headerFrom ?? false,
+  };
 }

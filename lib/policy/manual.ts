@@ -62,8 +62,12 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen protocols": ["listen … protocols LIST", "`tlsv1.2`, `tlsv1.3` or both, with commas. Default both."],
   "listen auth": ["listen … auth [<T>]", "Refuses MAIL before AUTH; passwords in T, else the system's. Needs TLS."],
   "listen auth-optional": ["listen … auth-optional [<T>]", "Offers AUTH."],
-  "listen senders": ["listen … senders <T> [masquerade]", "Map of users to the addresses that they may send as."],
+  "listen senders": [
+    "listen … senders <T> [masquerade] [header-from]",
+    "Map of users to the addresses that they may send as. `header-from`: also in From and Sender.",
+  ],
   "listen senders masquerade": null,
+  "listen senders header-from": null,
   "listen hostnames": ["listen … hostnames <T>", "Map of our own addresses to names for the greeting."],
   "listen filter": ["listen … filter NAME or { a, b }", "Asks a filter, or several in turn."],
   "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],

@@ -1,6 +1,7 @@
 /** Parser of `listen on …`. */
 
 import type { Directive, ListenOption, Word } from "./ast.ts";
+import type { SendersWords } from "./listener.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
@@ -170,7 +171,7 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     }
     case "senders": {
       const table = readTable(reader, "a table of users and addresses");
-      return table === null ? null : { kind: "senders", span, table, masquerade: acceptKeyword(reader, "masquerade") };
+      return table === null ? null : { kind: "senders", span, table, ...parseSendersWords(reader) };
     }
     case "auth":
     case "auth-optional": {
@@ -197,6 +198,19 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     }
     default:
       return failExpected(reader, "an option", listenOptions);
+  }
+}
+
+/** `masquerade` and `header-from`, in any order. The second is no reserved word, so that it may be a name elsewhere. */
+function parseSendersWords(reader: Reader): SendersWords {
+  let [masquerade, headerFrom] = [false, false];
+  for (;;) {
+    const { kind, text } = peek(reader);
+    if (!masquerade && acceptKeyword(reader, "masquerade")) masquerade = true;
+    else if (!headerFrom && kind === "word" && text === "header-from") {
+      take(reader);
+      headerFrom = true;
+    } else return { masquerade, headerFrom };
   }
 }
 

@@ -228,7 +228,7 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
       return;
     case "senders": {
       const table = resolveTable(scope, option.table, "senders", false);
-      if (table !== null) draft.senders = { table, masquerade: option.masquerade };
+      if (table !== null) draft.senders = { table, masquerade: option.masquerade, headerFrom: option.headerFrom };
       return;
     }
     case "auth":
