@@ -20,7 +20,7 @@ import {
   type SaslServer,
 } from "../trust/sasl.ts";
 import { parseStored, passwordPart, type ScramVerifier, storedBounds } from "../trust/stored_password.ts";
-import { scramVerifierOf } from "../trust/credentials.ts";
+import { prepareUser, scramVerifierOf } from "../trust/credentials.ts";
 import type { CheckResult, PasswordChecks } from "./password_checks.ts";
 import type { Asked } from "./session_desk.ts";
 import { decoyStored } from "./verifier.ts";
@@ -50,6 +50,8 @@ interface Exchange {
   readonly server: SaslServer;
   readonly mechanism: SaslMechanism;
   readonly table: TableName | null;
+  /** For EXTERNAL: whose certificates are known, and the one that smtp-in says the client has shown. */
+  readonly external: { readonly table: TableName; readonly certificate: string } | null;
   /** What failures are counted under; null for nothing. */
   readonly source: string | null;
   /** The step that is next. */
@@ -60,7 +62,13 @@ interface Exchange {
   isCounted: boolean;
 }
 
-type Ending = Exclude<SaslEffect, { readonly kind: "challenge" | "check" | "fetch" }>;
+type Question = Extract<SaslEffect, { readonly kind: "check" | "fetch" | "identify" }>;
+type Ending = Exclude<SaslEffect, Question | { readonly kind: "challenge" }>;
+type Begun = Pick<Asked<"authenticate">["ask"], "mechanism" | "certificate">;
+
+function externalOf(table: TableName | null, certificate: string | null): Exchange["external"] {
+  return table === null || certificate === null ? null : { table, certificate };
+}
 
 /** The part. */
 export class Authentication {
@@ -83,7 +91,7 @@ export class Authentication {
 
   /** One step of an exchange. */
   async authenticate({ session, listener, address, ask }: Asked<"authenticate">): Promise<AuthResult> {
-    if (ask.step === 0) this.#begin(session, listener, address, ask.mechanism);
+    if (ask.step === 0) this.#begin(session, listener, address, ask);
     const exchange = this.#exchanges.get(session);
     // Only a role that is not itself any more asks so.
     const isDue = exchange !== undefined && !exchange.isBusy && exchange.step === ask.step;
@@ -104,7 +112,7 @@ export class Authentication {
     this.#exchanges.delete(session);
   }
 
-  #begin(session: string, index: number, address: string, name: string): void {
+  #begin(session: string, index: number, address: string, { mechanism: name, certificate }: Begun): void {
     this.ended(session);
     const { policy, digests, random } = this.#ports;
     const listener = policy.listeners[index];
@@ -116,6 +124,7 @@ export class Authentication {
       server: beginSasl(mechanism, { digests, nonce }),
       mechanism,
       table: listener.auth.table,
+      external: externalOf(listener.auth.external, certificate),
       source: authSourceOf(address, policy.smtp.except?.networks ?? []),
       step: 0,
       isBusy: false,
@@ -131,6 +140,7 @@ export class Authentication {
           return effect;
         case "check":
         case "fetch":
+        case "identify":
           if (!this.#count(exchange)) return { kind: "failed", username: effect.username };
           effect = exchange.server.step(await this.#answer(exchange, effect));
           break;
@@ -140,9 +150,10 @@ export class Authentication {
     }
   }
 
-  async #answer(exchange: Exchange, effect: Extract<SaslEffect, { kind: "check" | "fetch" }>): Promise<SaslEvent> {
-    const { table } = exchange;
+  async #answer(exchange: Exchange, effect: Question): Promise<SaslEvent> {
+    const { table, external } = exchange;
     try {
+      if (effect.kind === "identify") return { kind: "identified", username: await this.#holderOf(external) };
       if (effect.kind === "fetch") {
         return { kind: "fetched", verifier: table === null ? null : await this.#verifierOf(table, effect.username) };
       }
@@ -157,8 +168,21 @@ export class Authentication {
       if (!(error instanceof Fault)) throw error;
       const reason = error.message;
       this.#ports.log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason } });
+      if (effect.kind === "identify") return { kind: "failed" };
       return effect.kind === "fetch" ? { kind: "fetched", verifier: null } : { kind: "checked", result: "failed" };
     }
+  }
+
+  /** The user whose certificate it is; null when it is nobody's. */
+  async #holderOf(external: Exchange["external"]): Promise<string | null> {
+    if (external === null) return null;
+    const { table, certificate } = external;
+    const value = await this.#ports.tables.table(table).lookup("string", certificate);
+    const username = value === null ? null : prepareUser(value.trim());
+    if (value !== null && username === null) {
+      this.#tell("certificate-unusable", { fingerprint: certificate, table, reason: "its entry names no user" });
+    }
+    return username;
   }
 
   /** Counts an attempt. False when the source has failed too often. */

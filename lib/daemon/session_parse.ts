@@ -32,8 +32,9 @@ function askOf(value: unknown): SessionQuestion["ask"] | null {
     case "authenticate": {
       const [step, response] = [countOf(fields["step"]), fields["response"]];
       const mechanism = textOf(fields["mechanism"]);
-      if (mechanism === null || step === null || !isResponse(response)) return null;
-      return { kind, mechanism, step, response };
+      const { certificate } = fields;
+      if (mechanism === null || step === null || !isResponse(response) || !isFingerprint(certificate)) return null;
+      return { kind, mechanism, step, response, certificate };
     }
     case "sender": {
       const username = textOf(fields["username"]);
@@ -54,6 +55,11 @@ function askOf(value: unknown): SessionQuestion["ask"] | null {
 function isResponse(value: unknown): value is string | null {
   return value === null ||
     (typeof value === "string" && value.length <= responseLengthMax && /^[\0-\xff]*$/.test(value));
+}
+
+/** Of a certificate, where there is one. */
+function isFingerprint(value: unknown): value is string | null {
+  return value === null || (typeof value === "string" && /^[0-9a-f]{64}$/.test(value));
 }
 
 /** A command's argument: as long as a line of the client's may be. */

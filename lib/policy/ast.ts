@@ -106,6 +106,8 @@ export type ListenOption =
   | { readonly kind: "ciphers" | "protocols" | "pki" | "ca"; readonly span: Span; readonly word: Word }
   /** Without a table: the system's users. */
   | { readonly kind: "auth" | "auth-optional"; readonly span: Span; readonly table: TableExpr | null }
+  /** Fingerprints of client certificates, and whose they are. */
+  | { readonly kind: "auth-external"; readonly span: Span; readonly table: TableExpr }
   /** Names with blanks or commas between them. */
   | { readonly kind: "mechanisms"; readonly span: Span; readonly names: Word }
   | { readonly kind: "mask-src" | "received-auth" | "no-dsn"; readonly span: Span }

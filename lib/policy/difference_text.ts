@@ -43,6 +43,7 @@ function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables
   if (auth.mode !== "none") {
     const word = auth.mode === "optional" ? "auth-optional" : "auth";
     words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+    if (auth.external !== null) words.push(`auth-external ${tableWord(auth.external, policy)}`);
     if (auth.mechanisms !== null) words.push(`mechanisms "${auth.mechanisms.join(" ")}"`);
   }
   if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);

@@ -62,6 +62,10 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen protocols": ["listen … protocols LIST", "`tlsv1.2`, `tlsv1.3` or both, with commas. Default both."],
   "listen auth": ["listen … auth [<T>]", "Refuses MAIL before AUTH; passwords in T, else the system's. Needs TLS."],
   "listen auth-optional": ["listen … auth-optional [<T>]", "Offers AUTH."],
+  "listen auth-external": [
+    "listen … auth-external <T>",
+    "Offers EXTERNAL. T has SHA-256 fingerprints of client certificates, and their users. Needs `auth` and `ca`.",
+  ],
   "listen senders": [
     "listen … senders <T> [masquerade] [header-from]",
     "Map of users to the addresses that they may send as. `header-from`: also in From and Sender.",
@@ -73,7 +77,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "listen mask-src": ["listen … mask-src", "Leaves the client out of the Received field."],
   "listen mechanisms": [
     'listen … mechanisms "NAME …"',
-    "What AUTH offers: PLAIN LOGIN (the default), SCRAM-SHA-256 where all users have a verifier or {PLAIN}.",
+    "What AUTH offers: PLAIN LOGIN (the default), EXTERNAL, SCRAM-SHA-256 where all users have a verifier or {PLAIN}.",
   ],
   "listen received-auth": ["listen … received-auth", "Says in the Received field who logged in."],
   "listen no-dsn": ["listen … no-dsn", "Does not offer DSN."],

@@ -22,6 +22,7 @@ import {
 /** Options of a listener of the network. */
 export const listenOptions: readonly string[] = [
   "auth",
+  "auth-external",
   "auth-optional",
   "ca",
   "ciphers",
@@ -68,7 +69,7 @@ function optionsOf(place: "inet" | "path" | "submission"): readonly string[] {
 }
 
 /** Words among the options that OpenSMTPD's lexer does not reserve: elsewhere they are names. */
-const plainWords: readonly string[] = ["mechanisms", "mode", "proxy"];
+const plainWords: readonly string[] = ["auth-external", "mechanisms", "mode", "proxy"];
 
 /** Parses what follows `listen`. */
 export function parseListen(reader: Reader, first: Token): Directive | null {
@@ -177,6 +178,10 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     case "auth-optional": {
       if (!isTable(reader) || isOption(reader)) return { kind: text, span, table: null };
       const table = readTable(reader, "a table of credentials");
+      return table === null ? null : { kind: text, span, table };
+    }
+    case "auth-external": {
+      const table = readTable(reader, "a table of fingerprints and users");
       return table === null ? null : { kind: text, span, table };
     }
     case "mechanisms": {

@@ -132,6 +132,8 @@ export type ListenerAuth =
     readonly mode: "optional" | "required";
     readonly table: TableName | null;
     readonly mechanisms: readonly SaslMechanism[] | null;
+    /** A map of fingerprints of client certificates to users, for EXTERNAL; null for none. */
+    readonly external: TableName | null;
   };
 
 /** How to deliver. */

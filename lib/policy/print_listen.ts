@@ -113,6 +113,7 @@ function authOption(shown: Shown, auth: ListenerAuth): readonly string[] {
   const keyword = auth.mode === "required" ? "auth" : "auth-optional";
   return [
     auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`,
+    ...(auth.external === null ? [] : [`auth-external ${printTable(shown, auth.external)}`]),
     ...(auth.mechanisms === null ? [] : [`mechanisms "${auth.mechanisms.join(" ")}"`]),
   ];
 }

@@ -234,10 +234,11 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
     case "auth":
     case "auth-optional": {
       const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
-      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null };
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null, external: null };
       return;
     }
     case "mechanisms":
+    case "auth-external":
       return;
     default:
       return applyTls(scope, option, draft);

@@ -159,12 +159,14 @@ export type SessionAsk =
     readonly handling: Handling;
   }
   /** One step of a SASL exchange (RFC 4422): `response` is what the client said, decoded, one character per octet;
-   * null when it said nothing yet. `step` counts from 0. */
+   * null when it said nothing yet. `step` counts from 0. `certificate`: for EXTERNAL, the SHA-256 fingerprint of the
+   * client's certificate, which an authority of ours has signed (`TlsInfo.fingerprint`); null otherwise. */
   | {
     readonly kind: "authenticate";
     readonly mechanism: string;
     readonly step: number;
     readonly response: string | null;
+    readonly certificate: string | null;
   }
   /** May this user send as this sender, or write as this author? */
   | { readonly kind: "sender"; readonly username: string; readonly sender: ReversePath }

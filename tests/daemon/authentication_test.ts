@@ -30,6 +30,11 @@ smtp limit except { 198.51.100.0/24 }
 listen on 192.0.2.10 tls pki mx.test auth <users> mechanisms "SCRAM-SHA-256 PLAIN LOGIN"
 listen on 192.0.2.11 tls pki mx.test auth
 listen on 192.0.2.12 tls pki mx.test
+table certificates { "${"AB".repeat(32)}" = " ann ", "${"cd".repeat(32)}" = "", "${
+  "ef".repeat(32)
+}" = "zo\u0065\u0308" }
+ca mx.test cert "/etc/mail/ca.pem"
+listen on 192.0.2.14 tls pki mx.test ca mx.test auth <users> auth-external <certificates>
 listen on 192.0.2.13 tls pki mx.test auth <users>
 action "box" maildir
 match from any for any action "box"
@@ -80,13 +85,13 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
   const begun = (
     mechanism: string,
     response: string | null,
-    { session = "0123456789abcdef", step = 0, address = "192.0.2.7", listener = "192.0.2.10" } = {},
+    { session = "0123456789abcdef", step = 0, address = "192.0.2.7", listener = "192.0.2.10", certificate = "" } = {},
   ) =>
     authentication.authenticate({
       session,
       listener: listenerAt(listener),
       address,
-      ask: { kind: "authenticate", mechanism, step, response },
+      ask: { kind: "authenticate", mechanism, step, response, certificate: certificate === "" ? null : certificate },
     });
   /** Waits out the delay of a failure. */
   const say = async (...args: Parameters<typeof begun>): Promise<AuthResult> => {
@@ -117,6 +122,48 @@ Deno.test("LOGIN goes in steps", async () => {
   deepEqual(await say("LOGIN", null), { kind: "challenge", text: "Username:" });
   deepEqual(await say("LOGIN", "ann", { step: 1 }), { kind: "challenge", text: "Password:" });
   deepEqual(await say("LOGIN", "right", { step: 2 }), { kind: "accepted", username: "ann", data: null });
+});
+
+Deno.test("EXTERNAL: the table says whose certificate it is, and it is nobody else's", async () => {
+  const { say, asked, log } = world();
+  const mine = { listener: "192.0.2.14", certificate: "ab".repeat(32), address: "127.0.0.1" };
+  const ann = { kind: "accepted", username: "ann", data: null };
+  deepEqual(await say("EXTERNAL", null, mine), { kind: "challenge", text: "" });
+  deepEqual(await say("EXTERNAL", "", { ...mine, step: 1 }), ann);
+  deepEqual(await say("EXTERNAL", "ann", mine), ann);
+  deepEqual(await say("EXTERNAL", "bob", mine), { kind: "refused", username: "bob" });
+  deepEqual(await say("EXTERNAL", "Ann", mine), { kind: "refused", username: "Ann" });
+  deepEqual(await say("EXTERNAL", "", { ...mine, certificate: "ef".repeat(32) }), { ...ann, username: "zoë" });
+  for (const certificate of ["", "aa".repeat(32), "cd".repeat(32)]) {
+    deepEqual(await say("EXTERNAL", "", { ...mine, certificate }), { kind: "refused", username: "" });
+    deepEqual(await say("EXTERNAL", "ann", { ...mine, certificate }), { kind: "refused", username: "ann" });
+  }
+  equal(log.of("certificate-unusable").length, 1);
+  const nobody = { kind: "failed", username: "" };
+  deepEqual(await say("EXTERNAL", "", { ...mine, listener: "192.0.2.13" }), nobody, "where it is not offered");
+  deepEqual(asked, [], "no password is checked");
+});
+
+Deno.test("EXTERNAL: the certificate is the one that the exchange began with", async () => {
+  const { say } = world();
+  const about = { listener: "192.0.2.14", address: "127.0.0.1" };
+  await say("EXTERNAL", null, about);
+  deepEqual(await say("EXTERNAL", "", { ...about, step: 1, certificate: "ab".repeat(32) }), {
+    kind: "refused",
+    username: "",
+  });
+});
+
+Deno.test("EXTERNAL: failures are counted as those of passwords are; a table that cannot be read is none", async () => {
+  const { begun, clock } = world();
+  const other = { listener: "192.0.2.14", certificate: "aa".repeat(32) };
+  const sessions = ["1", "2", "3", "4"].map((digit) => digit.repeat(16));
+  const results = sessions.map((session) => begun("EXTERNAL", "", { ...other, session }));
+  await clock.settle();
+  await clock.advance(2 * authDelayMaxMs);
+  deepEqual((await Promise.all(results)).map(({ kind }) => kind), ["refused", "refused", "refused", "failed"]);
+  const broken = world({ broken: ["certificates"] });
+  for (let i = 0; i < 10; i++) deepEqual(await broken.say("EXTERNAL", "", other), { kind: "failed", username: "" });
 });
 
 Deno.test("an unknown user is refused, and costs what the last known one cost", async () => {

@@ -7,7 +7,7 @@ import { KeptLog } from "./rig.ts";
 
 const facts = { helo: "h.test", username: "", sender: null, rcpt: null };
 const asks: readonly SessionQuestion["ask"][] = [
-  { kind: "authenticate", mechanism: "PLAIN", step: 0, response: null },
+  { kind: "authenticate", mechanism: "PLAIN", step: 0, response: null, certificate: null },
   { kind: "sender", username: "ann", sender: null },
   { kind: "filter", phase: "ehlo", parameter: "h.test", facts },
   { kind: "name" },

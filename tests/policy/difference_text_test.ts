@@ -47,7 +47,7 @@ Deno.test("listenerText() has every option of a listener", () => {
     maskSource: true,
     dsn: false,
     tls: { ...defaultListenerTls, mode: "required", verify: true, pki: ["p"], ca: "c" },
-    auth: { mode: "required", table: "users", mechanisms: null },
+    auth: { mode: "required", table: "users", mechanisms: null, external: "certs" },
     hostnames: "hosted",
     senders: { table: "users", masquerade: true, headerFrom: true },
     receivedAuth: true,
@@ -56,7 +56,7 @@ Deno.test("listenerText() has every option of a listener", () => {
   } as const;
   equal(
     listenerText(all, loaded),
-    `tls-require verify pki p ca c auth <users> hostnames <hosted> senders <users> masquerade header-from received-auth ` +
+    `tls-require verify pki p ca c auth <users> auth-external <certs> hostnames <hosted> senders <users> masquerade header-from received-auth ` +
       `proxy from <nets> lmtp ` +
       `tag T hostname ${inet.hostname} filter "f" mask-src no-dsn`,
   );

@@ -61,6 +61,7 @@ Deno.test("parseListen() reads every option", () => {
     ["proxy from 10.0.0.1", { kind: "proxy", from: { kind: "word", word: word("10.0.0.1") } }],
     ["lmtp", { kind: "lmtp" }],
     ['mechanisms "PLAIN"', { kind: "mechanisms", names: word("PLAIN") }],
+    ["auth-external <t>", { kind: "auth-external", table }],
     ["senders <t>", { kind: "senders", table, masquerade: false, headerFrom: false }],
     ["senders <t> masquerade", { kind: "senders", table, masquerade: true, headerFrom: false }],
     ["senders <t> header-from", { kind: "senders", table, masquerade: false, headerFrom: true }],

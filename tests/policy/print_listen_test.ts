@@ -26,6 +26,7 @@ Deno.test("printListeners() writes every option, one line for all addresses", ()
       "listen on eth0 port 25 smtps pki a.test",
       'listen on eth0 tls pki a.test protocols "TLSv1.3" auth-optional',
       "listen on eth0 hostname other.test hostnames <h> filter f mask-src no-dsn received-auth proxy-v2",
+      'listen on eth0 port 2526 tls pki a.test ca a.test auth <c> auth-external <h> mechanisms "PLAIN EXTERNAL"',
       "listen on eth0 tls pki a.test auth senders <h> masquerade",
       "listen on eth0 port 2525 tls pki a.test auth senders <h> masquerade header-from",
       "listen on lo lmtp",
