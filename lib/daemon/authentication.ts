@@ -22,11 +22,9 @@ import {
 import { parseStored, passwordPart, type ScramVerifier, storedBounds } from "../trust/stored_password.ts";
 import { prepareUser, scramVerifierOf } from "../trust/credentials.ts";
 import type { CheckResult, PasswordChecks } from "./password_checks.ts";
-import type { Asked } from "./session_desk.ts";
+import type { SessionEntry } from "./session_book.ts";
+import type { AskedLogin } from "./session_desk.ts";
 import { decoyStored } from "./verifier.ts";
-
-/** Exchanges under way at once; further ones are not begun. */
-export const exchangesMax = 20_000;
 
 /** What it is given. */
 export interface AuthenticationPorts {
@@ -64,7 +62,7 @@ interface Exchange {
 
 type Question = Extract<SaslEffect, { readonly kind: "check" | "fetch" | "identify" }>;
 type Ending = Exclude<SaslEffect, Question | { readonly kind: "challenge" }>;
-type Begun = Pick<Asked<"authenticate">["ask"], "mechanism" | "certificate">;
+type Begun = Pick<AskedLogin["ask"], "mechanism" | "certificate">;
 
 function externalOf(table: TableName | null, certificate: string | null): Exchange["external"] {
   return table === null || certificate === null ? null : { table, certificate };
@@ -74,7 +72,8 @@ function externalOf(table: TableName | null, certificate: string | null): Exchan
 export class Authentication {
   readonly #ports: AuthenticationPorts;
   readonly #failures: AuthFailures;
-  readonly #exchanges = new Map<string, Exchange>();
+  /** Those under way, at most one for each session: who is forgotten has none. */
+  readonly #exchanges = new WeakMap<SessionEntry, Exchange>();
   /** What the last user that was found in a table has stored: an unknown one is to cost as much. */
   readonly #decoys = new Map<TableName, string>();
   /** Users whose stored password is of no use, and sources that are shut out, as far as they were told of. */
@@ -90,37 +89,35 @@ export class Authentication {
   }
 
   /** One step of an exchange. */
-  async authenticate({ session, listener, address, ask }: Asked<"authenticate">): Promise<AuthResult> {
-    if (ask.step === 0) this.#begin(session, listener, address, ask);
-    const exchange = this.#exchanges.get(session);
+  async authenticate({ entry, listener, address, ask }: Omit<AskedLogin, "session">): Promise<AuthResult> {
+    if (ask.step === 0) this.#begin(entry, listener, address, ask);
+    const exchange = this.#exchanges.get(entry);
     // Only a role that is not itself any more asks so.
     const isDue = exchange !== undefined && !exchange.isBusy && exchange.step === ask.step;
     if (!isDue || exchange.mechanism !== parseMechanism(ask.mechanism)) {
-      this.ended(session);
+      this.#exchanges.delete(entry);
       return { kind: "failed", username: "" };
     }
     exchange.step++;
     exchange.isBusy = true;
     const result = await this.#follow(exchange, { kind: "response", text: ask.response });
     exchange.isBusy = false;
-    if (result.kind !== "challenge") this.ended(session);
-    return result;
+    if (result.kind === "challenge") return result;
+    // What was given up meanwhile comes to nothing.
+    const isOver = this.#exchanges.get(entry) !== exchange;
+    if (!isOver) this.#exchanges.delete(entry);
+    return isOver && result.kind === "accepted" ? { kind: "failed", username: "" } : result;
   }
 
-  /** The session is over. */
-  ended(session: string): void {
-    this.#exchanges.delete(session);
-  }
-
-  #begin(session: string, index: number, address: string, { mechanism: name, certificate }: Begun): void {
-    this.ended(session);
+  #begin(entry: SessionEntry, index: number, address: string, { mechanism: name, certificate }: Begun): void {
+    this.#exchanges.delete(entry);
     const { policy, digests, random } = this.#ports;
     const listener = policy.listeners[index];
     const mechanism = parseMechanism(name);
     if (listener?.kind !== "inet" || listener.auth.mode === "none" || mechanism === null) return;
-    if (!mechanismsOf(listener).includes(mechanism) || this.#exchanges.size >= exchangesMax) return;
+    if (!mechanismsOf(listener).includes(mechanism)) return;
     const nonce = Buffer.from(random.bytes(18)).toString("base64");
-    this.#exchanges.set(session, {
+    this.#exchanges.set(entry, {
       server: beginSasl(mechanism, { digests, nonce }),
       mechanism,
       table: listener.auth.table,

@@ -11,13 +11,17 @@ export const responseLengthMax = 9_216;
 
 /** A question about a session; null when it is none. */
 export function parseSessionQuestion(fields: Fields): SessionQuestion | null {
-  const { session } = fields;
+  const session = sessionOf(fields["session"]);
   const [request, listener] = [countOf(fields["request"]), countOf(fields["listener"])];
   const address = textOf(fields["address"]);
   const ask = askOf(fields["ask"]);
-  if (request === null || listener === null || address === null || ask === null) return null;
-  if (typeof session !== "string" || !/^[0-9a-f]{16}$/.test(session)) return null;
+  if (request === null || listener === null || session === null || address === null || ask === null) return null;
   return { kind: "session", request, session, listener, address, ask };
+}
+
+/** Name of a session; null for what is none. */
+export function sessionOf(value: unknown): string | null {
+  return typeof value === "string" && /^[0-9a-f]{16}$/.test(value) ? value : null;
 }
 
 function askOf(value: unknown): SessionQuestion["ask"] | null {

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Authentication } from "../../lib/daemon/authentication.ts";
 import type { Check, CheckResult } from "../../lib/daemon/password_checks.ts";
+import { SessionBook } from "../../lib/daemon/session_book.ts";
 import { decoyStored } from "../../lib/daemon/verifier.ts";
 import { Fault } from "../../lib/fault.ts";
 import { hostDigests } from "../../lib/host/hash.ts";
@@ -82,13 +83,15 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
     },
     log: log.log,
   });
+  const book = new SessionBook();
+  const entryOf = (session: string) => book.enter(session, 0)!;
   const begun = (
     mechanism: string,
     response: string | null,
     { session = "0123456789abcdef", step = 0, address = "192.0.2.7", listener = "192.0.2.10", certificate = "" } = {},
   ) =>
     authentication.authenticate({
-      session,
+      entry: entryOf(session),
       listener: listenerAt(listener),
       address,
       ask: { kind: "authenticate", mechanism, step, response, certificate: certificate === "" ? null : certificate },
@@ -104,7 +107,7 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
   };
   const plain = (user: string, password: string, more: Parameters<typeof begun>[2] = {}) =>
     say("PLAIN", `\0${user}\0${password}`, more);
-  return { authentication, clock, log, asked, begun, say, plain };
+  return { book, clock, log, asked, begun, say, plain };
 }
 
 Deno.test("a user logs in with his password, and with no other", async () => {
@@ -189,7 +192,7 @@ Deno.test("the listener says whose users they are", async () => {
 });
 
 Deno.test("steps that do not follow on each other come to nothing", async () => {
-  const { say, authentication } = world();
+  const { say, book } = world();
   const nobody = { kind: "failed", username: "" };
   deepEqual(await say("LOGIN", "ann", { step: 1 }), nobody);
   await say("LOGIN", null);
@@ -198,7 +201,7 @@ Deno.test("steps that do not follow on each other come to nothing", async () => 
   await say("LOGIN", null);
   deepEqual(await say("PLAIN", "\0ann\0right", { step: 1 }), nobody);
   await say("LOGIN", null);
-  authentication.ended("0123456789abcdef");
+  book.leave("0123456789abcdef");
   deepEqual(await say("LOGIN", "ann", { step: 1 }), nobody);
   await say("LOGIN", null);
   deepEqual(await say("LOGIN", "ann", { step: 1, session: "f".repeat(16) }), nobody, "of another session");
@@ -376,5 +379,5 @@ Deno.test("a response that comes amid the check of another one ends the exchange
   const { begun } = world();
   const first = begun("PLAIN", "\0ann\0right");
   deepEqual(await begun("PLAIN", "\0bob\0wrong", { step: 1 }), { kind: "failed", username: "" });
-  deepEqual(await first, { kind: "accepted", username: "ann", data: null });
+  deepEqual(await first, { kind: "failed", username: "" });
 });
