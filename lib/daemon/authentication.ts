@@ -9,7 +9,6 @@ import type { TableSource } from "../policy/expand.ts";
 import { mechanismsOf } from "../policy/mechanism.ts";
 import type { Policy, TableName } from "../policy/policy.ts";
 import type { AuthResult } from "../smtp/session_face.ts";
-import { noServiceReason } from "../table/proc.ts";
 import { AuthFailures, authSourceOf } from "../trust/auth_limit.ts";
 import {
   beginSasl,
@@ -237,7 +236,7 @@ export class Authentication {
     try {
       return await this.#ports.tables.table(table).check("auth", `${username}:${password}`);
     } catch (error) {
-      if (error instanceof Fault && error.message.endsWith(noServiceReason("auth"))) return null;
+      if (error instanceof Fault && error.kind === "unsupported") return null;
       throw error;
     }
   }

@@ -134,7 +134,8 @@ export function parseTableHostToLookup(value: unknown): TableHostToLookup | null
       return { kind: "answer", request, answer: { kind: "found", value: found } };
     }
     case "absent":
-      return { kind: "answer", request, answer: { kind: "absent" } };
+    case "noService":
+      return { kind: "answer", request, answer: { kind: answer["kind"] } };
     case "failed": {
       const { reason } = answer;
       if (typeof reason !== "string") return null;

@@ -45,9 +45,37 @@ export function hideSecret(line: string): string {
   return [verb, mechanism, secret.trim() === "" ? "" : hiddenText].filter((word) => word !== "").join(" ");
 }
 
-/** RFC 4422 §3.1. Anything else may be a secret in the wrong place. */
+/** Mechanisms that clients may name, ours and others' (IANA, SASL mechanisms): logs and replies repeat no other word,
+ * since it may be a secret in the wrong place. */
+const mechanismNames: ReadonlySet<string> = new Set([
+  "PLAIN",
+  "LOGIN",
+  "EXTERNAL",
+  "ANONYMOUS",
+  "CRAM-MD5",
+  "DIGEST-MD5",
+  "NTLM",
+  "GSSAPI",
+  "GS2-KRB5",
+  "KERBEROS_V4",
+  "OTP",
+  "SKEY",
+  "SECURID",
+  "XOAUTH",
+  "XOAUTH2",
+  "OAUTHBEARER",
+  "SCRAM-SHA-1",
+  "SCRAM-SHA-1-PLUS",
+  "SCRAM-SHA-256",
+  "SCRAM-SHA-256-PLUS",
+  "SCRAM-SHA-512",
+  "SCRAM-SHA-512-PLUS",
+  "SCRAM-SHA3-512",
+  "SCRAM-SHA3-512-PLUS",
+]);
+
 function isMechanismName(word: string): boolean {
-  return /^[A-Za-z0-9_-]{1,20}$/.test(word);
+  return mechanismNames.has(word.toUpperCase());
 }
 
 /** Why MAIL is refused before the client has logged in; null when it may go on. */

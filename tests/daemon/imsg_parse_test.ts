@@ -67,6 +67,7 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "absent" } }],
+  [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "noService" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "found", value: "a|b, c" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "failed", reason: "no database" } }],
   [parseDeliveryToLookup, { kind: "source", request: 1, table: "ours" }],

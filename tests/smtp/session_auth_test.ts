@@ -80,6 +80,10 @@ Deno.test("hideSecret() keeps the mechanism and nothing after it", () => {
       ["AUTH", "AUTH"],
       ["AUTH AGEAYg==", "AUTH ********"],
       ["AUTH PLAIN ", "AUTH PLAIN"],
+      ["AUTH scram-sha-256 biws", "AUTH scram-sha-256 ********"],
+      ["AUTH AGFubgBw", "AUTH ********"],
+      ["AUTH hunter2", "AUTH ********"],
+      ["AUTH PLAINER x", "AUTH ********"],
     ] as const
   ) equal(hideSecret(line), want);
 });
