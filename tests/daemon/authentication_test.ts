@@ -23,7 +23,7 @@ const bcryptText = "$2b$05$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW
 const policy = policyOf(`
 pki mx.test cert "/etc/mail/cert.pem"
 pki mx.test key "/etc/mail/key.pem"
-table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab" }
+table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab", eva = "*LK*" }
 table other { ann = "{PLAIN}elsewhere" }
 smtp limit max-auth-failures 3 auth-failure-window 60
 smtp limit except { 198.51.100.0/24 }
@@ -48,6 +48,7 @@ interface Setup {
 function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) {
   const [clock, log] = [new FakeClock(), new KeptLog()];
   const asked: Check[] = [];
+  const salted = { count: 0 };
   let chance = 0;
   const random = {
     u32: () => 0,
@@ -73,7 +74,10 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
         asked.push(one);
         return Promise.resolve((check ?? usual)(one));
       },
-      salted: (password, salt, iterations) => hostPasswords.pbkdf2(Buffer.from(password), salt, iterations),
+      salted(password, salt, iterations) {
+        salted.count++;
+        return hostPasswords.pbkdf2(Buffer.from(password), salt, iterations);
+      },
     },
     log: log.log,
   });
@@ -101,7 +105,7 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
   };
   const plain = (user: string, password: string, more: Parameters<typeof begun>[2] = {}) =>
     say("PLAIN", `\0${user}\0${password}`, more);
-  return { book, clock, log, asked, begun, say, plain };
+  return { book, clock, log, asked, salted, begun, say, plain };
 }
 
 Deno.test("a user logs in with his password, and with no other", async () => {
@@ -168,12 +172,19 @@ Deno.test("a table that cannot be read, and a verifier that cannot say, are no f
 });
 
 Deno.test("a stored password that is of no use is told of once, without it", async () => {
-  const { plain, log } = world({ check: () => ({ result: "wrong", problem: "it is locked" }) });
-  for (let i = 0; i < 3; i++) await plain("bob", "right", { address: "127.0.0.1" });
+  const { plain, log, asked } = world();
+  await plain("bob", "wrong", { address: "127.0.0.1" });
+  for (let i = 0; i < 3; i++) await plain("eva", "right", { address: "127.0.0.1" });
   await plain("dan", "right", { address: "127.0.0.1" });
   deepEqual(log.of("password-unusable").map(({ fields }) => fields), [
-    { user: "bob", table: "users", reason: "it is locked" },
+    { user: "eva", table: "users", reason: "it is locked; make another with `smtpctl encrypt`" },
     { user: "dan", table: "users", reason: "its entry is not user:password" },
+  ]);
+  deepEqual(asked.slice(1).map((one) => "stored" in one && [one.stored, one.isDecoy]), [
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
   ]);
 });
 
@@ -271,6 +282,23 @@ Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and alw
     equal((await scram(say, user, "right")).kind, "refused");
   }
   deepEqual(log.of("password-unusable").map(({ fields }) => fields["user"]), ["bob"]);
+});
+
+Deno.test("SCRAM: who is unknown has the iterations of those who are known, and takes a verifier where they do", async () => {
+  const more = scramText.replace("$4096:", "$9999:");
+  let value: string | null = null;
+  const { say, salted } = world({
+    tables: (all) => ({ table: (name) => ({ ...all.table(name), lookup: () => Promise.resolve(value) }) }),
+  });
+  const countOf = async (stored: string | null) => {
+    value = stored;
+    const said = await say("SCRAM-SHA-256", "n,,n=eve,r=abc", { address: "127.0.0.1" });
+    return said.kind === "challenge" ? Number(/,i=(\d+)$/.exec(said.text)?.[1]) : said.kind;
+  };
+  deepEqual([await countOf(null), await countOf(more), await countOf(null)], [4096, 9999, 9999]);
+  equal(salted.count, 0);
+  deepEqual([await countOf("{PLAIN}right"), await countOf(null)], [9999, 9999]);
+  equal(salted.count, 2);
 });
 
 Deno.test("a helper that checks passwords is asked, and not lower-cased out of its wits", async () => {
