@@ -18,8 +18,10 @@ import {
   type SaslMechanism,
   type SaslServer,
 } from "../trust/sasl.ts";
-import { parseStored, passwordPart, type ScramVerifier, storedBounds } from "../trust/stored_password.ts";
-import { prepareUser, scramVerifierOf } from "../trust/credentials.ts";
+import { parseStored, passwordPart, type ScramVerifier } from "../trust/stored_password.ts";
+import { scramVerifierOf } from "../trust/credentials.ts";
+import { ScramDecoys } from "../trust/scram_decoy.ts";
+import { holderOf, type ShownCertificate, shownCertificate } from "./certificate_holder.ts";
 import type { CheckResult, PasswordChecks } from "./password_checks.ts";
 import type { SessionEntry } from "./session_book.ts";
 import type { AskedLogin } from "./session_desk.ts";
@@ -47,8 +49,8 @@ interface Exchange {
   readonly server: SaslServer;
   readonly mechanism: SaslMechanism;
   readonly table: TableName | null;
-  /** For EXTERNAL: whose certificates are known, and the one that smtp-in says the client has shown. */
-  readonly external: { readonly table: TableName; readonly certificate: string } | null;
+  /** For EXTERNAL. */
+  readonly external: ShownCertificate | null;
   /** What failures are counted under; null for nothing. */
   readonly source: string | null;
   /** The step that is next. */
@@ -63,10 +65,6 @@ type Question = Extract<SaslEffect, { readonly kind: "check" | "fetch" | "identi
 type Ending = Exclude<SaslEffect, Question | { readonly kind: "challenge" }>;
 type Begun = Pick<AskedLogin["ask"], "mechanism" | "certificate">;
 
-function externalOf(table: TableName | null, certificate: string | null): Exchange["external"] {
-  return table === null || certificate === null ? null : { table, certificate };
-}
-
 /** The part. */
 export class Authentication {
   readonly #ports: AuthenticationPorts;
@@ -77,14 +75,16 @@ export class Authentication {
   readonly #decoys = new Map<TableName, string>();
   /** Users whose stored password is of no use, and sources that are shut out, as far as they were told of. */
   readonly #told = new Set<string>();
-  /** Makes up salts. */
-  readonly #secret: Uint8Array;
+  /** What SCRAM says of users that are not there. */
+  readonly #scramDecoys: ScramDecoys;
+  /** Tables whose last user had a password in clear text, for whom SCRAM's challenge takes a verifier's time. */
+  readonly #clear = new Set<TableName>();
 
   /** Nobody has tried yet. */
   constructor(ports: AuthenticationPorts) {
     this.#ports = ports;
     this.#failures = new AuthFailures(ports.policy.smtp);
-    this.#secret = ports.random.bytes(32);
+    this.#scramDecoys = new ScramDecoys(ports.random.bytes(32), ports.digests);
   }
 
   /** One step of an exchange. */
@@ -120,7 +120,7 @@ export class Authentication {
       server: beginSasl(mechanism, { digests, nonce }),
       mechanism,
       table: listener.auth.table,
-      external: externalOf(listener.auth.external, certificate),
+      external: shownCertificate(listener.auth.external, certificate),
       source: authSourceOf(address, policy.smtp.except?.networks ?? []),
       step: 0,
       isBusy: false,
@@ -170,13 +170,10 @@ export class Authentication {
   }
 
   /** The user whose certificate it is; null when it is nobody's. */
-  async #holderOf(external: Exchange["external"]): Promise<string | null> {
-    if (external === null) return null;
-    const { table, certificate } = external;
-    const value = await this.#ports.tables.table(table).lookup("string", certificate);
-    const username = value === null ? null : prepareUser(value.trim());
-    if (value !== null && username === null) {
-      this.#tell("certificate-unusable", { fingerprint: certificate, table, reason: "its entry names no user" });
+  async #holderOf(shown: ShownCertificate | null): Promise<string | null> {
+    const { username, problem: reason } = await holderOf(shown, this.#ports.tables);
+    if (shown !== null && reason !== null) {
+      this.#tell("certificate-unusable", { fingerprint: shown.certificate, table: shown.table, reason });
     }
     return username;
   }
@@ -220,13 +217,17 @@ export class Authentication {
     }
     const value = await tables.table(table).lookup("credentials", username);
     const stored = value === null ? null : passwordPart(value);
-    if (stored !== null) {
-      if (parseStored(stored).kind !== "problem") this.#decoys.set(table, stored);
+    const read = stored === null ? null : parseStored(stored);
+    if (stored !== null && read?.kind !== "problem") {
+      this.#decoys.set(table, stored);
       return await checks.check({ kind: "check", stored, password, isDecoy: false });
     }
+    // What cannot be checked takes as long as who is not there.
     const decoy = this.#decoys.get(table) ?? decoyStored;
-    const { result } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
-    return { result, problem: value === null ? null : "its entry is not user:password" };
+    const { result, problem } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
+    if (value === null || result === "failed") return { result, problem };
+    const why = read?.kind === "problem" ? `${read.message}; ${read.hint}` : "its entry is not user:password";
+    return { result, problem: why };
   }
 
   /** Asks a helper that checks passwords itself; null when this one does not. */
@@ -242,18 +243,23 @@ export class Authentication {
   }
 
   /** What SCRAM needs of a user. One that is not there, or has another hash, gets a verifier that no password fits, with
-   * the salt that he would always get (RFC 5802 §9). Null when nobody can say now. */
+   * the salt and the iterations that he would always get (RFC 5802 §9). Null when nobody can say now. */
   async #verifierOf(table: TableName, username: string): Promise<ScramVerifier | null> {
     const { tables, checks, digests, random } = this.#ports;
     const value = await tables.table(table).lookup("credentials", username);
     const text = value === null ? null : passwordPart(value);
     const stored = text === null ? null : parseStored(text);
-    if (stored?.kind === "scram") return stored;
-    const { scramIterationsMin: iterations } = storedBounds;
-    const salt = digests.hmacSha256(this.#secret, Buffer.from(username.toLowerCase())).slice(0, 16);
+    if (stored?.kind === "scram" || stored?.kind === "plain") {
+      this.#clear[stored.kind === "plain" ? "add" : "delete"](table);
+    }
+    if (stored?.kind === "scram") {
+      this.#scramDecoys.found(table, stored.iterations);
+      return stored;
+    }
+    const setting = this.#scramDecoys.settingOf(table, username);
     if (stored?.kind === "plain") {
-      const salted = await checks.salted(stored.password.normalize("NFC"), salt, iterations);
-      return salted === null ? null : scramVerifierOf(salted, { salt, iterations }, digests);
+      const salted = await checks.salted(stored.password.normalize("NFC"), setting.salt, setting.iterations);
+      return salted === null ? null : scramVerifierOf(salted, setting, digests);
     }
     if (stored !== null) {
       const reason = stored.kind === "problem"
@@ -261,7 +267,11 @@ export class Authentication {
         : "SCRAM needs a verifier: smtpctl encrypt --method scram";
       this.#tell("password-unusable", { user: username, table, reason });
     }
-    return { salt, iterations, storedKey: random.bytes(32), serverKey: random.bytes(32) };
+    if (this.#clear.has(table)) {
+      // A user would have cost as much, and could not have been served now either.
+      if (await checks.salted("decoy", setting.salt, setting.iterations) === null) return null;
+    }
+    return { ...setting, storedKey: random.bytes(32), serverKey: random.bytes(32) };
   }
 
   /** Logs what an administrator is to see to, once. */

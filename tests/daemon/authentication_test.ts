@@ -23,7 +23,7 @@ const bcryptText = "$2b$05$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW
 const policy = policyOf(`
 pki mx.test cert "/etc/mail/cert.pem"
 pki mx.test key "/etc/mail/key.pem"
-table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab" }
+table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab", eva = "*LK*" }
 table other { ann = "{PLAIN}elsewhere" }
 smtp limit max-auth-failures 3 auth-failure-window 60
 smtp limit except { 198.51.100.0/24 }
@@ -53,6 +53,7 @@ interface Setup {
 function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) {
   const [clock, log] = [new FakeClock(), new KeptLog()];
   const asked: Check[] = [];
+  const salted = { count: 0 };
   let chance = 0;
   const random = {
     u32: () => 0,
@@ -78,7 +79,10 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
         asked.push(one);
         return Promise.resolve((check ?? usual)(one));
       },
-      salted: (password, salt, iterations) => hostPasswords.pbkdf2(Buffer.from(password), salt, iterations),
+      salted(password, salt, iterations) {
+        salted.count++;
+        return hostPasswords.pbkdf2(Buffer.from(password), salt, iterations);
+      },
     },
     log: log.log,
   });
@@ -106,7 +110,7 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
   };
   const plain = (user: string, password: string, more: Parameters<typeof begun>[2] = {}) =>
     say("PLAIN", `\0${user}\0${password}`, more);
-  return { book, clock, log, asked, begun, say, plain };
+  return { book, clock, log, asked, salted, begun, say, plain };
 }
 
 Deno.test("a user logs in with his password, and with no other", async () => {
@@ -133,39 +137,29 @@ Deno.test("EXTERNAL: the table says whose certificate it is, and it is nobody el
   deepEqual(await say("EXTERNAL", null, mine), { kind: "challenge", text: "" });
   deepEqual(await say("EXTERNAL", "", { ...mine, step: 1 }), ann);
   deepEqual(await say("EXTERNAL", "ann", mine), ann);
-  deepEqual(await say("EXTERNAL", "bob", mine), { kind: "refused", username: "bob" });
-  deepEqual(await say("EXTERNAL", "Ann", mine), { kind: "refused", username: "Ann" });
-  deepEqual(await say("EXTERNAL", "", { ...mine, certificate: "ef".repeat(32) }), { ...ann, username: "zoë" });
-  for (const certificate of ["", "aa".repeat(32), "cd".repeat(32)]) {
-    deepEqual(await say("EXTERNAL", "", { ...mine, certificate }), { kind: "refused", username: "" });
-    deepEqual(await say("EXTERNAL", "ann", { ...mine, certificate }), { kind: "refused", username: "ann" });
+  const wrong = [["ab", "bob"], ["ab", "Ann"], ["", ""], ["aa", "ann"], ["cd", ""]];
+  for (const [octet = "", username = ""] of wrong) {
+    const certificate = octet.repeat(32);
+    deepEqual(await say("EXTERNAL", username, { ...mine, certificate }), { kind: "refused", username }, octet);
   }
   equal(log.of("certificate-unusable").length, 1);
-  const nobody = { kind: "failed", username: "" };
-  deepEqual(await say("EXTERNAL", "", { ...mine, listener: "192.0.2.13" }), nobody, "where it is not offered");
+  const elsewhere = await say("EXTERNAL", "", { ...mine, listener: "192.0.2.13" });
+  deepEqual(elsewhere, { kind: "failed", username: "" }, "where it is not offered");
+  // The certificate is the one that the exchange began with.
+  await say("EXTERNAL", null, { ...mine, certificate: "" });
+  deepEqual(await say("EXTERNAL", "", { ...mine, step: 1 }), { kind: "refused", username: "" });
   deepEqual(asked, [], "no password is checked");
-});
-
-Deno.test("EXTERNAL: the certificate is the one that the exchange began with", async () => {
-  const { say } = world();
-  const about = { listener: "192.0.2.14", address: "127.0.0.1" };
-  await say("EXTERNAL", null, about);
-  deepEqual(await say("EXTERNAL", "", { ...about, step: 1, certificate: "ab".repeat(32) }), {
-    kind: "refused",
-    username: "",
-  });
 });
 
 Deno.test("EXTERNAL: failures are counted as those of passwords are; a table that cannot be read is none", async () => {
   const { begun, clock } = world();
   const other = { listener: "192.0.2.14", certificate: "aa".repeat(32) };
-  const sessions = ["1", "2", "3", "4"].map((digit) => digit.repeat(16));
-  const results = sessions.map((session) => begun("EXTERNAL", "", { ...other, session }));
+  const results = [..."1234"].map((digit) => begun("EXTERNAL", "", { ...other, session: digit.repeat(16) }));
   await clock.settle();
   await clock.advance(2 * authDelayMaxMs);
   deepEqual((await Promise.all(results)).map(({ kind }) => kind), ["refused", "refused", "refused", "failed"]);
-  const broken = world({ broken: ["certificates"] });
-  for (let i = 0; i < 10; i++) deepEqual(await broken.say("EXTERNAL", "", other), { kind: "failed", username: "" });
+  const { say } = world({ broken: ["certificates"] });
+  for (let i = 0; i < 10; i++) deepEqual(await say("EXTERNAL", "", other), { kind: "failed", username: "" });
 });
 
 Deno.test("an unknown user is refused, and costs what the last known one cost", async () => {
@@ -215,12 +209,19 @@ Deno.test("a table that cannot be read, and a verifier that cannot say, are no f
 });
 
 Deno.test("a stored password that is of no use is told of once, without it", async () => {
-  const { plain, log } = world({ check: () => ({ result: "wrong", problem: "it is locked" }) });
-  for (let i = 0; i < 3; i++) await plain("bob", "right", { address: "127.0.0.1" });
+  const { plain, log, asked } = world();
+  await plain("bob", "wrong", { address: "127.0.0.1" });
+  for (let i = 0; i < 3; i++) await plain("eva", "right", { address: "127.0.0.1" });
   await plain("dan", "right", { address: "127.0.0.1" });
   deepEqual(log.of("password-unusable").map(({ fields }) => fields), [
-    { user: "bob", table: "users", reason: "it is locked" },
+    { user: "eva", table: "users", reason: "it is locked; make another with `smtpctl encrypt`" },
     { user: "dan", table: "users", reason: "its entry is not user:password" },
+  ]);
+  deepEqual(asked.slice(1).map((one) => "stored" in one && [one.stored, one.isDecoy]), [
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
   ]);
 });
 
@@ -318,6 +319,23 @@ Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and alw
     equal((await scram(say, user, "right")).kind, "refused");
   }
   deepEqual(log.of("password-unusable").map(({ fields }) => fields["user"]), ["bob"]);
+});
+
+Deno.test("SCRAM: who is unknown has the iterations of those who are known, and takes a verifier where they do", async () => {
+  const more = scramText.replace("$4096:", "$9999:");
+  let value: string | null = null;
+  const { say, salted } = world({
+    tables: (all) => ({ table: (name) => ({ ...all.table(name), lookup: () => Promise.resolve(value) }) }),
+  });
+  const countOf = async (stored: string | null) => {
+    value = stored;
+    const said = await say("SCRAM-SHA-256", "n,,n=eve,r=abc", { address: "127.0.0.1" });
+    return said.kind === "challenge" ? Number(/,i=(\d+)$/.exec(said.text)?.[1]) : said.kind;
+  };
+  deepEqual([await countOf(null), await countOf(more), await countOf(null)], [4096, 9999, 9999]);
+  equal(salted.count, 0);
+  deepEqual([await countOf("{PLAIN}right"), await countOf(null)], [9999, 9999]);
+  equal(salted.count, 2);
 });
 
 Deno.test("a helper that checks passwords is asked, and not lower-cased out of its wits", async () => {
