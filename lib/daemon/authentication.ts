@@ -9,7 +9,7 @@ import type { TableSource } from "../policy/expand.ts";
 import { mechanismsOf } from "../policy/mechanism.ts";
 import type { Policy, TableName } from "../policy/policy.ts";
 import type { AuthResult } from "../smtp/session_face.ts";
-import { AuthFailures, authSourceOf } from "../trust/auth_limit.ts";
+import { AuthFailures, type AuthLevel, authSourceOf } from "../trust/auth_limit.ts";
 import {
   beginSasl,
   parseMechanism,
@@ -106,6 +106,16 @@ export class Authentication {
     const isOver = this.#exchanges.get(entry) !== exchange;
     if (!isOver) this.#exchanges.delete(entry);
     return isOver && result.kind === "accepted" ? { kind: "failed", username: "" } : result;
+  }
+
+  /** Failures of each source, for the lookup that follows this one. */
+  levels(): readonly AuthLevel[] {
+    return this.#failures.levels(this.#ports.clock.monotonic());
+  }
+
+  /** Takes the failures that the lookup before this one has counted. */
+  inherit(levels: readonly AuthLevel[]): void {
+    this.#failures.inherit(levels, this.#ports.clock.monotonic());
   }
 
   #begin(entry: SessionEntry, index: number, address: string, { mechanism: name, certificate }: Begun): void {

@@ -80,8 +80,13 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
       if (role === "table-host") links.attach(key, checkedChannel(channel, parseTableHostToLookup, broken));
     },
     serve() {},
-    told() {},
-    drain: (graceMs) => lookup.drain(graceMs),
+    told(message) {
+      if (message.kind === "authLevels") logins.inherit(message.levels);
+    },
+    drain(graceMs) {
+      tellSupervisor({ kind: "authLevels", levels: logins.levels() });
+      return lookup.drain(graceMs);
+    },
     stop: () => Promise.resolve(),
   };
 }

@@ -5,6 +5,7 @@ import { equal, match } from "node:assert/strict";
 import { Certificates, openssl } from "../support/certificates.ts";
 import { Client } from "./client.ts";
 import { freePort, Site } from "./daemon.ts";
+import { until } from "../support/wait.ts";
 
 const ignore = openssl === null;
 
@@ -101,7 +102,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "smtpd: a verifier may do nothing, and one that dies is started again while logins wait",
+  name:
+    "smtpd: a verifier may do nothing, and one that dies is started again; a login is good as long as its lookup lives",
   ignore,
   async fn() {
     await using made = await Certificates.make();
@@ -114,8 +116,23 @@ Deno.test({
     const client = await open(port, authority);
     // It waits for the next one.
     await client.command(`AUTH PLAIN ${plain("ann", password)}`, 235);
-    await client.quit();
     equal(daemon.role("verifier").length, 1);
+    await client.command("MAIL FROM:<ann@example.org>", 250);
+    const [lookup] = daemon.role("lookup");
+    Deno.kill(lookup!.pid, "SIGKILL");
+    await until("somebody can log in again", async () => {
+      const again = await open(port, authority);
+      const { code } = await again.command(`AUTH PLAIN ${plain("ann", password)}`);
+      if (code === 235) await again.send("ann@example.org", ["bob@example.org"], text);
+      await again.quit();
+      return code === 235;
+    });
+    // The next lookup has not seen this session log in.
+    await client.command("RCPT TO:<bob@example.org>", 451);
+    await client.command("RSET", 250);
+    await client.command("MAIL FROM:<ann@example.org>", 451);
+    await client.quit();
+    await site.delivered(1);
     await daemon.stop();
   },
 });
