@@ -2,7 +2,7 @@
  * A peer or a policy that says no is a value (`Reply`, `Outcome`), never a Fault. */
 
 /** Kinds of operational failure. `unavailable` is a backend or role that is down for now;
- * `malformed` is stored or received data that cannot be read. */
+ * `malformed` is stored or received data that cannot be read; `unsupported` is what a backend never does. */
 export type FaultKind =
   | "timeout"
   | "refused"
@@ -15,7 +15,8 @@ export type FaultKind =
   | "exists"
   | "denied"
   | "malformed"
-  | "unavailable";
+  | "unavailable"
+  | "unsupported";
 
 /** Who has to act: us, the peer on the wire, or the world around both (disk, network). */
 export type Blame = "ours" | "peer" | "world";

@@ -40,7 +40,14 @@ function verdicts(content: string, stages: () => readonly ContentStage[] = () =>
 
 const editor = () =>
   new HeaderEditor(
-    submissionEdits({ domain: home, sender: null, isMasquerade: false, date: "DATE", messageId: "<ID>" }),
+    submissionEdits({
+      domain: home,
+      sender: null,
+      isMasquerade: false,
+      isAuthorAdded: true,
+      date: "DATE",
+      messageId: "<ID>",
+    }),
   );
 
 // A parser that took the first line for the rest of a field wrote before the start of its buffer.

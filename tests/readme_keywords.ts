@@ -29,9 +29,9 @@ export const places: readonly Place[] = [
   { name: "table", before: `table t "`, after: `:/x"`, words: backends },
   { name: "listen", before: "listen on lo " },
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
-  { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade"] },
+  { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade", "header-from"] },
   // No reserved word.
-  { name: "listen", before: "listen on lo ", words: ["mechanisms", "proxy"] },
+  { name: "listen", before: "listen on lo ", words: ["auth-external", "mechanisms", "proxy"] },
   { name: "listen on socket", before: "listen on socket " },
   { name: "listen on socket", before: `listen on socket "/s" `, words: ["lmtp"] },
   {

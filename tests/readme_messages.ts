@@ -33,7 +33,7 @@ function readMembers(text: string): { readonly kinds: readonly string[]; readonl
 /** Every `XToY` type of the file. */
 export function messageKinds(source: string): readonly MessageKinds[] {
   const text = `${source}\n`.replace(/\/\*[\s\S]*?\*\//g, "");
-  const interfaces = new Map([...text.matchAll(/^export interface (\w+) (\{[\s\S]*?^\})/gm)]
+  const interfaces = new Map([...text.matchAll(/^export interface (\w+) (?:extends .* )?(\{[\s\S]*?^\})/gm)]
     .map(([, name = "", body = ""]) => [name, readMembers(body).kinds]));
   const pattern = new RegExp(
     `^export type (${roles.join("|")})To(${roles.join("|")}) =([\\s\\S]*?);\\n(?=\\n|export)`,

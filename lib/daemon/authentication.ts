@@ -9,8 +9,7 @@ import type { TableSource } from "../policy/expand.ts";
 import { mechanismsOf } from "../policy/mechanism.ts";
 import type { Policy, TableName } from "../policy/policy.ts";
 import type { AuthResult } from "../smtp/session_face.ts";
-import { noServiceReason } from "../table/proc.ts";
-import { AuthFailures, authSourceOf } from "../trust/auth_limit.ts";
+import { AuthFailures, type AuthLevel, authSourceOf } from "../trust/auth_limit.ts";
 import {
   beginSasl,
   parseMechanism,
@@ -19,14 +18,14 @@ import {
   type SaslMechanism,
   type SaslServer,
 } from "../trust/sasl.ts";
-import { parseStored, passwordPart, type ScramVerifier, storedBounds } from "../trust/stored_password.ts";
+import { parseStored, passwordPart, type ScramVerifier } from "../trust/stored_password.ts";
 import { scramVerifierOf } from "../trust/credentials.ts";
+import { ScramDecoys } from "../trust/scram_decoy.ts";
+import { holderOf, type ShownCertificate, shownCertificate } from "./certificate_holder.ts";
 import type { CheckResult, PasswordChecks } from "./password_checks.ts";
-import type { Asked } from "./session_desk.ts";
+import type { SessionEntry } from "./session_book.ts";
+import type { AskedLogin } from "./session_desk.ts";
 import { decoyStored } from "./verifier.ts";
-
-/** Exchanges under way at once; further ones are not begun. */
-export const exchangesMax = 20_000;
 
 /** What it is given. */
 export interface AuthenticationPorts {
@@ -50,6 +49,8 @@ interface Exchange {
   readonly server: SaslServer;
   readonly mechanism: SaslMechanism;
   readonly table: TableName | null;
+  /** For EXTERNAL. */
+  readonly external: ShownCertificate | null;
   /** What failures are counted under; null for nothing. */
   readonly source: string | null;
   /** The step that is next. */
@@ -60,62 +61,76 @@ interface Exchange {
   isCounted: boolean;
 }
 
-type Ending = Exclude<SaslEffect, { readonly kind: "challenge" | "check" | "fetch" }>;
+type Question = Extract<SaslEffect, { readonly kind: "check" | "fetch" | "identify" }>;
+type Ending = Exclude<SaslEffect, Question | { readonly kind: "challenge" }>;
+type Begun = Pick<AskedLogin["ask"], "mechanism" | "certificate">;
 
 /** The part. */
 export class Authentication {
   readonly #ports: AuthenticationPorts;
   readonly #failures: AuthFailures;
-  readonly #exchanges = new Map<string, Exchange>();
+  /** Those under way, at most one for each session: who is forgotten has none. */
+  readonly #exchanges = new WeakMap<SessionEntry, Exchange>();
   /** What the last user that was found in a table has stored: an unknown one is to cost as much. */
   readonly #decoys = new Map<TableName, string>();
   /** Users whose stored password is of no use, and sources that are shut out, as far as they were told of. */
   readonly #told = new Set<string>();
-  /** Makes up salts. */
-  readonly #secret: Uint8Array;
+  /** What SCRAM says of users that are not there. */
+  readonly #scramDecoys: ScramDecoys;
+  /** Tables whose last user had a password in clear text, for whom SCRAM's challenge takes a verifier's time. */
+  readonly #clear = new Set<TableName>();
 
   /** Nobody has tried yet. */
   constructor(ports: AuthenticationPorts) {
     this.#ports = ports;
     this.#failures = new AuthFailures(ports.policy.smtp);
-    this.#secret = ports.random.bytes(32);
+    this.#scramDecoys = new ScramDecoys(ports.random.bytes(32), ports.digests);
   }
 
   /** One step of an exchange. */
-  async authenticate({ session, listener, address, ask }: Asked<"authenticate">): Promise<AuthResult> {
-    if (ask.step === 0) this.#begin(session, listener, address, ask.mechanism);
-    const exchange = this.#exchanges.get(session);
+  async authenticate({ entry, listener, address, ask }: Omit<AskedLogin, "session">): Promise<AuthResult> {
+    if (ask.step === 0) this.#begin(entry, listener, address, ask);
+    const exchange = this.#exchanges.get(entry);
     // Only a role that is not itself any more asks so.
     const isDue = exchange !== undefined && !exchange.isBusy && exchange.step === ask.step;
     if (!isDue || exchange.mechanism !== parseMechanism(ask.mechanism)) {
-      this.ended(session);
+      this.#exchanges.delete(entry);
       return { kind: "failed", username: "" };
     }
     exchange.step++;
     exchange.isBusy = true;
     const result = await this.#follow(exchange, { kind: "response", text: ask.response });
     exchange.isBusy = false;
-    if (result.kind !== "challenge") this.ended(session);
-    return result;
+    if (result.kind === "challenge") return result;
+    // What was given up meanwhile comes to nothing.
+    const isOver = this.#exchanges.get(entry) !== exchange;
+    if (!isOver) this.#exchanges.delete(entry);
+    return isOver && result.kind === "accepted" ? { kind: "failed", username: "" } : result;
   }
 
-  /** The session is over. */
-  ended(session: string): void {
-    this.#exchanges.delete(session);
+  /** Failures of each source, for the lookup that follows this one. */
+  levels(): readonly AuthLevel[] {
+    return this.#failures.levels(this.#ports.clock.monotonic());
   }
 
-  #begin(session: string, index: number, address: string, name: string): void {
-    this.ended(session);
+  /** Takes the failures that the lookup before this one has counted. */
+  inherit(levels: readonly AuthLevel[]): void {
+    this.#failures.inherit(levels, this.#ports.clock.monotonic());
+  }
+
+  #begin(entry: SessionEntry, index: number, address: string, { mechanism: name, certificate }: Begun): void {
+    this.#exchanges.delete(entry);
     const { policy, digests, random } = this.#ports;
     const listener = policy.listeners[index];
     const mechanism = parseMechanism(name);
     if (listener?.kind !== "inet" || listener.auth.mode === "none" || mechanism === null) return;
-    if (!mechanismsOf(listener).includes(mechanism) || this.#exchanges.size >= exchangesMax) return;
+    if (!mechanismsOf(listener).includes(mechanism)) return;
     const nonce = Buffer.from(random.bytes(18)).toString("base64");
-    this.#exchanges.set(session, {
+    this.#exchanges.set(entry, {
       server: beginSasl(mechanism, { digests, nonce }),
       mechanism,
       table: listener.auth.table,
+      external: shownCertificate(listener.auth.external, certificate),
       source: authSourceOf(address, policy.smtp.except?.networks ?? []),
       step: 0,
       isBusy: false,
@@ -131,6 +146,7 @@ export class Authentication {
           return effect;
         case "check":
         case "fetch":
+        case "identify":
           if (!this.#count(exchange)) return { kind: "failed", username: effect.username };
           effect = exchange.server.step(await this.#answer(exchange, effect));
           break;
@@ -140,9 +156,10 @@ export class Authentication {
     }
   }
 
-  async #answer(exchange: Exchange, effect: Extract<SaslEffect, { kind: "check" | "fetch" }>): Promise<SaslEvent> {
-    const { table } = exchange;
+  async #answer(exchange: Exchange, effect: Question): Promise<SaslEvent> {
+    const { table, external } = exchange;
     try {
+      if (effect.kind === "identify") return { kind: "identified", username: await this.#holderOf(external) };
       if (effect.kind === "fetch") {
         return { kind: "fetched", verifier: table === null ? null : await this.#verifierOf(table, effect.username) };
       }
@@ -157,8 +174,18 @@ export class Authentication {
       if (!(error instanceof Fault)) throw error;
       const reason = error.message;
       this.#ports.log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason } });
+      if (effect.kind === "identify") return { kind: "failed" };
       return effect.kind === "fetch" ? { kind: "fetched", verifier: null } : { kind: "checked", result: "failed" };
     }
+  }
+
+  /** The user whose certificate it is; null when it is nobody's. */
+  async #holderOf(shown: ShownCertificate | null): Promise<string | null> {
+    const { username, problem: reason } = await holderOf(shown, this.#ports.tables);
+    if (shown !== null && reason !== null) {
+      this.#tell("certificate-unusable", { fingerprint: shown.certificate, table: shown.table, reason });
+    }
+    return username;
   }
 
   /** Counts an attempt. False when the source has failed too often. */
@@ -200,13 +227,17 @@ export class Authentication {
     }
     const value = await tables.table(table).lookup("credentials", username);
     const stored = value === null ? null : passwordPart(value);
-    if (stored !== null) {
-      if (parseStored(stored).kind !== "problem") this.#decoys.set(table, stored);
+    const read = stored === null ? null : parseStored(stored);
+    if (stored !== null && read?.kind !== "problem") {
+      this.#decoys.set(table, stored);
       return await checks.check({ kind: "check", stored, password, isDecoy: false });
     }
+    // What cannot be checked takes as long as who is not there.
     const decoy = this.#decoys.get(table) ?? decoyStored;
-    const { result } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
-    return { result, problem: value === null ? null : "its entry is not user:password" };
+    const { result, problem } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
+    if (value === null || result === "failed") return { result, problem };
+    const why = read?.kind === "problem" ? `${read.message}; ${read.hint}` : "its entry is not user:password";
+    return { result, problem: why };
   }
 
   /** Asks a helper that checks passwords itself; null when this one does not. */
@@ -216,24 +247,29 @@ export class Authentication {
     try {
       return await this.#ports.tables.table(table).check("auth", `${username}:${password}`);
     } catch (error) {
-      if (error instanceof Fault && error.message.endsWith(noServiceReason("auth"))) return null;
+      if (error instanceof Fault && error.kind === "unsupported") return null;
       throw error;
     }
   }
 
   /** What SCRAM needs of a user. One that is not there, or has another hash, gets a verifier that no password fits, with
-   * the salt that he would always get (RFC 5802 §9). Null when nobody can say now. */
+   * the salt and the iterations that he would always get (RFC 5802 §9). Null when nobody can say now. */
   async #verifierOf(table: TableName, username: string): Promise<ScramVerifier | null> {
     const { tables, checks, digests, random } = this.#ports;
     const value = await tables.table(table).lookup("credentials", username);
     const text = value === null ? null : passwordPart(value);
     const stored = text === null ? null : parseStored(text);
-    if (stored?.kind === "scram") return stored;
-    const { scramIterationsMin: iterations } = storedBounds;
-    const salt = digests.hmacSha256(this.#secret, Buffer.from(username.toLowerCase())).slice(0, 16);
+    if (stored?.kind === "scram" || stored?.kind === "plain") {
+      this.#clear[stored.kind === "plain" ? "add" : "delete"](table);
+    }
+    if (stored?.kind === "scram") {
+      this.#scramDecoys.found(table, stored.iterations);
+      return stored;
+    }
+    const setting = this.#scramDecoys.settingOf(table, username);
     if (stored?.kind === "plain") {
-      const salted = await checks.salted(stored.password.normalize("NFC"), salt, iterations);
-      return salted === null ? null : scramVerifierOf(salted, { salt, iterations }, digests);
+      const salted = await checks.salted(stored.password.normalize("NFC"), setting.salt, setting.iterations);
+      return salted === null ? null : scramVerifierOf(salted, setting, digests);
     }
     if (stored !== null) {
       const reason = stored.kind === "problem"
@@ -241,7 +277,11 @@ export class Authentication {
         : "SCRAM needs a verifier: smtpctl encrypt --method scram";
       this.#tell("password-unusable", { user: username, table, reason });
     }
-    return { salt, iterations, storedKey: random.bytes(32), serverKey: random.bytes(32) };
+    if (this.#clear.has(table)) {
+      // A user would have cost as much, and could not have been served now either.
+      if (await checks.salted("decoy", setting.salt, setting.iterations) === null) return null;
+    }
+    return { ...setting, storedKey: random.bytes(32), serverKey: random.bytes(32) };
   }
 
   /** Logs what an administrator is to see to, once. */

@@ -16,7 +16,7 @@
  *   delivery -> agent     store more abandon          write this to that Maildir, or do what you are for with it
  *   agent    -> delivery  stored more notStored ended badCommand answered
  *   queue    -> lookup    expand updateTable          where does a report go? read a table anew
- *   lookup   -> queue     offer refused tableUpdated
+ *   lookup   -> queue     offer refused tableUpdated stats
  *   lookup   -> table-host  ask                       a question to the helper of one table
  *   table-host -> lookup    answer
  *   lookup   -> verifier  check system salt           is this the password? answered by checked salted
@@ -47,7 +47,7 @@ import type { ExplainedAnswer } from "./explanation.ts";
 /** Envelopes that one message may come to, all its recipients expanded. */
 export const envelopesPerMessageMax = 10_000;
 
-/** One recipient to resolve. `request` is the asker's own number for it. */
+/** One recipient to resolve, for queue. `request` is the asker's own number for it. */
 export interface ExpandRequest {
   /** Tells it from other messages. */
   readonly kind: "expand";
@@ -65,6 +65,21 @@ export interface ExpandRequest {
   readonly dsn: DsnRequest;
   /** How the message is to be handled. */
   readonly handling: Handling;
+}
+
+/** What smtp-in says of a session. What lookup makes of it is in session_claim.ts. */
+export type SessionClaim = Omit<Origin, "tag">;
+
+/** One recipient to resolve, for smtp-in. */
+export interface RecipientQuestion extends Omit<ExpandRequest, "origin"> {
+  /** Tells it from other messages. */
+  readonly kind: "expand";
+  /** 16 hexadecimal digits. */
+  readonly session: string;
+  /** Which `listen` line the session came by: counts in `Policy.listeners`. */
+  readonly listener: number;
+  /** Facts of the session, as far as lookup believes them. */
+  readonly claim: SessionClaim;
 }
 
 /** An envelope before the queue has named and dated it. */
@@ -140,7 +155,7 @@ export type SessionAnswered =
   | { readonly kind: "hosted"; readonly request: number; readonly hostname: Domain | null };
 
 /** What smtp-in asks of lookup. */
-export type SmtpInToLookup = ExpandRequest | SessionQuestion;
+export type SmtpInToLookup = RecipientQuestion | SessionQuestion;
 /** What lookup tells smtp-in. */
 export type LookupToSmtpIn = Resolved | Refused | SessionAnswered;
 
@@ -176,6 +191,8 @@ export type QueueToSmtpIn =
 export type LookupToQueue =
   | EnvelopesOffer
   | Refused
+  /** Counters of this lookup, for `smtpctl show stats`; sent when they have changed, at most once a second. */
+  | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> }
   /** `error` is null when the table was read anew. */
   | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null }
   /** Some steps of an explanation, in order; the last ones come with the answer. `known` are the listeners that there

@@ -6,17 +6,17 @@ import { type ExplainedRoute, routeAddressesMax, routeHostsMax } from "../delive
 import type { RouteHost } from "../delivery/mx.ts";
 import { type Outcome, outcomeTextMax } from "../delivery/outcome.ts";
 import { type SpfFinding, spfFindingsMax, spfResults } from "../trust/spf_result.ts";
-import type { Origin } from "../policy/match.ts";
 import { parseHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
 import { countOf, fieldsOf, imsgTextMax, isPrintable, isReadable, mailboxOf, pathOf, textOf } from "./fields.ts";
-import { parseSessionQuestion } from "./session_parse.ts";
+import { parseSessionQuestion, sessionOf } from "./session_parse.ts";
 import { procLineMax } from "../table/proc_limit.ts";
 import {
   type DeliveryToLookup,
   type DeliveryToQueue,
   envelopesPerMessageMax,
+  type SessionClaim,
   type SmtpInToLookup,
   type SmtpInToQueue,
   type TableHostToLookup,
@@ -32,11 +32,12 @@ export function parseSmtpInToLookup(value: unknown): SmtpInToLookup | null {
   if (fields?.["kind"] === "session") return parseSessionQuestion(fields);
   if (fields === null || fields["kind"] !== "expand") return null;
   const [request, message] = [countOf(fields["request"]), msgIdOf(fields["message"])];
-  const [origin, sender] = [originOf(fields["origin"]), pathOf(fields["sender"])];
+  const [session, listener] = [sessionOf(fields["session"]), countOf(fields["listener"])];
+  const [claim, sender] = [claimOf(fields["claim"]), pathOf(fields["sender"])];
   const [rcpt, dsn, handling] = [mailboxOf(fields["rcpt"]), dsnOf(fields["dsn"]), parseHandling(fields["handling"])];
-  if (request === null || message === null || origin === null || sender === undefined) return null;
-  if (rcpt === null || dsn === null || handling === null) return null;
-  return { kind: "expand", request, message, origin, sender, rcpt, dsn, handling };
+  if (request === null || message === null || claim === null || sender === undefined) return null;
+  if (session === null || listener === null || rcpt === null || dsn === null || handling === null) return null;
+  return { kind: "expand", request, message, session, listener, claim, sender, rcpt, dsn, handling };
 }
 
 /** A message of smtp-in to queue; null when it is none. */
@@ -135,7 +136,8 @@ export function parseTableHostToLookup(value: unknown): TableHostToLookup | null
       return { kind: "answer", request, answer: { kind: "found", value: found } };
     }
     case "absent":
-      return { kind: "answer", request, answer: { kind: "absent" } };
+    case "noService":
+      return { kind: "answer", request, answer: { kind: answer["kind"] } };
     case "failed": {
       const { reason } = answer;
       if (typeof reason !== "string") return null;
@@ -146,11 +148,11 @@ export function parseTableHostToLookup(value: unknown): TableHostToLookup | null
   }
 }
 
-function originOf(value: unknown): Origin | null {
+function claimOf(value: unknown): SessionClaim | null {
   const fields = fieldsOf(value);
   if (fields === null) return null;
-  const { address, hostname, helo, smtpName, tag, username, tls } = fields;
-  if (![address, hostname, helo, smtpName, tag, username].every((one) => textOf(one) !== null)) return null;
+  const { address, hostname, helo, smtpName, username, tls } = fields;
+  if (![address, hostname, helo, smtpName, username].every((one) => textOf(one) !== null)) return null;
   if (typeof tls !== "boolean") return null;
   const text = (one: unknown) => textOf(one) ?? "";
   return {
@@ -158,7 +160,6 @@ function originOf(value: unknown): Origin | null {
     hostname: text(hostname),
     helo: text(helo),
     smtpName: text(smtpName),
-    tag: text(tag),
     username: text(username),
     tls,
   };

@@ -1,20 +1,20 @@
 /** lookup: the only role that reads tables and decides by the rules. It hands envelopes to the queue itself, so that
  * a role that talks to strangers cannot invent a delivery. */
 
-import type { Channel, Clock } from "../port.ts";
+import type { Channel, Clock, Timer } from "../port.ts";
 import type { Log } from "../event_log.ts";
 import { describeError } from "../fault.ts";
 import { formatMailbox, formatPath } from "../mail/address.ts";
 import { expandRecipient, type TableSource } from "../policy/expand.ts";
 import { candidateOf } from "../policy/explain.ts";
 import { type Action, builtinTable, type Policy } from "../policy/policy.ts";
-import { replies } from "../smtp/reply.ts";
 import { parseUserinfo, type Userinfo } from "../table/service.ts";
 import { sayFarewell } from "./channel.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import { draftOf } from "./draft.ts";
 import { explainRecipient } from "./explanation.ts";
 import { logTracer } from "./trace_log.ts";
+import { openQuestionsMax, SmtpInDesk, unavailable } from "./smtp_in_desk.ts";
 import type { SessionDesk } from "./session_desk.ts";
 import type { NamedAccount } from "./supervision.ts";
 import type {
@@ -48,6 +48,9 @@ export interface LookupPorts {
 /** Steps of an explanation that go in one message. */
 const eventsPerMessage = 100;
 
+/** How long counters wait to be sent to queue with what is counted meanwhile, ms. */
+const statsDelayMs = 1000;
+
 /** Lookup's end of its channel to queue. */
 export type QueueChannel = Channel<LookupToQueue, QueueToLookup>;
 type UserAnswer = Extract<LookupToDelivery, { kind: "user" }>["answer"];
@@ -64,6 +67,9 @@ export class Lookup {
   /** Questions that are not answered yet. */
   #open = 0;
   #whenIdle: (() => void) | null = null;
+  /** Questions of smtp-in that were too many. */
+  #overruns = 0;
+  #telling: Timer | null = null;
 
   /** Answers nobody before it is given channels. */
   constructor(ports: LookupPorts) {
@@ -80,7 +86,7 @@ export class Lookup {
     this.#queue = channel;
     channel.onMessage((message) => {
       if (message.kind === "expand") {
-        return this.#work(this.#expand(message, "queue", (told) => told.kind === "refused" && channel.send(told)));
+        return this.#work(this.#expand(message, "queue").then((told) => told.kind === "refused" && channel.send(told)));
       }
       if (message.kind === "trace") this.#traced = new Set(message.subjects);
       else if (message.kind === "explain") this.#work(this.#explain(message, channel));
@@ -96,10 +102,15 @@ export class Lookup {
   /** Takes a channel to an smtp-in, which `name` tells from others. */
   addSmtpIn(name: string, channel: Channel<LookupToSmtpIn, SmtpInToLookup>): void {
     this.#asks(channel);
-    channel.onMessage((message) => {
-      if (message.kind === "expand") return this.#work(this.#expand(message, name, (told) => channel.send(told)));
-      this.#work(this.#ports.sessions.answer(message).then((told) => told !== null && channel.send(told)));
+    const desk = new SmtpInDesk({
+      ...this.#ports,
+      expand: (ask) => this.#expand(ask, name),
+      overrun: () => this.#overrun(name),
+      warn: (reason) => this.#warn(`${name}: ${reason}`),
     });
+    channel.onMessage((message) =>
+      this.#work(desk.answer(message).then((told) => told !== null && channel.send(told)))
+    );
   }
 
   /** Takes a channel to a delivery. */
@@ -152,7 +163,8 @@ export class Lookup {
     });
   }
 
-  async #expand(ask: ExpandRequest, asker: string, tell: (told: Resolved | Refused) => void): Promise<void> {
+  /** Never rejects. queue hears of a recipient before the asker does. */
+  async #expand(ask: ExpandRequest, asker: string): Promise<Resolved | Refused> {
     const { request, message, origin, sender, rcpt } = ask;
     try {
       const { policy, tables, log } = this.#ports;
@@ -166,16 +178,16 @@ export class Lookup {
           what: "refused",
           fields: { from: formatPath(sender), to: `<${formatMailbox(rcpt)}>`, reason: expansion.reason },
         });
-        return tell({ kind: "refused", request, reply: expansion.reply });
+        return { kind: "refused", request, reply: expansion.reply };
       }
       for (const warning of expansion.warnings) this.#warn(warning);
-      if (this.#queue === null) return tell(this.#unavailable(ask));
+      if (this.#queue === null) return unavailable(ask);
       const drafts = expansion.targets.map((target) => draftOf(this.#ports.policy, ask, target));
       this.#queue.send({ kind: "offer", asker, request, message, drafts });
-      tell({ kind: "resolved", request, envelopes: drafts.length });
+      return { kind: "resolved", request, envelopes: drafts.length };
     } catch (error) {
       this.#warn(describeError(error));
-      tell(this.#unavailable(ask));
+      return unavailable(ask);
     }
   }
 
@@ -201,10 +213,6 @@ export class Lookup {
     if (Object.values(this.#ports.policy.actions).some(asks)) return true;
     this.#warn(`delivery asks for ${what}: no action does`);
     return false;
-  }
-
-  #unavailable(ask: ExpandRequest): Refused {
-    return { kind: "refused", request: ask.request, reply: replies.temporaryFailure(formatMailbox(ask.rcpt)) };
   }
 
   async #user(ask: Extract<DeliveryToLookup, { kind: "user" }>): Promise<UserAnswer> {
@@ -279,6 +287,17 @@ export class Lookup {
       this.#warn(describeError(error));
       return describeError(error);
     }
+  }
+
+  /** Counted for `smtpctl show stats`, and told in the log once in a while: there may be many. */
+  #overrun(name: string): void {
+    this.#overruns++;
+    if (this.#telling !== null) return;
+    this.#warn(`${name} has more than ${openQuestionsMax} questions open: further ones fail`);
+    this.#telling = this.#ports.clock.after(statsDelayMs, () => {
+      this.#telling = null;
+      this.#queue?.send({ kind: "stats", stats: { "lookup.limit.open-questions": this.#overruns } });
+    });
   }
 
   #warn(reason: string): void {

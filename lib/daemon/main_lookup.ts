@@ -55,14 +55,17 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
   const filters = new FilterDesk({ policy, tables, log, traced: () => lookup.traced });
   const checks = new PasswordChecks(hostClock, policy.smtp.maxAuthQueue);
   const logins = new Authentication({ ...ports, digests, tables, checks });
-  const sessions = new SessionDesk({
-    authenticate: (asked) => logins.authenticate(asked),
-    sender: (asked) => checkSender(asked, policy, tables),
-    filter: (asked) => filters.answer(asked),
-    name: ({ address }) => names.nameOf(address),
-    hostname: listenerNames(policy, tables),
-    ended: (session) => logins.ended(session),
-  }, log);
+  const sessions = new SessionDesk(
+    {
+      authenticate: (asked) => logins.authenticate(asked),
+      sender: (asked) => checkSender(asked, policy, tables),
+      filter: (asked) => filters.answer(asked),
+      name: ({ address }) => names.nameOf(address),
+      hostname: listenerNames(policy, tables),
+    },
+    policy.listeners,
+    log,
+  );
   const lookup: Lookup = new Lookup({ ...ports, tables, sessions, allow });
   return {
     forward: (request, file) => forwards.answered(request, file),
@@ -77,8 +80,13 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
       if (role === "table-host") links.attach(key, checkedChannel(channel, parseTableHostToLookup, broken));
     },
     serve() {},
-    told() {},
-    drain: (graceMs) => lookup.drain(graceMs),
+    told(message) {
+      if (message.kind === "authLevels") logins.inherit(message.levels);
+    },
+    drain(graceMs) {
+      tellSupervisor({ kind: "authLevels", levels: logins.levels() });
+      return lookup.drain(graceMs);
+    },
     stop: () => Promise.resolve(),
   };
 }

@@ -145,6 +145,8 @@ export class Queue {
           return;
         case "refused":
           return this.#notices.refused(message);
+        case "stats":
+          return this.#intake.counted(name, message.stats);
         case "tableUpdated":
           return this.#control.tableUpdated(message.request, message.error);
         case "explained":
@@ -152,7 +154,10 @@ export class Queue {
       }
     });
     channel.onClose(() => {
-      if (this.#lookups.get(name) === channel) this.#lookups.delete(name);
+      if (this.#lookups.get(name) === channel) {
+        this.#lookups.delete(name);
+        this.#intake.keepTotals(name);
+      }
       this.#notices.lost(channel);
       this.#control.lost(channel);
       if (this.#lookup === channel) this.#useLookup(null);

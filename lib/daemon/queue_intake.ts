@@ -123,6 +123,11 @@ export class Intake {
     return sum;
   }
 
+  /** A role tells its counters. */
+  counted(name: string, stats: Readonly<Record<string, number>>): void {
+    this.#stats.set(name, stats);
+  }
+
   /** An id for a message of the queue's own. */
   async newId(): Promise<MsgId> {
     for (;;) {
@@ -227,15 +232,15 @@ export class Intake {
     if (client.isGone) return;
     client.isGone = true;
     if (this.#clients.get(client.name) === client) this.#clients.delete(client.name);
-    this.#keepTotals(client.name);
+    this.keepTotals(client.name);
     for (const [id, owner] of this.#dealt) if (owner === client) this.#dealt.delete(id);
     for (const [id, incoming] of this.#incoming) {
       if (incoming.owner === client && !incoming.isCommitting) this.#forget(id, incoming);
     }
   }
 
-  /** What has been counted since the start goes on counting when who counted it is gone. */
-  #keepTotals(name: string): void {
+  /** The role of this name is gone: what it has counted since the start, `….total`, goes on counting. */
+  keepTotals(name: string): void {
     for (const [key, value] of Object.entries(this.#stats.get(name) ?? {})) {
       if (key.endsWith(".total")) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value);
     }
@@ -243,7 +248,7 @@ export class Intake {
   }
 
   #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {
-    if (message.kind === "stats") return void this.#stats.set(client.name, message.stats);
+    if (message.kind === "stats") return this.counted(client.name, message.stats);
     if (message.kind === "wantIds") return this.#dealMore(client);
     const id = message.message;
     const incoming = this.#incomingOf(client, id);

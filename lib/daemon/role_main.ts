@@ -30,7 +30,7 @@ const trimDelayMs = 1000;
 /** What the supervisor says to a role that goes on. */
 export type ReloadMessage = Extract<
   ToRole,
-  { readonly kind: "policy" | "configuration" | "reloaded" | "certificates" }
+  { readonly kind: "policy" | "configuration" | "reloaded" | "certificates" | "authLevels" }
 >;
 
 /** What is needed of a role once it is made. */
@@ -124,6 +124,7 @@ function follow(running: RunningRole, told: Exclude<ToRole, Init>, handle: unkno
     case "configuration":
     case "reloaded":
     case "certificates":
+    case "authLevels":
       running.told(told);
       if (told.kind === "policy") tellSupervisor({ kind: "inForce", version: told.version });
       return;

@@ -8,8 +8,10 @@ import { mailaddrMatches } from "../table/match.ts";
 import { sendersOf } from "../table/service.ts";
 import type { Asked } from "./session_desk.ts";
 
-/** May the user who has logged in send as this sender? The entry of his name is a list of addresses with commas; `@domain`
- * is all of a domain, `@` all addresses and the null sender. Rejects when the table cannot be read. */
+/** May the user who has logged in send as this sender, or write as this author? The entry of his name is a list of
+ * addresses with commas; `@domain` is all of a domain, `@` all addresses and the null sender. The null sender is open to
+ * all where authors are bound: notices of RFC 8098 and of RFC 3834 are sent so, and nobody can hide behind it there.
+ * Rejects when the table cannot be read. */
 export async function checkSender(
   { listener: index, ask }: Pick<Asked<"sender">, "listener" | "ask">,
   policy: Policy,
@@ -18,6 +20,7 @@ export async function checkSender(
   const listener = policy.listeners[index];
   const senders = listener?.kind === "inet" ? listener.senders : null;
   if (senders === null) return "refused";
+  if (ask.sender === null && senders.headerFrom) return "allowed";
   const value = await tables.table(senders.table).lookup("mailaddrmap", ask.username);
   const address = ask.sender === null ? "@" : formatMailbox(ask.sender);
   const delimiter = policy.smtp.subAddressDelimiter;

@@ -11,13 +11,17 @@ export const responseLengthMax = 9_216;
 
 /** A question about a session; null when it is none. */
 export function parseSessionQuestion(fields: Fields): SessionQuestion | null {
-  const { session } = fields;
+  const session = sessionOf(fields["session"]);
   const [request, listener] = [countOf(fields["request"]), countOf(fields["listener"])];
   const address = textOf(fields["address"]);
   const ask = askOf(fields["ask"]);
-  if (request === null || listener === null || address === null || ask === null) return null;
-  if (typeof session !== "string" || !/^[0-9a-f]{16}$/.test(session)) return null;
+  if (request === null || listener === null || session === null || address === null || ask === null) return null;
   return { kind: "session", request, session, listener, address, ask };
+}
+
+/** Name of a session; null for what is none. */
+export function sessionOf(value: unknown): string | null {
+  return typeof value === "string" && /^[0-9a-f]{16}$/.test(value) ? value : null;
 }
 
 function askOf(value: unknown): SessionQuestion["ask"] | null {
@@ -32,8 +36,9 @@ function askOf(value: unknown): SessionQuestion["ask"] | null {
     case "authenticate": {
       const [step, response] = [countOf(fields["step"]), fields["response"]];
       const mechanism = textOf(fields["mechanism"]);
-      if (mechanism === null || step === null || !isResponse(response)) return null;
-      return { kind, mechanism, step, response };
+      const { certificate } = fields;
+      if (mechanism === null || step === null || !isResponse(response) || !isFingerprint(certificate)) return null;
+      return { kind, mechanism, step, response, certificate };
     }
     case "sender": {
       const username = textOf(fields["username"]);
@@ -54,6 +59,11 @@ function askOf(value: unknown): SessionQuestion["ask"] | null {
 function isResponse(value: unknown): value is string | null {
   return value === null ||
     (typeof value === "string" && value.length <= responseLengthMax && /^[\0-\xff]*$/.test(value));
+}
+
+/** Of a certificate, where there is one. */
+function isFingerprint(value: unknown): value is string | null {
+  return value === null || (typeof value === "string" && /^[0-9a-f]{64}$/.test(value));
 }
 
 /** A command's argument: as long as a line of the client's may be. */

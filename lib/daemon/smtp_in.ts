@@ -211,8 +211,8 @@ export class SmtpIn {
         const request = ++this.#requests;
         this.#recipients.set(request, connection);
         const { sender, rcpt, dsn, handling } = ask;
-        const [message, origin] = [ask.message as MsgId, connection.origin(ask)];
-        this.#lookup.send({ kind: "expand", request, message, origin, sender, rcpt, dsn, handling });
+        const about = { request, listener, session: connection.session, claim: connection.claim(ask) };
+        this.#lookup.send({ kind: "expand", message: ask.message as MsgId, ...about, sender, rcpt, dsn, handling });
         return;
       }
       case "authenticate":

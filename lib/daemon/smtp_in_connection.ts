@@ -17,10 +17,17 @@ import {
   type SessionEvent,
 } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import { type Origin, unknownHostname } from "../policy/match.ts";
+import { unknownHostname } from "../policy/match.ts";
 import type { MsgId } from "../spool/id.ts";
 import { ProxiedStream } from "./proxied_stream.ts";
-import { envelopesPerMessageMax, type Refused, type Resolved, type SessionAnswered } from "./imsg.ts";
+import {
+  envelopesPerMessageMax,
+  type Refused,
+  type Resolved,
+  type SessionAnswered,
+  type SessionClaim,
+} from "./imsg.ts";
+import { lmtpPeer, localPeerName } from "./local_peer.ts";
 
 /** How long a peer may take, once a session is over, to read the last reply and close its side, ms. A socket closed at
  * once would reset the connection under a peer that still sends, and take the reply away from it. */
@@ -103,7 +110,7 @@ export class ServerConnection implements StreamHandler {
     this.#stream = stream;
     this.#listener = listener;
     this.#owner = owner;
-    this.#address = listener.kind === "lmtp" ? "127.0.0.1" : peerText(stream);
+    this.#address = listener.kind === "lmtp" ? lmtpPeer : peerText(stream);
     this.#name = sessionName(ports.random);
     this.#session = new ServerSession({
       session: this.#name,
@@ -126,7 +133,7 @@ export class ServerConnection implements StreamHandler {
 
   /** Greets the peer and begins to read. */
   start(): void {
-    const hostname = this.#listener.kind === "inet" ? this.#owner.name(this) : hostnameOf(this.#listener);
+    const hostname = this.#listener.kind === "inet" ? this.#owner.name(this) : localPeerName(this.#listener);
     this.#peerName = hostname ?? unknownHostname;
     this.step({ kind: "connected", at: this.#ports.clock.now(), address: this.#address, hostname });
     // Where the session has begun TLS already, nothing is read in clear text.
@@ -189,18 +196,10 @@ export class ServerConnection implements StreamHandler {
     this.#lost();
   }
 
-  /** Facts of the session for rules. */
-  origin({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): Origin {
-    const { tag } = this.#listener;
-    return {
-      address: this.#address,
-      hostname: this.#peerName,
-      helo,
-      smtpName: this.#hostname,
-      tag,
-      username,
-      tls,
-    };
+  /** Facts of the session, as lookup is told of them. */
+  claim({ helo, username, tls }: Extract<SessionAsk, { readonly kind: "recipient" }>): SessionClaim {
+    const [address, hostname, smtpName] = [this.#address, this.#peerName, this.#hostname];
+    return { address, hostname, helo, smtpName, username, tls };
   }
 
   /** Recipients of the message that is coming: the numbers by which lookup was asked of them. */
@@ -344,12 +343,6 @@ export class ServerConnection implements StreamHandler {
   }
 }
 
-/** Name of the peer on a unix socket. One of its own is used by programs of this machine; who hands in mail of others
- * there is not `sendmail`, and counts as what comes over the loopback. */
-function hostnameOf({ kind, hostname }: Listener): string {
-  return kind === "socket" ? hostname : "localhost";
-}
-
 /** What the listener says of content. Port 587 is for new mail: RFC 6409 §3.1. */
 function contentOptions(
   listener: Listener,
@@ -376,8 +369,13 @@ function peerText(stream: Stream): string {
 }
 
 /** What a session is told of logging in. */
-function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender"> {
+export function loginOf(listener: Listener): Pick<SessionConfig, "auth" | "checksSender" | "bindsAuthor"> {
   if (listener.kind !== "inet" || listener.auth.mode === "none") return {};
   const { mode } = listener.auth;
-  return { auth: { mode, mechanisms: mechanismsOf(listener) }, checksSender: listener.senders !== null };
+  const { senders } = listener;
+  return {
+    auth: { mode, mechanisms: mechanismsOf(listener) },
+    checksSender: senders !== null,
+    bindsAuthor: senders?.headerFrom ?? false,
+  };
 }

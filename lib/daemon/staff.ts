@@ -124,6 +124,13 @@ export class Staff {
     return { lookup: name("lookup"), delivery: name("delivery") };
   }
 
+  /** Hands what a retired one leaves behind to the one that has taken its place. */
+  succeed(former: Member, message: Extract<ToRole, { readonly kind: "authLevels" }>): void {
+    const { role, isRetired } = former;
+    const next = this.#members.findLast((one) => one.role === role && !one.isRetired && one.mayServe);
+    if (isRetired) next?.process.send(message);
+  }
+
   /** Accepts connections from now on. */
   serve(member: Member): void {
     member.mayServe = true;

@@ -5,6 +5,7 @@ import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { TraceSubject } from "../policy/trace.ts";
+import type { AuthLevel } from "../trust/auth_limit.ts";
 import type { AgentWork } from "./agent_work.ts";
 import type { Subsystem } from "./control.ts";
 import type { TlsMaterial } from "./listener_tls.ts";
@@ -98,6 +99,8 @@ export type ToRole =
   | { readonly kind: "socket"; readonly listener: number }
   /** Everybody is there: accept connections. */
   | { readonly kind: "serve" }
+  /** To lookup: failed logins that the one before it has counted. */
+  | { readonly kind: "authLevels"; readonly levels: readonly AuthLevel[] }
   /** To lookup: what reading a ~/.forward came to. */
   | { readonly kind: "forward"; readonly request: number; readonly file: ForwardFile }
   /** Another configuration is in force. Only roles that go on under it hear so: queue with its part of it, delivery when
@@ -187,6 +190,8 @@ export type FromRole =
   | ({ readonly kind: "mayRun" } & NamedExec)
   /** lookup wants to know what this user's ~/.forward says. */
   | ({ readonly kind: "needForward"; readonly request: number } & ForwardUser)
+  /** A lookup that another follows: failed logins that it has counted, for that one. */
+  | { readonly kind: "authLevels"; readonly levels: readonly AuthLevel[] }
   /** An agent that was started to read a ~/.forward: this is what it came to. */
   | { readonly kind: "forwardRead"; readonly file: ForwardFile }
   /** queue or lookup has cut off the role of this name: it was told what no such role says. */

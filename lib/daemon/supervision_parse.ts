@@ -4,6 +4,7 @@
 import { scrub } from "../event_log.ts";
 import { parseExec } from "../policy/exec.ts";
 import { type ForwardFile, forwardLengthMax, isForwardProblem } from "../policy/forward.ts";
+import { type AuthLevel, authSourcesHandedMax } from "../trust/auth_limit.ts";
 import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
@@ -60,6 +61,10 @@ export function parseFromRole(value: unknown): FromRole | null {
       const name = textOf(fields["name"]);
       return name === null ? null : { kind, name };
     }
+    case "authLevels": {
+      const levels = levelsOf(fields["levels"]);
+      return levels === null ? null : { kind, levels };
+    }
     case "paused": {
       const paused = pausedOf(fields["paused"]);
       return paused === null ? null : { kind, paused };
@@ -108,6 +113,19 @@ function forwardOf(value: unknown): ForwardFile | null {
     default:
       return null;
   }
+}
+
+function levelsOf(value: unknown): readonly AuthLevel[] | null {
+  if (!Array.isArray(value) || value.length > authSourcesHandedMax) return null;
+  const levels = value.map(levelOf).filter((level) => level !== null);
+  return levels.length === value.length ? levels : null;
+}
+
+function levelOf(value: unknown): AuthLevel | null {
+  if (!Array.isArray(value) || value.length !== 2) return null;
+  const [source, level]: readonly unknown[] = value;
+  if (typeof source !== "string" || !/^[0-9a-f.:]{2,39}(\/64)?$/.test(source)) return null;
+  return typeof level === "number" && Number.isFinite(level) && level > 0 ? [source, level] : null;
 }
 
 /** Each at most once. */

@@ -295,6 +295,9 @@ export class Supervisor {
       case "needForward":
         if (role === "lookup") this.#retinue.needForward(member, message);
         return;
+      case "authLevels":
+        if (role === "lookup") this.#staff.succeed(member, message);
+        return;
       case "distrust":
         if (role === "queue" || role === "lookup") this.#distrust(message.name);
         return;

@@ -1,5 +1,6 @@
 /** Rows of the verifiers: who of them there is, and what each may do. Pure. */
 
+import { takesPasswords } from "../policy/mechanism.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Grant, Premises } from "./privilege.ts";
 
@@ -19,7 +20,9 @@ export const shadowFile = "/etc/shadow";
 
 /** Which passwords the listeners ask for. */
 export function verifierPools(policy: Policy): readonly VerifierPool[] {
-  const auths = policy.listeners.flatMap((one) => one.kind === "inet" && one.auth.mode !== "none" ? [one.auth] : []);
+  const auths = policy.listeners.flatMap((one) =>
+    one.kind === "inet" && one.auth.mode !== "none" && takesPasswords(one) ? [one.auth] : []
+  );
   const isWanted = (pool: VerifierPool) => auths.some(({ table }) => (table === null) === (pool === "system"));
   return (["tables", "system"] as const).filter(isWanted);
 }

@@ -286,6 +286,7 @@ function lossStatus(cause: LossCause, stage: OutcomeStage): string {
     denied: "4.3.5",
     malformed: "4.3.0",
     unavailable: "4.3.2",
+    unsupported: "4.3.0",
     protocol: "4.5.0",
   };
   // 4.4.1: no answer from host; 4.4.2: bad connection.

@@ -1,5 +1,7 @@
 /** Encodings of content and of header text. */
 
+import { Buffer } from "node:buffer";
+
 /** Longest encoded line, octets. RFC 2045 §6.7 rule 5. */
 const quotedLineLengthMax = 76;
 
@@ -32,6 +34,39 @@ export function encodePhrase(name: string): string {
     word += char;
   }
   return [...words, word].map((one) => `=?utf-8?B?${btoa(octetsOf(one))}?=`).join(" ");
+}
+
+/** Text of a header, with its encoded words (RFC 2047) as what they stand for. Blanks between two of them go (§6.2). They
+ * are taken wherever they stand, and with blanks in them: readers of mail do so, too. What is in another form stays as it
+ * is. Null when a charset is not known. */
+export function decodeEncodedWords(text: string): string | null {
+  let decoded = "";
+  let from = 0;
+  for (const word of text.matchAll(/=\?([^?\s]*)\?([BbQq])\?([^?]*)\?=/g)) {
+    const [whole, charset = "", encoding = "", content = ""] = word;
+    const gap = text.slice(from, word.index);
+    const value = decodeWord(charset, encoding.toUpperCase() === "B", content);
+    if (value === null) return null;
+    decoded += (from > 0 && gap.trim() === "" ? "" : gap) + value;
+    from = word.index + whole.length;
+  }
+  return decoded + text.slice(from);
+}
+
+function decodeWord(charset: string, isBase64: boolean, content: string): string | null {
+  const octets = isBase64 ? Buffer.from(content, "base64") : Buffer.from(
+    content.replaceAll("_", " ").replace(
+      /=([0-9A-Fa-f]{2})/g,
+      (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
+    ),
+    "latin1",
+  );
+  try {
+    // RFC 2231 §5: a language may stand behind it.
+    return new TextDecoder(charset.replace(/\*.*$/, "")).decode(octets);
+  } catch {
+    return null;
+  }
 }
 
 /** Text of a header as one character per octet of its UTF-8. */

@@ -46,6 +46,8 @@ export interface SubmissionFacts {
   readonly sender: Mailbox | null;
   /** The sender replaces the author (`senders … masquerade`). */
   readonly isMasquerade: boolean;
+  /** A missing From is added. Where it is not, mail without is refused. */
+  readonly isAuthorAdded: boolean;
   /** As `formatDate` writes it. */
   readonly date: string;
   /** With its brackets. */
@@ -71,7 +73,7 @@ const addressed: ReadonlySet<string> = new Set([
 /** What is done to a message that is submitted (RFC 6409 §8): Bcc and Return-Path go, addresses get a domain, and From,
  * Sender (where From names several), Date and Message-ID are added where they are missing. */
 export function submissionEdits(facts: SubmissionFacts): HeaderEdits {
-  const { domain, sender, isMasquerade, date, messageId } = facts;
+  const { domain, sender, isMasquerade, isAuthorAdded, date, messageId } = facts;
   // RFC 5321 §4.5.5: mail of the null path speaks of other mail; RFC 5322 §3.6 wants an author all the same.
   const author = sender === null ? `<MAILER-DAEMON@${domain}>` : `<${formatMailbox(sender)}>`;
   return {
@@ -79,7 +81,7 @@ export function submissionEdits(facts: SubmissionFacts): HeaderEdits {
     domain,
     author: isMasquerade ? sender : null,
     missing: [
-      { name: "From", value: author, when: "always" },
+      ...(isAuthorAdded ? [{ name: "From", value: author, when: "always" } as const] : []),
       { name: "Sender", value: author, when: "severalAuthors" },
       { name: "Date", value: date, when: "always" },
       { name: "Message-ID", value: messageId, when: "always" },

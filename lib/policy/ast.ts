@@ -3,6 +3,7 @@
 
 import type { Quirk } from "../smtp/lenient.ts";
 import type { Span } from "./error.ts";
+import type { SendersWords } from "./listener.ts";
 
 /** A word or quoted string. */
 export interface Word {
@@ -105,10 +106,12 @@ export type ListenOption =
   | { readonly kind: "ciphers" | "protocols" | "pki" | "ca"; readonly span: Span; readonly word: Word }
   /** Without a table: the system's users. */
   | { readonly kind: "auth" | "auth-optional"; readonly span: Span; readonly table: TableExpr | null }
+  /** Fingerprints of client certificates, and whose they are. */
+  | { readonly kind: "auth-external"; readonly span: Span; readonly table: TableExpr }
   /** Names with blanks or commas between them. */
   | { readonly kind: "mechanisms"; readonly span: Span; readonly names: Word }
   | { readonly kind: "mask-src" | "received-auth" | "no-dsn"; readonly span: Span }
-  | { readonly kind: "senders"; readonly span: Span; readonly table: TableExpr; readonly masquerade: boolean };
+  | ({ readonly kind: "senders"; readonly span: Span; readonly table: TableExpr } & SendersWords);
 
 /** A filter where an option wants one: a name, or a chain without one. */
 export type FilterExpr =

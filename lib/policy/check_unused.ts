@@ -111,6 +111,6 @@ export function tablesOfAction(action: Action): readonly (TableName | null)[] {
 
 function tablesOfListener(listener: Listener): readonly (TableName | null)[] {
   if (listener.kind !== "inet") return [];
-  const auth = listener.auth.mode === "none" ? null : listener.auth.table;
-  return [listener.hostnames, listener.senders?.table ?? null, listener.proxy?.from?.table ?? null, auth];
+  const auth = listener.auth.mode === "none" ? [] : [listener.auth.table, listener.auth.external];
+  return [listener.hostnames, listener.senders?.table ?? null, listener.proxy?.from?.table ?? null, ...auth];
 }

@@ -104,7 +104,7 @@ function wantsTable(keywords: readonly string[], text: string, start: number): b
 }
 
 const tableOptions = new Set(
-  `alias auth auth-optional domain helo helo-src host hostnames mail-from rcpt-to rdns regex senders src tag userbase
+  `alias auth auth-external auth-optional domain helo helo-src host hostnames mail-from rcpt-to rdns regex senders src tag userbase
   virtual`.split(/\s+/),
 );
 

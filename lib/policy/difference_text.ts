@@ -5,6 +5,7 @@ import type { TableSpec } from "../table/table.ts";
 import { formatSpan } from "../event_log.ts";
 import type { Action, Listener, LocalMethod, Policy, TableName } from "./policy.ts";
 import { maildirDefault } from "./policy.ts";
+import { sendersText } from "./print_listen.ts";
 import { printWord } from "./print_word.ts";
 import { shortTables } from "./rule_text.ts";
 
@@ -42,11 +43,12 @@ function inetWords(listener: Extract<Listener, { kind: "inet" }>, policy: Tables
   if (auth.mode !== "none") {
     const word = auth.mode === "optional" ? "auth-optional" : "auth";
     words.push(auth.table === null ? word : `${word} ${tableWord(auth.table, policy)}`);
+    if (auth.external !== null) words.push(`auth-external ${tableWord(auth.external, policy)}`);
     if (auth.mechanisms !== null) words.push(`mechanisms "${auth.mechanisms.join(" ")}"`);
   }
   if (hostnames !== null) words.push(`hostnames ${tableWord(hostnames, policy)}`);
   if (senders !== null) {
-    words.push(`senders ${tableWord(senders.table, policy)}${senders.masquerade ? " masquerade" : ""}`);
+    words.push(`senders ${tableWord(senders.table, policy)}${sendersText(senders)}`);
   }
   if (receivedAuth) words.push("received-auth");
   if (proxy !== null) {

@@ -16,6 +16,20 @@ export interface ListenerProxy {
   readonly from: Networks | null;
 }
 
+/** What may stand behind `senders <T>`. */
+export interface SendersWords {
+  /** The sender replaces the author in From. */
+  readonly masquerade: boolean;
+  /** The authors in From and Sender fields are checked as senders are. */
+  readonly headerFrom: boolean;
+}
+
+/** Which addresses an authenticated user may send as. */
+export interface ListenerSenders extends SendersWords {
+  /** The name of a map of users to addresses. */
+  readonly table: string;
+}
+
 /** Who may use a unix socket. */
 export interface SocketAccess {
   /** Permission bits. Default 0660. */

@@ -2,6 +2,7 @@
 
 import type { Directive, ListenOption, Word } from "./ast.ts";
 import type { Span } from "./error.ts";
+import type { SendersWords } from "./listener.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
@@ -22,6 +23,7 @@ import {
 /** Options of a listener of the network. */
 export const listenOptions: readonly string[] = [
   "auth",
+  "auth-external",
   "auth-optional",
   "ca",
   "ciphers",
@@ -68,7 +70,7 @@ function optionsOf(place: "inet" | "path" | "submission"): readonly string[] {
 }
 
 /** Words among the options that OpenSMTPD's lexer does not reserve: elsewhere they are names. */
-const plainWords: readonly string[] = ["mechanisms", "mode", "proxy"];
+const plainWords: readonly string[] = ["auth-external", "mechanisms", "mode", "proxy"];
 
 /** Parses what follows `listen`. */
 export function parseListen(reader: Reader, first: Token): Directive | null {
@@ -178,12 +180,16 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     }
     case "senders": {
       const table = readTable(reader, "a table of users and addresses");
-      return table === null ? null : { kind: "senders", span, table, masquerade: acceptKeyword(reader, "masquerade") };
+      return table === null ? null : { kind: "senders", span, table, ...parseSendersWords(reader) };
     }
     case "auth":
     case "auth-optional": {
       if (!isTable(reader) || isOption(reader)) return { kind: text, span, table: null };
       const table = readTable(reader, "a table of credentials");
+      return table === null ? null : { kind: text, span, table };
+    }
+    case "auth-external": {
+      const table = readTable(reader, "a table of fingerprints and users");
       return table === null ? null : { kind: text, span, table };
     }
     case "mechanisms": {
@@ -205,6 +211,19 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
     }
     default:
       return failExpected(reader, "an option", listenOptions);
+  }
+}
+
+/** `masquerade` and `header-from`, in any order. The second is no reserved word, so that it may be a name elsewhere. */
+function parseSendersWords(reader: Reader): SendersWords {
+  let [masquerade, headerFrom] = [false, false];
+  for (;;) {
+    const { kind, text } = peek(reader);
+    if (!masquerade && acceptKeyword(reader, "masquerade")) masquerade = true;
+    else if (!headerFrom && kind === "word" && text === "header-from") {
+      take(reader);
+      headerFrom = true;
+    } else return { masquerade, headerFrom };
   }
 }
 

@@ -8,7 +8,7 @@ import type { SaslMechanism } from "../trust/sasl.ts";
 import type { Filter, FilterProcess } from "./filter.ts";
 import type { Lenience } from "./lenient.ts";
 import type { FrontLimits, MdaLimitPolicy, MtaLimitPolicy, SchedulerPolicy } from "./limit.ts";
-import type { ListenerProxy, Networks, SocketAccess } from "./listener.ts";
+import type { ListenerProxy, ListenerSenders, Networks, SocketAccess } from "./listener.ts";
 
 /** Where something stands in a configuration file. Lines and columns count from 1. */
 export interface Place {
@@ -90,7 +90,7 @@ export type Listener =
     /** LMTP (RFC 2033) is spoken. */
     readonly lmtp: boolean;
     /** Which addresses an authenticated user may send as. */
-    readonly senders: { readonly table: TableName; readonly masquerade: boolean } | null;
+    readonly senders: ListenerSenders | null;
     readonly place: Place;
   });
 
@@ -132,6 +132,8 @@ export type ListenerAuth =
     readonly mode: "optional" | "required";
     readonly table: TableName | null;
     readonly mechanisms: readonly SaslMechanism[] | null;
+    /** A map of fingerprints of client certificates to users, for EXTERNAL; null for none. */
+    readonly external: TableName | null;
   };
 
 /** How to deliver. */

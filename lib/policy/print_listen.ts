@@ -2,7 +2,7 @@
 
 import { parseIp } from "../mail/ip.ts";
 import type { InetListener } from "./check_traffic.ts";
-import { type ListenerProxy, lmtpPort, socketMode } from "./listener.ts";
+import { type ListenerProxy, lmtpPort, type SendersWords, socketMode } from "./listener.ts";
 import type { Listener, ListenerAuth, ListenerTls } from "./policy.ts";
 import { printFilterUse } from "./print_filter.ts";
 import { printTable, type Shown } from "./print_table.ts";
@@ -53,10 +53,13 @@ function printInet(shown: Shown, group: readonly InetListener[]): string {
     ...commonOptions(shown, one),
     ...(one.receivedAuth ? ["received-auth"] : []),
     ...proxyOption(shown, one.proxy),
-    ...(one.senders === null
-      ? []
-      : [`senders ${printTable(shown, one.senders.table)}${one.senders.masquerade ? " masquerade" : ""}`]),
+    ...(one.senders === null ? [] : [`senders ${printTable(shown, one.senders.table)}${sendersText(one.senders)}`]),
   ].join(" ");
+}
+
+/** The words behind `senders <T>`, each with a blank before it. */
+export function sendersText({ masquerade, headerFrom }: SendersWords): string {
+  return `${masquerade ? " masquerade" : ""}${headerFrom ? " header-from" : ""}`;
 }
 
 function printLmtpSocket(shown: Shown, one: Extract<Listener, { readonly kind: "lmtp" }>): string {
@@ -110,6 +113,7 @@ function authOption(shown: Shown, auth: ListenerAuth): readonly string[] {
   const keyword = auth.mode === "required" ? "auth" : "auth-optional";
   return [
     auth.table === null ? keyword : `${keyword} ${printTable(shown, auth.table)}`,
+    ...(auth.external === null ? [] : [`auth-external ${printTable(shown, auth.external)}`]),
     ...(auth.mechanisms === null ? [] : [`mechanisms "${auth.mechanisms.join(" ")}"`]),
   ];
 }

@@ -77,6 +77,7 @@ function ofListen(option: ListenOption): readonly NameUse[] {
       return filterOf(option.filter);
     case "hostnames":
     case "auth":
+    case "auth-external":
     case "auth-optional":
     case "senders":
       return tableOf(option.table);

@@ -228,16 +228,17 @@ function applyOption(scope: Scope, option: ListenOption, draft: Draft): void {
       return;
     case "senders": {
       const table = resolveTable(scope, option.table, "senders", false);
-      if (table !== null) draft.senders = { table, masquerade: option.masquerade };
+      if (table !== null) draft.senders = { table, masquerade: option.masquerade, headerFrom: option.headerFrom };
       return;
     }
     case "auth":
     case "auth-optional": {
       const table = option.table === null ? null : resolveTable(scope, option.table, "credentials", false);
-      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null };
+      draft.auth = { mode: option.kind === "auth" ? "required" : "optional", table, mechanisms: null, external: null };
       return;
     }
     case "mechanisms":
+    case "auth-external":
       return;
     default:
       return applyTls(scope, option, draft);

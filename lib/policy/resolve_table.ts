@@ -32,6 +32,7 @@ export type Purpose =
   | "source"
   | "helo-source"
   | "credentials"
+  | "auth-external"
   | "hostnames"
   | "senders"
   | "networks";
@@ -54,6 +55,7 @@ const shapes: Readonly<Record<Purpose, "list" | "map" | "either">> = {
   "source": "either",
   "helo-source": "map",
   "credentials": "map",
+  "auth-external": "map",
   "hostnames": "map",
   "senders": "map",
   "networks": "list",
@@ -66,6 +68,7 @@ const examples: Readonly<Partial<Record<Purpose, string>>> = {
   "userbase": '{ ann = "1000:1000:/home/ann" }',
   "relay-domain": '{ "example.com" = "smtp://mx.example.com" }',
   "helo-source": '{ "192.0.2.1" = "mx.example.com" }',
+  "auth-external": '{ "9f86d0…0f00a08" = ann }',
   "credentials": '{ label = "user:password" }',
   "hostnames": '{ "192.0.2.1" = "mx.example.com" }',
   "senders": '{ ann = "ann@example.com" }',
@@ -250,6 +253,7 @@ const checks: Readonly<
   "rcpt-to": { of: "key", check: lint(lintMailaddr) },
   "source": { of: "key", check: checkAddress },
   "hostnames": { of: "value", check: checkName },
+  "auth-external": { of: "key", check: checkFingerprint },
   "helo-source": { of: "value", check: checkName },
   "senders": { of: "value", check: lint(lintSenders) },
 };
@@ -286,6 +290,13 @@ function checkAddress(scope: Scope, { text, span }: Word): void {
     return;
   }
   lint((one) => lintSource(one, scope.source.interfaces.map(({ address }) => address)))(scope, { text, span });
+}
+
+/** One in another form never matches. */
+function checkFingerprint(scope: Scope, { text, span }: Word): void {
+  if (/^[0-9a-f]{64}$/i.test(text)) return;
+  const hint = "64 hexadecimal digits without colons, as the log has them: cert-check … fingerprint=SHA256:…";
+  warn(scope, span, `"${text}" is no SHA-256 fingerprint: it never matches`, hint);
 }
 
 function checkName(scope: Scope, { text, span }: Word): void {

@@ -100,6 +100,14 @@ function fixed(code: number, enhanced: string | null, ...lines: readonly string[
   return reply;
 }
 
+/** Why a field that is to name the author does not. */
+const authorFaults = {
+  missing: "this field has to name you, as in Name <user@domain>, and it is missing or empty",
+  double: "this field may stand once only",
+  unreadable: "this field cannot be read without doubt, write it as Name <user@domain>",
+  tooMany: "this field names too many addresses",
+} as const;
+
 /** Every reply that we give. Texts are OpenSMTPD's where they make sense: status, meaning of the status, cause.
  * Addresses are given as `formatMailbox` writes them, without brackets.
  * The greeting, the answers to HELO and EHLO, and 354 carry no status (RFC 2034 §4). */
@@ -271,6 +279,19 @@ export const replies = {
     lines: [`AUTH method "${name.slice(0, 64)}" not supported`],
   }),
   senderNotYours: fixed(550, "5.7.1", "Sender rejected: this address is not yours"),
+  /** `senders` without an entry for the null sender. */
+  nullSenderNotYours: fixed(550, "5.7.1", "Sender rejected: <> is not open to you, send with an address of your own"),
+  /** `senders … header-from`. */
+  authorNotYours: (field: string, address: string): Reply => ({
+    code: 550,
+    enhanced: "5.7.1",
+    lines: [`${field} rejected: ${address} is not yours, write with an address that you may send as`],
+  }),
+  authorUnclear: (field: string, fault: "missing" | "double" | "unreadable" | "tooMany"): Reply => ({
+    code: 550,
+    enhanced: "5.7.1",
+    lines: [`${field} rejected: ${authorFaults[fault]}`],
+  }),
 
   // Senders and recipients.
   tooManyMails: fixed(452, "4.5.3", "Too many messages sent in this session"),

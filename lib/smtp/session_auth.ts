@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import type { ReversePath } from "../mail/address.ts";
 import { replies, type Reply } from "./reply.ts";
-import type { AuthResult, SessionConfig } from "./session_face.ts";
+import type { AuthResult, SessionConfig, TlsInfo } from "./session_face.ts";
 import { filtered } from "./session_filter.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextLine, type Running, type Waiting } from "./session_wait.ts";
@@ -16,11 +16,26 @@ export const authLineLengthMax = 12_288;
 /** What stands in logs in the place of a secret. */
 export const hiddenText = "********";
 
-/** Mechanisms that can be used now. Passwords are not taken in clear text: without TLS there are none. */
+/** Mechanisms that can be used now. Passwords are not taken in clear text: without TLS there are none. EXTERNAL is for
+ * those who have shown a certificate that an authority of ours has signed. */
 export function offeredMechanisms(
-  { config, tls, username }: { readonly config: Pick<SessionConfig, "auth">; readonly tls: unknown; username: string },
+  { config, tls, username }: {
+    readonly config: Pick<SessionConfig, "auth">;
+    readonly tls: Pick<TlsInfo, "client" | "fingerprint"> | null;
+    username: string;
+  },
 ): readonly string[] {
-  return tls === null || username !== "" ? [] : config.auth?.mechanisms ?? [];
+  if (tls === null || username !== "") return [];
+  const mechanisms = config.auth?.mechanisms ?? [];
+  return certificateOf(tls) === null ? mechanisms.filter((one) => one !== external) : mechanisms;
+}
+
+/** RFC 4422 appendix A. */
+const external = "EXTERNAL";
+
+/** The fingerprint of a certificate that counts; null without one. */
+function certificateOf(tls: Pick<TlsInfo, "client" | "fingerprint"> | null): string | null {
+  return tls?.client === "verified" ? tls.fingerprint : null;
 }
 
 /** A line of AUTH without what is secret in it: an initial response. */
@@ -30,9 +45,37 @@ export function hideSecret(line: string): string {
   return [verb, mechanism, secret.trim() === "" ? "" : hiddenText].filter((word) => word !== "").join(" ");
 }
 
-/** RFC 4422 §3.1. Anything else may be a secret in the wrong place. */
+/** Mechanisms that clients may name, ours and others' (IANA, SASL mechanisms): logs and replies repeat no other word,
+ * since it may be a secret in the wrong place. */
+const mechanismNames: ReadonlySet<string> = new Set([
+  "PLAIN",
+  "LOGIN",
+  "EXTERNAL",
+  "ANONYMOUS",
+  "CRAM-MD5",
+  "DIGEST-MD5",
+  "NTLM",
+  "GSSAPI",
+  "GS2-KRB5",
+  "KERBEROS_V4",
+  "OTP",
+  "SKEY",
+  "SECURID",
+  "XOAUTH",
+  "XOAUTH2",
+  "OAUTHBEARER",
+  "SCRAM-SHA-1",
+  "SCRAM-SHA-1-PLUS",
+  "SCRAM-SHA-256",
+  "SCRAM-SHA-256-PLUS",
+  "SCRAM-SHA-512",
+  "SCRAM-SHA-512-PLUS",
+  "SCRAM-SHA3-512",
+  "SCRAM-SHA3-512-PLUS",
+]);
+
 function isMechanismName(word: string): boolean {
-  return /^[A-Za-z0-9_-]{1,20}$/.test(word);
+  return mechanismNames.has(word.toUpperCase());
 }
 
 /** Why MAIL is refused before the client has logged in; null when it may go on. */
@@ -45,7 +88,7 @@ export function* maySend(state: SessionState, sender: ReversePath): Waiting<bool
   const { config: { checksSender = false }, username } = state;
   if (!checksSender || username === "") return true;
   const { result } = yield* ask({ kind: "sender", username, sender });
-  if (result === "refused") state.refuseCommand(replies.senderNotYours);
+  if (result === "refused") state.refuseCommand(sender === null ? replies.nullSenderNotYours : replies.senderNotYours);
   if (result === "failed") state.refuseCommand(replies.unavailable);
   return result === "allowed";
 }
@@ -81,9 +124,10 @@ type Conclusion = Exclude<AuthResult, { readonly kind: "challenge" }>;
 
 /** Challenges and responses, up to what they come to; null when the client has been answered already. */
 function* exchange(state: SessionState, mechanism: string, initial: string | null): Waiting<Conclusion | null> {
+  const certificate = mechanism === external ? certificateOf(state.tls) : null;
   let response = initial;
   for (let step = 0;; step++) {
-    const { result } = yield* ask({ kind: "authenticate", mechanism, step, response });
+    const { result } = yield* ask({ kind: "authenticate", mechanism, step, response, certificate });
     if (result.kind !== "challenge") return yield* withLastWord(state, result);
     const said = yield* challenge(state, result.text);
     if (said === null) return null;

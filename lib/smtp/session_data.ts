@@ -6,6 +6,7 @@ import { BinaryEncoder } from "../mail/binary.ts";
 import { HeaderEditor, submissionEdits } from "../mail/header_edit.ts";
 import { formatReceived } from "../mail/trace.ts";
 import { replies } from "./reply.ts";
+import { authorRefusal, authorScanner, bindsAuthor } from "./session_author.ts";
 import { filtered } from "./session_filter.ts";
 import { decodeContent } from "./session_lenient.ts";
 import { answerContent, refuseContent } from "./session_lmtp.ts";
@@ -32,6 +33,11 @@ export function* finish(state: SessionState, transaction: Transaction): Running 
   if (transaction.refusal !== null) {
     refuseContent(state, transaction.refusal, transaction.recipients);
     return state.forgetTransaction();
+  }
+  const bar = yield* authorRefusal(state, transaction);
+  if (bar !== null) {
+    refuseContent(state, bar, transaction.recipients);
+    return state.reset();
   }
   if ((yield* filtered(state, "commit", "")) === null) return state.reset();
   state.isCommitting = true;
@@ -105,8 +111,12 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
     const messageId = `<${transaction.message}.${session}@${headerDomain}>`;
     const { sender } = transaction;
     const isMasquerade = (config.masquerade ?? false) && username !== "";
-    stages.push(new HeaderEditor(submissionEdits({ domain: headerDomain, sender, isMasquerade, date, messageId })));
+    const isAuthorAdded = !bindsAuthor(state);
+    const facts = { domain: headerDomain, sender, isMasquerade, isAuthorAdded, date, messageId };
+    stages.push(new HeaderEditor(submissionEdits(facts)));
   }
+  transaction.authors = authorScanner(state);
+  if (transaction.authors !== null) stages.push(transaction.authors);
   return { head, stages };
 }
 

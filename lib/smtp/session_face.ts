@@ -66,6 +66,9 @@ export interface SessionConfig {
   readonly auth?: SessionAuth | null;
   /** An authenticated user's senders are checked: `sender` is asked. Default false. */
   readonly checksSender?: boolean;
+  /** So are the authors of his mail, those in From and Sender fields, at its end: `sender` is asked of each. Mail without
+   * a From field is refused. Default false. */
+  readonly bindsAuthor?: boolean;
   /** Phases in which a filter has a say: `filter` is asked. Default none. */
   readonly filters?: ReadonlySet<FilterPhase>;
   /** Quirks of the client that pass. Default `usualQuirks`. */
@@ -156,14 +159,16 @@ export type SessionAsk =
     readonly handling: Handling;
   }
   /** One step of a SASL exchange (RFC 4422): `response` is what the client said, decoded, one character per octet;
-   * null when it said nothing yet. `step` counts from 0. */
+   * null when it said nothing yet. `step` counts from 0. `certificate`: for EXTERNAL, the SHA-256 fingerprint of the
+   * client's certificate, which an authority of ours has signed (`TlsInfo.fingerprint`); null otherwise. */
   | {
     readonly kind: "authenticate";
     readonly mechanism: string;
     readonly step: number;
     readonly response: string | null;
+    readonly certificate: string | null;
   }
-  /** May this user send as this sender? */
+  /** May this user send as this sender, or write as this author? */
   | { readonly kind: "sender"; readonly username: string; readonly sender: ReversePath }
   /** What do the filters say? `parameter` is the command's argument as smtpd-filters(7) has it. */
   | {

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { ForwardPath, ReversePath } from "../mail/address.ts";
+import type { AuthorScanner } from "../mail/author.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
 import { BodyDecoder, type BodyFlaw, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
@@ -60,6 +61,8 @@ export class Transaction implements BodySink {
   limitTold: string | null = null;
   /** Ends lines with CRLF, where the client may send LF alone. */
   mender: LineMender | null = null;
+  /** Finds out who the message is from; it is the last of its stages. Null where nobody asks. */
+  authors: AuthorScanner | null = null;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;
   readonly #decoder: BodyDecoder;

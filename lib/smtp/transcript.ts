@@ -25,7 +25,7 @@
  * the connection is greeted. Asks that no `A:` speaks of go well.
  * `conf:` knows size, recipients, mails, hops, header (octets), fields, linelength, hold (s), idle (s), errors, junk, unknown,
  * hello, data, message, grace (s), rate (octets a second), local, submission, lmtp, dsn, tls=offered|required|implicit,
- * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, masquerade, filters=PHASE,…,
+ * auth=optional|required (with mechanisms=PLAIN,LOGIN unless told), sender, header-from, masquerade, filters=PHASE,…,
  * lenient=QUIRK,… (none for none at all), and `feed=whole` for files about when something is sent; all others are also
  * fed octet by octet and in random pieces. */
 
@@ -285,6 +285,8 @@ function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfi
       return { dsn: true };
     case "sender":
       return { checksSender: true };
+    case "header-from":
+      return { checksSender: true, bindsAuthor: true };
     case "lmtp":
       return { lmtp: true };
     case "tls":

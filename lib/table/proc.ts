@@ -9,11 +9,6 @@ import type { Service, Table } from "./table.ts";
 /** What helpers can be asked for, as the protocol names it. */
 export const procServices: readonly Service[] = [...databaseServices, "auth"];
 
-/** Why a helper that has not registered a service does not answer for it. */
-export function noServiceReason(service: Service): string {
-  return `the helper has no service ${service}`;
-}
-
 /** A question to a helper. */
 export type ProcAsk =
   | { readonly kind: "update" }
@@ -24,6 +19,8 @@ export type ProcAsk =
 export type ProcAnswer =
   | { readonly kind: "found"; readonly value: string }
   | { readonly kind: "absent" }
+  /** The helper has not registered the service. */
+  | { readonly kind: "noService" }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** The way to a helper. */
@@ -35,7 +32,7 @@ export interface ProcLink {
 }
 
 /** A table behind a helper. All matching is the helper's; keys reach it in lower case, but for the password of service
- * `auth`, which OpenSMTPD puts in lower case, too. */
+ * `auth`, which OpenSMTPD puts in lower case, too. What it has no service for rejects with a Fault of kind `unsupported`. */
 export class ProcTable implements Table {
   /** Its entries are whatever the helper says. */
   readonly shape = "dynamic";
@@ -83,6 +80,7 @@ export class ProcTable implements Table {
     const what = ask.kind === "update"
       ? `update table ${this.name}`
       : `${ask.kind} ${ask.service} in table ${this.name}`;
+    if (answer.kind === "noService") throw new Fault("unsupported", `Cannot ${what}: the helper has no such service`);
     throw new Fault("unavailable", `Cannot ${what}: ${answer.reason}`);
   }
 }

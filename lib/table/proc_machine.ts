@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
 import { assertNever } from "../fault.ts";
-import { noServiceReason, type ProcAnswer, type ProcAsk, procServices } from "./proc.ts";
+import { type ProcAnswer, type ProcAsk, procServices } from "./proc.ts";
 import { procLineMax } from "./proc_limit.ts";
 import type { Service } from "./table.ts";
 
@@ -161,7 +161,7 @@ export class ProcMachine {
       if (waiting === undefined) return;
       const { ask, request } = waiting;
       if (ask.kind !== "update" && !this.#services.has(ask.service)) {
-        this.#answer(request, { kind: "failed", reason: noServiceReason(ask.service) });
+        this.#answer(request, { kind: "noService" });
         continue;
       }
       const id = (this.#ids = (this.#ids + 1) >>> 0).toString(16).padStart(8, "0");

@@ -29,6 +29,12 @@ export const defaultAuthLimits: AuthLimits = {
 /** Sources that are remembered; of more, those that failed longest ago are forgotten. */
 export const authSourcesMax = 50_000;
 
+/** Sources that are handed on at a reload. */
+export const authSourcesHandedMax = 10_000;
+
+/** How often a source has failed: it sinks with time. */
+export type AuthLevel = readonly [source: string, level: number];
+
 /** Least wait after the first failure of a source, ms; twice as long after each further one. */
 export const authDelayMinMs = 500;
 
@@ -64,6 +70,19 @@ export class AuthFailures {
   /** What `begin` counted was none: the login was right, or nobody could say. */
   forgive(source: string, at: number): void {
     this.#set(source, Math.max(0, this.#levelOf(source, at) - 1), at);
+  }
+
+  /** What is remembered now, for another one to go on with: at most `authSourcesHandedMax`, the worst ones. */
+  levels(at: number): readonly AuthLevel[] {
+    const levels = [...this.#sources.keys()].map((source): AuthLevel => [source, this.#levelOf(source, at)]);
+    return levels.filter(([, level]) => level > 0).sort(([, a], [, b]) => b - a).slice(0, authSourcesHandedMax);
+  }
+
+  /** Adds what another one has counted before. */
+  inherit(levels: readonly AuthLevel[], at: number): void {
+    for (const [source, level] of levels) {
+      this.#set(source, Math.min(this.#limits.maxAuthFailures, this.#levelOf(source, at) + level), at);
+    }
   }
 
   /** How long the answer to a failure that `begin` has counted is held back, ms. `chance` is 0 … 1 and keeps answers from

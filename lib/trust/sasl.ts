@@ -1,5 +1,5 @@
-/** The server's side of a SASL exchange (RFC 4422), sans-IO: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 (RFC 5802, RFC 7677).
- * It asks for passwords to be checked and verifiers to be found, and never sees what a table stores of a password but a
+/** The server's side of a SASL exchange (RFC 4422), sans-IO: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 (RFC 5802, RFC 7677),
+ * EXTERNAL (RFC 4422 appendix A). It asks for passwords to be checked and verifiers to be found, and never sees what a table stores of a password but a
  * SCRAM verifier. */
 
 import { assert } from "../fault.ts";
@@ -10,7 +10,7 @@ import type { ScramVerifier } from "./stored_password.ts";
 
 /** Mechanisms that are known, as they are offered. SCRAM-SHA-256-PLUS is not among them: the TLS library gives no channel
  * binding that all clients could use. */
-export const saslMechanisms = ["PLAIN", "LOGIN", "SCRAM-SHA-256"] as const;
+export const saslMechanisms = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "EXTERNAL"] as const;
 
 /** One of them. */
 export type SaslMechanism = typeof saslMechanisms[number];
@@ -28,7 +28,10 @@ export type SaslEvent =
   /** To `check`. */
   | { readonly kind: "checked"; readonly result: "right" | "wrong" | "failed" }
   /** To `fetch`. Null when nobody can say now. A user that does not exist has a verifier, too, which fits no password. */
-  | { readonly kind: "fetched"; readonly verifier: ScramVerifier | null };
+  | { readonly kind: "fetched"; readonly verifier: ScramVerifier | null }
+  /** To `identify`. Null when the certificate is nobody's; `failed` when nobody can say now. */
+  | { readonly kind: "identified"; readonly username: string | null }
+  | { readonly kind: "failed" };
 
 /** What is to be done: one thing after each event. */
 export type SaslEffect =
@@ -38,6 +41,8 @@ export type SaslEffect =
   | { readonly kind: "check"; readonly username: string; readonly password: string }
   /** What is stored of this user? */
   | { readonly kind: "fetch"; readonly username: string }
+  /** Whose is the certificate that the client has shown? `username` is who it says it is; empty when it leaves that to us. */
+  | { readonly kind: "identify"; readonly username: string }
   /** The end. `username` is who tried, as far as that is known; empty otherwise. */
   | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
   | { readonly kind: "refused" | "malformed" | "failed"; readonly username: string };
@@ -65,6 +70,8 @@ export function beginSasl(mechanism: SaslMechanism, { digests, nonce }: SaslPort
       return new LoginExchange();
     case "SCRAM-SHA-256":
       return new ScramExchange(digests, nonce);
+    case "EXTERNAL":
+      return new ExternalExchange();
   }
 }
 
@@ -127,5 +134,31 @@ class LoginExchange implements SaslServer {
     if (this.#user !== null) return this.#check.begin(this.#user, event.text);
     this.#user = event.text;
     return { kind: "challenge", text: loginPrompts.password };
+  }
+}
+
+/** `[authzid]`: TLS has said who the client is. RFC 4422 appendix A.1. */
+class ExternalExchange implements SaslServer {
+  #wanted = "";
+
+  step(event: SaslEvent): SaslEffect {
+    if (event.kind === "response") return this.#begin(event.text);
+    const wanted = this.#wanted;
+    if (event.kind === "failed") return { kind: "failed", username: wanted };
+    assert(event.kind === "identified", `whose the certificate is is due, not ${event.kind}`);
+    const { username } = event;
+    // To act for somebody else is nobody's right here.
+    if (username === null || (wanted !== "" && wanted !== username)) return { kind: "refused", username: wanted };
+    return { kind: "accepted", username, data: null };
+  }
+
+  #begin(text: string | null): SaslEffect {
+    if (text === null) return { kind: "challenge", text: "" };
+    if (text === "") return { kind: "identify", username: "" };
+    const wanted = decodeUtf8(text);
+    const username = wanted === null ? null : prepareUser(wanted);
+    if (username === null) return { kind: "malformed", username: "" };
+    this.#wanted = username;
+    return { kind: "identify", username };
   }
 }

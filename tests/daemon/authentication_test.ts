@@ -2,13 +2,13 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Authentication } from "../../lib/daemon/authentication.ts";
 import type { Check, CheckResult } from "../../lib/daemon/password_checks.ts";
+import { SessionBook } from "../../lib/daemon/session_book.ts";
 import { decoyStored } from "../../lib/daemon/verifier.ts";
-import { Fault } from "../../lib/fault.ts";
+import { Fault, type FaultKind } from "../../lib/fault.ts";
 import { hostDigests } from "../../lib/host/hash.ts";
 import { hostPasswords } from "../../lib/host/password.ts";
 import type { TableSource } from "../../lib/policy/expand.ts";
 import type { AuthResult } from "../../lib/smtp/session_face.ts";
-import { noServiceReason } from "../../lib/table/proc.ts";
 import { authDelayMaxMs, authDelayMinMs } from "../../lib/trust/auth_limit.ts";
 import fc from "../support/fast_check.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -23,13 +23,18 @@ const bcryptText = "$2b$05$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW
 const policy = policyOf(`
 pki mx.test cert "/etc/mail/cert.pem"
 pki mx.test key "/etc/mail/key.pem"
-table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab" }
+table users { ann = "{PLAIN}right", bob = "bob:${bcryptText}", cat = "${scramText}", dan = "ab", eva = "*LK*" }
 table other { ann = "{PLAIN}elsewhere" }
 smtp limit max-auth-failures 3 auth-failure-window 60
 smtp limit except { 198.51.100.0/24 }
 listen on 192.0.2.10 tls pki mx.test auth <users> mechanisms "SCRAM-SHA-256 PLAIN LOGIN"
 listen on 192.0.2.11 tls pki mx.test auth
 listen on 192.0.2.12 tls pki mx.test
+table certificates { "${"AB".repeat(32)}" = " ann ", "${"cd".repeat(32)}" = "", "${
+  "ef".repeat(32)
+}" = "zo\u0065\u0308" }
+ca mx.test cert "/etc/mail/ca.pem"
+listen on 192.0.2.14 tls pki mx.test ca mx.test auth <users> auth-external <certificates>
 listen on 192.0.2.13 tls pki mx.test auth <users>
 action "box" maildir
 match from any for any action "box"
@@ -48,6 +53,7 @@ interface Setup {
 function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) {
   const [clock, log] = [new FakeClock(), new KeptLog()];
   const asked: Check[] = [];
+  const salted = { count: 0 };
   let chance = 0;
   const random = {
     u32: () => 0,
@@ -73,20 +79,25 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
         asked.push(one);
         return Promise.resolve((check ?? usual)(one));
       },
-      salted: (password, salt, iterations) => hostPasswords.pbkdf2(Buffer.from(password), salt, iterations),
+      salted(password, salt, iterations) {
+        salted.count++;
+        return hostPasswords.pbkdf2(Buffer.from(password), salt, iterations);
+      },
     },
     log: log.log,
   });
+  const book = new SessionBook();
+  const entryOf = (session: string) => book.enter(session, 0)!;
   const begun = (
     mechanism: string,
     response: string | null,
-    { session = "0123456789abcdef", step = 0, address = "192.0.2.7", listener = "192.0.2.10" } = {},
+    { session = "0123456789abcdef", step = 0, address = "192.0.2.7", listener = "192.0.2.10", certificate = "" } = {},
   ) =>
     authentication.authenticate({
-      session,
+      entry: entryOf(session),
       listener: listenerAt(listener),
       address,
-      ask: { kind: "authenticate", mechanism, step, response },
+      ask: { kind: "authenticate", mechanism, step, response, certificate: certificate === "" ? null : certificate },
     });
   /** Waits out the delay of a failure. */
   const say = async (...args: Parameters<typeof begun>): Promise<AuthResult> => {
@@ -99,7 +110,7 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
   };
   const plain = (user: string, password: string, more: Parameters<typeof begun>[2] = {}) =>
     say("PLAIN", `\0${user}\0${password}`, more);
-  return { authentication, clock, log, asked, begun, say, plain };
+  return { book, clock, log, asked, salted, begun, say, plain };
 }
 
 Deno.test("a user logs in with his password, and with no other", async () => {
@@ -117,6 +128,38 @@ Deno.test("LOGIN goes in steps", async () => {
   deepEqual(await say("LOGIN", null), { kind: "challenge", text: "Username:" });
   deepEqual(await say("LOGIN", "ann", { step: 1 }), { kind: "challenge", text: "Password:" });
   deepEqual(await say("LOGIN", "right", { step: 2 }), { kind: "accepted", username: "ann", data: null });
+});
+
+Deno.test("EXTERNAL: the table says whose certificate it is, and it is nobody else's", async () => {
+  const { say, asked, log } = world();
+  const mine = { listener: "192.0.2.14", certificate: "ab".repeat(32), address: "127.0.0.1" };
+  const ann = { kind: "accepted", username: "ann", data: null };
+  deepEqual(await say("EXTERNAL", null, mine), { kind: "challenge", text: "" });
+  deepEqual(await say("EXTERNAL", "", { ...mine, step: 1 }), ann);
+  deepEqual(await say("EXTERNAL", "ann", mine), ann);
+  const wrong = [["ab", "bob"], ["ab", "Ann"], ["", ""], ["aa", "ann"], ["cd", ""]];
+  for (const [octet = "", username = ""] of wrong) {
+    const certificate = octet.repeat(32);
+    deepEqual(await say("EXTERNAL", username, { ...mine, certificate }), { kind: "refused", username }, octet);
+  }
+  equal(log.of("certificate-unusable").length, 1);
+  const elsewhere = await say("EXTERNAL", "", { ...mine, listener: "192.0.2.13" });
+  deepEqual(elsewhere, { kind: "failed", username: "" }, "where it is not offered");
+  // The certificate is the one that the exchange began with.
+  await say("EXTERNAL", null, { ...mine, certificate: "" });
+  deepEqual(await say("EXTERNAL", "", { ...mine, step: 1 }), { kind: "refused", username: "" });
+  deepEqual(asked, [], "no password is checked");
+});
+
+Deno.test("EXTERNAL: failures are counted as those of passwords are; a table that cannot be read is none", async () => {
+  const { begun, clock } = world();
+  const other = { listener: "192.0.2.14", certificate: "aa".repeat(32) };
+  const results = [..."1234"].map((digit) => begun("EXTERNAL", "", { ...other, session: digit.repeat(16) }));
+  await clock.settle();
+  await clock.advance(2 * authDelayMaxMs);
+  deepEqual((await Promise.all(results)).map(({ kind }) => kind), ["refused", "refused", "refused", "failed"]);
+  const { say } = world({ broken: ["certificates"] });
+  for (let i = 0; i < 10; i++) deepEqual(await say("EXTERNAL", "", other), { kind: "failed", username: "" });
 });
 
 Deno.test("an unknown user is refused, and costs what the last known one cost", async () => {
@@ -142,7 +185,7 @@ Deno.test("the listener says whose users they are", async () => {
 });
 
 Deno.test("steps that do not follow on each other come to nothing", async () => {
-  const { say, authentication } = world();
+  const { say, book } = world();
   const nobody = { kind: "failed", username: "" };
   deepEqual(await say("LOGIN", "ann", { step: 1 }), nobody);
   await say("LOGIN", null);
@@ -151,7 +194,7 @@ Deno.test("steps that do not follow on each other come to nothing", async () => 
   await say("LOGIN", null);
   deepEqual(await say("PLAIN", "\0ann\0right", { step: 1 }), nobody);
   await say("LOGIN", null);
-  authentication.ended("0123456789abcdef");
+  book.leave("0123456789abcdef");
   deepEqual(await say("LOGIN", "ann", { step: 1 }), nobody);
   await say("LOGIN", null);
   deepEqual(await say("LOGIN", "ann", { step: 1, session: "f".repeat(16) }), nobody, "of another session");
@@ -166,12 +209,19 @@ Deno.test("a table that cannot be read, and a verifier that cannot say, are no f
 });
 
 Deno.test("a stored password that is of no use is told of once, without it", async () => {
-  const { plain, log } = world({ check: () => ({ result: "wrong", problem: "it is locked" }) });
-  for (let i = 0; i < 3; i++) await plain("bob", "right", { address: "127.0.0.1" });
+  const { plain, log, asked } = world();
+  await plain("bob", "wrong", { address: "127.0.0.1" });
+  for (let i = 0; i < 3; i++) await plain("eva", "right", { address: "127.0.0.1" });
   await plain("dan", "right", { address: "127.0.0.1" });
   deepEqual(log.of("password-unusable").map(({ fields }) => fields), [
-    { user: "bob", table: "users", reason: "it is locked" },
+    { user: "eva", table: "users", reason: "it is locked; make another with `smtpctl encrypt`" },
     { user: "dan", table: "users", reason: "its entry is not user:password" },
+  ]);
+  deepEqual(asked.slice(1).map((one) => "stored" in one && [one.stored, one.isDecoy]), [
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
+    [bcryptText, true],
   ]);
 });
 
@@ -271,6 +321,23 @@ Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and alw
   deepEqual(log.of("password-unusable").map(({ fields }) => fields["user"]), ["bob"]);
 });
 
+Deno.test("SCRAM: who is unknown has the iterations of those who are known, and takes a verifier where they do", async () => {
+  const more = scramText.replace("$4096:", "$9999:");
+  let value: string | null = null;
+  const { say, salted } = world({
+    tables: (all) => ({ table: (name) => ({ ...all.table(name), lookup: () => Promise.resolve(value) }) }),
+  });
+  const countOf = async (stored: string | null) => {
+    value = stored;
+    const said = await say("SCRAM-SHA-256", "n,,n=eve,r=abc", { address: "127.0.0.1" });
+    return said.kind === "challenge" ? Number(/,i=(\d+)$/.exec(said.text)?.[1]) : said.kind;
+  };
+  deepEqual([await countOf(null), await countOf(more), await countOf(null)], [4096, 9999, 9999]);
+  equal(salted.count, 0);
+  deepEqual([await countOf("{PLAIN}right"), await countOf(null)], [9999, 9999]);
+  equal(salted.count, 2);
+});
+
 Deno.test("a helper that checks passwords is asked, and not lower-cased out of its wits", async () => {
   const keys: string[] = [];
   const tables = (all: TableSource): Pick<TableSource, "table"> => ({
@@ -291,14 +358,14 @@ Deno.test("a helper that checks passwords is asked, and not lower-cased out of i
 });
 
 Deno.test("a helper without service auth is looked up in, and one that fails is no answer", async () => {
-  let reason = noServiceReason("auth");
+  let kind: FaultKind = "unsupported";
   const tables = (all: TableSource): Pick<TableSource, "table"> => ({
     table: (name) => {
       const table = all.table(name);
       return {
         name,
         shape: "dynamic",
-        check: () => Promise.reject(new Fault("unavailable", `Cannot check auth in table users: ${reason}`)),
+        check: () => Promise.reject(new Fault(kind, "Cannot check auth in table users")),
         lookup: (service, key) => table.lookup(service, key),
         fetch: (service) => table.fetch(service),
         update: () => table.update(),
@@ -308,7 +375,7 @@ Deno.test("a helper without service auth is looked up in, and one that fails is 
   });
   const { plain } = world({ kind: "proc", tables });
   equal((await plain("ann", "right")).kind, "accepted");
-  reason = "its host does not answer";
+  kind = "unavailable";
   equal((await plain("ann", "right")).kind, "failed");
 });
 
@@ -329,5 +396,5 @@ Deno.test("a response that comes amid the check of another one ends the exchange
   const { begun } = world();
   const first = begun("PLAIN", "\0ann\0right");
   deepEqual(await begun("PLAIN", "\0bob\0wrong", { step: 1 }), { kind: "failed", username: "" });
-  deepEqual(await first, { kind: "accepted", username: "ann", data: null });
+  deepEqual(await first, { kind: "failed", username: "" });
 });

@@ -2,7 +2,7 @@ import { plainHandling } from "../../lib/smtp/handling.ts";
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { explainRecipient } from "../../lib/daemon/explanation.ts";
-import type { LookupToQueue, LookupToSmtpIn, QueueToLookup, SmtpInToLookup } from "../../lib/daemon/imsg.ts";
+import type { LookupToQueue, QueueToLookup } from "../../lib/daemon/imsg.ts";
 import { Lookup } from "../../lib/daemon/lookup.ts";
 import { hostSha1 } from "../../lib/host/hash.ts";
 import { type Candidate, expandRecipient } from "../../lib/policy/expand.ts";
@@ -17,7 +17,7 @@ import { KeptLog, msg, noSessions, policyOf } from "./rig.ts";
 const users = ["ann", "bob", "carl"];
 const dsn = { notify: [], ret: null, envId: null, originalRecipient: null };
 
-/** What lookup tells smtp-in and offers to queue. */
+/** What lookup refuses and offers to queue. */
 async function askLookup(candidate: Candidate, policy: Policy, options: Parameters<typeof tablesOf>[1]) {
   const clock = new FakeClock();
   const lookup = new Lookup({
@@ -29,15 +29,12 @@ async function askLookup(candidate: Candidate, policy: Policy, options: Paramete
     allow: () => {},
   });
   const [nearQueue, queue] = channelPair<LookupToQueue, QueueToLookup>(clock);
-  const [nearSmtpIn, smtpIn] = channelPair<LookupToSmtpIn, SmtpInToLookup>(clock);
   const offers: LookupToQueue[] = [];
-  const told: LookupToSmtpIn[] = [];
-  queue.onMessage((message) => void offers.push(message));
-  smtpIn.onMessage((message) => void told.push(message));
+  const told: LookupToQueue[] = [];
+  queue.onMessage((message) => void (message.kind === "offer" ? offers : told).push(message));
   lookup.setQueue(nearQueue);
-  lookup.addSmtpIn("smtp-in#1", nearSmtpIn);
-  smtpIn.send({ kind: "expand", request: 1, message: msg(1), dsn, handling: plainHandling, ...candidate });
-  for (let i = 0; i < 50 && told.length === 0; i++) await clock.settle();
+  queue.send({ kind: "expand", request: 1, message: msg(1), dsn, handling: plainHandling, ...candidate });
+  for (let i = 0; i < 50 && told.length + offers.length === 0; i++) await clock.settle();
   return { offers, told };
 }
 

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { FilterDesk } from "../../lib/daemon/filter_desk.ts";
 import { formatEvent, type LogEvent } from "../../lib/event_log.ts";
+import { SessionBook } from "../../lib/daemon/session_book.ts";
 import { SessionDesk } from "../../lib/daemon/session_desk.ts";
 import type { TraceSubject } from "../../lib/policy/trace.ts";
 import type { FilterPhase } from "../../lib/smtp/session_face.ts";
@@ -105,12 +106,13 @@ Deno.test("filters have their say from the socket to the table and back", async 
   const queue = await world.queue();
   queue.deal(1, 2, 3);
   const lookup = new FakeLookup(world.clock);
-  const sessions = new SessionDesk({ filter: (asked) => desk.answer(asked) }, () => {});
+  const sessions = new SessionDesk({ filter: (asked) => desk.answer(asked) }, policy.listeners, () => {});
+  const book = new SessionBook();
   world.smtpIn.setLookup(lookup.near);
   /** Answers all that was asked since the last call. */
   const answer = async () => {
     for (const question of lookup.questions.splice(0)) {
-      const told = await sessions.answer(question);
+      const told = await sessions.answer(question, book);
       if (told !== null) lookup.channel.send(told);
     }
     await world.clock.settle();

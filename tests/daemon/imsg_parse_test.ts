@@ -18,10 +18,11 @@ import { outcomeTextMax } from "../../lib/delivery/outcome.ts";
 import { exampleEnvelope } from "../support/envelope.ts";
 import { msg } from "./rig.ts";
 
-const { origin, sender, rcpt, handling, id } = exampleEnvelope;
+const { origin: { tag: _, ...claim }, sender, rcpt, handling, id } = exampleEnvelope;
 const dsn = { notify: ["failure", "delay"], ret: "hdrs", envId: "QQ314159", originalRecipient: "rfc822;Bob@b.test" };
 const plainDsn = { notify: [], ret: null, envId: null, originalRecipient: null };
-const expand = { kind: "expand", request: 7, message: msg(9), origin, sender, rcpt, dsn, handling };
+const session = { session: "0123456789abcdef", listener: 2, claim };
+const expand = { kind: "expand", request: 7, message: msg(9), ...session, sender, rcpt, dsn, handling };
 const outcome = { kind: "delivered", enhanced: "2.0.0", text: "250 2.0.0 Ok", by: "mx.b.test [192.0.2.1]:25" };
 const outcomeMessage = { kind: "outcome", envelope: id, at: 1_780_000_000_000, outcome };
 const user = { kind: "user", request: 1, table: "<getpwnam>", user: "ann", account: null };
@@ -51,7 +52,7 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
     },
   }],
   [parseSmtpInToLookup, { ...expand, rcpt: { localPart: 'a "b\\ c', domain: "[192.0.2.1]" } }],
-  [parseSmtpInToLookup, { ...expand, origin: { ...origin, address: "local", tag: "Tür", tls: true } }],
+  [parseSmtpInToLookup, { ...expand, claim: { ...claim, address: "local", helo: "Tür", tls: true } }],
   [parseSmtpInToQueue, { kind: "body", message: msg(1) }],
   [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 0, requests: [7] }],
   [parseSmtpInToQueue, { kind: "commit", message: msg(1), size: 300, requests: [3, 9, 4] }],
@@ -73,6 +74,7 @@ const good: readonly (readonly [Parse, Record<string, unknown>])[] = [
   [parseDeliveryToLookup, { ...user, account: "vmail" }],
   [parseDeliveryToLookup, { kind: "relay", request: 1, table: "hosts", domain: "b.test" }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "absent" } }],
+  [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "noService" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "found", value: "a|b, c" } }],
   [parseTableHostToLookup, { kind: "answer", request: 1, answer: { kind: "failed", reason: "no database" } }],
   [parseDeliveryToLookup, { kind: "source", request: 1, table: "ours" }],
@@ -141,12 +143,12 @@ Deno.test("an address that no parser of ours gives is refused", () => {
 });
 
 Deno.test("facts of a session are single lines", () => {
-  for (const name of ["address", "hostname", "helo", "smtpName", "tag", "username"]) {
+  for (const name of ["address", "hostname", "helo", "smtpName", "username"]) {
     for (const bad of ["a\r\nb", "a\0", "\u2028", 7, null, "x".repeat(imsgTextMax + 1)]) {
-      equal(parseSmtpInToLookup({ ...expand, origin: { ...origin, [name]: bad } }), null, `${name} ${bad}`);
+      equal(parseSmtpInToLookup({ ...expand, claim: { ...claim, [name]: bad } }), null, `${name} ${bad}`);
     }
   }
-  equal(parseSmtpInToLookup({ ...expand, origin: { ...origin, tls: 1 } }), null);
+  equal(parseSmtpInToLookup({ ...expand, claim: { ...claim, tls: 1 } }), null);
 });
 
 Deno.test("what the sender asks to be told is of the words there are, each once", () => {

@@ -3,11 +3,11 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import type {
   DeliveryToLookup,
-  ExpandRequest,
   LookupToDelivery,
   LookupToQueue,
   LookupToSmtpIn,
   QueueToLookup,
+  RecipientQuestion,
   SmtpInToLookup,
 } from "../../lib/daemon/imsg.ts";
 import { Lookup } from "../../lib/daemon/lookup.ts";
@@ -17,7 +17,7 @@ import { channelPair, type FakeChannel } from "../sim/channel.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { tablesOf } from "../policy/tables.ts";
 import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
-import { KeptLog, msg, noSessions, policyOf } from "./rig.ts";
+import { KeptLog, msg, noSessions, policyOf, recipientQuestion } from "./rig.ts";
 
 const text = `
 table aliases { root = "ann, bob", list = "ann@example.org, cat@remote.test" }
@@ -27,6 +27,7 @@ table routes { "b.test" = "smtp://10.0.0.3" }
 table ours { "192.0.2.1", "192.0.2.2" }
 table names { "192.0.2.1" = "one.test" }
 table none file:/etc/mail/none
+listen on 192.0.2.10 tag out
 action "box" maildir userbase <users> alias <aliases>
 action "shared" maildir userbase <users> user "vmail"
 action "gone" maildir userbase <none>
@@ -74,18 +75,15 @@ async function world({ broken = [], change = (tables) => tables, relay = {} }: S
   return { clock, log, lookup, allowed, tables, queue, smtpIn, delivery, toQueue, toSmtpIn, toDelivery };
 }
 
-function expand(rcpt: string, change: Partial<ExpandRequest> = {}): ExpandRequest {
-  const { origin, sender, dsn, handling } = exampleEnvelope;
-  const asked = { origin, sender, rcpt: mailboxOf(rcpt), dsn, handling };
-  return { kind: "expand", request: 5, message: msg(3), ...asked, ...change };
+/** What smtp-in asks. */
+function question(rcpt: string): RecipientQuestion {
+  return recipientQuestion(policyOf(text), rcpt);
 }
 
 /** The replies to an smtp-in; null for a recipient that is resolved. */
 function codesOf(told: readonly LookupToSmtpIn[]): (number | null)[] {
   return told.map((one) => one.kind === "refused" ? one.reply.code : null);
 }
-
-const local = { ...exampleEnvelope.origin, address: "local" };
 
 /** Lets the question and its answer pass; tables answer in their own turns. */
 async function pass(clock: FakeClock): Promise<void> {
@@ -94,11 +92,13 @@ async function pass(clock: FakeClock): Promise<void> {
 
 Deno.test("what a recipient came to is offered to queue, in the asker's name, and the asker hears of how much", async () => {
   const { clock, smtpIn, toQueue, toSmtpIn } = await world();
-  const ask = expand("list@example.org", { origin: local });
+  const ask = recipientQuestion(policyOf(text), "list@example.org", {}, "socket");
   smtpIn.send(ask);
   await pass(clock);
-  const { sender, rcpt, dsn, handling } = ask;
-  const common = { sender, rcpt, dsn, handling, origin: local };
+  const { sender, rcpt, dsn, handling, claim: { helo } } = ask;
+  const { hostname } = policyOf(text).listeners[ask.listener]!;
+  const origin = { address: "local", hostname, helo, smtpName: hostname, tag: "", username: "", tls: false };
+  const common = { sender, rcpt, dsn, handling, origin };
   const ttlMs = 4 * 86_400_000;
   deepEqual(toQueue, [{
     kind: "offer",
@@ -139,14 +139,14 @@ Deno.test("queue is offered a recipient before the asker hears of it", async () 
   watch(toSmtpIn);
   lookup.setQueue(toQueue);
   lookup.addSmtpIn("smtp-in", toSmtpIn);
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   deepEqual(order, ["offer", "resolved"]);
 });
 
 Deno.test("a tag goes along with its user", async () => {
   const { clock, smtpIn, toQueue } = await world();
-  smtpIn.send(expand("ann+lists@example.org"));
+  smtpIn.send(question("ann+lists@example.org"));
   await pass(clock);
   const [offer] = toQueue;
   deepEqual(offer?.kind === "offer" && offer.drafts.map((draft) => draft.local), [{
@@ -164,7 +164,7 @@ Deno.test("a refusal goes to the asker, queue hears nothing, the log knows why",
     ] as const
   ) {
     const { clock, log, smtpIn, toQueue, toSmtpIn } = await world();
-    smtpIn.send(expand(rcpt));
+    smtpIn.send(question(rcpt));
     await pass(clock);
     deepEqual([toQueue, toSmtpIn.map(({ request }) => request), codesOf(toSmtpIn)], [[], [5], [code]], rcpt);
     match(String(log.of("refused")[0]?.fields["reason"]), reason);
@@ -174,7 +174,7 @@ Deno.test("a refusal goes to the asker, queue hears nothing, the log knows why",
 Deno.test("a table that fails is answered 451, never 550", async () => {
   for (const broken of ["users", "aliases"]) {
     const { clock, smtpIn, toQueue, toSmtpIn } = await world({ broken: [broken] });
-    smtpIn.send(expand("ann@example.org"));
+    smtpIn.send(question("ann@example.org"));
     await pass(clock);
     deepEqual([toQueue, codesOf(toSmtpIn)], [[], [451]], broken);
   }
@@ -192,11 +192,11 @@ Deno.test("a mistake of ours in one answer is 451 and in the log, and the next i
       },
     }),
   });
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   deepEqual(codesOf(toSmtpIn), [451]);
   equal(log.of("trouble")[0]?.fields["reason"], "a mistake");
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   equal(toQueue.length, 1);
 });
@@ -205,12 +205,12 @@ Deno.test("without queue nothing can be promised: 451, until the next queue is t
   const { clock, lookup, queue, smtpIn, toSmtpIn } = await world();
   queue.die();
   await pass(clock);
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   deepEqual(codesOf(toSmtpIn), [451]);
   const [near, far] = channelPair<LookupToQueue, QueueToLookup>(clock);
   lookup.setQueue(near);
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   equal(near.sent.length, 1);
   // The end of an old one, seen late, does not take the new one away.
@@ -218,17 +218,19 @@ Deno.test("without queue nothing can be promised: 451, until the next queue is t
   lookup.setQueue(later);
   far.die();
   await pass(clock);
-  smtpIn.send(expand("ann@example.org"));
+  smtpIn.send(question("ann@example.org"));
   await pass(clock);
   equal(later.sent.length, 1);
 });
 
 Deno.test("queue's own reports are expanded in its own name, and refused to it", async () => {
   const { clock, queue, toQueue } = await world();
-  queue.send(expand("ann@example.org", { sender: null, origin: local }));
-  await pass(clock);
-  queue.send(expand("nobody@example.org", { sender: null, request: 6 }));
-  await pass(clock);
+  const { origin, dsn, handling } = exampleEnvelope;
+  for (const name of ["ann@example.org", "nobody@example.org"]) {
+    const rcpt = mailboxOf(name);
+    queue.send({ kind: "expand", request: 5, message: msg(3), origin, sender: null, rcpt, dsn, handling });
+    await pass(clock);
+  }
   deepEqual(toQueue.map((one) => [one.kind, one.kind === "offer" ? one.asker : "", one.kind === "tableUpdated"]), [
     ["offer", "queue", false],
     ["refused", "", false],
@@ -377,9 +379,8 @@ Deno.test("a map of relays is asked for the domain, and knows no other", async (
 Deno.test("our addresses are given in turn, and our names on them", async () => {
   const { clock, delivery, toDelivery } = await world({ relay: { source: "ours", heloSource: "names" } });
   for (const request of [1, 2]) delivery.send({ kind: "source", request, table: "ours" });
-  for (const address of ["192.0.2.1", "192.0.2.2"]) {
-    delivery.send({ kind: "helo", request: 3, table: "names", address });
-  }
+  const helo = { kind: "helo", request: 3, table: "names" } as const;
+  for (const address of ["192.0.2.1", "192.0.2.2"]) delivery.send({ ...helo, address });
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.answer), [
     { kind: "found", text: "192.0.2.1" },
@@ -391,9 +392,8 @@ Deno.test("our addresses are given in turn, and our names on them", async () => 
 
 Deno.test("addresses and names of tables that no action names are not given", async () => {
   const { clock, delivery, toDelivery } = await world({ relay: { source: "ours" } });
-  for (const kind of ["source", "helo"] as const) {
-    delivery.send({ kind, request: 1, table: "names", address: "192.0.2.1" });
-  }
+  delivery.send({ kind: "source", request: 1, table: "names" });
+  delivery.send({ kind: "helo", request: 1, table: "names", address: "192.0.2.1" });
   await pass(clock);
   deepEqual(toDelivery.map((one) => one.answer.kind), ["failed", "failed"]);
 });

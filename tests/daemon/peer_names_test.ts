@@ -39,7 +39,7 @@ Deno.test("smtp-in greets before it knows the name of a peer, and rules and the 
   await world.say(client, "MAIL FROM:<ann@client.test>\r\n", "250");
   await world.say(client, "RCPT TO:<bob@example.org>\r\n");
   equal(world.log.of("connected")[0]?.fields["host"], "mail.client.test");
-  equal(lookup.asked[0]?.origin.hostname, "mail.client.test");
+  equal(lookup.asked[0]?.claim.hostname, "mail.client.test");
 });
 
 Deno.test("smtp-in asks once for the name of a peer that comes again, and again when some time has passed", async () => {

@@ -195,6 +195,26 @@ Deno.test("Queue tells lookup's answer about a table to the one who asked", asyn
   equal(text, '{"kind":"done","count":1}\n');
 });
 
+Deno.test("Queue shows what a lookup counts as long as that is there", async () => {
+  const rig = await new QueueRig().begin();
+  const listener = new FakeListener(rig.world);
+  rig.queue.serve(listener);
+  const show = async () => {
+    const client = listener.connect();
+    let text = "";
+    client.attach({ data: (bytes) => void (text += textOf(bytes)), drain: () => {}, end: () => {}, close: () => {} });
+    client.write(bytesOf(formatControlHello() + formatControlRequest({ kind: "showStats" })));
+    await rig.world.settle();
+    return /"lookup\.limit\.open-questions","value":(\d+)/.exec(text)?.[1];
+  };
+  rig.lookup.channel.send({ kind: "stats", stats: { "lookup.limit.open-questions": 7 } });
+  await rig.world.settle();
+  equal(await show(), "7");
+  rig.lookup.channel.die();
+  await rig.world.settle();
+  equal(await show(), undefined);
+});
+
 Deno.test("Queue stops when all that was handed in is durable", async () => {
   const rig = await new QueueRig().begin();
   const front = new Front(rig);

@@ -3,11 +3,11 @@
 import { ok } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Log, LogEvent } from "../../lib/event_log.ts";
-import type { EnvelopeDraft } from "../../lib/daemon/imsg.ts";
+import type { EnvelopeDraft, RecipientQuestion } from "../../lib/daemon/imsg.ts";
 import { SessionDesk } from "../../lib/daemon/session_desk.ts";
 import type { ConfigurationStatus } from "../../lib/daemon/reload.ts";
 import type { Successors } from "../../lib/daemon/supervision.ts";
-import type { Policy } from "../../lib/policy/policy.ts";
+import type { Listener, Policy } from "../../lib/policy/policy.ts";
 import type { Envelope } from "../../lib/spool/envelope.ts";
 import { evpIdOf, type MsgId, msgIdOf } from "../../lib/spool/id.ts";
 import type { SpoolStore } from "../../lib/spool/store.ts";
@@ -33,7 +33,7 @@ export function policyOf(text: string = policyText): Policy {
 }
 
 /** Where nobody answers questions about sessions. */
-export const noSessions = new SessionDesk({}, () => {});
+export const noSessions = new SessionDesk({}, [], () => {});
 
 /** Whom a role works with when there was no reload. */
 export const firstSuccessors: Successors = { lookup: "lookup", delivery: "delivery" };
@@ -73,6 +73,29 @@ export function draftTo(rcpt: string, change: Partial<EnvelopeDraft> = {}): Enve
     dsn,
     handling,
     ttlMs: 4 * 86_400_000,
+    ...change,
+  };
+}
+
+/** What smtp-in asks of a recipient, for a session that nobody has logged in by. It came by the listener of that kind. */
+export function recipientQuestion(
+  { listeners }: Pick<Policy, "listeners">,
+  rcpt: string,
+  change: Partial<RecipientQuestion> = {},
+  kind: Listener["kind"] = "inet",
+): RecipientQuestion {
+  const { origin: { tag: _, ...claim }, sender, dsn, handling } = exampleEnvelope;
+  return {
+    kind: "expand",
+    request: 5,
+    message: msg(3),
+    session: "0123456789abcdef",
+    listener: listeners.findIndex((one) => one.kind === kind),
+    claim: { ...claim, username: "" },
+    sender,
+    rcpt: mailboxOf(rcpt),
+    dsn,
+    handling,
     ...change,
   };
 }

@@ -6,13 +6,21 @@ import { parseDomain } from "../../lib/mail/domain.ts";
 
 const about = { kind: "session", request: 1, session: "0123456789abcdef", listener: 0, address: "192.0.2.7" } as const;
 const facts = { helo: "h.test", username: "", sender: "", rcpt: null };
+const externalAsk = {
+  kind: "authenticate",
+  mechanism: "EXTERNAL",
+  step: 0,
+  response: "",
+  certificate: "0f".repeat(32),
+} as const;
 const domain = parseDomain("a.test")!;
 
 const good: readonly SessionQuestion["ask"][] = [
   { kind: "name" },
   { kind: "end" },
-  { kind: "authenticate", mechanism: "PLAIN", step: 0, response: "\0ann\0\xfcber\r\n" },
-  { kind: "authenticate", mechanism: "LOGIN", step: 1, response: null },
+  { kind: "authenticate", mechanism: "PLAIN", step: 0, response: "\0ann\0\xfcber\r\n", certificate: null },
+  { kind: "authenticate", mechanism: "LOGIN", step: 1, response: null, certificate: null },
+  externalAsk,
   { kind: "sender", username: "ann", sender: { localPart: "ann", domain } },
   { kind: "sender", username: "ann", sender: null },
   { kind: "filter", phase: "mail-from", parameter: `<x@a.test> ${"A".repeat(2000)}`, facts },
@@ -35,13 +43,25 @@ const bad: readonly (readonly [what: string, value: Readonly<Record<string, unkn
   ["another question", { ...about, ask: { kind: "expand" } }],
   ["a response that is too long", {
     ...about,
-    ask: { kind: "authenticate", mechanism: "PLAIN", step: 0, response: "x".repeat(responseLengthMax + 1) },
+    ask: {
+      kind: "authenticate",
+      mechanism: "PLAIN",
+      step: 0,
+      response: "x".repeat(responseLengthMax + 1),
+      certificate: null,
+    },
   }],
   ["a response that is not of octets", {
     ...about,
-    ask: { kind: "authenticate", mechanism: "PLAIN", step: 0, response: "\u0100" },
+    ask: { kind: "authenticate", mechanism: "PLAIN", step: 0, response: "\u0100", certificate: null },
   }],
-  ["a step below 0", { ...about, ask: { kind: "authenticate", mechanism: "PLAIN", step: -1, response: null } }],
+  ["a certificate that is no fingerprint", { ...about, ask: { ...externalAsk, certificate: "f".repeat(63) } }],
+  ["a certificate in capitals", { ...about, ask: { ...externalAsk, certificate: "F".repeat(64) } }],
+  ["no word of a certificate", { ...about, ask: { ...externalAsk, certificate: undefined } }],
+  ["a step below 0", {
+    ...about,
+    ask: { kind: "authenticate", mechanism: "PLAIN", step: -1, response: null, certificate: null },
+  }],
   ["a sender that is no path", { ...about, ask: { kind: "sender", username: "ann", sender: { localPart: "x" } } }],
   ["another phase", { ...about, ask: { kind: "filter", phase: "quit", parameter: "", facts } }],
   ["a line end in a parameter", { ...about, ask: { kind: "filter", phase: "ehlo", parameter: "a\nb", facts } }],

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { envelopesPerMessageMax } from "../../lib/daemon/imsg.ts";
-import { lingerLengthMax, lingerMs, ServerConnection } from "../../lib/daemon/smtp_in_connection.ts";
+import { lingerLengthMax, lingerMs, loginOf, ServerConnection } from "../../lib/daemon/smtp_in_connection.ts";
 import type { SessionAnswer, SessionAsk } from "../../lib/smtp/session.ts";
 import { inputLengthHeld } from "../../lib/smtp/framing.ts";
 import { replies } from "../../lib/smtp/reply.ts";
@@ -378,4 +378,18 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
   deepEqual(closed, ["closed"]);
   ok(written > 0);
   equal(log.of("disconnected").length, 1);
+});
+
+Deno.test("who has logged in writes as himself where the listener says header-from, and only there", async () => {
+  const listen = (words: string) =>
+    `pki mx.test cert "/c" key "/k"\nlisten on 192.0.2.10 smtps pki mx.test auth { ann = x } senders { ann = "@" }${words}`;
+  for (
+    const [words, want] of [["", 0], [" masquerade", 0], [" header-from", 1], [" masquerade header-from", 1]] as const
+  ) {
+    const policy = policyOf(`${listen(words)}\naction a relay\nmatch for any action a\n`);
+    const listener = policy.listeners.find(({ kind }) => kind === "inet");
+    ok(listener !== undefined);
+    equal(loginOf(listener).bindsAuthor, want === 1, words);
+    equal(loginOf(listener).checksSender, true);
+  }
 });

@@ -4,9 +4,9 @@
 import { Buffer } from "node:buffer";
 import { deepEqual } from "node:assert/strict";
 import type {
-  ExpandRequest,
   LookupToSmtpIn,
   QueueToSmtpIn,
+  RecipientQuestion,
   SessionQuestion,
   SmtpInToLookup,
   SmtpInToQueue,
@@ -83,7 +83,7 @@ export class FakeQueue {
 export class FakeLookup {
   readonly channel: FakeChannel<LookupToSmtpIn, SmtpInToLookup>;
   readonly near: FakeChannel<SmtpInToLookup, LookupToSmtpIn>;
-  readonly asked: ExpandRequest[] = [];
+  readonly asked: RecipientQuestion[] = [];
   readonly questions: SessionQuestion[] = [];
 
   constructor(clock: FakeClock) {

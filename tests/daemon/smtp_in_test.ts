@@ -33,12 +33,11 @@ Deno.test("a message goes to queue in pieces, and is answered 250 only when queu
   ok(ask);
   const rcptText = formatMailbox(ask.rcpt);
   deepEqual([ask.kind, ask.message, rcptText], ["expand", msg(1), "bob@example.org"]);
-  deepEqual(ask.origin, {
+  deepEqual(ask.claim, {
     address: "198.51.100.1",
     hostname: "<unknown>",
     helo: "client.test",
     smtpName: "mx.example.org",
-    tag: "",
     username: "",
     tls: false,
   });
@@ -70,8 +69,8 @@ Deno.test("the submission socket's client is local", async () => {
   const client = await world.connect("socket");
   await world.say(client, "EHLO localhost\r\n", "220", "250");
   await addressed(world, lookup, client);
-  equal(lookup.asked[0]?.origin.address, "local");
-  equal(lookup.asked[0]?.origin.hostname, "mx.example.org");
+  equal(lookup.asked[0]?.claim.address, "local");
+  equal(lookup.asked[0]?.claim.hostname, "mx.example.org");
 });
 
 Deno.test("lookup's refusals go to the client as they are", async () => {

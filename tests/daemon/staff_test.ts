@@ -14,7 +14,7 @@ Deno.test("namesOf() tells instances and versions apart", () => {
   deepEqual(namesOf("smtp-in", 3, 2), ["smtp-in#v3.1", "smtp-in#v3.2"]);
 });
 
-Deno.test("Staff hands a member its sockets before it is to serve, in each life, and names who follows whom", async () => {
+Deno.test("Staff hands a member its sockets before it is to serve, in each life, and hands what is left behind to who follows", async () => {
   const clock = new FakeClock();
   const policy = policyOf();
   const premises = { spool: "/q", state: "/s", accounts: null, includes: [], resolvers: [] };
@@ -69,4 +69,20 @@ Deno.test("Staff hands a member its sockets before it is to serve, in each life,
   deepEqual(staff.successors(1), { lookup: "lookup#v1", delivery: "delivery#v1" });
   deepEqual(staff.successors(2), { lookup: "lookup#v2", delivery: "delivery#v2" });
   equal(staff.find("lookup#v2")?.version, 2);
+  const [former, next] = [staff.find("lookup#v1")!, staff.find("lookup#v2")!];
+  for (const one of [former, next]) {
+    one.process.start();
+    await clock.settle();
+    staff.serve(one);
+  }
+  heard.splice(0);
+  const message = { kind: "authLevels", levels: [["192.0.2.7", 1]] } as const;
+  staff.succeed(next, message);
+  staff.succeed(former, message);
+  await clock.settle();
+  deepEqual(heard.splice(0), [], "who goes on leaves nothing behind");
+  staff.retire([former]);
+  staff.succeed(former, message);
+  await clock.settle();
+  deepEqual(heard.splice(0), ["drain", "authLevels"]);
 });

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import { parseFromRole, roleTextMax } from "../../lib/daemon/supervision_parse.ts";
+import { authSourcesHandedMax } from "../../lib/trust/auth_limit.ts";
 import type { FromRole } from "../../lib/daemon/supervision.ts";
 
 const owner = {
@@ -29,6 +30,8 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
     { kind: "distrust", name: "smtp-in#1" },
     { kind: "paused", paused: [] },
     { kind: "paused", paused: ["mda", "mta", "smtp"] },
+    { kind: "authLevels", levels: [] },
+    { kind: "authLevels", levels: [["192.0.2.7", 2.5], ["2001:db8::/64", 1]] },
     { kind: "mayDeliver", ...owner },
     { kind: "mayDeliver", ...owner, uid: 0, gid: 0xfffffffe },
     { kind: "mayDeliver", ...owner, account: "vmail" },
@@ -46,6 +49,20 @@ Deno.test("parseFromRole() takes each message of a role as it is", () => {
 
 Deno.test("parseFromRole() leaves out what does not belong", () => {
   deepEqual(parseFromRole({ kind: "mayDeliver", ...owner, key: "root", more: {} }), { kind: "mayDeliver", ...owner });
+});
+
+Deno.test("parseFromRole() takes failed logins of addresses, and not too many", () => {
+  const bad = [["192.0.2.7"], ["192.0.2.7", "1"], ["192.0.2.7", 0], ["192.0.2.7", -1], ["192.0.2.7", NaN], ["x\n", 1], [
+    7,
+    1,
+  ]];
+  for (const level of [...bad, ["1".repeat(40), 1], ["192.0.2.7", 1, 1], "ab", null]) {
+    equal(parseFromRole({ kind: "authLevels", levels: [level] }), null, JSON.stringify(level));
+  }
+  const many = Array.from({ length: authSourcesHandedMax + 1 }, (_, i) => [`10.0.${i >> 8}.${i & 255}`, 1]);
+  equal(parseFromRole({ kind: "authLevels", levels: many }), null);
+  equal(parseFromRole({ kind: "authLevels", levels: many.slice(1) })?.kind, "authLevels");
+  equal(parseFromRole({ kind: "authLevels", levels: {} }), null);
 });
 
 Deno.test("parseFromRole() refuses whatever is no message", () => {

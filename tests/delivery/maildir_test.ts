@@ -337,6 +337,7 @@ Deno.test("storeFailure() words faults for the delivery role and throws bugs on"
     reset: "io",
     unreachable: "io",
     unavailable: "io",
+    unsupported: "io",
   };
   for (const [kind, cause] of Object.entries(causes)) {
     deepEqual(storeFailure(new Fault(kind as FaultKind, "Cannot do it")), { cause, text: "Cannot do it" });

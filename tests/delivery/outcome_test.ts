@@ -128,6 +128,7 @@ const causes: Readonly<Record<LossCause, readonly [connect: string, session: str
   denied: ["4.3.5", "4.3.5"],
   malformed: ["4.3.0", "4.3.0"],
   unavailable: ["4.3.2", "4.3.2"],
+  unsupported: ["4.3.0", "4.3.0"],
   protocol: ["4.5.0", "4.5.0"],
 };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
-import { encodePhrase, encodeQuotedPrintable, octetsOf } from "../../lib/mail/codec.ts";
+import { decodeEncodedWords, encodePhrase, encodeQuotedPrintable, octetsOf } from "../../lib/mail/codec.ts";
 
 /** The other direction, by the letter of RFC 2045 §6.7. */
 function decodeQuotedPrintable(text: string): string {
@@ -80,4 +80,31 @@ Deno.test("encodePhrase() cuts long names into encoded words that decode to the 
 
 Deno.test("octetsOf() gives one character per octet of UTF-8", () => {
   assert.equal(octetsOf("aé€"), "a\xc3\xa9\xe2\x82\xac");
+});
+
+Deno.test("decodeEncodedWords() shows what a reader of mail shows", () => {
+  for (
+    const [text, want] of [
+      ["", ""],
+      ["plain text", "plain text"],
+      ["=?utf-8?q?J=C3=BCrgen?=", "Jürgen"],
+      ["=?UTF-8?B?SsO8cmdlbg==?=", "Jürgen"],
+      ["=?iso-8859-1?Q?J=FCrgen_L?= x", "Jürgen L x"],
+      ["=?us-ascii*en?q?a?=", "a"],
+      // RFC 2047 §6.2.
+      ["=?utf-8?q?a?= =?utf-8?q?b?=", "ab"],
+      ["=?utf-8?q?a?=\t  =?utf-8?q?b?= c", "ab c"],
+      ["  =?utf-8?q?a?=", "  a"],
+      // What is lenient is taken, too.
+      ['"=?utf-8?q?a b?="', '"a b"'],
+      ["x=?utf-8?q?a?=y", "xay"],
+      ["=?utf-8?q?a=4?=", "a=4"],
+      ["=?utf-8?q?=FF?=", "\ufffd"],
+      // No encoded words.
+      ["=?utf-8?x?a?=", "=?utf-8?x?a?="],
+      ["=?utf-8?q?a", "=?utf-8?q?a"],
+      ["=??q?a?=", null],
+      ["=?x-none?q?a?=", null],
+    ] as const
+  ) assert.equal(decodeEncodedWords(text), want, text);
 });

@@ -10,11 +10,13 @@ const facts = {
   domain,
   sender: parseMailbox("env@x.test", null),
   isMasquerade: false,
+  isAuthorAdded: true,
   date: "DATE",
   messageId: "<ID>",
 };
 const submission = submissionEdits(facts);
 const masquerade = submissionEdits({ ...facts, isMasquerade: true });
+const bound = submissionEdits({ ...facts, isAuthorAdded: false });
 const ofNobody = submissionEdits({ ...facts, sender: null });
 
 /** Content given in pieces, edited. */
@@ -34,6 +36,7 @@ const huge = "x".repeat(editedFieldLengthMax);
 const table: readonly [name: string, content: string, want: string, edits?: HeaderEdits][] = [
   ["leaves what is complete", `${full}\r\nbody\r\n`, `${full}\r\nbody\r\n`],
   ["adds what is missing", "\r\nbody\r\n", "From: <env@x.test>\r\nDate: DATE\r\nMessage-ID: <ID>\r\n\r\nbody\r\n"],
+  ["adds no author where there has to be one", `${dated}\r\n`, `${dated}\r\n`, bound],
   [
     "adds an author where the sender is nobody",
     `${dated}\r\n`,

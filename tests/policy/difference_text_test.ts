@@ -51,16 +51,16 @@ Deno.test("listenerText() has every option of a listener", () => {
     maskSource: true,
     dsn: false,
     tls: { ...defaultListenerTls, mode: "required", verify: true, pki: ["p"], ca: "c" },
-    auth: { mode: "required", table: "users", mechanisms: null },
+    auth: { mode: "required", table: "users", mechanisms: null, external: "certs" },
     hostnames: "hosted",
-    senders: { table: "users", masquerade: true },
+    senders: { table: "users", masquerade: true, headerFrom: true },
     receivedAuth: true,
     proxy: { versions: "any", from: { table: "nets", networks: ["192.0.2.0/24"] } },
     lmtp: true,
   } as const;
   equal(
     listenerText(all, loaded),
-    `tls-require verify pki p ca c auth <users> hostnames <hosted> senders <users> masquerade received-auth ` +
+    `tls-require verify pki p ca c auth <users> auth-external <certs> hostnames <hosted> senders <users> masquerade header-from received-auth ` +
       `proxy from <nets> lmtp ` +
       `tag T hostname ${inet.hostname} filter "f" mask-src no-dsn`,
   );

@@ -61,8 +61,12 @@ Deno.test("parseListen() reads every option", () => {
     ["proxy from 10.0.0.1", { kind: "proxy", from: { kind: "word", word: word("10.0.0.1") } }],
     ["lmtp", { kind: "lmtp" }],
     ['mechanisms "PLAIN"', { kind: "mechanisms", names: word("PLAIN") }],
-    ["senders <t>", { kind: "senders", table, masquerade: false }],
-    ["senders <t> masquerade", { kind: "senders", table, masquerade: true }],
+    ["auth-external <t>", { kind: "auth-external", table }],
+    ["senders <t>", { kind: "senders", table, masquerade: false, headerFrom: false }],
+    ["senders <t> masquerade", { kind: "senders", table, masquerade: true, headerFrom: false }],
+    ["senders <t> header-from", { kind: "senders", table, masquerade: false, headerFrom: true }],
+    ["senders <t> masquerade header-from", { kind: "senders", table, masquerade: true, headerFrom: true }],
+    ["senders <t> header-from masquerade", { kind: "senders", table, masquerade: true, headerFrom: true }],
   ];
   for (const [text, option] of options) {
     const want = { kind: "listen", on: word("lo"), options: [option, { kind: "mask-src" }] };
@@ -112,6 +116,11 @@ Deno.test("parseListen() gives one error at the place of the first mistake", () 
     ["listen on lo pki", "1:17 syntax error: expected the name of a certificate, found the end of the line"],
     ["listen on lo auth /x", "1:19 syntax error: expected a table of credentials, found `/`"],
     ["listen on lo senders", "1:21 syntax error: expected a table of users and addresses, found the end of the line"],
+    [
+      "listen on lo senders <t> header-from header-from",
+      "1:38 syntax error: expected an option, found `header-from`",
+    ],
+    ["listen on lo header-from", "1:14 syntax error: expected an option, found `header-from`"],
     ["listen on lo senders <t> masquerad", "1:26 syntax error: expected an option, found `masquerad`"],
     ["listen on lo filter { }", "1:23 syntax error: expected the name of a filter, found `}`"],
     ["listen on lo port tag", "1:19 syntax error: expected a port, found the reserved word `tag`"],

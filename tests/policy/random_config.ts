@@ -120,7 +120,9 @@ const listen = (port: number) =>
     maybe(words("hostnames <hosts>")),
     maybe(filterUse.map((one) => `filter ${one}`)),
     maybe(words("mask-src", "no-dsn", "received-auth", "proxy-v2")),
-    maybe(words("senders <froms>", "senders <froms> masquerade")),
+    maybe(
+      words("senders <froms>", "senders <froms> masquerade", "senders <froms> header-from masquerade"),
+    ),
   );
 const local = join(
   words(

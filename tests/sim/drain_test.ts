@@ -6,8 +6,7 @@ import { Lookup } from "../../lib/daemon/lookup.ts";
 import { tablesOf } from "../policy/tables.ts";
 import { channelPair } from "./channel.ts";
 import { FakeClock } from "./clock.ts";
-import { exampleEnvelope, mailboxOf } from "../support/envelope.ts";
-import { msg, noSessions, policyOf } from "../daemon/rig.ts";
+import { msg, noSessions, policyOf, recipientQuestion } from "../daemon/rig.ts";
 import { fullWorld } from "../daemon/smtp_in_rig.ts";
 
 const content = "Subject: hi\r\n\r\nHello\r\n.\r\n";
@@ -74,9 +73,7 @@ Deno.test("a lookup that another follows answers what it is asked, and ends when
   const { clock, lookup, queue, smtpIn, told } = lookupWorld();
   let isOver = false;
   void lookup.drain(1_000_000).then(() => isOver = true);
-  const { origin, sender, dsn, handling } = exampleEnvelope;
-  const rcpt = mailboxOf("bob@example.org");
-  smtpIn.send({ kind: "expand", request: 1, message: msg(1), origin, sender, rcpt, dsn, handling });
+  smtpIn.send(recipientQuestion(policyOf(), "bob@example.org"));
   await clock.advance(10_000);
   deepEqual([told, isOver], [["offer", "resolved"], false], "a session may ask again");
   smtpIn.close();

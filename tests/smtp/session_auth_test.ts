@@ -14,21 +14,23 @@ const tls: TlsInfo = {
   fingerprint: null,
   serverName: null,
 };
+const print = "0f".repeat(32);
 const auth = { mode: "optional", mechanisms: ["PLAIN", "LOGIN"] } as const;
 const config: Partial<SessionConfig> = { tls: "implicit", auth };
 
 /** A session over TLS: what it logs, what it asks, what it says. */
 class Heard {
-  readonly session = new ServerSession(sessionConfig(config));
+  readonly session: ServerSession;
   readonly logged: string[] = [];
   readonly asked: SessionAsk[] = [];
   said = "";
   readonly #answer: (ask: SessionAsk) => AuthResult;
 
-  constructor(answer: (ask: SessionAsk) => AuthResult) {
+  constructor(answer: (ask: SessionAsk) => AuthResult, told: Partial<SessionConfig> = config, info = tls) {
     this.#answer = answer;
+    this.session = new ServerSession(sessionConfig(told));
     this.#perform(
-      this.session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls }),
+      this.session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: info }),
     );
   }
 
@@ -78,6 +80,10 @@ Deno.test("hideSecret() keeps the mechanism and nothing after it", () => {
       ["AUTH", "AUTH"],
       ["AUTH AGEAYg==", "AUTH ********"],
       ["AUTH PLAIN ", "AUTH PLAIN"],
+      ["AUTH scram-sha-256 biws", "AUTH scram-sha-256 ********"],
+      ["AUTH AGFubgBw", "AUTH ********"],
+      ["AUTH hunter2", "AUTH ********"],
+      ["AUTH PLAINER x", "AUTH ********"],
     ] as const
   ) equal(hideSecret(line), want);
 });
@@ -88,6 +94,17 @@ Deno.test("offeredMechanisms(), authBar(): only within TLS, and once", () => {
   deepEqual(offeredMechanisms({ ...known, tls: null }), []);
   deepEqual(offeredMechanisms({ ...known, username: "ann" }), []);
   deepEqual(offeredMechanisms({ ...known, config: { auth: null } }), []);
+  const external = { ...known, config: { auth: { ...auth, mechanisms: ["EXTERNAL", "PLAIN"] } } };
+  deepEqual(offeredMechanisms(external), ["PLAIN"]);
+  for (
+    const [client, fingerprint, want] of [["unchecked", print, 1], ["verified", null, 1], [
+      "verified",
+      print,
+      2,
+    ]] as const
+  ) {
+    equal(offeredMechanisms({ ...external, tls: { client, fingerprint } }).length, want);
+  }
   const required = sessionConfig({ auth: { ...auth, mode: "required" } });
   equal(authBar({ config: required, username: "" })?.code, 530);
   equal(authBar({ config: required, username: "ann" }), null);
@@ -104,11 +121,30 @@ Deno.test("AUTH asks with what the client said, decoded, and logs who tried", ()
   heard.send("AUTH login YW5u\r\n");
   heard.send("cHc=\r\n");
   deepEqual(heard.asked, [
-    { kind: "authenticate", mechanism: "LOGIN", step: 0, response: "ann" },
-    { kind: "authenticate", mechanism: "LOGIN", step: 1, response: "pw" },
+    { kind: "authenticate", mechanism: "LOGIN", step: 0, response: "ann", certificate: null },
+    { kind: "authenticate", mechanism: "LOGIN", step: 1, response: "pw", certificate: null },
   ]);
   ok(heard.said.endsWith("235 2.7.0 Authentication succeeded\r\n"));
   ok(heard.logged.some((line) => line.includes(`"what":"authentication","fields":{"user":"ann","result":"ok"}`)));
+});
+
+Deno.test("AUTH EXTERNAL: asks with the certificate that was verified, and not without", () => {
+  const told = { ...config, auth: { ...auth, mechanisms: ["PLAIN", "EXTERNAL"] } };
+  const accept = () => ({ kind: "accepted", username: "ann", data: null }) as const;
+  for (const client of ["none", "unchecked"] as const) {
+    const heard = new Heard(accept, told, { ...tls, client, fingerprint: client === "none" ? null : print });
+    heard.send("EHLO h.test\r\n");
+    ok(heard.said.includes("AUTH PLAIN\r\n"));
+    heard.send("AUTH EXTERNAL =\r\n");
+    deepEqual(heard.asked, []);
+    ok(heard.said.endsWith('504 5.5.4 AUTH method "EXTERNAL" not supported\r\n'), heard.said);
+  }
+  const heard = new Heard(accept, told, { ...tls, client: "verified", fingerprint: print });
+  heard.send("EHLO h.test\r\n");
+  ok(heard.said.includes("AUTH PLAIN EXTERNAL\r\n"));
+  heard.send("AUTH EXTERNAL =\r\n");
+  deepEqual(heard.asked, [{ kind: "authenticate", mechanism: "EXTERNAL", step: 0, response: "", certificate: print }]);
+  ok(heard.said.endsWith("235 2.7.0 Authentication succeeded\r\n"));
 });
 
 Deno.test("AUTH: the log says how it ended", () => {

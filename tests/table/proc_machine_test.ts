@@ -34,7 +34,7 @@ function describe(effect: ProcEffect): string[] {
         ? `found ${answer.value}`
         : answer.kind === "failed"
         ? `failed ${answer.reason}`
-        : "absent";
+        : answer.kind;
       return [`=: ${request} ${text}`];
     }
   }

@@ -92,3 +92,15 @@ Deno.test("ProcTable fetches, updates, and says why it cannot", async () => {
   });
   await assert.rejects(table.check("alias", "a\nb"), /^Fault: Cannot check alias in table t: the key holds a line end/);
 });
+
+Deno.test("a service that the helper has not registered is told from a helper that cannot answer", async () => {
+  const link = new Inside(["alias"]);
+  const table = new ProcTable("t", link);
+  await assert.rejects(
+    table.check("auth", "bob:Secret"),
+    new Fault("unsupported", "Cannot check auth in table t: the helper has no such service"),
+  );
+  link.isBroken = true;
+  await assert.rejects(table.check("alias", "bob"), { kind: "unavailable" });
+  assert.equal(link.asked.length, 1);
+});

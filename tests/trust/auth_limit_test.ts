@@ -1,10 +1,11 @@
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import {
   authDelayMaxMs,
   authDelayMinMs,
   AuthFailures,
   authSourceOf,
+  authSourcesHandedMax,
   authSourcesMax,
 } from "../../lib/trust/auth_limit.ts";
 
@@ -77,4 +78,29 @@ Deno.test("authSourceOf() counts an IPv6 customer by his /64, and nobody who is 
   for (const address of ["local", "127.0.0.1", "127.9.9.9", "[::1]", "192.0.2.7", "[2001:db8:ffff::7]"]) {
     equal(source(address), null, address);
   }
+});
+
+Deno.test("AuthFailures: another one goes on with what was counted, on its own clock", () => {
+  const [former, next] = [new AuthFailures(limits), new AuthFailures(limits)];
+  for (let i = 0; i < 3; i++) former.begin("a", 0);
+  former.begin("b", 0);
+  deepEqual(former.levels(5_000), [["a", 2.5], ["b", 0.5]]);
+  deepEqual(former.levels(30_000), []);
+  next.begin("b", 100);
+  next.inherit(former.levels(5_000), 100);
+  equal(next.begin("a", 100), false);
+  equal(next.begin("a", 5_101), true, "one has sunk");
+  deepEqual([next.begin("b", 100), next.begin("b", 100)], [true, false]);
+});
+
+Deno.test("AuthFailures hands on the worst sources when there are many, and no more than the limit of each", () => {
+  const former = new AuthFailures(limits);
+  for (let i = 0; i <= authSourcesHandedMax; i++) former.begin(`${i}`, 0);
+  former.begin("worst", 0);
+  former.begin("worst", 0);
+  const levels = former.levels(0);
+  deepEqual([levels.length, levels[0]], [authSourcesHandedMax, ["worst", 2]]);
+  const next = new AuthFailures(limits);
+  for (let i = 0; i < 9; i++) next.inherit(levels, 0);
+  equal(next.begin("worst", 10_001), true, "as if it had just been shut out");
 });

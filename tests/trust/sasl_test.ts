@@ -54,6 +54,31 @@ Deno.test("LOGIN: two questions, or the name at once", () => {
   deepEqual(say("LOGIN", "", "pw"), { kind: "malformed", username: "" });
 });
 
+Deno.test("EXTERNAL: TLS says who it is; the client may say it, too", () => {
+  const anybody = { kind: "identify", username: "" } as const;
+  deepEqual(say("EXTERNAL", null), { kind: "challenge", text: "" });
+  deepEqual(say("EXTERNAL", null, ""), anybody);
+  deepEqual(say("EXTERNAL", ""), anybody);
+  deepEqual(say("EXTERNAL", "ann"), { kind: "identify", username: "ann" });
+  for (const text of ["a\0b", "\0", "a\nb", "\xff", "a".repeat(256)]) {
+    deepEqual(say("EXTERNAL", text), { kind: "malformed", username: "" }, JSON.stringify(text));
+  }
+  for (
+    const [wanted, event, want] of [
+      ["", { kind: "identified", username: "ann" }, { kind: "accepted", username: "ann", data: null }],
+      ["ann", { kind: "identified", username: "ann" }, { kind: "accepted", username: "ann", data: null }],
+      ["bob", { kind: "identified", username: "ann" }, { kind: "refused", username: "bob" }],
+      ["", { kind: "identified", username: null }, { kind: "refused", username: "" }],
+      ["ann", { kind: "identified", username: null }, { kind: "refused", username: "ann" }],
+      ["ann", { kind: "failed" }, { kind: "failed", username: "ann" }],
+    ] as const
+  ) {
+    const server = begin("EXTERNAL");
+    server.step({ kind: "response", text: wanted });
+    deepEqual(server.step(event), want);
+  }
+});
+
 for (const [mechanism, text] of [["PLAIN", "\0ann\0pw"], ["LOGIN", "ann"]] as const) {
   Deno.test(`${mechanism}: the check decides`, () => {
     for (
