@@ -5,13 +5,14 @@ import { stderrSink } from "../lib/host/log.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
 import { ConfigLines } from "../lib/policy/check_lines.ts";
+import { checkShapes } from "../lib/policy/check_shape.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import { builtinTable } from "../lib/policy/policy.ts";
 import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
-import { contentsOf, gatherFacts, readFault, readTableTexts } from "./smtpd_facts.ts";
+import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./smtpd_facts.ts";
 
 /** A configuration without errors. */
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
@@ -49,6 +50,7 @@ export async function checkConfiguration(
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(texts) }),
     ...checkFiles(policy, config, { ...facts, tables }),
+    ...checkShapes(policy, config, shapesOf(texts)),
     ...ofTexts,
     ...notices.placed,
   ]);

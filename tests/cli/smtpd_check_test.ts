@@ -50,6 +50,24 @@ bounce warn-interval 1h, 2h, 3h, 4h, 5h
   });
 });
 
+Deno.test("checkConfiguration() tells of a file whose entries are of the wrong shape", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "aliases"), "root\n");
+    await Deno.writeTextFile(join(folder, "empty"), "# none yet\n");
+    const loaded = await load(
+      folder,
+      `table aliases file:${folder}/aliases\ntable empty file:${folder}/empty\nlisten on 127.0.0.1 port 2525\n` +
+        `action "in" maildir alias <aliases>\nmatch from any for domain <empty> action "in"\n`,
+    );
+    deepEqual(
+      (await checkConfiguration(loaded, join(folder, "smtpd.conf"), false)).map(({ line, severity, message }) =>
+        `${line} ${severity} ${message}`
+      ),
+      ['1 error table "<aliases>" may not be used for alias lookups'],
+    );
+  });
+});
+
 Deno.test("checkQuickly() leaves tables to those who use them", async () => {
   await inFolder(async (folder) => {
     const loaded = await load(
