@@ -190,7 +190,7 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   const { keepsUser }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
-  if (options.foreground) logProblems(problems, options.json ? "json" : "text");
+  if (options.foreground) logProblems(problems, options.json);
   else reportProblems(problems, options.json);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options, problems);

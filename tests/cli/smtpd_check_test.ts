@@ -1,6 +1,6 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { join } from "@std/path";
-import { checkConfiguration, checkQuickly, type Loaded } from "../../cli/smtpd_check.ts";
+import { checkConfiguration, checkQuickly, type Loaded, problemEvent } from "../../cli/smtpd_check.ts";
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
 import { inFolder } from "../support/folder.ts";
 
@@ -76,5 +76,22 @@ Deno.test("checkQuickly() leaves tables to those who use them", async () => {
         `match for domain <none> reject\nmatch for domain <none> reject\n`,
     );
     deepEqual((await checkQuickly(loaded, false)).map(({ line, severity }) => [line, severity]), [[5, "warning"]]);
+  });
+});
+
+Deno.test("problemEvent() puts a hint of several lines into one", async () => {
+  await inFolder(async (folder) => {
+    const loaded = await load(
+      folder,
+      `listen on 127.0.0.1 port 2525\nlisten on 192.0.2.10\naction "out" relay\nmatch from any for any action "out"\n`,
+    );
+    const problem = (await checkQuickly(loaded, false)).find(({ message }) => message.includes("open relay"));
+    ok(problem !== undefined);
+    deepEqual(problemEvent(problem).fields, {
+      place: `${folder}/smtpd.conf:4`,
+      reason: "anyone may relay to anywhere: this is an open relay",
+      hint:
+        "for clients that log in: match from any auth for any …; for this machine alone: match from local for any …",
+    });
   });
 });
