@@ -8,7 +8,6 @@ import { heapFlag } from "../lib/daemon/privilege.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
-import { hostClock } from "../lib/host/clock.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, logsToFile, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
@@ -62,13 +61,12 @@ export async function runDaemon(
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
   const style = options.json ? "json" : logsToFile() ? "timed" : "text";
-  const least = options.verbose ? "debug" : "info";
-  const log = logTo(stderrSink(least), style, hostClock);
+  const [least, now] = [options.verbose ? "debug" : "info", () => Date.now()] as const;
+  const log = logTo(stderrSink(least), style, { now });
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
   const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
-  const fail = (reason: string) =>
-    console.error(formatEvent(event("crit", "cannot-start", { reason }), style, hostClock.now()));
+  const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style, now()));
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({

@@ -1,5 +1,4 @@
 /** lookup, with the test in the place of everybody who asks. */
-
 import { deepEqual, equal, match } from "node:assert/strict";
 import type {
   DeliveryToLookup,
