@@ -14,6 +14,7 @@
  *   --state directory   The state directory of the smtpd to talk to.
  *   --json              Print a JSON array.
  *   -v, -q              Ignored.
+ *   --version           Print the version.
  *   -h, --help          Print this page.
  *
  * FILES
@@ -30,15 +31,19 @@
  */
 
 import type { ControlTarget } from "../lib/daemon/control.ts";
+import manifest from "../deno.json" with { type: "json" };
 import { parseMsgId } from "../lib/spool/id.ts";
+import { failureText } from "./failure.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
-import { hostDaemon, hostPrinter, OutputClosed } from "./smtpctl_host.ts";
+import { outputStatus } from "./output.ts";
+import { hostDaemon, hostPrinter } from "./smtpctl_host.ts";
 import { runRequest } from "./smtpctl_run.ts";
 
 /** What a command line asks for. */
 export type MailqLine =
   | { readonly kind: "help" }
+  | { readonly kind: "version" }
   | {
     readonly kind: "list";
     readonly target: ControlTarget;
@@ -53,14 +58,20 @@ const spec: OptionSpec = {
   flags: "hvq",
   valued: "f",
   optional: "",
-  long: { state: "valued", json: "flag", help: "flag" },
+  long: { state: "valued", json: "flag", version: "flag", help: "flag" },
 };
+
+const usage = "mailq [-f file] [--state directory] [--json] [msgid]";
 
 /** Runs the command with the arguments after its name; returns the exit status. */
 export async function mailq(args: readonly string[]): Promise<number> {
   const printer = hostPrinter();
   try {
     const line = parseMailq(args);
+    if (line.kind === "version") {
+      await printer.write(`Postern ${manifest.version}\n`);
+      return 0;
+    }
     if (line.kind === "help") {
       await printer.write(`${await readManual(import.meta.url)}\n`);
       return 0;
@@ -69,9 +80,8 @@ export async function mailq(args: readonly string[]): Promise<number> {
     const daemon = hostDaemon(state, config);
     return await runRequest({ kind: "showQueue", target }, daemon, printer, { json, name: "mailq" });
   } catch (error) {
-    if (error instanceof OutputClosed) return 0;
-    if (!(error instanceof UsageError)) throw error;
-    printer.complain(`mailq: ${error.message}\nusage: mailq [-f file] [--state directory] [--json] [msgid]`);
+    if (!(error instanceof UsageError)) return outputStatus(error, "mailq", printer.complain);
+    printer.complain(failureText("mailq", error.message, usage, args.includes("--json")));
     return 255;
   }
 }
@@ -80,6 +90,7 @@ export async function mailq(args: readonly string[]): Promise<number> {
 export function parseMailq(args: readonly string[]): MailqLine {
   const { options, operands } = getopt(args, spec);
   if (options.some(({ name }) => name === "h" || name === "help")) return { kind: "help" };
+  if (options.some(({ name }) => name === "version")) return { kind: "version" };
   const [word, ...others] = operands;
   if (others.length > 0) throw new UsageError("Too many operands");
   const message = word === undefined ? null : parseMsgId(word);

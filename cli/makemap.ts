@@ -4,7 +4,7 @@
  *
  * SYNOPSIS
  *   makemap [-t type] [-d format] [-o map] [--json] file
- *   makemap -U map
+ *   makemap -U [--json] map
  *   makemap type map < file
  *
  * DESCRIPTION
@@ -30,7 +30,7 @@
  *   -t aliases  Values are lists of users, addresses, "|command", /file, :include:/file and error:NNN text.
  *   -t set      Keys alone; the whole line is the key.
  *   -o map      Where to write, instead of file.db or file.sqlite.
- *   -U          Print the entries of a map of either format, key and value divided by a tab.
+ *   -U          Print the entries of a map of either format, key and value divided by a tab, or as a JSON array.
  *   -d format   cdb (the default) or sqlite. hash, btree and dbm are cdb, too, for compatibility.
  *   -O AliasFile=file
  *               The text, and type aliases.
@@ -59,14 +59,16 @@ import { describeError, Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
 import { CdbFile } from "../lib/table/cdb.ts";
 import type { MapResult } from "../lib/table/compile.ts";
+import { failureText } from "./failure.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { later } from "./later.ts";
 import { makeMap, type MapFormat, type MapRequest, type MapType, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
+import { outputStatus, print, writeOutput } from "./output.ts";
 
 type Command =
   | { readonly kind: "make"; readonly request: MapRequest; readonly json: boolean }
-  | { readonly kind: "dump"; readonly map: string }
+  | { readonly kind: "dump"; readonly map: string; readonly json: boolean }
   | { readonly kind: "newaliases"; readonly args: readonly string[] }
   | { readonly kind: "help" }
   | { readonly kind: "version" };
@@ -78,8 +80,11 @@ const spec: OptionSpec = {
   long: { json: "flag", version: "flag", help: "flag" },
 };
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 /** What a map's name ends in. */
 const mapSuffix: Readonly<Record<MapFormat, string>> = { cdb: ".db", sqlite: ".sqlite" };
+
+const usage = "makemap [-U] [-d format] [-o map] [-t type] [--json] file";
 
 /** Runs the command with the arguments after its name; returns the exit status. */
 export async function makemap(args: readonly string[]): Promise<number> {
@@ -87,13 +92,13 @@ export async function makemap(args: readonly string[]): Promise<number> {
     const command = parseArguments(args);
     switch (command.kind) {
       case "help":
-        console.log(await readManual(import.meta.url));
+        print(await readManual(import.meta.url));
         return 0;
       case "version":
-        console.log(`Postern ${manifest.version}`);
+        print(`Postern ${manifest.version}`);
         return 0;
       case "dump":
-        return await dumpMap(command.map);
+        return await dumpMap(command.map, command.json);
       case "newaliases": {
         const { newaliases }: typeof import("./newaliases.ts") = await import(
           later("./newaliases.ts", import.meta.url)
@@ -104,9 +109,9 @@ export async function makemap(args: readonly string[]): Promise<number> {
         return reportMap(command.request, await makeMap(command.request), command.json);
     }
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof Fault)) throw error;
-    console.error(`makemap: ${describeError(error)}`);
-    if (error instanceof UsageError) console.error("usage: makemap [-U] [-d format] [-o map] [-t type] [--json] file");
+    if (!(error instanceof UsageError || error instanceof Fault)) return outputStatus(error, "makemap", console.error);
+    const shown = error instanceof UsageError ? usage : null;
+    console.error(failureText("makemap", describeError(error), shown, args.includes("--json")));
     return 1;
   }
 }
@@ -138,7 +143,7 @@ function parseArguments(args: readonly string[]): Command {
   if (others.length > 0) throw new UsageError("Too many operands");
   if (flags.has("U")) {
     if (second !== undefined) throw new UsageError("Too many operands");
-    return { kind: "dump", map: first };
+    return { kind: "dump", map: first, json };
   }
   if (second !== undefined) {
     if (options.length > 0) throw new UsageError("Options and two operands exclude each other");
@@ -172,42 +177,43 @@ function reportMap(request: MapRequest, result: MapResult, json: boolean): numbe
   const source = request.source ?? "-";
   if (json) {
     const head = { source, map: request.target, type: request.type };
-    console.log(JSON.stringify(
+    print(JSON.stringify(
       result.kind === "made"
         ? { ...head, entries: result.entries, converted: result.converted, errors: [] }
         : { ...head, errorCount: result.count, errors: result.problems },
     ));
   } else if (result.kind === "invalid") printProblems(source, result);
   else printNotes("makemap", request.target, result);
-  if (result.kind === "made" && result.entries === 0) {
+  if (result.kind === "made" && result.entries === 0 && !json) {
     console.error(`makemap: ${request.target}: warning: the map is empty`);
   }
   return result.kind === "made" ? 0 : 1;
 }
 
-async function dumpMap(map: string): Promise<number> {
+async function dumpMap(map: string, json: boolean): Promise<number> {
   const opened = await openMap(absolute(map));
   try {
     let parts: Uint8Array[] = [];
     let size = 0;
-    const flush = async (): Promise<void> => {
-      for (let rest = joined(parts, size); rest.length > 0;) rest = rest.subarray(await Deno.stdout.write(rest));
+    const add = (...all: readonly Uint8Array[]): void => {
+      parts.push(...all);
+      for (const part of all) size += part.length;
+    };
+    let between = "[\n";
+    for (const { key, value } of opened.records()) {
+      if (json) {
+        const entry = JSON.stringify({ key: decoder.decode(key), value: decoder.decode(value) });
+        add(encoder.encode(between + entry));
+        between = ",\n";
+      } else add(key, encoder.encode("\t"), value, encoder.encode("\n"));
+      if (size <= 64 * 1024) continue;
+      await writeOutput(joined(parts, size));
       parts = [];
       size = 0;
-    };
-    for (const { key, value } of opened.records()) {
-      for (const part of [key, encoder.encode("\t"), value, encoder.encode("\n")]) {
-        parts.push(part);
-        size += part.length;
-      }
-      if (size > 64 * 1024) await flush();
     }
-    await flush();
+    if (json) add(encoder.encode(between === ",\n" ? "\n]\n" : "[]\n"));
+    await writeOutput(joined(parts, size));
     return 0;
-  } catch (error) {
-    // `makemap -U map | head` is no failure of ours.
-    if (error instanceof Deno.errors.BrokenPipe) return 0;
-    throw error;
   } finally {
     opened.close();
   }

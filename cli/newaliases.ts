@@ -42,9 +42,11 @@ import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { collectErrors, printError } from "../lib/policy/error.ts";
 import { callControl } from "./control_client.ts";
+import { failureText } from "./failure.ts";
 import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { makeMap, type MapRequest, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
+import { outputStatus, print } from "./output.ts";
 import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
 import { clientState } from "./state.ts";
 
@@ -62,6 +64,8 @@ const spec: OptionSpec = {
 type Notice =
   | { readonly kind: "updated" }
   | { readonly kind: "not running" }
+  /** Its configuration has no table of that name. */
+  | { readonly kind: "no such table" }
   /** We have no right to talk to it. It looks at its tables by itself, but not at once. */
   | { readonly kind: "not told" }
   | { readonly kind: "failed"; readonly message: string };
@@ -73,21 +77,23 @@ export async function newaliases(args: readonly string[]): Promise<number> {
     const valueOf = (name: string): string | null => options.findLast((one) => one.name === name)?.value ?? null;
     const has = (name: string): boolean => options.some((one) => one.name === name);
     if (has("h") || has("help")) {
-      console.log(await readManual(import.meta.url));
+      print(await readManual(import.meta.url));
       return 0;
     }
     if (has("version")) {
-      console.log(`Postern ${manifest.version}`);
+      print(`Postern ${manifest.version}`);
       return 0;
     }
     if (operands.length > 0) throw new UsageError(`Unexpected operand ${operands[0]}`);
     const file = valueOf("alias-file");
-    const request = file === null ? findAliases(valueOf("f")) : ofText(absolute(file));
+    const request = file === null ? findAliases(valueOf("f"), has("json")) : ofText(absolute(file));
     return request === null ? 1 : await build(request, valueOf("state"), has("json"));
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof Fault)) throw error;
-    console.error(`newaliases: ${describeError(error)}`);
-    if (error instanceof UsageError) console.error("usage: newaliases [-f smtpd.conf] [--state dir] [--json]");
+    if (!(error instanceof UsageError || error instanceof Fault)) {
+      return outputStatus(error, "newaliases", console.error);
+    }
+    const shown = error instanceof UsageError ? "newaliases [-f smtpd.conf] [--state dir] [--json]" : null;
+    console.error(failureText("newaliases", describeError(error), shown, args.includes("--json")));
     return 1;
   }
 }
@@ -97,12 +103,16 @@ type AliasRequest = MapRequest & { readonly source: string };
 
 /** The map of the alias table that a configuration names; a null path stands for the default configuration. Null
  * when an error was printed. */
-function findAliases(config: string | null): AliasRequest | null {
+function findAliases(config: string | null, json: boolean): AliasRequest | null {
   const path = config ?? defaultConfigPath();
   const fallback = join(dirname(path), tableName);
   const parsed = parseConfiguration(path);
   if (config === null && parsed.isAbsent) return ofText(exists(fallback) ? fallback : "/etc/aliases");
   const errors = collectErrors(parsed.problems).filter((error) => error.severity === "error");
+  if (errors.length > 0 && json) {
+    console.error(JSON.stringify(errors));
+    return null;
+  }
   const colour = Deno.stderr.isTerminal() && !Deno.noColor;
   for (const error of errors) console.error(printError(error, { colour, width: 120 }));
   if (errors.length > 0) return null;
@@ -111,11 +121,9 @@ function findAliases(config: string | null): AliasRequest | null {
   if (table.content.kind === "config") {
     const request = ofConfig(table.content.word.text);
     if (request !== null) return request;
-    console.error(`newaliases: ${path}: table ${tableName} is no map: its entries are kept by another program`);
-    return null;
+    throw new Fault("malformed", `${path}: table ${tableName} is no map: its entries are kept by another program`);
   }
-  console.error(`newaliases: ${path}: the entries of table ${tableName} are in the configuration: there is no map`);
-  return null;
+  throw new Fault("malformed", `${path}: the entries of table ${tableName} are in the configuration: there is no map`);
 }
 
 /** The map of a text, when nothing says otherwise. */
@@ -141,17 +149,19 @@ async function build(request: AliasRequest, state: string | null, json: boolean)
   const { source, target } = request;
   const result = await makeMap(request);
   if (result.kind === "invalid") {
-    if (json) console.log(JSON.stringify({ source, map: target, errorCount: result.count, errors: result.problems }));
+    if (json) print(JSON.stringify({ source, map: target, errorCount: result.count, errors: result.problems }));
     else printProblems(source, result);
     return 1;
   }
   const notice = await tellDaemon(state);
-  if (json) console.log(JSON.stringify({ source, map: target, aliases: result.entries, smtpd: notice }));
+  if (json) print(JSON.stringify({ source, map: target, aliases: result.entries, smtpd: notice }));
   else {
-    console.log(`${source}: ${result.entries} aliases`);
+    print(`${source}: ${result.entries} aliases`);
     printNotes("newaliases", target, result);
   }
   if (notice.kind !== "failed") return 0;
+  // JSON has it already.
+  if (json) return 1;
   console.error(`newaliases: smtpd did not take the new table: ${notice.message}`);
   return 1;
 }
@@ -160,7 +170,8 @@ async function build(request: AliasRequest, state: string | null, json: boolean)
 async function tellDaemon(state: string | null): Promise<Notice> {
   try {
     const answer = await callControl(clientState(state).controlSocket, { kind: "updateTable", table: tableName });
-    if (answer.kind === "done" || answer.code === "notFound") return { kind: "updated" };
+    if (answer.kind === "done") return { kind: "updated" };
+    if (answer.code === "notFound") return { kind: "no such table" };
     return { kind: "failed", message: answer.message };
   } catch (error) {
     if (error instanceof Fault) {

@@ -72,6 +72,7 @@ import { describeReply } from "../lib/smtp/reply.ts";
 import { UsageError } from "./getopt.ts";
 import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
+import { outputStatus, print } from "./output.ts";
 import { Dialogue, type Step } from "./sendmail_dialogue.ts";
 import { isStorable, readOffline, storeDeadLetter, storeOffline } from "./sendmail_offline.ts";
 import {
@@ -96,10 +97,10 @@ export async function sendmail(args: readonly string[]): Promise<number> {
     const { request, json } = command;
     switch (request.kind) {
       case "help":
-        console.log(await readManual(import.meta.url));
+        print(await readManual(import.meta.url));
         return status.ok;
       case "version":
-        console.log(`Postern ${manifest.version}`);
+        print(`Postern ${manifest.version}`);
         return status.ok;
       case "mailq": {
         const { mailq }: typeof import("./mailq.ts") = await import(later("./mailq.ts", import.meta.url));
@@ -119,7 +120,7 @@ export async function sendmail(args: readonly string[]): Promise<number> {
         return report(await submitInput(request.options, command), json);
     }
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError)) return outputStatus(error, "sendmail", console.error);
     console.error(`sendmail: ${error.message}`);
     console.error("usage: sendmail [-tv] [-f from] [-F name] to ...");
     return status.usage;
@@ -340,19 +341,28 @@ function report(result: Result, json: boolean): number {
     console.error(`sendmail: ${result.message}${saved}${unsaved}`);
     if (json) {
       const { message, deadLetter } = result;
-      console.log(JSON.stringify({ result: "failed", message, deadLetter: deadLetter ?? null, status: result.status }));
+      tell({ result: "failed", message, deadLetter: deadLetter ?? null, status: result.status });
     }
     return result.status;
   }
   const { sender, recipients } = result.envelope;
   const envelope = { sender: sender === null ? "" : formatMailbox(sender), recipients: recipients.map(formatMailbox) };
   if (result.kind === "accepted") {
-    if (json) console.log(JSON.stringify({ result: "accepted", reply: result.reply, ...envelope }));
+    if (json) tell({ result: "accepted", reply: result.reply, ...envelope });
     return status.ok;
   }
   console.error("sendmail: smtpd is not running; the message is queued offline and will be sent when smtpd starts");
-  if (json) console.log(JSON.stringify({ result: "queued offline", file: result.file, ...envelope }));
+  if (json) tell({ result: "queued offline", file: result.file, ...envelope });
   return status.later;
+}
+
+/** Output that cannot be written does not change what became of the message: the exit status tells that. */
+function tell(result: unknown): void {
+  try {
+    print(JSON.stringify(result));
+  } catch (error) {
+    outputStatus(error, "sendmail", console.error);
+  }
 }
 
 if (import.meta.main) Deno.exit(await sendmail(Deno.args));

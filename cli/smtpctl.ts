@@ -100,6 +100,7 @@
  *                       default /etc/mail/smtpd.conf, else /etc/smtpd.conf.
  *   --state directory   The state directory of the smtpd to talk to.
  *   --json              Print JSON.
+ *   --version           Print the version.
  *   -h, --help          Print this page; after a command, how to use that.
  *
  * ENVIRONMENT
@@ -129,10 +130,12 @@
  *   are those of OpenSMTPD's smtpctl(8). The time of expiry is the real one.
  */
 
-import { failureJson } from "./failure.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { failureJson, failureText } from "./failure.ts";
 import { UsageError } from "./getopt.ts";
 import { readManual } from "./manual.ts";
-import { hostDaemon, hostPrinter, OutputClosed } from "./smtpctl_host.ts";
+import { outputStatus } from "./output.ts";
+import { hostDaemon, hostPrinter } from "./smtpctl_host.ts";
 import { parseSmtpctl } from "./smtpctl_parse.ts";
 import { runRequest } from "./smtpctl_run.ts";
 
@@ -144,6 +147,9 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
     switch (line.kind) {
       case "manual":
         await printer.write(`${await readManual(import.meta.url)}\n`);
+        return 0;
+      case "version":
+        await printer.write(`Postern ${manifest.version}\n`);
         return 0;
       case "help":
         await printer.write(line.text);
@@ -169,9 +175,8 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
         });
     }
   } catch (error) {
-    if (error instanceof OutputClosed) return 0;
-    if (!(error instanceof UsageError)) throw error;
-    printer.complain(`smtpctl: ${error.message}`);
+    if (!(error instanceof UsageError)) return outputStatus(error, "smtpctl", printer.complain);
+    printer.complain(failureText("smtpctl", error.message, null, args.includes("--json")));
     return 1;
   }
 }

@@ -2,29 +2,18 @@
 
 import { callControl, controlTimeoutMs, reloadTimeoutMs } from "./control_client.ts";
 import { later } from "./later.ts";
+import { terminalColumns, writeOutput } from "./output.ts";
 import type { Printer } from "./smtpctl_answer.ts";
 import type { Daemon } from "./smtpctl_run.ts";
 import { clientState, environment } from "./state.ts";
 import type { Screen } from "./terminal_table.ts";
-
-/** Nobody reads standard output any more, as in `smtpctl show queue | head`. */
-export class OutputClosed extends Error {
-  override readonly name = "OutputClosed";
-}
 
 /** Prints to this process's standard output and error. Needs the environment variable TERM. */
 export function hostPrinter(): Printer {
   return {
     screen: Deno.stdout.isTerminal() ? hostScreen() : null,
     now: () => Date.now(),
-    async write(bytes) {
-      try {
-        let rest = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-        while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
-      } catch (error) {
-        throw error instanceof Deno.errors.BrokenPipe ? new OutputClosed() : error;
-      }
-    },
+    write: writeOutput,
     complain: (text) => console.error(text),
   };
 }
@@ -55,9 +44,5 @@ export function hostDaemon(flag: string | null, config: string | null): Daemon {
 
 function hostScreen(): Screen {
   const color = !Deno.noColor && environment("TERM") !== "dumb";
-  try {
-    return { width: Math.max(20, Deno.consoleSize().columns), color };
-  } catch {
-    return { width: 80, color };
-  }
+  return { width: Math.max(20, terminalColumns()), color };
 }

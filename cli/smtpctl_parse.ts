@@ -21,6 +21,8 @@ export type SmtpctlLine =
   }
   /** `--help` of smtpctl as a whole. */
   | { readonly kind: "manual" }
+  /** `--version`. */
+  | { readonly kind: "version" }
   /** `--help` of one command. */
   | { readonly kind: "help"; readonly text: string }
   /** `encrypt`: what a table stores of a password. `password` is null when it is to be read. */
@@ -49,6 +51,7 @@ const later: Readonly<Record<string, readonly string[]>> = {
 
 /** Reads the arguments after the program's name. */
 export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
+  if (args[0] === "--version") return { kind: "version" };
   const tree = buildTree();
   const expanded = expandWords(tree.root, args);
   if (expanded.kind !== "words") return expanded;

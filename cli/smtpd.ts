@@ -101,6 +101,7 @@ import type { Loaded } from "./smtpd_check.ts";
 import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { SmtpdOptions } from "./smtpd_premises.ts";
+import { outputStatus, print as writeLine, terminalColumns } from "./output.ts";
 import { readTraceWords, traceWords } from "./trace_words.ts";
 import { wrapLines } from "./wrap.ts";
 
@@ -146,7 +147,7 @@ export async function smtpd(args: readonly string[]): Promise<number> {
     return await run(await readOptions(options), show);
   } catch (error) {
     const isUsage = error instanceof UsageError;
-    if (!isUsage && !(error instanceof Fault)) throw error;
+    if (!isUsage && !(error instanceof Fault)) return outputStatus(error, "smtpd", console.error);
     if (args.includes("--json")) {
       console.error(failureJson(error.message, isUsage ? "see smtpd --help" : ""));
       return 1;
@@ -190,7 +191,7 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   const { keepsUser }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
-  if (options.foreground) logProblems(problems, options.json ? "json" : "text");
+  if (options.foreground) logProblems(problems, options.json);
   else reportProblems(problems, options.json);
   if (!options.foreground) return await goToBackground(loaded.policy, options);
   return await runDaemon(loaded.policy, options, problems);
@@ -242,7 +243,7 @@ async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
     const { printGrants }: typeof import("./smtpd_grants.ts") = await load("./smtpd_grants.ts");
     const text = printGrants(policy, premisesOf(policy, options, "check").premises, options.json);
     const isWrapped = !options.json && Deno.stdout.isTerminal();
-    console.log(isWrapped ? wrapLines(text, Deno.consoleSize().columns) : text);
+    writeLine(isWrapped ? wrapLines(text, terminalColumns()) : text);
   }
   const count = problems.length === 0 ? "" : problems.length === 1 ? ", 1 warning" : `, ${problems.length} warnings`;
   if (!options.json) console.error(`configuration OK${count}`);
@@ -255,7 +256,7 @@ function reportProblems(problems: readonly ConfigError[], json: boolean): void {
     return;
   }
   const colour = !Deno.noColor && Deno.stderr.isTerminal();
-  const width = Deno.stderr.isTerminal() ? Deno.consoleSize().columns : 120;
+  const width = Deno.stderr.isTerminal() ? terminalColumns() : 120;
   for (const problem of problems) {
     const text = printError(problem, { colour, width });
     console.error(Deno.stderr.isTerminal() ? wrapLines(text, width) : text);
@@ -326,7 +327,7 @@ function absolute(path: string): string {
 }
 
 function print(text: string): number {
-  console.log(text);
+  writeLine(text);
   return 0;
 }
 

@@ -1,17 +1,19 @@
 /** All checks of a configuration that loads: `smtpd -n` shows what they find, and a start logs it. */
 
-import { logTo } from "../lib/event_log.ts";
-import { stderrSink } from "../lib/host/log.ts";
+import { type LogEvent, logTo } from "../lib/event_log.ts";
+import { hostClock } from "../lib/host/clock.ts";
+import { logsToFile, stderrSink } from "../lib/host/log.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
 import { ConfigLines } from "../lib/policy/check_lines.ts";
+import { checkShapes } from "../lib/policy/check_shape.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import { builtinTable } from "../lib/policy/policy.ts";
 import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
-import { contentsOf, gatherFacts, readFault, readTableTexts } from "./smtpd_facts.ts";
+import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./smtpd_facts.ts";
 
 /** A configuration without errors. */
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
@@ -49,6 +51,7 @@ export async function checkConfiguration(
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(texts) }),
     ...checkFiles(policy, config, { ...facts, tables }),
+    ...checkShapes(policy, config, shapesOf(texts)),
     ...ofTexts,
     ...notices.placed,
   ]);
@@ -69,17 +72,21 @@ export async function checkQuickly(
 
 /** Writes problems to the log, one line each. What could not be used is no reason not to start: mail that needs it
  * waits, and all other mail goes its way. */
-export function logProblems(problems: readonly ConfigError[], style: "text" | "json"): void {
-  const log = logTo(stderrSink("warning"), style);
-  for (const { severity, file, line, message, hint } of problems) {
-    log({
-      priority: severity === "error" ? "err" : "warning",
-      session: "",
-      from: "smtpd",
-      what: `config-${severity}`,
-      fields: { place: `${file}:${line}`, reason: message, ...(hint === null ? {} : { hint }) },
-    });
-  }
+export function logProblems(problems: readonly ConfigError[], json: boolean): void {
+  const log = logTo(stderrSink("warning"), json ? "json" : logsToFile() ? "timed" : "text", hostClock);
+  for (const problem of problems) log(problemEvent(problem));
+}
+
+/** What the log says of a problem. Hints of several lines stand in one. */
+export function problemEvent({ severity, file, line, message, hint }: ConfigError): LogEvent {
+  const tip: LogEvent["fields"] = hint === null ? {} : { hint: hint.split("\n").join("; ").replace(/ +/g, " ") };
+  return {
+    priority: severity === "error" ? "err" : "warning",
+    session: "",
+    from: "smtpd",
+    what: `config-${severity}`,
+    fields: { place: `${file}:${line}`, reason: message, ...tip },
+  };
 }
 
 /** Behind all files of the configuration. */

@@ -51,6 +51,15 @@ export function contentsOf(texts: readonly TableText[]): ReadonlyMap<TableName, 
   return contents;
 }
 
+/** Whether they are lists or maps; those without entries are neither. */
+export function shapesOf(texts: readonly TableText[]): ReadonlyMap<TableName, "list" | "map"> {
+  const shapes = new Map<TableName, "list" | "map">();
+  for (const [name, [first]] of contentsOf(texts)) {
+    if (first !== undefined) shapes.set(name, first[1] === null ? "list" : "map");
+  }
+  return shapes;
+}
+
 /** How long a table may take until it counts as one that cannot be reached, ms. */
 export const probeMs = 5000;
 

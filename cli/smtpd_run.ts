@@ -9,7 +9,7 @@ import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
-import { flushLog, stderrSink } from "../lib/host/log.ts";
+import { flushLog, logsToFile, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
@@ -60,13 +60,13 @@ export async function runDaemon(
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
-  const style = options.json ? "json" : "text";
-  const least = options.verbose ? "debug" : "info";
-  const log = logTo(stderrSink(least), style);
+  const style = options.json ? "json" : logsToFile() ? "timed" : "text";
+  const [least, now] = [options.verbose ? "debug" : "info", () => Date.now()] as const;
+  const log = logTo(stderrSink(least), style, { now });
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
   const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
-  const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style));
+  const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style, now()));
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({

@@ -1,7 +1,7 @@
 /** What the daemon tells its log: typed events, and the lines they become. Lines of kinds that OpenSMTPD
  * has too read as its lines do (`<session> smtp connected address=… host=…`), so that existing log readers work. */
 
-import type { LogPriority, LogSink, Random } from "./port.ts";
+import type { Clock, LogPriority, LogSink, Random } from "./port.ts";
 
 /** A field's value. Text is scrubbed and, where it has a blank, quoted when the line is made. */
 export type LogValue = string | number | boolean;
@@ -29,26 +29,34 @@ export function sessionName(random: Pick<Random, "u32">): string {
   return half() + half();
 }
 
-/** Makes the line of an event: key=value text, or one JSON object. Pure. */
-export function formatEvent(event: LogEvent, style: "text" | "json"): string {
+/** Form of lines: key=value text, the same behind a time where nobody else adds one, or JSON objects. */
+export type LogStyle = "text" | "timed" | "json";
+
+/** Makes the line of an event; `now` is ms since the epoch, and no part of plain text. Pure. */
+export function formatEvent(event: LogEvent, style: "text"): string;
+/** The same, in any form. */
+export function formatEvent(event: LogEvent, style: LogStyle, now: number): string;
+export function formatEvent(event: LogEvent, style: LogStyle, now: number = 0): string {
   if (style === "json") {
+    // Who speaks is no `from` here: that is a field of many events, and names a sender.
     return JSON.stringify({
+      time: new Date(now).toISOString(),
       priority: event.priority,
       ...(event.session === "" ? {} : { session: event.session }),
-      from: event.from,
+      subsystem: event.from,
       what: event.what,
       ...event.fields,
     });
   }
   const head = event.session === "" ? `${event.from}: ${event.what}` : `${event.session} ${event.from} ${event.what}`;
-  let line = head;
+  let line = style === "timed" ? `${new Date(now).toISOString()} ${head}` : head;
   for (const [key, value] of Object.entries(event.fields)) line += ` ${key}=${formatValue(value)}`;
   return line;
 }
 
-/** Writes events to a sink as text or JSON lines. */
-export function logTo(sink: LogSink, style: "text" | "json"): Log {
-  return (event) => sink.write(event.priority, formatEvent(event, style));
+/** Writes events to a sink, one line each. */
+export function logTo(sink: LogSink, style: LogStyle, clock: Pick<Clock, "now">): Log {
+  return (event) => sink.write(event.priority, formatEvent(event, style, clock.now()));
 }
 
 /** A span of time as `4d2h5m1s`: whole seconds that have passed. Parts that are zero are left out; `0s` for less than a

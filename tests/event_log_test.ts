@@ -40,17 +40,30 @@ for (
   });
 }
 
+Deno.test("formatEvent() puts the time before a line that nobody else adds it to", () => {
+  equal(
+    formatEvent(event({ port: 25 }, ""), "timed", 1_795_777_146_005),
+    "2026-11-27T10:59:06.005Z smtp: connected port=25",
+  );
+  equal(
+    formatEvent(event({}), "timed", 1_795_777_146_005),
+    "2026-11-27T10:59:06.005Z 00112233445566aa smtp connected",
+  );
+});
+
 Deno.test("formatEvent() makes one JSON object, without an empty session", () => {
-  deepEqual(JSON.parse(formatEvent(event({ a: 1, b: "x\ny" }), "json")), {
+  deepEqual(JSON.parse(formatEvent(event({ a: 1, b: "x\ny", from: "<a@b.test>" }), "json", 1_795_777_146_005)), {
+    time: "2026-11-27T10:59:06.005Z",
     priority: "info",
     session: "00112233445566aa",
-    from: "smtp",
+    subsystem: "smtp",
     what: "connected",
+    from: "<a@b.test>",
     a: 1,
     b: "x\ny",
   });
-  equal("session" in JSON.parse(formatEvent(event({}, ""), "json")), false);
-  equal(formatEvent(event({ b: "x\ny" }), "json").includes("\n"), false);
+  equal("session" in JSON.parse(formatEvent(event({}, ""), "json", 0)), false);
+  equal(formatEvent(event({ b: "x\ny" }), "json", 0).includes("\n"), false);
 });
 
 for (
@@ -87,6 +100,8 @@ Deno.test("scrub() takes out control characters and marks that turn text around,
 
 Deno.test("logTo() hands the sink the priority and the line", () => {
   const seen: string[] = [];
-  logTo({ write: (priority, line) => seen.push(`${priority}|${line}`) }, "text")(event({ a: 1 }, ""));
-  deepEqual(seen, ["info|smtp: connected a=1"]);
+  logTo({ write: (priority, line) => seen.push(`${priority}|${line}`) }, "timed", { now: () => 0 })(
+    event({ a: 1 }, ""),
+  );
+  deepEqual(seen, ["info|1970-01-01T00:00:00.000Z smtp: connected a=1"]);
 });

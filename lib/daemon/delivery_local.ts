@@ -22,6 +22,7 @@ import {
   resultOf,
   rootRefused,
   storedLocally,
+  unknownAccount,
   unknownUser,
 } from "../delivery/outcome.ts";
 import type { ContentSource } from "../delivery/task.ts";
@@ -150,6 +151,7 @@ export class LocalDelivery {
     // The account of aliases is the supervisor's to know; it is in no userbase.
     const user = exec?.from === "table" ? aliasAnswer : await this.#user(action, envelope.local?.user ?? "");
     if (user.kind === "absent") return unknownUser();
+    if (user.kind === "noAccount") return unknownAccount(action.user ?? "");
     if (user.kind === "failed") return notNow("Temporary failure in user lookup");
     const name = envelope.local?.user ?? "";
     const account = exec === null || exec.from === "forward" ? action.user ?? name : name;

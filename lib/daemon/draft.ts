@@ -3,6 +3,7 @@
 import type { Target } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { EnvelopeDraft, ExpandRequest } from "./imsg.ts";
+import { ttlOf } from "./lifetime.ts";
 
 /** The envelope of a target, as it is offered to queue and as `explain` shows it. */
 export function draftOf(
@@ -15,6 +16,6 @@ export function draftOf(
   const local = target.kind === "local"
     ? { user: target.user, subAddress: target.subAddress, exec: target.exec }
     : null;
-  const ttlMs = policy.actions[action]?.ttlMs ?? policy.queue.ttlMs;
+  const ttlMs = ttlOf(policy, action);
   return { kind: local === null ? "mta" : "mda", action, sender, rcpt, dest, local, origin, dsn, handling, ttlMs };
 }

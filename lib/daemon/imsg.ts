@@ -277,7 +277,10 @@ export type LookupToDelivery =
         readonly home: string;
         readonly accountHome: string;
       }
+      /** The user is not in the userbase. */
       | { readonly kind: "absent" }
+      /** The account that the action names is none of the system. */
+      | { readonly kind: "noAccount" }
       | { readonly kind: "failed" };
   }
   | {

@@ -223,6 +223,7 @@ export class Lookup {
     const owner = await this.#userinfo(table, ask.user);
     if (owner.kind !== "found") return owner;
     const account = name === null ? owner : await this.#userinfo(builtinTable.getpwnam, name);
+    if (account.kind === "absent") return { kind: "noAccount" };
     if (account.kind !== "found") return account;
     const { uid, gid } = account;
     const found = { uid, gid, home: owner.home, accountHome: account.home };

@@ -17,10 +17,11 @@ export function policyPart(role: Role, policy: Policy): Policy {
       // When filters have a say; what they look up is lookup's business.
       return { ...bare, listeners: policy.listeners, filters: policy.filters };
     case "queue":
-      // Their names, to tell an administrator that a table does not exist.
+      // Actions say how long delivery is tried. Names of tables, to tell an administrator that a table does not exist.
       return {
         ...bare,
         queue,
+        actions: policy.actions,
         scheduler: policy.scheduler,
         tables: Object.fromEntries(Object.keys(policy.tables).map((name) => [name, emptyTable(name)])),
       };

@@ -18,6 +18,7 @@ import { Intake } from "./queue_intake.ts";
 import { type LookupChannel, Notices } from "./queue_notices.ts";
 import { Outgoing } from "./queue_outgoing.ts";
 import type { ConfigurationStatus, ReloadAnswer } from "./reload.ts";
+import { datedStore } from "./lifetime.ts";
 import type { NamedExec, Successors } from "./supervision.ts";
 
 /** What queue is given. */
@@ -70,10 +71,12 @@ export class Queue {
   #successors: Successors;
 
   /** Does nothing before `recover`. */
-  constructor(ports: QueuePorts) {
-    const { clock, random, store } = ports;
+  constructor(given: QueuePorts) {
+    this.#policy = given.policy;
+    const store = datedStore(given.store, () => this.#policy);
+    const ports = { ...given, store };
+    const { clock, random } = ports;
     this.#ports = ports;
-    this.#policy = ports.policy;
     this.#successors = ports.successors;
     this.#group = new GroupCommit(store, (run) => clock.soon(run));
     const group = this.#group;

@@ -10,6 +10,7 @@ import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
 import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+import { expiryOf } from "./lifetime.ts";
 import { areSound, Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
@@ -154,9 +155,6 @@ export class Intake {
     const used = new Set<number>();
     return drafts.map((draft) => {
       const { ttlMs, ...rest } = draft;
-      const { holdUntil, deliverBy } = draft.handling;
-      // RFC 4865 §4: the time that delivery is tried for begins when the message is released.
-      const nextAt = Math.max(now, holdUntil);
       let n = this.#ports.random.u32() || 1;
       while (used.has(n)) n = this.#ports.random.u32() || 1;
       used.add(n);
@@ -165,8 +163,8 @@ export class Intake {
         id: evpIdOf(message, n),
         message,
         createdAt: now,
-        expiresAt: deliverBy?.mode === "return" ? Math.min(deliverBy.at, nextAt + ttlMs) : nextAt + ttlMs,
-        nextAt,
+        expiresAt: expiryOf({ createdAt: now, handling: draft.handling }, ttlMs),
+        nextAt: Math.max(now, draft.handling.holdUntil),
         attempts: 0,
         lastTryAt: 0,
         lastWarnAt: 0,

@@ -148,7 +148,7 @@ export interface RolePorts {
 }
 
 function portsOf(init: Init): RolePorts {
-  const log = logTo(stderrSink(init.log.least), init.log.style);
+  const log = logTo(stderrSink(init.log.least), init.log.style, hostClock);
   return { clock: hostClock, random: hostRandom, log, policy: init.policy };
 }
 

@@ -1,5 +1,6 @@
 /** What the supervisor and a role say to each other, over the IPC channel that every role is born with. */
 
+import type { LogStyle } from "../event_log.ts";
 import type { LogPriority } from "../port.ts";
 import type { LocalExec } from "../policy/exec.ts";
 import type { ForwardFile, ForwardUser } from "../policy/forward.ts";
@@ -58,7 +59,7 @@ export interface Init {
   /** The part of the configuration that the role works with (policy_part.ts). */
   readonly policy: Policy;
   /** Form of log lines, and the least urgent that are wanted. */
-  readonly log: { readonly style: "text" | "json"; readonly least: LogPriority };
+  readonly log: { readonly style: LogStyle; readonly least: LogPriority };
   /** What is paused: by `-P` of the command line, or by smtpctl in an earlier life of queue. */
   readonly paused: readonly Subsystem[];
   /** For queue: decisions that are logged from the start. */

@@ -3,7 +3,7 @@
 
 import { join } from "@std/path";
 import { Fault } from "../fault.ts";
-import type { Log } from "../event_log.ts";
+import type { Log, LogStyle } from "../event_log.ts";
 import type { Child, LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
@@ -63,7 +63,7 @@ export interface DaemonOptions {
   /** For starts, deaths and failures. */
   readonly log: Log;
   /** Form of the roles' log lines. */
-  readonly logStyle: "text" | "json";
+  readonly logStyle: LogStyle;
   /** The least urgent lines that are wanted. */
   readonly logLeast: LogPriority;
   /** Something that makes going on useless, before the daemon was ready. */

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import type { Clock, Disk } from "../port.ts";
 import { assert, Fault } from "../fault.ts";
 import type { Log } from "../event_log.ts";
+import { judgeShape, shapeUses } from "../policy/check_shape.ts";
 import { judgeExpansions, tableUses } from "../policy/check_table_text.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -25,6 +26,7 @@ export async function openTables(
 ): Promise<Pick<TableSource, "table" | "readInclude">> {
   const tables = new Map<string, Table>();
   const uses = tableUses(policy);
+  const shapes = shapeUses(policy);
   for (const spec of Object.values(policy.tables)) {
     // Nobody asks for system users, and lookup has no right to read them.
     if (spec.kind === "getpwnam" && !usesSystemUsers(policy)) continue;
@@ -32,7 +34,10 @@ export async function openTables(
       ...backends,
       subAddressDelimiter: policy.smtp.subAddressDelimiter,
       clock,
-      judge: (name, path, bytes) => uses.get(name)?.has("expansion") === true ? judgeExpansions(path, bytes) : null,
+      judge: (name, { path, bytes, shape }) => ({
+        refusal: judgeShape(shapes, name, shape),
+        warnings: uses.get(name)?.has("expansion") === true ? judgeExpansions(path, bytes) : [],
+      }),
       report: (fault) =>
         log({ priority: "err", session: "", from: "lookup", what: "table", fields: { reason: fault.message } }),
     });

@@ -1,6 +1,7 @@
 /** Content as programs and files of this machine have it, with LF line ends, and back. */
 
 import { Buffer } from "node:buffer";
+import { latin1Octets } from "../mail/octets.ts";
 
 /** Turns CRLF into LF, however the content is cut. A CR alone stays. */
 export class LfText {
@@ -32,6 +33,6 @@ export class CrlfText {
     if (text === "") return bytes;
     if (this.#afterCr && text.startsWith("\n")) text = text.slice(1);
     this.#afterCr = bytes.at(-1) === 13;
-    return Buffer.from(text.replace(/\r\n|[\r\n]/g, "\r\n"), "latin1");
+    return latin1Octets(text.replace(/\r\n|[\r\n]/g, "\r\n"));
   }
 }

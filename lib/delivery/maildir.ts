@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { dirname } from "@std/path";
 import { assert, Fault } from "../fault.ts";
+import { latin1Octets } from "../mail/octets.ts";
 import { defuse } from "../policy/format.ts";
 import type { Clock, Disk, DiskFile, Random } from "../port.ts";
 import { DirSync } from "./dir_sync.ts";
@@ -332,7 +333,7 @@ class Sink implements MessageSink {
   }
 
   async #flush(): Promise<DiskFile> {
-    const bytes = Buffer.from(this.#text, "latin1");
+    const bytes = latin1Octets(this.#text);
     this.#text = "";
     if (this.#file === null) {
       const made = await this.#boxes.create(this.#request, this.#box);

@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { Fault } from "../fault.ts";
+import { latin1Octets } from "../mail/octets.ts";
 import type { AppendFile, Clock, Disk } from "../port.ts";
 import { LfText } from "./lf.ts";
 import type { MessageSink } from "./sink.ts";
@@ -181,7 +182,7 @@ class MboxSink implements MessageSink {
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.from(this.#text, "latin1");
+    const bytes = latin1Octets(this.#text);
     this.#text = "";
     await this.#file.write(bytes);
   }

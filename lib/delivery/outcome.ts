@@ -207,6 +207,12 @@ export function unknownUser(): Outcome {
   return failed("5.1.1", "User unknown", "");
 }
 
+/** The account that an action names is none of this system. OpenSMTPD gives up at once, too. RFC 3463 §3.4: system
+ * incorrectly configured. */
+export function unknownAccount(name: string): Outcome {
+  return failed("5.3.5", `delivery user '${name}' does not exist`, "");
+}
+
 /** The domain says that it takes no mail. RFC 7505 §4.1: 5.1.10. */
 export function nullMx(): Outcome {
   return failed("5.1.10", "Domain does not accept mail", "");

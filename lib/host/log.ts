@@ -1,5 +1,6 @@
 /** Where log lines go: standard error, which a service manager keeps. */
 
+import { fstatSync } from "node:fs";
 import type { LogPriority, LogSink } from "../port.ts";
 
 const ranks: Record<LogPriority, number> = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
@@ -27,6 +28,16 @@ export function stderrSink(least: LogPriority): LogSink {
       if (waiting.length > 65_536 || ranks[priority] <= 4) flush();
     },
   };
+}
+
+/** Does standard error end in a file? Then nobody adds times to its lines, as journals, syslog and terminals' readers do. */
+export function logsToFile(): boolean {
+  try {
+    return fstatSync(2).isFile();
+  } catch {
+    // It is closed.
+    return false;
+  }
 }
 
 const flushers = new Set<() => void>();

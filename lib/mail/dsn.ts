@@ -6,6 +6,7 @@ import { scrub } from "../event_log.ts";
 import { type Domain, formatMailbox, formatPath, type Mailbox } from "./address.ts";
 import { encodeQuotedPrintable } from "./codec.ts";
 import { lineLengthMax } from "./header.ts";
+import { latin1Octets } from "./octets.ts";
 import { encodeUtf8, isAscii } from "./utf8.ts";
 import { encodeUtf8Address } from "./xtext.ts";
 
@@ -98,7 +99,7 @@ export function composeDsn(report: DsnReport): Uint8Array {
     "This is a message in MIME format, a report on the delivery of a message.\r\n" +
     `\r\n--${boundary}\r\n${notice}\r\n--${boundary}\r\n${status}\r\n--${boundary}\r\n${returned.text}` +
     `\r\n--${boundary}--\r\n`;
-  return Buffer.from(text, "latin1");
+  return latin1Octets(text);
 }
 
 /** What the report's own text is written in. RFC 6533 §4: UTF-8 for those who have shown that they can read it, and

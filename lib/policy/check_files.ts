@@ -85,7 +85,7 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
 function judgeUsers(policy: Policy, lines: ConfigLines, { unknownUsers }: FileFacts): readonly Problem[] {
   return Object.values(policy.actions).flatMap((action): readonly Problem[] => {
     if (action.kind !== "local" || action.user === null || !unknownUsers.has(action.user)) return [];
-    const message = `no such user: ${action.user}: mail of this action waits in the queue`;
+    const message = `no such user: ${action.user}: mail of this action goes back to its senders`;
     const hint = `add the account, as with: useradd -r ${action.user}`;
     return [{ severity: "warning", span: lines.actionUser(action.name), message, hint }];
   });

@@ -116,19 +116,24 @@ export function checkTableText(
   return problems;
 }
 
-/** What is wrong with the first entry of an alias or virtual table that makes no sense, `path:line: …`; null when all do.
- * For files that change under a running daemon. */
-export function judgeExpansions(path: string, bytes: Uint8Array): string | null {
+/** What is wrong with entries of an alias or virtual table, `path:line: …`, at most `tableProblemsMax` of them; the others
+ * are used. For files that change under a running daemon. */
+export function judgeExpansions(path: string, bytes: Uint8Array): readonly string[] {
   const scanner = new EntryScanner("auto");
   const decoder = new TextDecoder();
+  const told: string[] = [];
+  let more = 0;
   scanner.feed(bytes);
   for (let step = scanner.next(); step !== "end"; step = scanner.next()) {
-    if (step === "malformed") return `${path}:${scanner.line}: invalid map entry`;
-    if (scanner.valueStart < 0) continue;
+    if (step === "malformed" || scanner.valueStart < 0) continue;
     const parsed = parseExpansionValue(decoder.decode(bytes.subarray(scanner.valueStart, scanner.valueEnd)));
-    if (parsed.kind === "error") return `${path}:${scanner.line}: ${parsed.message}`;
+    if (parsed.kind === "ok") continue;
+    const key = decoder.decode(bytes.subarray(scanner.keyStart, scanner.keyEnd));
+    if (told.length < tableProblemsMax) {
+      told.push(`${path}:${scanner.line}: ${parsed.message}: mail for ${key} is answered 451`);
+    } else more++;
   }
-  return null;
+  return more === 0 ? told : [...told, `${path}: ${more} more of them`];
 }
 
 function lineSpan(source: SourceFile, line: number): Problem["span"] {

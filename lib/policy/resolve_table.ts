@@ -86,6 +86,16 @@ const userPurposes: Readonly<Partial<Record<TableSpec["kind"], readonly Purpose[
   passwd: ["userbase", "credentials", "alias"],
 };
 
+/** Shape that a purpose needs. */
+export function shapeFor(purpose: Purpose): "list" | "map" | "either" {
+  return shapes[purpose];
+}
+
+/** How messages call a purpose. */
+export function labelOf(purpose: Purpose): string {
+  return labels[purpose] ?? purpose;
+}
+
 /** Tables that are there without being declared. */
 export function builtinTables(source: ConfigSource): readonly TableSpec[] {
   const ips = source.interfaces.flatMap(({ address }) => parseIp(address) ?? []);
@@ -144,9 +154,9 @@ export function resolveTable(scope: Scope, expr: TableExpr, purpose: Purpose, re
   if (isWrongShape || (users !== undefined && !users.includes(purpose))) {
     const hint = isWrongShape
       ? shapeHint(scope, expr, wanted, purpose)
-      : `it holds users: use it for ${users?.map((one) => labels[one] ?? one).join(", ")}`;
+      : `it holds users: use it for ${users?.map(labelOf).join(", ")}`;
     const what = shownName(expr, name);
-    return fail(scope, expr.span, `${what} may not be used for ${labels[purpose] ?? purpose} lookups`, hint);
+    return fail(scope, expr.span, `${what} may not be used for ${labelOf(purpose)} lookups`, hint);
   }
   const items = scope.items.get(name);
   if (items !== undefined && regex) checkRegexes(scope, items);

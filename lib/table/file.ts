@@ -13,15 +13,26 @@ export interface FileTableOptions {
   readonly delimiter: string;
   /** Times the looks at the file. */
   readonly clock: WatchClock;
-  /** Told once when a changed file cannot be read, while its old content stays in use. */
+  /** Told once when a changed file cannot be read, while its old content stays in use; and of entries of content that is
+   * taken that are of no use. */
   readonly report: (fault: Fault) => void;
-  /** Says what is wrong with changed content, for which the old is kept then; without it nothing is. At first, whatever
-   * is there is taken. */
+  /** Judges content before it is taken, at first and when it has changed; without it all is fine that can be read. */
   readonly judge?: ContentJudge;
 }
 
-/** Says what is wrong with the content of a table's file, `path:line: …`; null for nothing. */
-export type ContentJudge = (table: string, path: string, bytes: Uint8Array) => string | null;
+/** Judges the content of a table's file; `shape` is null where it has no entries. */
+export type ContentJudge = (
+  table: string,
+  content: { readonly path: string; readonly bytes: Uint8Array; readonly shape: "list" | "map" | null },
+) => ContentVerdict;
+
+/** What is wrong with content, in words that name the table or its line. */
+export interface ContentVerdict {
+  /** Why it cannot be used at all; null when it can. */
+  readonly refusal: string | null;
+  /** Of entries that make no sense: the others are used. */
+  readonly warnings: readonly string[];
+}
 
 /** A table read from a file in the form of entry.ts. A changed file is read anew once it has settled (watch.ts);
  * until then, and when that fails, the old content stays in use. */
@@ -45,6 +56,7 @@ export class FileTable implements Table {
   static async open(disk: Disk, name: string, path: string, options: FileTableOptions): Promise<FileTable> {
     const { bytes, stamp } = await readStamped(disk, path);
     const table = parseContent(name, path, bytes, options.delimiter);
+    accept(table, path, bytes, options, `Cannot use ${path}`);
     return new FileTable(disk, path, options, { table, stamp });
   }
 
@@ -94,8 +106,7 @@ export class FileTable implements Table {
         `Cannot update table ${this.name}: ${this.#path} was a ${old.shape} and is a ${table.shape} now`,
       );
     }
-    const wrong = this.#options.judge?.(this.name, this.#path, bytes) ?? null;
-    if (wrong !== null) throw new Fault("malformed", `Cannot update table ${this.name}: ${wrong}`);
+    accept(table, this.#path, bytes, this.#options, `Cannot update table ${this.name}`);
     this.#content = table;
     this.#watch.seen(stamp);
   }
@@ -103,6 +114,15 @@ export class FileTable implements Table {
   async #refresh(): Promise<void> {
     if (this.#watch.isDue) await this.#watch.refresh((settled) => this.#take(settled), this.#options.report);
   }
+}
+
+/** Throws for content that cannot be used, and tells of entries that cannot. */
+function accept(table: StaticTable, path: string, bytes: Uint8Array, options: FileTableOptions, what: string): void {
+  const shape = table.size === 0 ? null : table.shape;
+  const verdict = options.judge?.(table.name, { path, bytes, shape });
+  if (verdict === undefined) return;
+  if (verdict.refusal !== null) throw new Fault("malformed", `${what}: ${verdict.refusal}`);
+  for (const warning of verdict.warnings) options.report(new Fault("malformed", warning));
 }
 
 interface Content {

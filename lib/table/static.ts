@@ -3,7 +3,7 @@
 import { type Found, KeyIndex, type KeyStore, sortKeys } from "./index.ts";
 import { lowerAscii, normalizeKey } from "./service.ts";
 import { toAsciiKey } from "../mail/idna.ts";
-import type { Service, Table, TableShape } from "./table.ts";
+import type { Service, Table } from "./table.ts";
 
 /** One entry as written. Value is null in a list. */
 export type StaticEntry = readonly [key: string, value: string | null];
@@ -15,7 +15,7 @@ export class StaticTable implements Table {
   /** As the configuration calls it. */
   readonly name: string;
   /** Does it have values? */
-  readonly shape: TableShape;
+  readonly shape: "list" | "map";
   readonly #keys: readonly string[];
   readonly #index: KeyIndex;
   #next = 0;

@@ -22,6 +22,7 @@ Deno.test("parseMailq() takes options and a message", () => {
       }],
       ["--help", { kind: "help" }],
       ["-h x y", { kind: "help" }],
+      ["--version", { kind: "version" }],
     ] as const
   ) deepEqual(parseMailq(line.split(" ").filter((word) => word !== "")), want, line);
   for (const line of ["5f3a", "5f3a9c01 5f3a9c02", "-Z", "--frob"]) {
@@ -39,6 +40,10 @@ Deno.test("mailq prints its manual, and what is wrong", async () => {
   const wrong = await run("zz");
   equal(wrong.code, 255);
   match(wrong.stderr, /^mailq: zz is no message id.*\nusage: mailq /);
+  deepEqual(JSON.parse((await run("--json", "zz")).stderr), {
+    error: "zz is no message id: 8 hexadecimal digits",
+    hint: "see mailq --help",
+  });
   const directory = await Deno.makeTempDir();
   const down = await run("--state", directory);
   await Deno.remove(directory);

@@ -28,6 +28,24 @@ Deno.test("makemap writes file.db and -U prints it", () =>
     assert.deepEqual(await makemap(["-U", "m.db"]), { ...quiet, stdout: "root\tAnn\nbob\tcarl@example.org\n" });
   }));
 
+Deno.test("makemap --json tells errors and entries of a map as JSON", () =>
+  withFiles({ m: "a b\nc: d\n", empty: "" }, async (folder, makemap) => {
+    assert.deepEqual(JSON.parse((await makemap(["--json", "-t", "foo"])).stderr), {
+      error: "Unknown type foo: it is plain, aliases or set",
+      hint: "see makemap --help",
+    });
+    const missing = JSON.parse((await makemap(["--json", "nofile"])).stderr);
+    assert.match(missing.error, /nofile/);
+    assert.equal(missing.hint, null);
+    await makemap(["m"]);
+    assert.deepEqual(JSON.parse((await makemap(["-U", "--json", "m.db"])).stdout), [
+      { key: "a", value: "b" },
+      { key: "c", value: "d" },
+    ]);
+    assert.equal((await makemap(["--json", "empty"])).stderr, "");
+    assert.deepEqual(JSON.parse((await makemap(["--json", "-U", `${folder}/empty.db`])).stdout), []);
+  }));
+
 Deno.test("makemap -d sqlite writes file.sqlite, -U prints it, and smtpd's table reads it", () =>
   withFiles({ m: "Root: Ann\nbob carl@example.org\n" }, async (folder, makemap) => {
     assert.deepEqual(await makemap(["-d", "sqlite", "m"]), quiet);

@@ -116,8 +116,13 @@ Deno.test("newaliases takes a table that smtpd does not have for none of its bus
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/al`, "root: ann\n");
     await answerOnce(folder, { kind: "error", code: "notFound", message: "no such table" }, async () => {
-      assert.equal((await newaliases(folder, ["--alias-file", "al"])).code, 0);
+      const { code, stdout } = await newaliases(folder, ["--alias-file", "al", "--json"]);
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(stdout).smtpd, { kind: "no such table" });
     });
+    await Deno.writeTextFile(`${folder}/smtpd.conf`, "table aliases { root = ann }\n");
+    const inline = await newaliases(folder, ["-f", "smtpd.conf", "--json"]);
+    assert.match(JSON.parse(inline.stderr).error, /smtpd.conf: the entries of table aliases are in the configuration/);
   }));
 
 Deno.test("newaliases fails when smtpd cannot read the new table", () =>

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { UsageError } from "../../cli/getopt.ts";
-import { hostDaemon, hostPrinter, OutputClosed } from "../../cli/smtpctl_host.ts";
+import { OutputClosed, OutputFailed } from "../../cli/output.ts";
+import { hostDaemon, hostPrinter } from "../../cli/smtpctl_host.ts";
 
 /** Runs with these properties of `target` in place of its own. */
 async function replacing<T extends object>(target: T, members: Partial<T>, work: () => Promise<void>): Promise<void> {
@@ -56,7 +57,10 @@ Deno.test("hostPrinter() writes all, in as many steps as it takes", async () => 
 
 Deno.test("hostPrinter() tells that nobody reads any more", async () => {
   for (
-    const [fault, want] of [[new Deno.errors.BrokenPipe(), OutputClosed], [new RangeError("x"), RangeError]] as const
+    const [fault, want] of [[new Deno.errors.BrokenPipe(), OutputClosed], [new RangeError("x"), RangeError], [
+      new Error("x"),
+      OutputFailed,
+    ]] as const
   ) {
     await replacing(Deno.stdout, { isTerminal: () => false, write: () => Promise.reject(fault) }, async () => {
       await rejects(hostPrinter().write("x"), want);
@@ -70,6 +74,7 @@ Deno.test("hostPrinter() asks the terminal for its width and respects those who 
     [true, "xterm", 132, false, 132],
     [false, "dumb", 10, false, 20],
     [false, "", null, true, 80],
+    [false, "", 0, true, 80],
   ];
   for (const [noColor, term, columns, color, width] of terms) {
     const consoleSize = () => {

@@ -211,3 +211,5 @@ Deno.test("parseSmtpctl() says what a question lacks, and knows words that trace
     text: "trace mta has no effect; rules, expand, lookup, filters and all have",
   });
 });
+
+Deno.test("parseSmtpctl() takes --version", () => deepEqual(parse("--version"), { kind: "version" }));

@@ -1,6 +1,6 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { join } from "@std/path";
-import { checkConfiguration, checkQuickly, type Loaded } from "../../cli/smtpd_check.ts";
+import { checkConfiguration, checkQuickly, type Loaded, problemEvent } from "../../cli/smtpd_check.ts";
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
 import { inFolder } from "../support/folder.ts";
 
@@ -50,6 +50,24 @@ bounce warn-interval 1h, 2h, 3h, 4h, 5h
   });
 });
 
+Deno.test("checkConfiguration() tells of a file whose entries are of the wrong shape", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "aliases"), "root\n");
+    await Deno.writeTextFile(join(folder, "empty"), "# none yet\n");
+    const loaded = await load(
+      folder,
+      `table aliases file:${folder}/aliases\ntable empty file:${folder}/empty\nlisten on 127.0.0.1 port 2525\n` +
+        `action "in" maildir alias <aliases>\nmatch from any for domain <empty> action "in"\n`,
+    );
+    deepEqual(
+      (await checkConfiguration(loaded, join(folder, "smtpd.conf"), false)).map(({ line, severity, message }) =>
+        `${line} ${severity} ${message}`
+      ),
+      ['1 error table "<aliases>" may not be used for alias lookups'],
+    );
+  });
+});
+
 Deno.test("checkQuickly() leaves tables to those who use them", async () => {
   await inFolder(async (folder) => {
     const loaded = await load(
@@ -58,5 +76,22 @@ Deno.test("checkQuickly() leaves tables to those who use them", async () => {
         `match for domain <none> reject\nmatch for domain <none> reject\n`,
     );
     deepEqual((await checkQuickly(loaded, false)).map(({ line, severity }) => [line, severity]), [[5, "warning"]]);
+  });
+});
+
+Deno.test("problemEvent() puts a hint of several lines into one", async () => {
+  await inFolder(async (folder) => {
+    const loaded = await load(
+      folder,
+      `listen on 127.0.0.1 port 2525\nlisten on 192.0.2.10\naction "out" relay\nmatch from any for any action "out"\n`,
+    );
+    const problem = (await checkQuickly(loaded, false)).find(({ message }) => message.includes("open relay"));
+    ok(problem !== undefined);
+    deepEqual(problemEvent(problem).fields, {
+      place: `${folder}/smtpd.conf:4`,
+      reason: "anyone may relay to anywhere: this is an open relay",
+      hint:
+        "for clients that log in: match from any auth for any …; for this machine alone: match from local for any …",
+    });
   });
 });

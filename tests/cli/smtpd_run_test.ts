@@ -34,7 +34,10 @@ Deno.test("smtpd goes to the background, with the caller's paths, macros and pau
     if (stderr !== "") {
       equal(stderr, `smtpd: runs in the background; there is no syslog, so it logs to ${site.state}/smtpd.log\n`);
       const log = join(site.state, "smtpd.log");
-      await until("the log has a line", async () => /^smtpd: ready pid=\d+ /.test(await Deno.readTextFile(log)));
+      await until(
+        "the log has a line",
+        async () => /^20\d\d-\d\d-\d\dT[\d:.]+Z smtpd: ready pid=\d+ /.test(await Deno.readTextFile(log)),
+      );
       equal(((await Deno.stat(log)).mode ?? 0) & 0o777, 0o600);
     }
     match(

@@ -144,6 +144,7 @@ Deno.test("LocalDelivery finds a loop in a later piece, and leaves nothing with 
 
 const users: readonly (readonly [string, Promise<UserAnswer> | (() => Promise<UserAnswer>), string])[] = [
   ["is absent", Promise.resolve({ kind: "absent" }), "failed 5.1.1"],
+  ["has no account to be written with", Promise.resolve({ kind: "noAccount" }), "failed 5.3.5"],
   ["cannot be looked up", Promise.resolve({ kind: "failed" }), "delayed 4.3.2"],
   [
     "is asked for while lookup is gone",

@@ -1,5 +1,4 @@
 /** lookup, with the test in the place of everybody who asks. */
-
 import { deepEqual, equal, match } from "node:assert/strict";
 import type {
   DeliveryToLookup,
@@ -31,6 +30,7 @@ listen on 192.0.2.10 tag out
 action "box" maildir userbase <users> alias <aliases>
 action "shared" maildir userbase <users> user "vmail"
 action "gone" maildir userbase <none>
+action "lost" maildir userbase <users> user "nosuch"
 action "out" relay host <hosts> ttl 1h
 match from any for domain "example.org" action "box"
 match from any for domain "shared.test" action "shared"
@@ -281,6 +281,7 @@ Deno.test("delivery chooses no tables and accounts of its own, and nobody withou
       ["users", "odd", null, "failed", /entry of odd is not uid:gid:home/],
       ["users", "ann", "root", "failed", /no action does/],
       ["users", "nobody", "vmail", "absent", null],
+      ["users", "ann", "nosuch", "noAccount", null],
       ["none", "ann", "vmail", "failed", /no action does/],
       ["<getpwnam>", "root", null, "failed", /no action does/],
       ["aliases", "root", null, "failed", /no action does/],

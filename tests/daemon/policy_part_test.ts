@@ -43,6 +43,7 @@ Deno.test("policyPart() gives tables' entries and rules to lookup alone", () => 
 Deno.test("policyPart() gives each role what it works with", () => {
   deepEqual(policyPart("smtp-in", policy).listeners, policy.listeners);
   deepEqual(policyPart("delivery", policy).actions, policy.actions);
+  deepEqual(policyPart("queue", policy).actions, policy.actions);
   deepEqual(Object.keys(policyPart("queue", policy).tables), ["secrets", "mail"]);
   equal(policyPart("agent", policy).serverName, policy.serverName);
   deepEqual(policyPart("table-host", policy).tables, {});

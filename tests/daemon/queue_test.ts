@@ -10,8 +10,8 @@ import { MemoryStore } from "../../lib/spool/memory.ts";
 import { SqliteStore } from "../../lib/spool/sqlite.ts";
 import type { SpoolStore } from "../../lib/spool/store.ts";
 import { FakeListener } from "../sim/net.ts";
-import { bytesOf, contentOf, draftTo, envelopesOf, msg, plant, policyOf, textOf } from "./rig.ts";
-import { DeliveryDouble, LookupDouble, QueueRig, relayed } from "./queue_rig.ts";
+import { bytesOf, contentOf, draftTo, envelopesOf, firstSuccessors, msg, plant, policyOf, textOf } from "./rig.ts";
+import { delayed, DeliveryDouble, LookupDouble, QueueRig, relayed } from "./queue_rig.ts";
 
 const body = bytesOf("Subject: hello\r\n\r\nHello.\r\n");
 
@@ -107,6 +107,24 @@ Deno.test("Queue keeps every promise and nothing else when it is killed, in what
     equal(await rig.inner.has(message), found !== null, "nothing half done is left");
   }
   ok(promised > 5 && unpromised > 5, `${promised} ${unpromised}`);
+});
+
+Deno.test("Queue gives mail up by the time of the configuration that is in force now", async () => {
+  const policyWith = (ttl: string) => policyOf(`queue ttl ${ttl}\naction "out" relay\nmatch for any action "out"\n`);
+  const rig = new QueueRig(policyWith("2h"));
+  rig.outcomeOf = () => delayed;
+  await plant(rig.inner, msg(6), rig.world.now(), [draftTo("x@b.test", { ttlMs: 2 * 3_600_000 })]);
+  await rig.begin();
+  // Reports to the sender go out, too.
+  const tries = () =>
+    rig.delivery.given.filter(({ message }) => message === msg(6)).map((one) => (one.nextAt - one.createdAt) / 1000);
+  rig.queue.follow(policyWith("4d"), firstSuccessors);
+  await rig.world.advance(3 * 3_600_000);
+  deepEqual(tries(), [0, 400, 1600, 3600, 6400, 10_000]);
+  rig.queue.follow(policyWith("1h"), firstSuccessors);
+  await rig.world.advance(3_600_000);
+  equal(tries().length, 6);
+  equal(rig.kept.of("expire").filter(({ fields }) => String(fields["evpid"]).startsWith(msg(6))).length, 1);
 });
 
 Deno.test("Queue makes nothing of an id that was dealt by its former life", async () => {

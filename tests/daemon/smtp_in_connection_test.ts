@@ -380,7 +380,7 @@ Deno.test("a stream that is gone before it is served ends the session", () => {
   equal(log.of("disconnected").length, 1);
 });
 
-Deno.test("who has logged in writes as himself where the listener says header-from, and only there", async () => {
+Deno.test("who has logged in writes as himself where the listener says header-from, and only there", () => {
   const listen = (words: string) =>
     `pki mx.test cert "/c" key "/k"\nlisten on 192.0.2.10 smtps pki mx.test auth { ann = x } senders { ann = "@" }${words}`;
   for (

@@ -19,6 +19,7 @@ import {
   resultOf,
   selfRoute,
   storedLocally,
+  unknownAccount,
   unknownUser,
 } from "../../lib/delivery/outcome.ts";
 import { Fault, type FaultKind } from "../../lib/fault.ts";
@@ -217,6 +218,7 @@ Deno.test("classifyStoreFailure() fails only what can never be stored", () => {
 const named: readonly (readonly [string, Outcome, Outcome["kind"], string])[] = [
   ["loopDetected", loopDetected(), "failed", "5.4.6"],
   ["unknownUser", unknownUser(), "failed", "5.1.1"],
+  ["unknownAccount", unknownAccount("vmail"), "failed", "5.3.5"],
   ["nullMx", nullMx(), "failed", "5.1.10"],
   ["selfRoute", selfRoute(), "failed", "5.4.6"],
   ["noRoute", noRoute("x"), "delayed", "4.4.4"],

@@ -161,6 +161,6 @@ match for any action "b"
   const found = collectErrors(checkFiles(lines.policy, lines.config, facts));
   assert.deepEqual(found.map(({ severity, line, column, message }) => `${severity} ${line}:${column} ${message}`), [
     "warning 2:10 cannot include /gone: no such file",
-    "warning 5:36 no such user: vmail: mail of this action waits in the queue",
+    "warning 5:36 no such user: vmail: mail of this action goes back to its senders",
   ]);
 });

@@ -100,9 +100,14 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });
 
-Deno.test("judgeExpansions() names the first entry that makes no sense", () => {
+Deno.test("judgeExpansions() names the entries that make no sense, and who goes without", () => {
   const judge = (text: string) => judgeExpansions("/t", new TextEncoder().encode(text));
-  assert.equal(judge("a: b\n\nc: |cat\nd\n")?.slice(0, 5), "/t:4:");
-  assert.equal(judge("a: b\n# x\nc: d e\nf: !\n"), "/t:3: invalid user name `d e`: it has a space");
-  for (const text of ["", "a: b, c@d.test\n", "a\nb\n"]) assert.equal(judge(text), null, text);
+  assert.deepEqual(judge("a: b\n# x\nc: d e\nf: !\n"), [
+    "/t:3: invalid user name `d e`: it has a space: mail for c is answered 451",
+    "/t:4: invalid user name `!`: `!` is not allowed: mail for f is answered 451",
+  ]);
+  const many = judge("a: !\n".repeat(tableProblemsMax + 2));
+  assert.equal(many.length, tableProblemsMax + 1);
+  assert.equal(many.at(-1), "/t: 2 more of them");
+  for (const text of ["", "a: b, c@d.test\n", "a\nb\n"]) assert.deepEqual(judge(text), [], text);
 });
