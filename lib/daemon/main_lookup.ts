@@ -9,7 +9,7 @@ import { openSqlReader } from "../host/sqlite.ts";
 import type { ForwardUser } from "../policy/forward.ts";
 import { rewritingOf } from "../policy/rewrite.ts";
 import { Authentication } from "./authentication.ts";
-import { checkedChannel } from "./checked_channel.ts";
+import { answersUnreadMax, checkedChannel } from "./checked_channel.ts";
 import { FilterDesk } from "./filter_desk.ts";
 import { ForwardClient } from "./forward_client.ts";
 import {
@@ -50,7 +50,6 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     rewriting: rewritingOf(init.policy, hostClock, hostSha1),
     readForward: (user: ForwardUser) => forwards.read(user),
   };
-  const allow = (named: NamedAccount) => tellSupervisor({ kind: "mayDeliver", ...named });
   const { policy, log } = ports;
   const filters = new FilterDesk({ policy, tables, log, traced: () => lookup.traced });
   const checks = new PasswordChecks(hostClock, policy.smtp.maxAuthQueue);
@@ -66,14 +65,16 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     policy.listeners,
     log,
   );
-  const lookup: Lookup = new Lookup({ ...ports, tables, sessions, allow });
+  const lookup: Lookup = new Lookup({ ...ports, tables, sessions, allow: mayDeliver });
   return {
     forward: (request, file) => forwards.answered(request, file),
     peer(role, name, key, channel) {
       if (role === "queue") lookup.setQueue(channel);
       const broken = tellsOf(ports.log, "lookup", name);
       if (role === "delivery") lookup.addDelivery(checkedChannel(channel, parseDeliveryToLookup, broken));
-      if (role === "smtp-in") lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken));
+      if (role === "smtp-in") {
+        lookup.addSmtpIn(name, checkedChannel(channel, parseSmtpInToLookup, broken, answersUnreadMax));
+      }
       if (role === "verifier") {
         checks.attach(key === "system" ? key : "tables", checkedChannel(channel, parseVerifierToLookup, broken));
       }
@@ -89,4 +90,8 @@ async function makeLookup(init: Init, ports: RolePorts): Promise<RunningRole> {
     },
     stop: () => Promise.resolve(),
   };
+}
+
+function mayDeliver(named: NamedAccount): void {
+  tellSupervisor({ kind: "mayDeliver", ...named });
 }

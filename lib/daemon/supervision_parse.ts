@@ -47,12 +47,8 @@ export function parseFromRole(value: unknown): FromRole | null {
       const [action, user, exec] = [textOf(fields["action"]), textOf(fields["user"]), parseExec(fields["exec"])];
       return action === null || user === null || exec === null ? null : { kind, action, user, exec };
     }
-    case "needForward": {
-      const [request, name] = [idOf(fields["request"]), textOf(fields["name"])];
-      const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
-      if (request === null || name === null || uid === null || gid === null || home === null) return null;
-      return { kind, request, name, uid, gid, home };
-    }
+    case "needForward":
+      return needForwardOf(fields);
     case "forwardRead": {
       const file = forwardOf(fields["file"]);
       return file === null ? null : { kind, file };
@@ -79,6 +75,13 @@ export function parseFromRole(value: unknown): FromRole | null {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+
+function needForwardOf(fields: Fields): FromRole | null {
+  const [request, name] = [idOf(fields["request"]), textOf(fields["name"])];
+  const [uid, gid, home] = [idOf(fields["uid"]), idOf(fields["gid"]), textOf(fields["home"])];
+  if (request === null || name === null || uid === null || gid === null || home === null) return null;
+  return { kind: "needForward", request, name, uid, gid, home };
+}
 
 function requestOf(fields: Fields): AgentRequest | null {
   const owner = ownerOf(fields);

@@ -50,3 +50,20 @@ Deno.test("checkedChannel() is the channel in all else", async () => {
   await clock.settle();
   deepEqual(seen, ["drained", "closed"]);
 });
+
+Deno.test("checkedChannel() cuts off who asks and does not read what is answered", async () => {
+  const clock = new FakeClock();
+  const [near, far] = channelPair<string, unknown>(clock);
+  const seen: unknown[] = [];
+  far.onMessage(() => {});
+  let buffered = 100;
+  Object.defineProperty(near, "buffered", { get: () => buffered });
+  const channel = checkedChannel(near, (value) => value, () => void seen.push("broken"), 100);
+  channel.onMessage((message) => void seen.push(message));
+  far.send(1);
+  await clock.settle();
+  buffered = 101;
+  far.send(2);
+  await clock.settle();
+  deepEqual([seen, far.isClosed], [[1, "broken"], true]);
+});
