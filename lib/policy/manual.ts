@@ -103,7 +103,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "line action": null,
   "action maildir": [
     `action NAME maildir ["PATH"] [junk]`,
-    "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers (below).",
+    "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers.",
   ],
   "action maildir junk": ["maildir … junk", "Mail with `X-Spam: yes` goes to its folder Junk."],
   "action mbox": ["action NAME mbox", "Delivers to the user's file in the mail spool."],
