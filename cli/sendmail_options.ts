@@ -88,12 +88,10 @@ export function formatSendmailArguments(
   return [...args, "--", ...recipients];
 }
 
-/** `-bm` is what sendmail does anyway; the other modes of old are servers and tests of their own. */
+/** Other modes of old are servers and tests of their own. OpenSMTPD ignores them, and so do we. */
 function parseMode(text: string): "submit" | "mailq" | "newaliases" {
-  if (text.startsWith("m")) return "submit";
   if (text.startsWith("p")) return "mailq";
-  if (text.startsWith("i")) return "newaliases";
-  throw new UsageError(`Mode -b${text} is not supported; known are -bm, -bp and -bi`);
+  return text.startsWith("i") ? "newaliases" : "submit";
 }
 
 function parseNotify(text: string): SubmitOptions["notify"] {

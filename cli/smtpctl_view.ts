@@ -141,9 +141,9 @@ export function formatEnvelopeRecord(envelope: Envelope): string {
     ["username", origin.username],
     ["errorline", last?.text ?? ""],
     ["sockaddr", origin.address],
-    ["sender", addressField(envelope.sender)],
-    ["rcpt", addressField(envelope.rcpt)],
-    ["dest", addressField(envelope.dest)],
+    ["sender", envelope.sender === null ? "@" : formatMailbox(envelope.sender)],
+    ["rcpt", formatMailbox(envelope.rcpt)],
+    ["dest", formatMailbox(envelope.dest)],
     ["ctime", seconds(envelope.createdAt)],
     ["last-try", seconds(envelope.lastTryAt)],
     ["last-bounce", seconds(envelope.lastWarnAt)],
@@ -327,6 +327,7 @@ function isoTime(time: number): string | null {
   return time === 0 ? null : new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+/** Whole ones, as ISO times here have them. */
 function seconds(ms: number): number {
-  return Math.round(ms / 1000);
+  return Math.floor(ms / 1000);
 }

@@ -101,7 +101,11 @@ function placeNotices(
   const placed: Problem[] = [];
   const others: ConfigError[] = [];
   for (const notice of inactiveNotices(policy)) {
-    const span = notice.place === null ? null : lines.at(notice.place);
+    // The policy keeps no places of settings: their lines are those of the words that the notice begins with.
+    const kind = /^`([a-z-]+(?: [a-z-]+)*)`/.exec(notice.message)?.[1]?.replaceAll(" ", "-");
+    const span = notice.place === null
+      ? config.directives.find((one) => one.kind === kind)?.span ?? null
+      : lines.at(notice.place);
     if (span === null) others.push(noticeError(notice, file));
     else placed.push({ severity: notice.severity, span, message: notice.message, hint: null });
   }

@@ -41,7 +41,12 @@ function findMessages(directory: string): OfflineFile[] {
     // A name that begins with a dot is still being written.
     if (!isFile || name.startsWith(".")) continue;
     const path = join(directory, name);
-    const { uid, gid, nlink } = Deno.lstatSync(path);
+    const { uid, gid, nlink, size } = Deno.lstatSync(path);
+    // sendmail did not get to its first line: nothing was promised to anybody.
+    if (size === 0) {
+      Deno.removeSync(path);
+      continue;
+    }
     // A second name would let somebody have another's file sent.
     if (nlink === 1 && uid !== null && gid !== null) files.push({ path, uid, gid });
   }

@@ -45,7 +45,8 @@ export async function probeTable(
     return null;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return { fault: error.kind, message: error.message };
+    // It was asked to read itself anew only to see whether it answers.
+    return { fault: error.kind, message: error.message.replace(/^Cannot update table/, "Cannot use table") };
   } finally {
     clearTimeout(timer);
     // This ends a helper that hangs, too.

@@ -3,15 +3,17 @@
 
 import type { ExplainedRoute } from "../delivery/explain_route.ts";
 import type { SpfFinding } from "../trust/spf_result.ts";
-import { type Candidate, expandRecipient, type TableSource } from "../policy/expand.ts";
+import { type Candidate, expandRecipient, type TableSource, type Target } from "../policy/expand.ts";
 import { type AskedFilter, traceKeeper } from "../policy/explain.ts";
+import { Fault } from "../fault.ts";
 import { formatMailbox } from "../mail/address.ts";
-import type { Policy } from "../policy/policy.ts";
+import { builtinTable, type Policy } from "../policy/policy.ts";
 import { outgoingSender } from "../policy/rewrite.ts";
 import type { TraceEvent } from "../policy/trace.ts";
 import { plainHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { describeReply } from "../smtp/reply.ts";
+import { parseUserinfo } from "../table/service.ts";
 import { changesOf, filterCandidate, type FilteredCandidate } from "./explain_filters.ts";
 import { draftOf } from "./draft.ts";
 import type { EnvelopeDraft } from "./imsg.ts";
@@ -74,6 +76,10 @@ export async function explainRecipient(
   if (expansion.kind === "refused") {
     return { events, answer: { kind: "refused", reply: describeReply(expansion.reply), reason: expansion.reason } };
   }
+  for (const target of expansion.targets) {
+    const note = await rootNote(target, policy, tables);
+    if (note !== null) keep({ kind: "note", node: 0, text: note });
+  }
   const envelopes = expansion.targets.map((target): ExplainedEnvelope => {
     const { kind, action: name, rcpt, dest, local, ttlMs, sender } = draftOf(
       policy,
@@ -88,6 +94,23 @@ export async function explainRecipient(
     return { kind, action: name, rcpt, dest, local, ttlMs, ...outgoing, spf: [], method, route: null };
   });
   return { events, answer: { kind: "accepted", envelopes } };
+}
+
+/** What is to be said where mail is to be written or given away with root's rights: only a plain mbox may (delivery_local.ts). */
+async function rootNote(target: Target, { actions }: Policy, tables: TableSource): Promise<string | null> {
+  const action = actions[target.action];
+  if (target.kind !== "local" || action?.kind !== "local" || target.exec?.from === "table") return null;
+  const isPlainMbox = target.exec === null && action.method.kind === "mbox" && action.wrapper === null;
+  if (isPlainMbox) return null;
+  const [table, name] = action.user === null ? [action.userbase, target.user] : [builtinTable.getpwnam, action.user];
+  try {
+    const info = parseUserinfo(await tables.table(table).lookup("userinfo", name) ?? "");
+    if (info?.uid !== 0) return null;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return null;
+  }
+  return `delivery to ${name} fails: as root only \`mbox\` delivers, unless smtpd runs with --same-user`;
 }
 
 function earlyEvents(

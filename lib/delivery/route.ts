@@ -28,10 +28,13 @@ export interface RouteState {
 export class RouteBook {
   readonly #limits: MtaLimits;
   readonly #routes = new Map<string, RouteState>();
+  readonly #whenReady: () => void;
 
-  /** Knows nothing yet. */
-  constructor(limits: MtaLimits) {
+  /** Knows nothing yet. `whenReady` is told when the first of several connections to an address is: others may be opened
+   * now. */
+  constructor(limits: MtaLimits, whenReady: () => void = () => {}) {
     this.#limits = limits;
+    this.#whenReady = whenReady;
   }
 
   /** The state of an address; a new one if need be. */
@@ -78,10 +81,12 @@ export class RouteBook {
 
   /** It is ready. */
   ready(route: RouteState): void {
+    const isFirst = !route.validated;
     route.opening--;
     route.validated = true;
     route.failures = 0;
     route.lastFailure = null;
+    if (isFirst) this.#whenReady();
   }
 
   /** It failed before it was ready. An address that serves us on other connections is only given a pause: it may have

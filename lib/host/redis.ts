@@ -51,7 +51,8 @@ export async function connectRedis(login: ServerLogin, signal: AbortSignal, lost
     isUp = true;
   } catch (error) {
     close();
-    throw new Fault("unavailable", `${placeOf(address)}: ${sessionFault(error, true).message}`, { cause: error });
+    const where = error instanceof SimpleError ? placeOf(address) : `cannot reach ${placeOf(address)}`;
+    throw new Fault("unavailable", `${where}: ${sessionFault(error, true).message}`, { cause: error });
   }
   return {
     close,

@@ -5,6 +5,7 @@ import type { FaultKind } from "../fault.ts";
 import { sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
+import { absentInclude } from "./check_table_text.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
@@ -103,7 +104,7 @@ function judgeIncludes(policy: Policy, lines: ConfigLines, { includes }: FileFac
           const fault = includes.get(path);
           if (fault === undefined) return [];
           const message = `cannot include ${path}: ${describeReadFault(fault)}`;
-          const hint = `mail for ${key} is answered 451`;
+          const hint = fault === "notFound" ? absentInclude : `mail for ${key} is answered 451`;
           return [{ severity: "warning", span: lines.tableEntry(table.name, key), message, hint }];
         })
       );

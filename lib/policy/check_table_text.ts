@@ -9,6 +9,7 @@ import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
 import { lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
 import type { Criterion, Policy, TableName } from "./policy.ts";
+import { describeReadFault } from "./scope.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 
 /** What a table is used for, as far as its entries are checked. */
@@ -192,10 +193,16 @@ function judgeExpansion(key: string, value: string | null, around: TableSurround
   if (parsed.kind === "error") return { message: parsed.message, hint };
   for (const node of parsed.nodes) {
     const why = node.kind === "include" ? around.unreadable(node.path) : null;
-    if (node.kind === "include" && why !== null) return { message: `cannot include ${node.path}: ${why}`, hint };
+    if (node.kind === "include" && why !== null) {
+      const isAbsent = why === describeReadFault("notFound");
+      return { message: `cannot include ${node.path}: ${why}`, hint: isAbsent ? absentInclude : hint };
+    }
   }
   return null;
 }
+
+/** What is said of a file that an alias includes and that is not there. */
+export const absentInclude = "it counts as an empty one";
 
 const twiceHint = "the last one counts: delete one";
 

@@ -156,7 +156,7 @@ async function visit(run: Run, node: Node): Promise<Refusal | null> {
       return await visitUser(run, node, value.name);
     case "error":
       if (isForwardOnly(node)) return refuseExpansionForNow(run, "an error: entry under forward-only");
-      return { kind: "refused", reply: replyOf(value), reason: "the table says so" };
+      return { kind: "refused", reply: replyOf(value), reason: "the entry says so" };
     case "file":
     case "command":
     case "maildir":

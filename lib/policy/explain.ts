@@ -213,5 +213,7 @@ export function hintsOf(events: readonly TraceEvent[]): readonly string[] {
   if (closed.length === 0) return [];
   const lines = closed.map(({ place }) => String(place.line)).join(", ");
   const which = closed.length === 1 ? `The rule on line ${lines} is` : `The rules on lines ${lines} are`;
-  return [`${which} for mail from this machine alone. For mail from everywhere add \`from any\`.`];
+  return [
+    `${which} for mail from this machine alone. To take mail from everywhere for the domains named there, add \`from any\`.`,
+  ];
 }

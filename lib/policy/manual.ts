@@ -111,7 +111,7 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
   "line action": null,
   "action maildir": [
     `action NAME maildir ["PATH"] [junk]`,
-    "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers (below).",
+    "Delivers to a Maildir; default `~/Maildir`. The path may hold format specifiers.",
   ],
   "action maildir junk": [
     'maildir ["PATH"] junk',

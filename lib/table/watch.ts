@@ -9,6 +9,9 @@ export const watchIntervalMs = 1000;
 /** How often a file is read when it changes meanwhile. */
 const readAttempts = 3;
 
+/** Looks in a row that find nothing until that is told: who replaces a file may delete it before. */
+const missingLooks = 2;
+
 /** What times the looks, and tells how old a content is. */
 export type WatchClock = Pick<Clock, "monotonic" | "now">;
 
@@ -32,6 +35,8 @@ export class FileWatch {
   /** What was reported last, so that it is said once. */
   #reported: string | null = null;
   #lookedAt = -Infinity;
+  /** Looks in a row that found nothing. */
+  #missing = 0;
 
   /** Looks at nothing yet. */
   constructor(disk: Disk, path: string, clock: WatchClock, follows: "content" | "file" = "content") {
@@ -61,6 +66,9 @@ export class FileWatch {
   async refresh(update: (settled: FileStamp) => Promise<void>, report: (fault: Fault) => void): Promise<void> {
     if (!this.isDue) return;
     const settled = await this.findChange();
+    if (this.#missing === missingLooks) {
+      report(new Fault("notFound", `Cannot read ${this.#path} any more: what it held stays in use`));
+    }
     if (settled === null) return;
     try {
       await update(settled);
@@ -82,6 +90,7 @@ export class FileWatch {
     const stamp = await this.#look();
     const before = this.#other;
     this.#other = stamp;
+    this.#missing = stamp === null ? this.#missing + 1 : 0;
     if (stamp === null || this.#stamp === null || this.#isSame(stamp, this.#stamp)) return null;
     if (this.#bad !== null && isSameStamp(stamp, this.#bad)) return null;
     return this.#hasSettled(stamp, before) ? stamp : null;

@@ -72,7 +72,7 @@ Deno.test("viewExplanation() shows every rule and step, and what they come to", 
 
 Deno.test("viewExplanation() shows where a refusal comes from", async () => {
   const text = viewExplanation(await shown("gone@club.test"), screen);
-  ok(text.includes("└ error 550 5.2.1 It was closed\n    ✗ refused: the table says so\n"), text);
+  ok(text.includes("└ error 550 5.2.1 It was closed\n    ✗ refused: the entry says so\n"), text);
   ok(text.endsWith("\nrefused  550 5.2.1 It was closed\n"), text);
   const failed = await shown("x@y.test");
   const policy = policyOf(conf.replace("from any for domain", "from local for domain"));

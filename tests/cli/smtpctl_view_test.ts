@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import {
   formatEnvelopeRecord,
   formatQueueRecord,
@@ -348,4 +348,11 @@ Deno.test("roughDuration() writes the greatest units of a span", () => {
 
 Deno.test("vis() makes control characters visible, and keeps letters of any language", () => {
   equal(vis("é\u0000\t\r\n\u001b\\\u0085\u202e"), "é\\000\\t\\r\\n\\033\\\\\\302\\205\\342\\200\\256");
+});
+
+Deno.test("formatEnvelopeRecord() writes addresses as they are, and times as JSON has them", () => {
+  const { envelope } = entry({ sender: mailboxOf("a|b@c.test"), createdAt: 1_795_777_145_600 });
+  const record = formatEnvelopeRecord(envelope);
+  ok(record.includes("\nsender: a|b@c.test\n"), record);
+  ok(record.includes(`\nctime: ${Date.parse("2026-11-27T10:59:05Z") / 1000}\n`), record);
 });

@@ -40,11 +40,11 @@ bounce warn-interval 1h, 2h, 3h, 4h, 5h
         "smtpd.conf:3 error cannot read /none: no such file",
         "smtpd.conf:4 warning nothing uses the authorities *",
         "smtpd.conf:4 error cannot read the certificate /none.pem: n",
+        "smtpd.conf:6 warning `queue compression` is not active yet: m",
         "smtpd.conf:10 warning this rule can never match, because line ",
         "smtpd.conf:11 warning more than 4 delays: 5h is ignored",
         "aliases:2 warning invalid address `x@@y`: `@y` is not a do",
         "broken:2 error invalid map entry",
-        "smtpd.conf:0 warning `queue compression` is not active yet: m",
       ],
     );
   });

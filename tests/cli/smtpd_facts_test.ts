@@ -134,8 +134,8 @@ Deno.test("gatherFacts() asks helpers and servers whether they are there, and lo
       ["none", "notFound"],
       ["pg", "unavailable"],
     ]);
-    match(tables.get("dead")?.message ?? "", /^Cannot update table dead: it ended with code 3 before it was ready/);
-    match(tables.get("pg")?.message ?? "", /^Cannot update table pg: .*ECONNREFUSED/);
+    match(tables.get("dead")?.message ?? "", /^Cannot use table dead: it ended with code 3 before it was ready/);
+    match(tables.get("pg")?.message ?? "", /^Cannot use table pg: .*ECONNREFUSED/);
   });
 });
 

@@ -90,6 +90,16 @@ Deno.test("takeOffline() hands in what is there, keeps what is refused, and leav
   });
 });
 
+Deno.test("takeOffline() deletes a file in which nothing was ever written", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "offline"));
+    await Deno.writeTextFile(join(folder, "offline", "1.empty"), "");
+    const events: LogEvent[] = [];
+    await takeOffline(startIn(folder), (event) => void events.push(event));
+    deepEqual([events, [...Deno.readDirSync(join(folder, "offline"))]], [[], []]);
+  });
+});
+
 Deno.test("takeOffline() needs an offline directory", async () => {
   await inFolder(async (folder) => {
     await rejects(takeOffline(startIn(folder), () => {}), Deno.errors.NotFound);

@@ -216,6 +216,30 @@ Deno.test("explainRecipient() says how each envelope is delivered, and what send
   ]);
 });
 
+Deno.test("explainRecipient() says where delivery would be with root's rights, which only a plain mbox may be", async () => {
+  for (
+    const [action, isTold] of [
+      ["maildir userbase <users>", true],
+      ['mda "/bin/cat" userbase <users>', true],
+      ["mbox userbase <users>", false],
+      ["maildir userbase <others>", false],
+    ] as const
+  ) {
+    const policy = policyOf(
+      `table users { ann = 0:0:/root }\ntable others { ann = 1001:100:/home/ann }\naction "a" ${action}\n` +
+        `match for any action "a"\n`,
+    );
+    const [sender, rcpt] = [mailbox("eve@c.test"), mailbox("ann@example.org")];
+    const { events, answer } = await explainRecipient(
+      { origin: originAt("local"), sender, rcpt },
+      policy,
+      tablesOf(policy),
+    );
+    equal(answer.kind, "accepted");
+    equal(events.some((one) => one.kind === "note" && one.text.includes("delivery to ann fails")), isTold, action);
+  }
+});
+
 Deno.test("lookup explains a recipient to queue in parts, and names its listeners to who asks about another", async () => {
   const policy = policyOf();
   const clock = new FakeClock();

@@ -196,6 +196,14 @@ Deno.test("Dispatcher lets relays share the limit of one host", async () => {
   equal(it.net.dialled.length, 2);
 });
 
+Deno.test("Dispatcher goes on to another action's mail for a host as soon as the host has answered the first", async () => {
+  const it = world();
+  it.submit("b.test", ["b"], text("hi\r\n"), false, { ...plainManner, helo: "other.test" as Domain });
+  await it.send("b.test");
+  deepEqual(it.reports, ["1 relayed 2.0.0", "2 relayed 2.0.0"]);
+  deepEqual(it.peers.map((peer) => peer.commands[0]), ["EHLO other.test", "EHLO us.test"]);
+});
+
 Deno.test("Dispatcher tries disabled addresses at once for a task that an administrator insists on", async () => {
   const it = world();
   it.net.refuse("192.0.2.1", 25);

@@ -16,6 +16,7 @@ Deno.test("findTraps() finds each kind of trap", () => {
     const [text, want] of [
       [`listen on eth0\n${actions}match from any for any action "out"\n`, "openRelay 4"],
       // Who cannot connect cannot relay.
+      [`listen on lo\n${actions}match from any for any action "out"\n`, ""],
       [`listen on socket\n${actions}match from any for any action "out"\n`, ""],
       [`listen on eth0\n${actions}match for domain a.test action "in"\nmatch for any action "out"\n`, "unreachable 4"],
       [

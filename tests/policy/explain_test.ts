@@ -177,7 +177,11 @@ Deno.test("hintsOf() knows the traps, and never advises an open relay", async ()
   const trapped = 'action "in" maildir alias { "list" = "bob@far.test" }\naction "out" relay\n';
   for (
     const [rules, rcpt, want] of [
-      ['match for local action "in"\n', "ann@localhost", /^The rule on line 3 is for .* add `from any`/],
+      [
+        'match for local action "in"\n',
+        "ann@localhost",
+        /^The rule on line 3 is for mail from this machine alone. .* for the domains named there, add `from any`/,
+      ],
       [
         'match for local action "in"\nmatch for domain x.test action "in"\n',
         "ann@localhost",

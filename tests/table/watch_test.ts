@@ -120,6 +120,28 @@ Deno.test("refresh() reads a new content once, and a bad one once until it chang
     assert.deepEqual([reads, reports.length], [5, 2]);
   }));
 
+Deno.test("refresh() tells once that a file is gone, not of one that is just being replaced", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/f`;
+    await Deno.writeTextFile(path, "one");
+    const { watch, clock } = await watchOf(path);
+    const told: Fault[] = [];
+    const look = async () => {
+      clock.now += watchIntervalMs;
+      await watch.refresh(() => Promise.resolve(), (fault) => void told.push(fault));
+    };
+    await Deno.remove(path);
+    await look();
+    await Deno.writeTextFile(path, "two");
+    await look();
+    assert.deepEqual(told, []);
+    await Deno.remove(path);
+    for (let n = 0; n < 4; n++) await look();
+    assert.deepEqual(told.map(({ kind, message }) => [kind, message]), [
+      ["notFound", `Cannot read ${path} any more: what it held stays in use`],
+    ]);
+  }));
+
 Deno.test("a watch of the file alone does not mind what is written to it", () =>
   inFolder(async (folder) => {
     const path = `${folder}/f`;
