@@ -158,8 +158,17 @@ export type SmtpInToQueue =
   | { readonly kind: "rollback"; readonly message: MsgId }
   /** All ids are given out: many clients have begun a message and not gone on with it. More are dealt. */
   | { readonly kind: "wantIds" }
-  /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
-  | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
+  /** What this smtp-in counts, for `smtpctl show stats`; sent when it has changed, at most once a second, and at its
+   * end. */
+  | { readonly kind: "stats"; readonly stats: SmtpInStats };
+
+/** What an smtp-in counts, by names of our own. They stand apart, so that it can be told what outlives it. */
+export interface SmtpInStats {
+  /** How many there are now: none of an smtp-in that is gone. */
+  readonly gauges: Readonly<Record<string, number>>;
+  /** How often something has happened since this smtp-in began: they only grow, and stay when it is gone. */
+  readonly counters: Readonly<Record<string, number>>;
+}
 
 /** What queue tells smtp-in. */
 export type QueueToSmtpIn =

@@ -9,7 +9,7 @@ import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
-import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInStats, SmtpInToQueue } from "./imsg.ts";
 import { areSound, Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
@@ -83,8 +83,8 @@ export class Intake {
   readonly #dealt = new Map<MsgId, Client>();
   readonly #incoming = new Map<MsgId, Incoming>();
   readonly #dealer: MsgIdDealer;
-  readonly #stats = new Map<string, Readonly<Record<string, number>>>();
-  /** Of those that are gone. */
+  readonly #stats = new Map<string, SmtpInStats>();
+  /** Counters of those that are gone. */
   readonly #totals = new Map<string, number>();
 
   /** No ids are dealt before the first `add`. */
@@ -114,11 +114,12 @@ export class Intake {
     for (const { channel } of this.#clients.values()) channel.send(message);
   }
 
-  /** Counters of all smtp-in, added up. */
+  /** What all smtp-in count, added up. */
   stats(): Map<string, number> {
     const sum = new Map(this.#totals);
-    for (const stats of this.#stats.values()) {
-      for (const [key, value] of Object.entries(stats)) sum.set(key, (sum.get(key) ?? 0) + value);
+    for (const { gauges, counters } of this.#stats.values()) {
+      addTo(sum, gauges);
+      addTo(sum, counters);
     }
     return sum;
   }
@@ -236,9 +237,7 @@ export class Intake {
 
   /** What has been counted since the start goes on counting when who counted it is gone. */
   #keepTotals(name: string): void {
-    for (const [key, value] of Object.entries(this.#stats.get(name) ?? {})) {
-      if (key.endsWith(".total")) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value);
-    }
+    addTo(this.#totals, this.#stats.get(name)?.counters ?? {});
     this.#stats.delete(name);
   }
 
@@ -355,4 +354,8 @@ export class Intake {
   #trouble(what: string, fields: LogEvent["fields"]): void {
     this.#ports.log({ priority: "err", session: "", from: "queue", what, fields });
   }
+}
+
+function addTo(sum: Map<string, number>, numbers: Readonly<Record<string, number>>): void {
+  for (const [key, value] of Object.entries(numbers)) sum.set(key, (sum.get(key) ?? 0) + value);
 }

@@ -64,7 +64,6 @@ export class SmtpIn {
   #lookup: LookupChannel | null = null;
   #requests = 0;
   #paused = false;
-  #accepted = 0;
   #told = "";
   #stopping: (() => void) | null = null;
   #drained: (() => void) | null = null;
@@ -130,6 +129,7 @@ export class SmtpIn {
     };
     this.#drained();
     await ended.promise;
+    this.#tell();
     timer.cancel();
   }
 
@@ -146,6 +146,8 @@ export class SmtpIn {
       this.#stopping = () => {
         if (this.#door.size > 0) return;
         deadline.cancel();
+        // What was counted last is not lost with us.
+        this.#tell();
         resolve();
       };
       for (const connection of [...this.#connections]) connection.step({ kind: "shutdown", at });
@@ -190,8 +192,7 @@ export class SmtpIn {
     };
     const connection: ServerConnection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.add(connection);
-    this.#accepted++;
-    this.#watch();
+    this.#count("smtp.session.total");
     connection.start();
   }
 
@@ -380,13 +381,10 @@ export class SmtpIn {
     this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 
-  /** Counters for `smtpctl show stats`. */
+  /** For `smtpctl show stats`. */
   #tell(): void {
-    const stats = {
-      "smtp.session": this.#connections.size,
-      "smtp.session.total": this.#accepted,
-      ...Object.fromEntries(this.#counts),
-    };
+    const gauges = { "smtp.session": this.#connections.size };
+    const stats = { gauges, counters: Object.fromEntries(this.#counts) };
     const text = JSON.stringify(stats);
     if (text === this.#told || this.#queue === null) return;
     this.#told = text;

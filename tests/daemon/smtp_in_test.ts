@@ -382,18 +382,35 @@ Deno.test("stop: with nobody there it is over at once, and no timer is left", as
   equal(world.clock.pending, 0);
 });
 
+const counted = (now: number, total: number) => ({
+  gauges: { "smtp.session": now },
+  counters: { "smtp.session.total": total },
+});
+
 Deno.test("counters go to queue when they have changed, and to a new queue in any case", async () => {
   const { world, queue } = await fullWorld();
   const client = await world.greeted();
   await world.clock.advance(5_000);
-  deepEqual(queue.of("stats").map(({ stats }) => stats), [{ "smtp.session": 1, "smtp.session.total": 1 }]);
+  deepEqual(queue.of("stats").map(({ stats }) => stats), [counted(1, 1)]);
   await world.say(client, "QUIT\r\n", "221");
   await world.clock.advance(2_000);
-  deepEqual(queue.of("stats").at(-1)?.stats, { "smtp.session": 0, "smtp.session.total": 1 });
+  deepEqual(queue.of("stats").at(-1)?.stats, counted(0, 1));
   // Nobody is connected: no timer runs.
   equal(world.clock.pending, 0);
   const next = await world.queue();
   await world.greeted();
   await world.clock.advance(1_000);
-  deepEqual(next.of("stats").map(({ stats }) => stats), [{ "smtp.session": 1, "smtp.session.total": 2 }]);
+  deepEqual(next.of("stats").map(({ stats }) => stats), [counted(1, 2)]);
+});
+
+Deno.test("counters go to queue once more at the end", async () => {
+  for (const end of ["stop", "drain"] as const) {
+    const { world, queue } = await fullWorld();
+    const client = await world.greeted();
+    await world.clock.advance(1_000);
+    await world.say(client, "QUIT\r\n", "221");
+    await world.smtpIn[end](10_000);
+    await world.clock.settle();
+    deepEqual(queue.of("stats").at(-1)?.stats, counted(0, 1), end);
+  }
 });
