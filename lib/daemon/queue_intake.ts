@@ -9,7 +9,8 @@ import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
-import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInStats, SmtpInToQueue } from "./imsg.ts";
+import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+import { SmtpInCounts } from "./queue_counts.ts";
 import { areSound, Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
@@ -83,9 +84,7 @@ export class Intake {
   readonly #dealt = new Map<MsgId, Client>();
   readonly #incoming = new Map<MsgId, Incoming>();
   readonly #dealer: MsgIdDealer;
-  readonly #stats = new Map<string, SmtpInStats>();
-  /** Counters of those that are gone. */
-  readonly #totals = new Map<string, number>();
+  readonly #counts = new SmtpInCounts();
 
   /** No ids are dealt before the first `add`. */
   constructor(ports: IntakePorts) {
@@ -116,12 +115,7 @@ export class Intake {
 
   /** What all smtp-in count, added up. */
   stats(): Map<string, number> {
-    const sum = new Map(this.#totals);
-    for (const { gauges, counters } of this.#stats.values()) {
-      addTo(sum, gauges);
-      addTo(sum, counters);
-    }
-    return sum;
+    return this.#counts.sum();
   }
 
   /** An id for a message of the queue's own. */
@@ -228,21 +222,15 @@ export class Intake {
     if (client.isGone) return;
     client.isGone = true;
     if (this.#clients.get(client.name) === client) this.#clients.delete(client.name);
-    this.#keepTotals(client.name);
+    this.#counts.leave(client.name);
     for (const [id, owner] of this.#dealt) if (owner === client) this.#dealt.delete(id);
     for (const [id, incoming] of this.#incoming) {
       if (incoming.owner === client && !incoming.isCommitting) this.#forget(id, incoming);
     }
   }
 
-  /** What has been counted since the start goes on counting when who counted it is gone. */
-  #keepTotals(name: string): void {
-    addTo(this.#totals, this.#stats.get(name)?.counters ?? {});
-    this.#stats.delete(name);
-  }
-
   #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {
-    if (message.kind === "stats") return void this.#stats.set(client.name, message.stats);
+    if (message.kind === "stats") return void this.#counts.set(client.name, message.stats);
     if (message.kind === "wantIds") return this.#dealMore(client);
     const id = message.message;
     const incoming = this.#incomingOf(client, id);
@@ -354,8 +342,4 @@ export class Intake {
   #trouble(what: string, fields: LogEvent["fields"]): void {
     this.#ports.log({ priority: "err", session: "", from: "queue", what, fields });
   }
-}
-
-function addTo(sum: Map<string, number>, numbers: Readonly<Record<string, number>>): void {
-  for (const [key, value] of Object.entries(numbers)) sum.set(key, (sum.get(key) ?? 0) + value);
 }

@@ -1,7 +1,7 @@
 /** smtp-in, with the test in the place of queue and lookup: sessions through them, and what happens when they die. */
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type Client, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts";
+import { type Client, counted, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts";
 import { msg } from "./rig.ts";
 import { formatMailbox } from "../../lib/mail/address.ts";
 import { replies } from "../../lib/smtp/reply.ts";
@@ -382,11 +382,6 @@ Deno.test("stop: with nobody there it is over at once, and no timer is left", as
   equal(world.clock.pending, 0);
 });
 
-const counted = (now: number, total: number) => ({
-  gauges: { "smtp.session": now },
-  counters: { "smtp.session.total": total },
-});
-
 Deno.test("counters go to queue when they have changed, and to a new queue in any case", async () => {
   const { world, queue } = await fullWorld();
   const client = await world.greeted();
@@ -395,22 +390,11 @@ Deno.test("counters go to queue when they have changed, and to a new queue in an
   await world.say(client, "QUIT\r\n", "221");
   await world.clock.advance(2_000);
   deepEqual(queue.of("stats").at(-1)?.stats, counted(0, 1));
-  // Nobody is connected: no timer runs.
-  equal(world.clock.pending, 0);
+  equal(world.clock.pending, 0, "nobody is connected: no timer runs");
   const next = await world.queue();
   await world.greeted();
   await world.clock.advance(1_000);
   deepEqual(next.of("stats").map(({ stats }) => stats), [counted(1, 2)]);
-});
-
-Deno.test("counters go to queue once more at the end", async () => {
-  for (const end of ["stop", "drain"] as const) {
-    const { world, queue } = await fullWorld();
-    const client = await world.greeted();
-    await world.clock.advance(1_000);
-    await world.say(client, "QUIT\r\n", "221");
-    await world.smtpIn[end](10_000);
-    await world.clock.settle();
-    deepEqual(queue.of("stats").at(-1)?.stats, counted(0, 1), end);
-  }
+  await world.smtpIn.stop(10_000);
+  deepEqual(next.of("stats").at(-1)?.stats, counted(0, 2));
 });
