@@ -14,11 +14,12 @@ const line = "The quick brown fox jumps over the lazy dog, and then it does so a
 const header = "Received: from a.test by b.test;\r\n\tTue, 3 Mar 2026 10:04:05 +0100\r\nFrom: <x@a.test>\r\n" +
   "To: <y@b.test>\r\nSubject: bench\r\nDate: Tue, 3 Mar 2026 10:04:05 +0100\r\n\r\n";
 
-function open(): ServerSession {
+function open(isSubmission = false): ServerSession {
   const session = new ServerSession({
     session: "0011223344556677",
     hostname,
     local: false,
+    submission: isSubmission,
     maskSource: false,
     zone: () => ({ offsetMinutes: 60, name: "CET" }),
     limits: {
@@ -44,21 +45,40 @@ function answer(answer: SessionAnswer): SessionEvent {
 
 function message(bodyLength: number, readLength: number): readonly SessionEvent[] {
   const content = header + line.repeat(Math.ceil(bodyLength / line.length)) + ".\r\n";
-  const reads: SessionEvent[] = [];
-  for (let at = 0; at < content.length; at += readLength) reads.push(bytes(content.slice(at, at + readLength)));
+  return transaction([bytes("DATA\r\n"), ...reads(content, readLength)]);
+}
+
+/** The same in chunks. */
+function chunks(bodyLength: number, chunkLength: number, parameters = ""): readonly SessionEvent[] {
+  const content = header + line.repeat(Math.ceil(bodyLength / line.length));
+  const said: SessionEvent[] = [];
+  for (let at = 0; at < content.length; at += chunkLength) {
+    const chunk = content.slice(at, at + chunkLength);
+    const last = at + chunkLength < content.length ? "" : " LAST";
+    said.push(...reads(`BDAT ${chunk.length}${last}\r\n${chunk}`, 65_536));
+  }
+  return transaction(said, parameters);
+}
+
+function reads(content: string, readLength: number): readonly SessionEvent[] {
+  const events: SessionEvent[] = [];
+  for (let at = 0; at < content.length; at += readLength) events.push(bytes(content.slice(at, at + readLength)));
+  return events;
+}
+
+function transaction(content: readonly SessionEvent[], parameters = ""): readonly SessionEvent[] {
   return [
-    bytes("MAIL FROM:<sender@a.test>\r\n"),
+    bytes(`MAIL FROM:<sender@a.test>${parameters}\r\n`),
     answer({ kind: "message", id: "1a2b3c4d" }),
     bytes("RCPT TO:<recipient@b.test>\r\n"),
     answer({ kind: "recipient", reply: replies.recipientOk }),
-    bytes("DATA\r\n"),
-    ...reads,
+    ...content,
     answer({ kind: "commit", result: "committed" }),
   ];
 }
 
-function bench(name: string, events: readonly SessionEvent[]): void {
-  const session = open();
+function bench(name: string, events: readonly SessionEvent[], isSubmission = false): void {
+  const session = open(isSubmission);
   Deno.bench(name, () => {
     for (const event of events) session.step(event);
   });
@@ -76,3 +96,8 @@ bench(
       : event
   ),
 );
+bench("submission, 5 kB in one read", message(5000, 100_000), true);
+bench("submission, 1 MB in reads of 64 KiB", message(1_000_000, 65_536), true);
+bench("BDAT, 5 kB in one chunk", chunks(5000, 100_000));
+bench("BDAT, 1 MB in chunks of 64 KiB", chunks(1_000_000, 65_536));
+bench("BDAT, 1 MB of BINARYMIME in chunks of 64 KiB", chunks(1_000_000, 65_536, " BODY=BINARYMIME"));

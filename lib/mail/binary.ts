@@ -2,6 +2,7 @@
  * BODY=BINARYMIME can be stored, delivered and relayed like any other, and no octet of its parts is changed. */
 
 import { Buffer } from "node:buffer";
+import { joinOctets, latin1Octets } from "./octets.ts";
 
 /** Longest header section of a part, octets. */
 export const partHeaderLengthMax = 256 * 1024;
@@ -74,7 +75,7 @@ export class BinaryEncoder {
     }
     this.#text = "";
     const written = this.#write(out);
-    return this.#isOpenLine ? Buffer.concat([written, Buffer.from("\r\n")]) : written;
+    return this.#isOpenLine ? joinOctets([written, Buffer.from("\r\n")]) : written;
   }
 
   #write(out: string): Buffer {
@@ -85,7 +86,7 @@ export class BinaryEncoder {
       return Buffer.alloc(0);
     }
     if (out !== "") this.#isOpenLine = !out.endsWith("\n");
-    return Buffer.from(out, "latin1");
+    return latin1Octets(out);
   }
 
   #work(isEnd: boolean): string {
@@ -270,7 +271,7 @@ class Base64Body implements PartBody {
 
   #lines(octets: string): string {
     if (octets === "") return "";
-    const lines = Buffer.from(octets, "latin1").toString("base64").replace(/.{76}(?=.)/g, "$&\r\n");
+    const lines = latin1Octets(octets).toBase64().replace(/.{76}(?=.)/g, "$&\r\n");
     const out = this.#isFirst ? lines : `\r\n${lines}`;
     this.#isFirst = false;
     return out;

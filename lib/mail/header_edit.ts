@@ -6,10 +6,14 @@ import { type Domain, formatMailbox, type Mailbox } from "./address.ts";
 import { completeAddressList, parseAddressList, replaceAddress } from "./address_list.ts";
 import { type Field, formatFields } from "./header.ts";
 import { fieldNameLength } from "./message.ts";
+import { joinOctets, latin1Octets } from "./octets.ts";
 
 /** Longest field that is looked at whole, octets. A longer one goes or stays as its name says, and is not changed; where
  * the author is to be another, a From so long goes. */
 export const editedFieldLengthMax = 64 * 1024;
+
+/** Octets turned into text at once: most header sections fit, and little of a body is touched. */
+const windowLength = 4096;
 
 /** What is to be done to a header section. */
 export interface HeaderEdits {
@@ -112,7 +116,20 @@ export class HeaderEditor {
   /** Takes content, returns what is ready of it; all of it once the section has ended. */
   push(bytes: Buffer): Buffer {
     if (this.#isDone) return bytes;
-    const text = this.#line + bytes.toString("latin1");
+    let out = "";
+    for (let at = 0; at < bytes.length; at += windowLength) {
+      const end = Math.min(at + windowLength, bytes.length);
+      const { ready, left } = this.#read(bytes.toString("latin1", at, end));
+      out += ready;
+      // The body passes in one piece.
+      if (this.#isDone) return joinOctets([latin1Octets(out), bytes.subarray(end - left)]);
+    }
+    return latin1Octets(out);
+  }
+
+  /** Reads lines. Returns what is ready, and how many octets follow the section once it is over. */
+  #read(more: string): { readonly ready: string; readonly left: number } {
+    const text = this.#line + more;
     let searched = Math.max(0, this.#line.length - 1);
     let out = "";
     let start = 0;
@@ -121,18 +138,18 @@ export class HeaderEditor {
       if (end < 0) break;
       out += this.#take(text.slice(start, end + 2));
       start = searched = end + 2;
-      if (this.#isDone) return Buffer.from(out + text.slice(start), "latin1");
+      if (this.#isDone) return { ready: out, left: text.length - start };
     }
     this.#line = text.slice(start);
     if (this.#field.length + this.#line.length > editedFieldLengthMax) out += this.#release();
-    return Buffer.from(out, "latin1");
+    return { ready: out, left: 0 };
   }
 
   /** The content has ended. Returns what is left of its header section, the last line with its end. */
   finish(): Buffer {
     if (this.#isDone) return Buffer.alloc(0);
     const last = this.#line === "" && !this.#isLong ? "" : this.#take(`${this.#line}\r\n`);
-    return Buffer.from(last + this.#settle() + this.#end(), "latin1");
+    return latin1Octets(last + this.#settle() + this.#end());
   }
 
   /** Takes a whole line, or the rest of one; returns what is ready. */

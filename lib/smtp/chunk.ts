@@ -1,10 +1,15 @@
 /** BDAT (RFC 3030 §2): content that is counted, not searched for its end. Dots stand for themselves. */
 
 import type { Buffer } from "node:buffer";
-import { type BodyFlaw, bodyLineLengthMax, type BodySink } from "./framing.ts";
+import { type BodyFlaw, bodyLineLengthMax, type BodySink, LineMeter } from "./framing.ts";
 
 /** Most digits of a chunk's size: every number of so many is exact. */
 const sizeDigitsMax = 15;
+
+// What has no place in text; a CR at the end may be the first half of a line end.
+const stray = /\r(?!\n|$)|(?<!\r)\n|\0/;
+
+const carriageReturn = 13;
 
 /** The argument of BDAT. */
 export interface Chunk {
@@ -29,30 +34,28 @@ export function parseChunk(argument: string): Chunk | null {
  * cut, by chunks or by reads. */
 export class ChunkDecoder {
   readonly #isBinary: boolean;
-  readonly #lineLengthMax: number;
   #isHeader = true;
   // The last octet was a CR.
   #isCr = false;
-  // Octets of the line so far, that CR not counted.
-  #lineLength = 0;
+  // All but that CR.
+  readonly #lines: LineMeter;
   #isEmpty = true;
   #isStray = false;
-  #isLineTooLong = false;
 
   /** `isBinary`: the body may hold any octets. `lineLengthMax`: octets of a line with CRLF. */
   constructor(isBinary: boolean, lineLengthMax = bodyLineLengthMax) {
     this.#isBinary = isBinary;
-    this.#lineLengthMax = lineLengthMax;
+    this.#lines = new LineMeter(lineLengthMax);
   }
 
   /** The gravest flaw so far, null for none. */
   get flaw(): BodyFlaw | null {
-    return this.#isStray ? "stray" : this.#isLineTooLong ? "lineTooLong" : null;
+    return this.#isStray ? "stray" : this.#lines.isTooLong ? "lineTooLong" : null;
   }
 
   /** The content so far ends within a line; false once a stray octet was found. Not known of a binary body. */
   get isOpenLine(): boolean {
-    return !this.#isStray && !this.#isEmpty && (this.#isCr || this.#lineLength > 0);
+    return !this.#isStray && !this.#isEmpty && (this.#isCr || this.#lines.length > 0);
   }
 
   /** Takes content and hands it on; nothing more of it once a stray octet was found. */
@@ -70,36 +73,21 @@ export class ChunkDecoder {
 
   #inspect(more: string): void {
     const text = this.#isCr ? `\r${more}` : more;
-    this.#isCr = false;
-    let at = 0;
-    for (;;) {
-      const cr = text.indexOf("\r", at);
-      const lf = text.indexOf("\n", at);
-      if (cr < 0 && lf < 0) break;
-      if (lf < 0 && cr === text.length - 1) {
-        this.#isCr = true;
-        break;
-      }
-      if (cr < 0 || lf !== cr + 1) {
-        this.#isStray = true;
-        return;
-      }
-      this.#countLine(lf + 1 - at);
-      const isBlankLine = this.#lineLength === 0 && cr === at;
-      this.#lineLength = 0;
-      at = lf + 1;
-      if (!isBlankLine || !this.#isHeader) continue;
-      this.#isHeader = false;
-      if (!this.#isBinary) continue;
-      this.#isStray = text.slice(0, at).includes("\0");
+    const end = this.#isBinary ? this.#headerEnd(text) : text.length;
+    if (stray.test(end < text.length ? text.slice(0, end) : text)) {
+      this.#isStray = true;
       return;
     }
-    this.#lineLength += text.length - at - (this.#isCr ? 1 : 0);
-    this.#countLine(0);
-    if (text.includes("\0")) this.#isStray = true;
+    this.#isCr = text.charCodeAt(end - 1) === carriageReturn;
+    this.#lines.count(text, 0, this.#isCr ? end - 1 : end);
   }
 
-  #countLine(more: number): void {
-    if (this.#lineLength + more > this.#lineLengthMax) this.#isLineTooLong = true;
+  /** Where the header section ends in the text; its length when it goes on. */
+  #headerEnd(text: string): number {
+    const isBlankLine = this.#lines.length === 0 && text.startsWith("\r\n");
+    const blank = isBlankLine ? -2 : text.indexOf("\r\n\r\n");
+    if (blank === -1) return text.length;
+    this.#isHeader = false;
+    return blank + 4;
   }
 }

@@ -1,6 +1,7 @@
 /** Makes stored content fit to follow DATA: doubles dots that begin a line (RFC 5321 §4.5.2). */
 
 import { Buffer } from "node:buffer";
+import { joinOctets, latin1Octets } from "../mail/octets.ts";
 
 const cr = 13;
 const lf = 10;
@@ -31,7 +32,7 @@ export class DotStuffer {
   last(piece: Uint8Array): readonly Uint8Array[] {
     const stuffed = this.push(piece);
     const end = Buffer.from(this.#tail === "line" ? ".\r\n" : this.#tail === "cr" ? "\n.\r\n" : "\r\n.\r\n");
-    return piece.length <= joinedPieceMax ? [Buffer.concat([stuffed, end])] : [stuffed, end];
+    return piece.length <= joinedPieceMax ? [joinOctets([stuffed, end])] : [stuffed, end];
   }
 
   #stuff(piece: Uint8Array): Uint8Array {
@@ -43,6 +44,6 @@ export class DotStuffer {
     let stuffed = text.replaceAll("\r\n.", "\r\n..");
     if (atStart) stuffed = "." + stuffed;
     if (afterLf) stuffed = "\n." + stuffed.slice(1);
-    return Buffer.from(stuffed, "latin1");
+    return latin1Octets(stuffed);
   }
 }

@@ -2,6 +2,7 @@
  * (RFC 5321 §2.3.8, §4.1.1.4): who takes anything else for an end lets one message smuggle in another. */
 
 import { Buffer } from "node:buffer";
+import { joinOctets, latin1Octets } from "../mail/octets.ts";
 
 /** Longest command line, octets without CRLF. OpenSMTPD's limit; RFC 5321 §4.5.3.1.4 asks for 512. */
 export const commandLineLengthMax = 2047;
@@ -63,7 +64,7 @@ export class CommandInput {
       this.#searched = 0;
       this.#isBorrowed = true;
     } else {
-      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), bytes]);
+      this.#bytes = joinOctets([this.#bytes.subarray(this.#at), bytes]);
       this.#searched -= this.#at;
       this.#isBorrowed = false;
     }
@@ -92,7 +93,8 @@ export class CommandInput {
 
   /** Takes all that waits, as a view. */
   takeAll(): Buffer {
-    const rest = this.#bytes.subarray(this.#at);
+    // To make a view of all would take as long as to look for line ends in a kilobyte.
+    const rest = this.#at === 0 ? this.#bytes : this.#bytes.subarray(this.#at);
     this.clear();
     return rest;
   }
@@ -127,6 +129,41 @@ export interface BodySink {
 /** What is wrong with the lines of a message. */
 export type BodyFlaw = "stray" | "lineTooLong";
 
+/** Finds lines that are too long in text that comes in pieces. Only LF ends a line. */
+export class LineMeter {
+  readonly #lengthMax: number;
+  #length = 0;
+  #isTooLong = false;
+
+  /** `lengthMax`: octets of a line with its end. */
+  constructor(lengthMax: number) {
+    this.#lengthMax = lengthMax;
+  }
+
+  /** There was a line that is too long. */
+  get isTooLong(): boolean {
+    return this.#isTooLong;
+  }
+
+  /** Octets of the line so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes the octets [start, end) of `text`. Looks at one place in each stretch as long as a line may be. */
+  count(text: string, start: number, end: number): void {
+    let from = start;
+    for (let room = this.#lengthMax - this.#length; !this.#isTooLong && from + room < end; room = this.#lengthMax) {
+      const lf = room === 0 ? -1 : text.lastIndexOf("\n", from + room - 1);
+      if (lf < from) this.#isTooLong = true;
+      else from = lf + 1;
+    }
+    if (start >= end) return;
+    const lf = text.lastIndexOf("\n", end - 1);
+    this.#length = lf < start ? this.#length + end - start : end - lf - 1;
+  }
+}
+
 const terminator = "\r\n.\r\n";
 
 /** Finds the end of a message and takes out the dots that the client put in (RFC 5321 §4.5.2). The result does not
@@ -137,20 +174,17 @@ export class BodyDecoder {
   // except the first `#skip`. The CRLF of the DATA command stands before the first line.
   #carry = "\r\n";
   #skip = 2;
-  // Octets of the line so far, those of `#carry` not counted.
-  #lineLength = 0;
   #isStray = false;
-  #isLineTooLong = false;
-  readonly #lineLengthMax: number;
+  readonly #lines: LineMeter;
 
   /** `lineLengthMax`: octets of a line with CRLF. */
   constructor(lineLengthMax = bodyLineLengthMax) {
-    this.#lineLengthMax = lineLengthMax;
+    this.#lines = new LineMeter(lineLengthMax);
   }
 
   /** The gravest flaw so far, null for none. */
   get flaw(): BodyFlaw | null {
-    return this.#isStray ? "stray" : this.#isLineTooLong ? "lineTooLong" : null;
+    return this.#isStray ? "stray" : this.#lines.isTooLong ? "lineTooLong" : null;
   }
 
   /** Decodes a piece. Returns how many of its octets belong to the message, terminator included, once the end is
@@ -158,45 +192,28 @@ export class BodyDecoder {
   decode(bytes: Buffer, sink: BodySink): number {
     const carry = this.#carry.length;
     const text = this.#carry + bytes.toString("latin1");
-    if (this.#isStray || hasNul(text)) return this.#swallow(text, carry);
+    if (this.#isStray) return this.#swallow(text, carry);
     let from = this.#skip;
-    let lineStart = 0;
-    let at = 0;
-    for (;;) {
-      const cr = text.indexOf("\r", at);
-      const lf = text.indexOf("\n", at);
-      if (cr < 0 && lf < 0) break;
-      if (lf !== cr + 1 || cr < 0) {
-        if (lf < 0 && cr === text.length - 1) break;
-        return this.#swallow(text, carry);
-      }
-      at = lf + 1;
-      this.#countLine(at - lineStart);
-      this.#lineLength = 0;
-      lineStart = at;
-      if (text.charCodeAt(at) !== dot) continue;
+    for (let at = nextSpecial(text, 0); at >= 0; at = nextSpecial(text, at)) {
+      if (!isLineEnd(text, at)) return this.#swallow(text, carry);
+      at += 2;
+      // What the end cuts off is held back.
+      if (at >= text.length) break;
+      give(sink, bytes, text, carry, from, at);
       if (text.startsWith("\r\n", at + 1)) {
-        give(sink, bytes, text, carry, from, at);
+        this.#lines.count(text, 0, at);
         return at + 3 - carry;
       }
       // More dots than pieces are rare: what stands before and after this one goes out apart.
-      give(sink, bytes, text, carry, from, at);
       at++;
       from = at;
     }
-    const kept = heldBack(text);
-    const end = text.length - kept;
+    const end = text.length - heldBack(text);
     give(sink, bytes, text, carry, from, end);
-    // Less than nothing where a CRLF was held back; that one is counted again.
-    this.#lineLength += end - lineStart;
-    this.#countLine(0);
+    this.#lines.count(text, 0, end);
     this.#carry = text.slice(end);
     this.#skip = Math.max(0, from - end);
     return -1;
-  }
-
-  #countLine(more: number): void {
-    if (this.#lineLength + more > this.#lineLengthMax) this.#isLineTooLong = true;
   }
 
   #swallow(text: string, carry: number): number {
@@ -211,12 +228,19 @@ export class BodyDecoder {
 const dot = 46;
 const cr13 = 13;
 
-// A NUL before the end, if the end is there.
-function hasNul(text: string): boolean {
-  const nul = text.indexOf("\0");
-  if (nul < 0) return false;
-  const end = text.indexOf(terminator);
-  return end < 0 || nul < end;
+// A line end before a dot or cut off by the end of the text, or what has no place in a message. One expression finds them
+// sooner than a look at each line.
+const special = /\r(?!\n[^.])|(?<!\r)\n|\0/g;
+
+// Where the next of these stands; -1 for nowhere.
+function nextSpecial(text: string, from: number): number {
+  special.lastIndex = from;
+  return special.test(text) ? special.lastIndex - 1 : -1;
+}
+
+// A CRLF stands here, or the end of the text cuts it in two.
+function isLineEnd(text: string, at: number): boolean {
+  return text.charCodeAt(at) === cr13 && (at + 1 === text.length || text.charCodeAt(at + 1) === 10);
 }
 
 // How many octets at the end of `text` may begin the terminator.
@@ -231,10 +255,11 @@ function heldBack(text: string): number {
 function give(sink: BodySink, bytes: Buffer, text: string, carry: number, from: number, end: number): void {
   if (from >= end) return;
   if (from < carry) {
-    sink.take(Buffer.from(text.slice(from, Math.min(carry, end)), "latin1"));
+    sink.take(latin1Octets(text.slice(from, Math.min(carry, end))));
     from = carry;
   }
-  if (from < end) sink.take(bytes.subarray(from - carry, end - carry));
+  if (from >= end) return;
+  sink.take(from === carry && end === text.length ? bytes : bytes.subarray(from - carry, end - carry));
 }
 
 /** A view of the same octets with Node's methods. */

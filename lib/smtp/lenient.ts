@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { parseDomain } from "../mail/domain.ts";
+import { joinOctets } from "../mail/octets.ts";
 
 /** A quirk, by its name in smtpd.conf. */
 export type Quirk =
@@ -98,7 +99,7 @@ export class LineMender {
     this.#afterCr = bytes[bytes.length - 1] === 13;
     if (added.length === 0) return bytes;
     this.#added = added;
-    return Buffer.concat([...parts, bytes.subarray(from)]);
+    return joinOctets([...parts, bytes.subarray(from)]);
   }
 
   /** How many octets of the last piece, as it came, the first `used` of those given out stand for. */

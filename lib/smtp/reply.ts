@@ -76,7 +76,7 @@ const encoded = new WeakMap<Reply, Uint8Array>();
 /** The reply as octets. Those of the catalogue that take no argument are encoded once; the caller must not
  * change the result. */
 export function encodeReply(reply: Reply): Uint8Array {
-  return encoded.get(reply) ?? Buffer.from(formatReply(reply), "latin1");
+  return encoded.get(reply) ?? Buffer.from(formatReply(reply), "utf8");
 }
 
 /** The reply as one line of text for a log: `550 5.1.1 Invalid recipient: <a@b.test>`. */
@@ -96,7 +96,7 @@ export function isTransient(reply: Reply): boolean {
 
 function fixed(code: number, enhanced: string | null, ...lines: readonly string[]): Reply {
   const reply = Object.freeze({ code, enhanced, lines: Object.freeze(lines) });
-  encoded.set(reply, Buffer.from(formatReply(reply), "latin1"));
+  encoded.set(reply, Buffer.from(formatReply(reply), "utf8"));
   return reply;
 }
 

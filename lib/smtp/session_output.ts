@@ -1,9 +1,9 @@
 /** What a session says: effects in order, with the answers of a pipelined group gathered into one write. */
 
-import { Buffer } from "node:buffer";
 import type { LogEvent } from "../event_log.ts";
 import { encodeReply, type Reply } from "./reply.ts";
 import type { SessionEffect } from "./session_face.ts";
+import { joinOctets } from "../mail/octets.ts";
 
 /** Most octets of answers that wait for the rest of a group. RFC 2920 §3.2 has the answers to a group go out
  * together; they may not wait long, since each command has its own time-out at the client. */
@@ -36,7 +36,7 @@ export class SessionOutput {
   flush(): void {
     const first = this.#held[0];
     if (first === undefined) return;
-    this.#effects.push({ kind: "write", bytes: this.#held.length === 1 ? first : Buffer.concat(this.#held) });
+    this.#effects.push({ kind: "write", bytes: this.#held.length === 1 ? first : joinOctets(this.#held) });
     this.#held = [];
     this.#heldLength = 0;
   }

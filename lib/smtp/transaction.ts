@@ -9,6 +9,7 @@ import type { Handling } from "./handling.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
+import { joinOctets } from "../mail/octets.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
@@ -189,9 +190,9 @@ export class Transaction implements BodySink {
   }
 
   #settle(isEnd: boolean, flaw: BodyFlaw | null): void {
-    if (isEnd && this.#refusal === null) {
-      let out = Buffer.alloc(0);
-      for (const stage of this.#stages) out = Buffer.concat([stage.push(out), stage.finish()]);
+    if (isEnd && this.#refusal === null && this.#stages.length > 0) {
+      let out: Buffer = Buffer.alloc(0);
+      for (const stage of this.#stages) out = joinOctets([stage.push(out), stage.finish()]);
       if (out.length > 0) this.#store(out);
     }
     this.#refusal = this.#judge(isEnd, flaw);
