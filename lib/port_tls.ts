@@ -16,6 +16,9 @@ export interface TlsInfo {
   readonly bits: number;
   /** Whether the client showed a certificate, and an authority of ours has signed it. */
   readonly client: "none" | "unchecked" | "verified";
+  /** Why the library does not accept the client's certificate, as its code: `CERT_HAS_EXPIRED`. Absent for one that it
+   * accepts, or where it does not say: so with a session taken up again. */
+  readonly problem?: string;
   /** SHA-256 of the client's certificate, hexadecimal, lower case; null without one. */
   readonly fingerprint: string | null;
   /** The host that the client named (SNI), null for none. */

@@ -174,8 +174,17 @@ export type SmtpInToQueue =
   | { readonly kind: "rollback"; readonly message: MsgId }
   /** All ids are given out: many clients have begun a message and not gone on with it. More are dealt. */
   | { readonly kind: "wantIds" }
-  /** Counters of this smtp-in, for `smtpctl show stats`; sent when they have changed, at most once a second. */
-  | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> };
+  /** What this smtp-in counts, for `smtpctl show stats`; sent when it has changed, at most once a second, and at its
+   * end. */
+  | { readonly kind: "stats"; readonly stats: RoleStats };
+
+/** What a role counts, by names of our own. They stand apart, so that it can be told what outlives it. */
+export interface RoleStats {
+  /** How many there are now: none of a role that is gone. */
+  readonly gauges: Readonly<Record<string, number>>;
+  /** How often something has happened since it began: they only grow, and stay when it is gone. */
+  readonly counters: Readonly<Record<string, number>>;
+}
 
 /** What queue tells smtp-in. */
 export type QueueToSmtpIn =
@@ -192,7 +201,7 @@ export type LookupToQueue =
   | EnvelopesOffer
   | Refused
   /** Counters of this lookup, for `smtpctl show stats`; sent when they have changed, at most once a second. */
-  | { readonly kind: "stats"; readonly stats: Readonly<Record<string, number>> }
+  | { readonly kind: "stats"; readonly stats: RoleStats }
   /** `error` is null when the table was read anew. */
   | { readonly kind: "tableUpdated"; readonly request: number; readonly error: string | null }
   /** Some steps of an explanation, in order; the last ones come with the answer. `known` are the listeners that there

@@ -16,6 +16,7 @@ import {
   type DeliveryToLookup,
   type DeliveryToQueue,
   envelopesPerMessageMax,
+  type RoleStats,
   type SessionClaim,
   type SmtpInToLookup,
   type SmtpInToQueue,
@@ -23,7 +24,7 @@ import {
   type VerifierToLookup,
 } from "./imsg.ts";
 
-/** Most counters of an smtp-in. */
+/** Most counters of an smtp-in, and most gauges. */
 export const statsMax = 64;
 
 /** A message of smtp-in to lookup; null when it is none. */
@@ -233,16 +234,22 @@ function outcomeOf(value: unknown): Outcome | null {
   return { kind, enhanced, text: scrub(text.slice(0, outcomeTextMax)), by: scrub(by.slice(0, imsgTextMax)) };
 }
 
-function statsOf(value: unknown): Readonly<Record<string, number>> | null {
+function statsOf(value: unknown): RoleStats | null {
+  const fields = fieldsOf(value);
+  const [gauges, counters] = [numbersOf(fields?.["gauges"]), numbersOf(fields?.["counters"])];
+  return gauges === null || counters === null ? null : { gauges, counters };
+}
+
+function numbersOf(value: unknown): Readonly<Record<string, number>> | null {
   const fields = fieldsOf(value);
   const entries = Object.entries(fields ?? {});
   if (fields === null || entries.length > statsMax) return null;
-  const stats: Record<string, number> = {};
+  const numbers: Record<string, number> = {};
   for (const [name, count] of entries) {
     if (!/^[a-z.-]{1,64}$/.test(name) || typeof count !== "number" || !Number.isFinite(count)) return null;
-    stats[name] = count;
+    numbers[name] = count;
   }
-  return stats;
+  return numbers;
 }
 
 /** Each stands for one envelope at least, and once: one that came again would have its envelopes made again. */

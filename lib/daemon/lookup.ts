@@ -297,7 +297,10 @@ export class Lookup {
     this.#warn(`${name} has more than ${openQuestionsMax} questions open: further ones fail`);
     this.#telling = this.#ports.clock.after(statsDelayMs, () => {
       this.#telling = null;
-      this.#queue?.send({ kind: "stats", stats: { "lookup.limit.open-questions": this.#overruns } });
+      this.#queue?.send({
+        kind: "stats",
+        stats: { gauges: {}, counters: { "lookup.limit.open-questions": this.#overruns } },
+      });
     });
   }
 

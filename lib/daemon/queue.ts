@@ -159,7 +159,7 @@ export class Queue {
     channel.onClose(() => {
       if (this.#lookups.get(name) === channel) {
         this.#lookups.delete(name);
-        this.#intake.keepTotals(name);
+        this.#intake.left(name);
       }
       this.#notices.lost(channel);
       this.#control.lost(channel);

@@ -9,8 +9,9 @@ import { chunkLengthMax, type Envelope } from "../spool/envelope.ts";
 import type { GroupCommit } from "../spool/group.ts";
 import { evpIdOf, type MsgId, MsgIdDealer } from "../spool/id.ts";
 import type { SpoolChange, SpoolStore } from "../spool/store.ts";
-import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, SmtpInToQueue } from "./imsg.ts";
+import type { EnvelopeDraft, EnvelopesOffer, QueueToSmtpIn, RoleStats, SmtpInToQueue } from "./imsg.ts";
 import { expiryOf } from "./lifetime.ts";
+import { RoleCounts } from "./queue_counts.ts";
 import { areSound, Offers } from "./queue_offers.ts";
 
 /** Ids that an smtp-in holds in advance. */
@@ -84,9 +85,7 @@ export class Intake {
   readonly #dealt = new Map<MsgId, Client>();
   readonly #incoming = new Map<MsgId, Incoming>();
   readonly #dealer: MsgIdDealer;
-  readonly #stats = new Map<string, Readonly<Record<string, number>>>();
-  /** Of those that are gone. */
-  readonly #totals = new Map<string, number>();
+  readonly #counts = new RoleCounts();
 
   /** No ids are dealt before the first `add`. */
   constructor(ports: IntakePorts) {
@@ -115,18 +114,14 @@ export class Intake {
     for (const { channel } of this.#clients.values()) channel.send(message);
   }
 
-  /** Counters of all smtp-in, added up. */
+  /** What all roles count, added up. */
   stats(): Map<string, number> {
-    const sum = new Map(this.#totals);
-    for (const stats of this.#stats.values()) {
-      for (const [key, value] of Object.entries(stats)) sum.set(key, (sum.get(key) ?? 0) + value);
-    }
-    return sum;
+    return this.#counts.sum();
   }
 
-  /** A role tells its counters. */
-  counted(name: string, stats: Readonly<Record<string, number>>): void {
-    this.#stats.set(name, stats);
+  /** A role says how far it has counted since it began. */
+  counted(name: string, stats: RoleStats): void {
+    this.#counts.set(name, stats);
   }
 
   /** An id for a message of the queue's own. */
@@ -230,19 +225,16 @@ export class Intake {
     if (client.isGone) return;
     client.isGone = true;
     if (this.#clients.get(client.name) === client) this.#clients.delete(client.name);
-    this.keepTotals(client.name);
+    this.left(client.name);
     for (const [id, owner] of this.#dealt) if (owner === client) this.#dealt.delete(id);
     for (const [id, incoming] of this.#incoming) {
       if (incoming.owner === client && !incoming.isCommitting) this.#forget(id, incoming);
     }
   }
 
-  /** The role of this name is gone: what it has counted since the start, `….total`, goes on counting. */
-  keepTotals(name: string): void {
-    for (const [key, value] of Object.entries(this.#stats.get(name) ?? {})) {
-      if (key.endsWith(".total")) this.#totals.set(key, (this.#totals.get(key) ?? 0) + value);
-    }
-    this.#stats.delete(name);
+  /** A role is gone: what it has counted stays. */
+  left(name: string): void {
+    this.#counts.leave(name);
   }
 
   #received(client: Client, message: SmtpInToQueue, body: Uint8Array | null): void {

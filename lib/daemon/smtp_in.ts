@@ -35,6 +35,7 @@ interface Served {
 
 /** What is asked for a session that has begun. */
 type ConnectionQuestion = Exclude<SessionQuestion["ask"], { readonly kind: "hostname" }>;
+type OpenQuestion = { readonly connection: ServerConnection; readonly ask: ConnectionQuestion };
 
 /** An smtp-in's end of its channel to queue. */
 export type QueueChannel = Channel<SmtpInToQueue, QueueToSmtpIn>;
@@ -59,10 +60,7 @@ export class SmtpIn {
   readonly #connections = new Map<ServerConnection, Guest>();
   readonly #sockets: ListeningSocket[] = [];
   readonly #recipients = new Map<number, ServerConnection>();
-  readonly #questions = new Map<
-    number,
-    { readonly connection: ServerConnection; readonly ask: ConnectionQuestion }
-  >();
+  readonly #questions = new Map<number, OpenQuestion>();
   readonly #names = new PeerNames();
   readonly #commits = new Map<string, ServerConnection>();
   readonly #wantIds: ServerConnection[] = [];
@@ -138,6 +136,7 @@ export class SmtpIn {
     };
     this.#drained();
     await ended.promise;
+    this.#tell();
     timer.cancel();
   }
 
@@ -154,6 +153,8 @@ export class SmtpIn {
       this.#stopping = () => {
         if (this.#door.size > 0) return;
         deadline.cancel();
+        // What was counted last is not lost with us.
+        this.#tell();
         resolve();
       };
       for (const connection of [...this.#connections.keys()]) connection.step({ kind: "shutdown", at });
@@ -182,8 +183,7 @@ export class SmtpIn {
   #begin(guest: Guest, { listener, owner }: Served, hostname: Domain = listener.hostname): void {
     const connection = new ServerConnection(this.#ports, guest.stream, listener, owner, hostname);
     this.#connections.set(connection, guest);
-    this.#tally.count("smtp.session.total");
-    this.#watch();
+    this.#count("smtp.session.total");
     connection.start();
   }
 
@@ -385,7 +385,7 @@ export class SmtpIn {
     this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 
-  /** Counters for `smtpctl show stats`. */
+  /** For `smtpctl show stats`. */
   #tell(): void {
     if (this.#queue === null) return;
     const stats = this.#tally.news({ "smtp.session": this.#connections.size });

@@ -1,5 +1,7 @@
 /** Counters of a role, told to queue for `smtpctl show stats`. */
 
+import type { RoleStats } from "./imsg.ts";
+
 /** Counts by name, and remembers what was told last. */
 export class Tally {
   readonly #counts = new Map<string, number>();
@@ -16,8 +18,8 @@ export class Tally {
   }
 
   /** All counters and `gauges`, which are states and not counted here; null when all of it has been told. */
-  news(gauges: Readonly<Record<string, number>>): Readonly<Record<string, number>> | null {
-    const stats = { ...gauges, ...Object.fromEntries(this.#counts) };
+  news(gauges: Readonly<Record<string, number>>): RoleStats | null {
+    const stats = { gauges, counters: Object.fromEntries(this.#counts) };
     const text = JSON.stringify(stats);
     if (text === this.#told) return null;
     this.#told = text;

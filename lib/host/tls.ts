@@ -201,9 +201,16 @@ function infoOf(socket: tls.TLSSocket, verified: VerifiedClients | null): TlsInf
     cipher,
     bits: /128/.test(cipher) ? 128 : 256,
     client: certificate === undefined ? "none" : isVerified ? "verified" : "unchecked",
+    ...(certificate === undefined || isVerified ? {} : problemOf(socket)),
     fingerprint,
     serverName: typeof host === "string" && host !== "" ? host : null,
   };
+}
+
+/** What the library has against a client's certificate; the types call it an Error, and it is a code. */
+function problemOf(socket: tls.TLSSocket): Pick<TlsInfo, "problem"> {
+  const problem: unknown = socket.authorizationError;
+  return typeof problem === "string" && /^[A-Z0-9_]{1,64}$/.test(problem) ? { problem } : {};
 }
 
 /** Certificates of clients that have passed. The library checks a certificate in a full handshake only, and takes a

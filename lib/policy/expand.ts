@@ -38,6 +38,7 @@ import type { FilterTables } from "./filter_run.ts";
 import { forwardElementsMax, type ForwardFile, forwardProblems, type ForwardUser } from "./forward.ts";
 import { matchRule, type Origin, type TableLookup } from "./match.ts";
 import type { LocalAction, Policy, TableName } from "./policy.ts";
+import { isOwnPostmaster, matchPostmaster } from "./postmaster.ts";
 import type { Rewriting } from "./rewrite.ts";
 import type { Tracer } from "./trace.ts";
 
@@ -171,7 +172,10 @@ async function visitAddress(run: Run, node: AddressNode): Promise<Refusal | null
   if (sender === null) readBack(run, node);
   const subject = { origin, sender, dest: node.mailbox, isInternal: node.isInternal };
   const trace = run.trace === null ? null : { node: node.id, tell: run.trace };
-  const match = await matchRule(subject, run.policy, tablesFor(run, node), trace);
+  let match = await matchRule(subject, run.policy, tablesFor(run, node), trace);
+  if (match.kind === "none" && node.depth === 0 && isOwnPostmaster(node.mailbox, origin.smtpName)) {
+    match = await matchPostmaster(run, node, subject, trace);
+  }
   if (match.kind === "failed") return refuseForNow(run, describeError(match.fault));
   if (match.kind === "none") return refuseRelay(rcpt, `no rule matches ${formatMailbox(node.mailbox)}`);
   if (match.rule.outcome.kind === "reject") {

@@ -1,7 +1,7 @@
 /** What the server offers with EHLO (RFC 5321 §4.1.1.1), and what MAIL and RCPT may therefore ask for. */
 
 import type { ParameterOffer } from "./parameter.ts";
-import { offeredMechanisms } from "./session_auth.ts";
+import { authBar, offeredMechanisms } from "./session_auth.ts";
 import type { SessionState } from "./session_state.ts";
 
 /** What decides on the offer. */
@@ -12,7 +12,7 @@ export function offeredExtensions(state: OfferingState): readonly string[] {
   const { config, tls } = state;
   const { limits } = config;
   const [offer, mechanisms] = [parameterOffer(state), offeredMechanisms(state)];
-  const isSubmission = offer.submission !== "none";
+  const isSubmission = offer.submission === "allowed";
   return [
     "PIPELINING", // RFC 2920
     "8BITMIME", // RFC 6152
@@ -30,6 +30,24 @@ export function offeredExtensions(state: OfferingState): readonly string[] {
     ...(isSubmission ? ["MT-PRIORITY", "DELIVERBY"] : []), // RFC 6710, RFC 2852
     "HELP", // RFC 5321 §4.1.1.8
   ];
+}
+
+/** The commands that can be given, for HELP (RFC 5321 §4.1.1.8): what this listener, in this state, really takes. */
+export function offeredCommands(state: OfferingState): readonly string[] {
+  const { config, tls } = state;
+  const isBarred = needsTls(state) || authBar(state) !== null;
+  return [
+    ...(config.lmtp ? ["LHLO"] : ["HELO", "EHLO"]),
+    ...(offersStartTls(config) && tls === null ? ["STARTTLS"] : []),
+    ...(offeredMechanisms(state).length > 0 ? ["AUTH"] : []),
+    ...(isBarred ? [] : ["MAIL", "RCPT", "DATA", "BDAT"]),
+    ...["RSET", "NOOP", "VRFY", "HELP", "QUIT"],
+  ];
+}
+
+/** Mail is refused for want of TLS (RFC 3207 §4). */
+export function needsTls({ config, tls }: Pick<SessionState, "config" | "tls">): boolean {
+  return config.tls === "required" && tls === null;
 }
 
 /** What a command may ask for here and now. Held mail, priorities and deadlines are for those who hand in their own

@@ -16,7 +16,9 @@ export type Phase =
   /** At least one RCPT was accepted. */
   | "recipients"
   /** At least one chunk of the content has come with BDAT, and more are to come. */
-  | "chunks";
+  | "chunks"
+  /** A chunk was refused: there is no telling what the client takes the rest for, and only RSET helps. */
+  | "spoiled";
 
 /** What holds for a verb in each phase. */
 export interface VerbRule {
@@ -35,7 +37,15 @@ export interface VerbRule {
   readonly in: Readonly<Record<Phase, Reply | null>>;
 }
 
-const always = { fresh: null, ready: null, sender: null, refused: null, recipients: null, chunks: null };
+const always = {
+  fresh: null,
+  ready: null,
+  sender: null,
+  refused: null,
+  recipients: null,
+  chunks: null,
+  spoiled: null,
+};
 
 /** The same answer in each phase. */
 function never(reply: Reply): VerbRule {
@@ -43,7 +53,15 @@ function never(reply: Reply): VerbRule {
 }
 
 function everywhere(reply: Reply): VerbRule["in"] {
-  return { fresh: reply, ready: reply, sender: reply, refused: reply, recipients: reply, chunks: reply };
+  return {
+    fresh: reply,
+    ready: reply,
+    sender: reply,
+    refused: reply,
+    recipients: reply,
+    chunks: reply,
+    spoiled: reply,
+  };
 }
 
 /** Why content cannot begin, or go on in chunks: null where it can. */
@@ -55,6 +73,8 @@ export const contentRefusals: VerbRule["in"] = {
   refused: replies.noValidRecipients,
   recipients: null,
   chunks: null,
+  // RFC 3030 §2: behind a failed BDAT the client must say RSET.
+  spoiled: replies.notAllowed,
 };
 
 const greeting: VerbRule = { argument: "optional", behind: "refuse", isFatal: false, isJunk: true, in: always };
@@ -68,6 +88,7 @@ const outsideTransaction: VerbRule["in"] = {
   refused: replies.notAllowed,
   recipients: replies.notAllowed,
   chunks: replies.notAllowed,
+  spoiled: replies.notAllowed,
 };
 
 /** One row for each verb. */
@@ -82,14 +103,7 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
     behind: "process",
     isFatal: false,
     isJunk: false,
-    in: {
-      fresh: replies.helloFirst,
-      ready: null,
-      sender: replies.notAllowed,
-      refused: replies.notAllowed,
-      recipients: replies.notAllowed,
-      chunks: replies.notAllowed,
-    },
+    in: outsideTransaction,
   },
   RCPT: {
     argument: "required",
@@ -104,6 +118,7 @@ export const verbRules: Readonly<Record<Verb, VerbRule>> = {
       recipients: null,
       // RFC 3030 §2: the content has begun.
       chunks: replies.notAllowed,
+      spoiled: replies.notAllowed,
     },
   },
   DATA: {

@@ -129,14 +129,17 @@ export const replies = {
   }),
   /** RFC 5321 §7.3: a server that does not want to tell says 252, not 250. */
   cannotVerify: fixed(252, "2.5.0", "Cannot VRFY user, but will accept message and attempt delivery"),
-  help: fixed(
-    214,
-    "2.0.0",
-    "This is Postern",
-    "Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT",
-    "See RFC 5321 for what they do",
-    "End of HELP info",
-  ),
+  /** RFC 5321 §4.1.1.8. `commands`: those that can be given, with a blank between. */
+  help: (commands: string): Reply => ({
+    code: 214,
+    enhanced: "2.0.0",
+    lines: [
+      "This is Postern",
+      `Commands: ${commands}`,
+      "See RFC 5321 for what they do",
+      "End of HELP info",
+    ],
+  }),
   startTls: fixed(220, "2.0.0", "Ready to start TLS"),
   bye: fixed(221, "2.0.0", "Bye"),
   startMail: fixed(354, null, 'Enter mail, end with "." on a line by itself'),
@@ -335,7 +338,6 @@ export const replies = {
   binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
   /** A filter has said why to the first recipient of LMTP. */
-  contentRefused: fixed(550, "5.7.1", "Delivery not authorized, message refused"),
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
   /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */

@@ -5,6 +5,7 @@
 import { assert, assertNever } from "../fault.ts";
 import { decodeUtf8 } from "../mail/utf8.ts";
 import { type Command, parseCommand } from "./command.ts";
+import { offeredCommands } from "./extension.ts";
 import { commandLineLengthMax, inputLengthHeld, inputLengthMax } from "./framing.ts";
 import type { Machine } from "./machine.ts";
 import { verbRules } from "./phase.ts";
@@ -244,7 +245,7 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
       case "NOOP":
         return state.say(replies.ok);
       case "HELP":
-        return state.say(replies.help);
+        return state.say(replies.help(offeredCommands(state).join(" ")));
       case "VRFY":
         return state.say(replies.cannotVerify);
       case "QUIT":

@@ -2,14 +2,15 @@
 
 import type { Buffer } from "node:buffer";
 import { assert } from "../fault.ts";
-import { parseChunk } from "./chunk.ts";
+import { type Chunk, parseChunk } from "./chunk.ts";
 import { contentRefusals } from "./phase.ts";
-import { replies } from "./reply.ts";
+import { replies, type Reply } from "./reply.ts";
 import { contentAdditions, finish, handOn } from "./session_data.ts";
-import { filtered } from "./session_filter.ts";
-import { refuseRest } from "./session_lmtp.ts";
+import { decided } from "./session_filter.ts";
+import { answerContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { nextBytes, type Running, type Waiting } from "./session_wait.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** BDAT. Its octets are read whatever the answer is. */
 export function* bdat(state: SessionState, argument: string): Running {
@@ -18,17 +19,24 @@ export function* bdat(state: SessionState, argument: string): Running {
     state.fail(replies.chunkSyntax);
     return state.close("bad-input");
   }
+  const { transaction } = state;
+  if (transaction !== null && transaction.chunkRefusal !== null) {
+    yield* swallow(state, chunk.length);
+    return refuseChunk(state, transaction, chunk, transaction.chunkRefusal);
+  }
   const refusal = contentRefusals[state.phase];
   if (refusal !== null) {
     yield* swallow(state, chunk.length);
+    if (transaction !== null) spoil(state, transaction, refusal);
     return state.fail(refusal);
   }
-  const { transaction } = state;
   assert(transaction !== null, "content stands inside a transaction");
   if (state.phase !== "chunks") {
-    if ((yield* filtered(state, "data", "")) === null) {
-      // RFC 2033 §4.2: in LMTP the last chunk has an answer for each recipient, whatever it is.
-      if (chunk.isLast) refuseRest(state, transaction.recipients);
+    const decision = yield* decided(state, "data", "");
+    if (decision.kind === "reject" || decision.kind === "disconnect") {
+      spoil(state, transaction, decision.reply);
+      refuseChunk(state, transaction, chunk, decision.reply);
+      if (decision.kind === "disconnect") return state.close("filter");
       return yield* swallow(state, chunk.length);
     }
     transaction.begin(contentAdditions(state, transaction));
@@ -51,6 +59,21 @@ export function* bdat(state: SessionState, argument: string): Running {
   transaction.finishChunks();
   handOn(state, transaction, wasRefused);
   yield* finish(state, transaction);
+}
+
+/** A chunk is not taken. RFC 3030 §2: what the message is has become doubtful, up to RSET. A message without its first
+ * chunk must not pass for whole. */
+function spoil(state: SessionState, transaction: Transaction, reply: Reply): void {
+  transaction.chunkRefusal = reply;
+  state.phase = "spoiled";
+}
+
+/** Answers a chunk. All of a message that is not taken get the same answer: a client may have sent them in one group, and
+ * judge by the last. */
+function refuseChunk(state: SessionState, { recipients }: Transaction, { isLast }: Chunk, reply: Reply): void {
+  state.refuseCommand(reply);
+  // RFC 2033 §4.2: in LMTP the last chunk has an answer for each recipient, whatever it is.
+  if (isLast && state.config.lmtp && !state.isClosed) answerContent(state, reply, recipients - 1);
 }
 
 /** Takes input, `lengthMax` octets at most. The bytes are only borrowed. */

@@ -18,11 +18,6 @@ export function answerContent(state: SessionState, reply: Reply, recipients: num
   for (let told = 0; told < count; told++) state.say(reply);
 }
 
-/** Answers for all recipients but the first, for whom a filter has answered. */
-export function refuseRest(state: SessionState, recipients: number): void {
-  if (state.config.lmtp && !state.isClosed) answerContent(state, replies.contentRefused, recipients - 1);
-}
-
 /** Answers a message that is not taken, likewise. */
 export function refuseContent(state: SessionState, reply: Reply, recipients: number): void {
   state.refuse(reply);

@@ -3,7 +3,7 @@
 import { assert } from "../fault.ts";
 import { formatMailbox, parseForwardPath, parseReversePath } from "../mail/address.ts";
 import { decodeUtf8, encodeUtf8, isAscii } from "../mail/utf8.ts";
-import { parameterOffer } from "./extension.ts";
+import { needsTls, parameterOffer } from "./extension.ts";
 import { parseMailParameters, parseRcptParameters } from "./parameter.ts";
 import { isPositive, replies } from "./reply.ts";
 import { authBar, maySend } from "./session_auth.ts";
@@ -16,7 +16,7 @@ import { Transaction } from "./transaction.ts";
 /** MAIL. `isFiltered`: the filters have written the argument anew, and are not asked again. */
 export function* mail(state: SessionState, argument: string, isFiltered = false): Running {
   const { limits } = state.config;
-  if (state.config.tls === "required" && state.tls === null) return state.refuseCommand(replies.startTlsFirst);
+  if (needsTls(state)) return state.refuseCommand(replies.startTlsFirst);
   const bar = authBar(state);
   if (bar !== null) return state.fail(bar);
   if (state.mails >= limits.maxMails) return state.refuseCommand(replies.tooManyMails);

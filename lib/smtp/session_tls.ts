@@ -28,10 +28,14 @@ export function* secure(state: SessionState): Waiting<boolean> {
     state.output.push({ kind: "startTls" });
     state.tls = yield* handshake();
   }
-  const { client, fingerprint } = state.tls;
+  const { client, fingerprint, problem } = state.tls;
   state.output.log("tls", { ciphers: describeTls(state.tls) });
   if (fingerprint !== null) {
-    state.output.log("cert-check", { result: client, fingerprint: `SHA256:${fingerprint}` });
+    state.output.log("cert-check", {
+      result: client,
+      fingerprint: `SHA256:${fingerprint}`,
+      ...(problem === undefined ? {} : { reason: problem }),
+    });
   }
   if (state.config.verifiesClient !== true || client === "verified") return true;
   const reply = client === "none" ? replies.certificateRequired : replies.certificateRefused;

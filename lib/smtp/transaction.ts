@@ -55,6 +55,8 @@ export class Transaction implements BodySink {
   readonly sender: ReversePath;
   /** A filter has marked it as spam. */
   isJunk = false;
+  /** Why the first chunk that was refused was; null while none is. */
+  chunkRefusal: Reply | null = null;
   /** Recipients refused. */
   refusedRecipients = 0;
   /** The limit that the client was told of last. */

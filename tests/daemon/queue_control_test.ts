@@ -91,7 +91,7 @@ Deno.test("Control shows a message's content in pieces", async () => {
 
 Deno.test("Control shows counters in order", async () => {
   const rig = await Rig.withDelayed(1);
-  rig.smtpIn.send({ kind: "stats", stats: { "smtp.session": 3 } });
+  rig.smtpIn.send({ kind: "stats", stats: { gauges: { "smtp.session": 3 }, counters: {} } });
   await rig.clock.advance(2_500);
   await rig.ask({ kind: "showStats" });
   const stats = rig.items.map((item) => item.kind === "stat" ? `${item.key}=${item.value}` : "");

@@ -204,3 +204,9 @@ export async function fullWorld(limits: Partial<SmtpLimits> = {}) {
   await world.clock.settle();
   return { world, queue, lookup };
 }
+
+/** What an smtp-in tells queue that has so many sessions, and had so many. */
+export const counted = (now: number, total: number) => ({
+  gauges: { "smtp.session": now },
+  counters: { "smtp.session.total": total },
+});

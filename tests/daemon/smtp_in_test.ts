@@ -1,7 +1,7 @@
 /** smtp-in, with the test in the place of queue and lookup: sessions through them, and what happens when they die. */
 
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { type Client, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts";
+import { type Client, counted, type FakeLookup, fullWorld, World } from "./smtp_in_rig.ts";
 import { msg } from "./rig.ts";
 import { formatMailbox } from "../../lib/mail/address.ts";
 import { replies } from "../../lib/smtp/reply.ts";
@@ -385,14 +385,15 @@ Deno.test("counters go to queue when they have changed, and to a new queue in an
   const { world, queue } = await fullWorld();
   const client = await world.greeted();
   await world.clock.advance(5_000);
-  deepEqual(queue.of("stats").map(({ stats }) => stats), [{ "smtp.session": 1, "smtp.session.total": 1 }]);
+  deepEqual(queue.of("stats").map(({ stats }) => stats), [counted(1, 1)]);
   await world.say(client, "QUIT\r\n", "221");
   await world.clock.advance(2_000);
-  deepEqual(queue.of("stats").at(-1)?.stats, { "smtp.session": 0, "smtp.session.total": 1 });
-  // Nobody is connected: no timer runs.
-  equal(world.clock.pending, 0);
+  deepEqual(queue.of("stats").at(-1)?.stats, counted(0, 1));
+  equal(world.clock.pending, 0, "nobody is connected: no timer runs");
   const next = await world.queue();
   await world.greeted();
   await world.clock.advance(1_000);
-  deepEqual(next.of("stats").map(({ stats }) => stats), [{ "smtp.session": 1, "smtp.session.total": 2 }]);
+  deepEqual(next.of("stats").map(({ stats }) => stats), [counted(1, 2)]);
+  await world.smtpIn.stop(10_000);
+  deepEqual(next.of("stats").at(-1)?.stats, counted(0, 2));
 });

@@ -5,13 +5,13 @@ import { Tally } from "../../lib/daemon/tally.ts";
 
 Deno.test("what has changed is told whole, and nothing is told twice", () => {
   const tally = new Tally();
-  deepEqual(tally.news({ open: 0 }), { open: 0 });
+  deepEqual(tally.news({ open: 0 }), { gauges: { open: 0 }, counters: {} });
   equal(tally.news({ open: 0 }), null);
   tally.count("refused");
   tally.count("refused");
-  deepEqual(tally.news({ open: 0 }), { open: 0, refused: 2 });
-  deepEqual(tally.news({ open: 1 }), { open: 1, refused: 2 });
+  deepEqual(tally.news({ open: 0 }), { gauges: { open: 0 }, counters: { refused: 2 } });
+  deepEqual(tally.news({ open: 1 }), { gauges: { open: 1 }, counters: { refused: 2 } });
   equal(tally.news({ open: 1 }), null);
   tally.restart();
-  deepEqual(tally.news({ open: 1 }), { open: 1, refused: 2 });
+  deepEqual(tally.news({ open: 1 }), { gauges: { open: 1 }, counters: { refused: 2 } });
 });

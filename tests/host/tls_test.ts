@@ -147,22 +147,24 @@ Deno.test({
     const authorities = await made.text("ca", "crt");
     const setup = await setupOf(made, { mx: { names: ["mx.test"] } }, { authorities });
     const server = makeTlsServer(setup);
-    const wishes: readonly (readonly [string, CertificateWish | null, string])[] = [
+    const wishes: readonly (readonly [string, CertificateWish | null, string, string?])[] = [
       ["good", { by: "ca", usage: "clientAuth" }, "verified"],
       ["anything", { by: "ca" }, "verified"],
-      ["server", { by: "ca", usage: "serverAuth" }, "unchecked"],
-      ["stranger", {}, "unchecked"],
-      ["expired", { by: "ca", days: -1 }, "unchecked"],
+      ["server", { by: "ca", usage: "serverAuth" }, "unchecked", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+      ["stranger", {}, "unchecked", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+      ["expired", { by: "ca", days: -1 }, "unchecked", "CERT_HAS_EXPIRED"],
       ["none", null, "none"],
     ];
-    for (const [name, wish, want] of wishes) {
+    for (const [name, wish, want, why] of wishes) {
       if (wish !== null) await made.issue(name, wish);
       const shown = wish === null ? [] : ["-cert", made.path(name, "crt"), "-key", made.path(name, "key")];
       for (const version of ["-tls1_3", "-tls1_2"]) {
         const session = `${made.folder}/${name}${version}`;
         for (const step of ["-sess_out", "-sess_in"]) {
-          const { client, fingerprint } = await byOpenssl(server, [...shown, version, step, session]);
+          const { client, fingerprint, problem } = await byOpenssl(server, [...shown, version, step, session]);
           equal(client, want, `${name} ${version} ${step}`);
+          // A session that is taken up again does not say it once more.
+          equal(problem, step === "-sess_out" ? why : undefined, `${name} ${version} ${step}`);
           equal(fingerprint === null, wish === null);
           if (fingerprint !== null) match(fingerprint, /^[0-9a-f]{64}$/);
         }

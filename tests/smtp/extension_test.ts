@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import { offeredExtensions, parameterOffer } from "../../lib/smtp/extension.ts";
+import { offeredCommands, offeredExtensions, parameterOffer } from "../../lib/smtp/extension.ts";
 import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
 import { sessionConfig } from "./session_rig.ts";
@@ -29,9 +29,15 @@ const cases: readonly (readonly [string, SessionState, readonly string[]])[] = [
   ["a stranger what all get", state({}), [...base, limitsLine, "HELP"]],
   ["DSN where it is switched on", state({ dsn: true }), [...base, "DSN", limitsLine, "HELP"]],
   ["REQUIRETLS under TLS", state({ tls: "implicit" }, { tls }), [...base, "REQUIRETLS", limitsLine, "HELP"]],
-  ["submission where clients may log in", state({ auth, tls: "implicit" }, { tls }), [
+  ["AUTH where clients may log in, and no submission before", state({ auth, tls: "implicit" }, { tls }), [
     ...base,
     "AUTH PLAIN",
+    "REQUIRETLS",
+    limitsLine,
+    "HELP",
+  ]],
+  ["submission to who has logged in", state({ auth, tls: "implicit" }, { tls, username: "ann" }), [
+    ...base,
     "REQUIRETLS",
     limitsLine,
     ...submission,
@@ -62,6 +68,29 @@ Deno.test("parameterOffer() allows submission to those who are known", () => {
     ["none", "offered", "allowed", "allowed"],
   );
 });
+
+const mail = ["MAIL", "RCPT", "DATA", "BDAT"];
+const others = ["RSET", "NOOP", "VRFY", "HELP", "QUIT"];
+const hello = ["HELO", "EHLO"];
+const required = { ...auth, mode: "required" } as const;
+
+const commandCases: readonly (readonly [string, SessionState, readonly string[]])[] = [
+  ["what there always is", state({}), [...hello, ...mail, ...others]],
+  ["LHLO alone in LMTP", state({ lmtp: true }), ["LHLO", ...mail, ...others]],
+  ["STARTTLS in clear", state({ tls: "offered" }), [...hello, "STARTTLS", ...mail, ...others]],
+  ["no mail before TLS", state({ tls: "required", auth }), [...hello, "STARTTLS", ...others]],
+  ["AUTH under TLS", state({ tls: "required", auth }, { tls }), [...hello, "AUTH", ...mail, ...others]],
+  ["no mail before AUTH", state({ tls: "implicit", auth: required }, { tls }), [...hello, "AUTH", ...others]],
+  ["mail behind AUTH", state({ tls: "implicit", auth: required }, { tls, username: "ann" }), [
+    ...hello,
+    ...mail,
+    ...others,
+  ]],
+];
+
+for (const [name, given, want] of commandCases) {
+  Deno.test(`offeredCommands() names ${name}`, () => deepEqual(offeredCommands(given), want));
+}
 
 Deno.test("offeredExtensions() offers STARTTLS where it can be had, and not under TLS", () => {
   const tls = {

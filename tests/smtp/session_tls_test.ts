@@ -83,6 +83,7 @@ const clients: readonly (readonly [string, Partial<TlsInfo>, boolean, string])[]
   ["nobody asks, one unchecked", { client: "unchecked", fingerprint }, false, "220"],
   ["none shown", {}, true, "554"],
   ["one unchecked", { client: "unchecked", fingerprint }, true, "554"],
+  ["one past its time", { client: "unchecked", fingerprint, problem: "CERT_HAS_EXPIRED" }, true, "554"],
   ["one verified", { client: "verified", fingerprint }, true, "220"],
 ];
 for (const [name, tls, verifiesClient, want] of clients) {
@@ -91,7 +92,9 @@ for (const [name, tls, verifiesClient, want] of clients) {
     implicit.secure(tls);
     deepEqual(implicit.codes, [want]);
     equal(implicit.has("close"), want === "554");
-    const checks = tls.fingerprint === undefined ? [] : [{ result: tls.client, fingerprint: `SHA256:${fingerprint}` }];
+    const reason = tls.problem === undefined ? {} : { reason: tls.problem };
+    const check = { result: tls.client, fingerprint: `SHA256:${fingerprint}`, ...reason };
+    const checks = tls.fingerprint === undefined ? [] : [check];
     deepEqual(implicit.logged("cert-check"), checks);
     const later = new Peer({ tls: "required", verifiesClient });
     later.send("EHLO a.test\r\n");
