@@ -2,9 +2,11 @@
 
 import { logTo } from "../lib/event_log.ts";
 import { stderrSink } from "../lib/host/log.ts";
+import { interfaceAddresses } from "../lib/host/state.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
 import { ConfigLines } from "../lib/policy/check_lines.ts";
+import { checkListeners } from "../lib/policy/check_listen.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
@@ -49,6 +51,7 @@ export async function checkConfiguration(
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(texts) }),
     ...checkFiles(policy, config, { ...facts, tables }),
+    ...checkListeners(policy, config, interfaceAddresses()),
     ...ofTexts,
     ...notices.placed,
   ]);
@@ -63,6 +66,7 @@ export async function checkQuickly(
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(readTableTexts(policy)) }),
     ...checkFiles(policy, config, await gatherFacts(policy, { tables: "none", sameUser })),
+    ...checkListeners(policy, config, interfaceAddresses()),
   ]);
   return inOrder([...warnings, ...found]);
 }

@@ -113,10 +113,10 @@ export class SmtpIn {
     this.#tls = servers;
   }
 
-  /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
-  serve(socket: ListeningSocket, listener: Listener, index: number): void {
+  /** Serves a listening socket that is for `listeners[index]`, one of `Policy.listeners`, and for those that share it. */
+  serve(socket: ListeningSocket, listeners: readonly Listener[], index: number): void {
     this.#sockets.push(socket);
-    socket.accept((stream) => this.#connect(stream, listener, index));
+    socket.accept((stream) => this.#door.find(stream, listeners, index, (...at) => this.#connect(stream, ...at)));
   }
 
   /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
