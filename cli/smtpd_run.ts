@@ -8,6 +8,7 @@ import { heapFlag } from "../lib/daemon/privilege.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
+import { keepInspectorShut } from "../lib/host/inspector.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
@@ -57,6 +58,7 @@ export async function runDaemon(
   options: SmtpdOptions,
   warned: readonly ConfigError[],
 ): Promise<number> {
+  keepInspectorShut();
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
