@@ -1,5 +1,6 @@
 /** All checks of a configuration that loads: `smtpd -n` shows what they find, and a start logs it. */
 
+import type { Account } from "../lib/daemon/privilege.ts";
 import { logTo } from "../lib/event_log.ts";
 import { stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses } from "../lib/host/state.ts";
@@ -20,16 +21,18 @@ export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
  * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
- * that the configuration names are not used, and not told of. */
+ * that the configuration names are not used, and not told of. `reader` is the account that is to read tables, null for the
+ * caller's. */
 export async function checkConfiguration(
   loaded: Loaded,
   file: string,
   sameUser: boolean,
+  reader: Account | null = null,
 ): Promise<readonly ConfigError[]> {
   const { policy, config } = loaded;
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
-  const facts = await gatherFacts(policy, { tables: "all", sameUser });
+  const facts = await gatherFacts(policy, { tables: "all", sameUser, reader });
   const own = policy.tables[builtinTable.localhost];
   const around = {
     addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
