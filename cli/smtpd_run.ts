@@ -58,7 +58,6 @@ export async function runDaemon(
   options: SmtpdOptions,
   warned: readonly ConfigError[],
 ): Promise<number> {
-  keepInspectorShut();
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
@@ -101,8 +100,7 @@ export async function runDaemon(
     flushLog();
     ended.resolve(status);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
-  Deno.addSignalListener("SIGHUP", () => supervisor.reload());
+  takeSignals(() => void finish(0), () => supervisor.reload());
   logNotices(policy, log);
   try {
     await supervisor.start();
@@ -113,6 +111,12 @@ export async function runDaemon(
   }
   logUnused(inherited, log);
   return await ended.promise;
+}
+
+function takeSignals(stop: () => void, reload: () => void): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGHUP", reload);
+  keepInspectorShut();
 }
 
 /** What the start does not wait for. */
