@@ -235,7 +235,9 @@ async function explain(policy: Policy, question: ExplainQuestion, options: Smtpd
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
   const { checkConfiguration }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
   const { keepsUser, premisesOf }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
-  const problems = await checkConfiguration(loaded, options.config, keepsUser(options));
+  const smtpd = premisesOf(loaded.policy, options, "check").premises.accounts?.smtpd ?? null;
+  const reader = smtpd === null || smtpd.uid < 0 ? null : smtpd;
+  const problems = await checkConfiguration(loaded, options.config, keepsUser(options), reader);
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;

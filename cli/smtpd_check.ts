@@ -1,11 +1,14 @@
 /** All checks of a configuration that loads: `smtpd -n` shows what they find, and a start logs it. */
 
+import type { Account } from "../lib/daemon/privilege.ts";
 import { type LogEvent, logTo } from "../lib/event_log.ts";
 import { hostClock } from "../lib/host/clock.ts";
 import { logsToFile, stderrSink } from "../lib/host/log.ts";
+import { interfaceAddresses } from "../lib/host/state.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
 import { ConfigLines } from "../lib/policy/check_lines.ts";
+import { checkListeners } from "../lib/policy/check_listen.ts";
 import { checkShapes } from "../lib/policy/check_shape.ts";
 import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
@@ -20,16 +23,18 @@ export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
  * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
- * that the configuration names are not used, and not told of. */
+ * that the configuration names are not used, and not told of. `reader` is the account that is to read tables, null for the
+ * caller's. */
 export async function checkConfiguration(
   loaded: Loaded,
   file: string,
   sameUser: boolean,
+  reader: Account | null = null,
 ): Promise<readonly ConfigError[]> {
   const { policy, config } = loaded;
   const texts = readTableTexts(policy);
   const uses = tableUses(policy);
-  const facts = await gatherFacts(policy, { tables: "all", sameUser });
+  const facts = await gatherFacts(policy, { tables: "all", sameUser, reader });
   const own = policy.tables[builtinTable.localhost];
   const around = {
     addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
@@ -52,6 +57,7 @@ export async function checkConfiguration(
     ...checkPolicy({ policy, config, contents: contentsOf(texts) }),
     ...checkFiles(policy, config, { ...facts, tables }),
     ...checkShapes(policy, config, shapesOf(texts)),
+    ...checkListeners(policy, config, interfaceAddresses()),
     ...ofTexts,
     ...notices.placed,
   ]);
@@ -66,6 +72,7 @@ export async function checkQuickly(
   const found = collectErrors([
     ...checkPolicy({ policy, config, contents: contentsOf(readTableTexts(policy)) }),
     ...checkFiles(policy, config, await gatherFacts(policy, { tables: "none", sameUser })),
+    ...checkListeners(policy, config, interfaceAddresses()),
   ]);
   return inOrder([...warnings, ...found]);
 }

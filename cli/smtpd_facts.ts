@@ -3,12 +3,16 @@
 import { Fault, type FaultKind } from "../lib/fault.ts";
 import { factOf, keyFactOf } from "../lib/daemon/certificates.ts";
 import { diskFault } from "../lib/host/disk.ts";
-import { findAccount, readTextIfPresent } from "../lib/host/state.ts";
+import { barrierOf } from "../lib/host/reach.ts";
+import { findAccount, readTextIfPresent, statIfPresent } from "../lib/host/state.ts";
+import type { Account } from "../lib/daemon/privilege.ts";
 import type { TableContent } from "../lib/policy/check.ts";
 import type { FileFact, FileFacts } from "../lib/policy/check_files.ts";
 import { includedFiles } from "../lib/policy/includes.ts";
 import type { Policy, TableName } from "../lib/policy/policy.ts";
 import { parseTableText } from "../lib/table/entry.ts";
+import { sqliteDatabase } from "../lib/table/spec.ts";
+import type { TableSpec } from "../lib/table/table.ts";
 import { later } from "./later.ts";
 
 /** Largest table file that is read for its own mistakes and for what rules let through, octets. */
@@ -69,17 +73,20 @@ export interface FactScope {
   readonly tables: "all" | "none";
   /** Every role keeps the caller's account: nobody asks for those that actions name. */
   readonly sameUser: boolean;
+  /** The account that is to read tables; null for the caller's, and when it does not exist. */
+  readonly reader?: Account | null;
 }
 
 /** Looks at certificates, keys and accounts, and opens tables, each for at most `limitMs`. */
 export async function gatherFacts(
   policy: Policy,
-  { tables, sameUser }: FactScope,
+  { tables, sameUser, reader = null }: FactScope,
   limitMs = probeMs,
 ): Promise<FileFacts> {
   return {
     ...await gatherPems(policy),
     tables: tables === "none" ? new Map() : await gatherFailures(policy, limitMs),
+    ...(tables === "none" ? {} : { unreachable: unreachableTables(policy, reader), settings: settingsFacts(policy) }),
     includes: unreadableIncludes(policy),
     unknownUsers: sameUser ? new Set() : unknownUsers(policy),
     now: Date.now(),
@@ -120,6 +127,40 @@ async function gatherFailures(policy: Policy, limitMs: number): Promise<FileFact
     }),
   );
   return new Map(failures.flat());
+}
+
+/** Tables in files that an account could not read, by the permissions of the way to them. */
+function unreachableTables(policy: Policy, reader: Account | null): NonNullable<FileFacts["unreachable"]> {
+  if (reader === null) return new Map();
+  return new Map(
+    Object.values(policy.tables).flatMap((spec) => {
+      const path = lookupFile(spec);
+      const barrier = path === null ? null : barrierOf(path, reader, 4, statIfPresent);
+      return barrier === null ? [] : [[spec.name, { account: reader.name, barrier }] as const];
+    }),
+  );
+}
+
+/** The file that lookup itself reads; null when a table has none, or none that can be told. */
+function lookupFile(spec: TableSpec): string | null {
+  if (spec.kind === "file" || spec.kind === "cdb" || spec.kind === "passwd") return spec.path;
+  if (spec.kind !== "sqlite") return null;
+  try {
+    return sqliteDatabase(spec);
+  } catch (error) {
+    if (error instanceof Fault) return null;
+    throw error;
+  }
+}
+
+function settingsFacts(policy: Policy): NonNullable<FileFacts["settings"]> {
+  return new Map(
+    Object.values(policy.tables).flatMap((spec) => {
+      const stat = "settings" in spec && spec.settings.length > 0 ? statIfPresent(spec.path) : null;
+      if (stat === null) return [];
+      return [[spec.name, { kind: "found", mode: stat.mode & 0o7777, uid: stat.uid }] as const];
+    }),
+  );
 }
 
 /** Why a file cannot be read; null when it can. */

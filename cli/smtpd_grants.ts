@@ -1,19 +1,12 @@
 /** The privilege table for people: `smtpd -n -v`. */
 
-import { planAgent } from "../lib/daemon/agent_work.ts";
+import { agentExamples } from "../lib/daemon/agent_examples.ts";
 import type { Denied } from "../lib/daemon/denied.ts";
-import {
-  agentGrant,
-  denoFlags,
-  type Grant,
-  type Premises,
-  standingGrants,
-  tableHostGrants,
-} from "../lib/daemon/privilege.ts";
+import { denoFlags, type Grant, type Premises, standingGrants, tableHostGrants } from "../lib/daemon/privilege.ts";
 import { verifierGrants } from "../lib/daemon/verifier_grant.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 
-/** What each role may do under this configuration. Agents are shown for a user named USER. */
+/** What each role may do under this configuration. Agents are shown as agent_examples.ts has them. */
 export function printGrants(policy: Policy, premises: Premises, json: boolean): string {
   const hosted = [...tableHostGrants(policy, premises), ...verifierGrants(policy, premises)];
   const helpers = hosted.map(({ grant }) => grant);
@@ -33,25 +26,6 @@ export function printGrants(policy: Policy, premises: Premises, json: boolean): 
     );
   }
   return lines.join("\n");
-}
-
-function agentExamples(policy: Policy, premises: Premises): readonly Grant[] {
-  const grants = new Map<string, Grant>();
-  for (const action of Object.values(policy.actions)) {
-    if (action.kind !== "local") continue;
-    const name = action.user ?? "USER";
-    const plan = (home: string) =>
-      planAgent(policy, action, null, { user: "USER", home, account: name, accountHome: home });
-    const first = plan("~USER");
-    const work = typeof first === "string" ? plan("/~USER") : first;
-    if (typeof work === "string") continue;
-    const account = premises.accounts === null ? null : { name, uid: -1, gid: -1 };
-    const grant = agentGrant(account, work);
-    const shown = (paths: readonly string[]) => paths.map((path) => path.replace(/^\/~/, "~"));
-    const [read, write] = [shown(grant.read), shown(grant.write)];
-    grants.set([name, ...read, ...grant.run, network(grant)].join(" "), { ...grant, read, write });
-  }
-  return [...grants.values()];
 }
 
 function words(list: readonly string[]): string {

@@ -8,6 +8,7 @@ import { heapFlag } from "../lib/daemon/privilege.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
+import { keepInspectorShut } from "../lib/host/inspector.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
 import { flushLog, logsToFile, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
@@ -99,8 +100,7 @@ export async function runDaemon(
     flushLog();
     ended.resolve(status);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => void finish(0));
-  Deno.addSignalListener("SIGHUP", () => supervisor.reload());
+  takeSignals(() => void finish(0), () => supervisor.reload());
   logNotices(policy, log);
   try {
     await supervisor.start();
@@ -111,6 +111,12 @@ export async function runDaemon(
   }
   logUnused(inherited, log);
   return await ended.promise;
+}
+
+function takeSignals(stop: () => void, reload: () => void): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, stop);
+  Deno.addSignalListener("SIGHUP", reload);
+  keepInspectorShut();
 }
 
 /** What the start does not wait for. */

@@ -8,6 +8,7 @@ import type { Address, Clock, Stream } from "../port.ts";
 import { Admission, shareOf } from "../smtp/admission.ts";
 import { encodeReply, replies, type Reply } from "../smtp/reply.ts";
 import { limitCounter } from "../smtp/session_state.ts";
+import { listenerFor } from "./listener_choice.ts";
 import { openProxied } from "./proxied_stream.ts";
 
 /** How long a peer that is turned away may take to read why, ms. */
@@ -18,6 +19,8 @@ export const refusalsMax = 1000;
 
 /** Descriptors that a process keeps for other things than sessions. */
 export const descriptorReserve = 200;
+
+const unasked = "no `listen` line is for this address";
 
 /** What the door needs. */
 export interface FrontDoorPorts {
@@ -73,6 +76,22 @@ export class FrontDoor {
   /** Connections that are in, those whose header is being read among them. */
   get size(): number {
     return this.#guests + this.#opening.size;
+  }
+
+  /** Finds the listener for a connection by a socket of `listeners[index]`. `found` gets it with its own index. When no
+   * line asks for where the client came to, the connection is dropped. */
+  find(
+    stream: Stream,
+    listeners: readonly Listener[],
+    index: number,
+    found: (listener: Listener, index: number) => void,
+  ): void {
+    const at = listenerFor(listeners, index, stream.local);
+    const listener = at === null ? undefined : listeners[at];
+    if (at !== null && listener !== undefined) return found(listener, at);
+    const fields = { address: textOf(stream.remote), local: textOf(stream.local), reason: unasked };
+    stream.destroy();
+    this.#ports.log({ priority: "info", session: "", from: "smtp", what: "refused", fields });
   }
 
   /** Takes a connection. `begin` is called once it is in, now or later, or never. */

@@ -26,8 +26,7 @@ async function makeSmtpIn(init: Init, ports: RolePorts): Promise<RunningRole> {
     },
     serve(handed) {
       for (const [listener, socket] of handed) {
-        const spec = listeners[listener];
-        if (spec !== undefined) smtpIn.serve(socket, spec, listener);
+        smtpIn.serve(socket, listeners, listener);
       }
     },
     told(message) {

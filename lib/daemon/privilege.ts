@@ -98,12 +98,17 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
     {
       ...base,
       role: "delivery",
-      net: { kind: "out", deny: deniedRanges(policy, premises.resolvers) },
+      // Only relays are connected to from here: agents have their own rows, and notices go to queue.
+      net: relays(policy) ? { kind: "out", deny: deniedRanges(policy, premises.resolvers) } : none,
       npm: true,
       handed: "listeners' names, actions, peer sockets",
     },
     { ...base, role: "smtp-in", handed: "listening sockets, certificates and keys, listeners, limits, peer sockets" },
   ];
+}
+
+function relays({ actions }: Policy): boolean {
+  return Object.values(actions).some(({ kind }) => kind === "relay");
 }
 
 /** A table behind a helper, and the row of its host. */

@@ -8,6 +8,7 @@
 import { type Change, diffPolicies } from "../policy/difference.ts";
 import type { ReloadProblem } from "./reload.ts";
 import type { Policy } from "../policy/policy.ts";
+import { agentExamples } from "./agent_examples.ts";
 import { diffGrants } from "./grant_difference.ts";
 import { policyPart } from "./policy_part.ts";
 import {
@@ -55,11 +56,15 @@ export function planReload(before: Configuration, after: Configuration): ReloadP
   return {
     changes: [
       ...diffPolicies(before.policy, after.policy),
-      ...diffGrants(grantsOf(before), rows),
+      ...diffGrants([...grantsOf(before), ...examplesOf(before)], [...rows, ...examplesOf(after)]),
     ],
     followed: ["lookup", ...(isSameDelivery(before, after) ? [] : ["delivery" as const]), "smtp-in"],
     problems: [...fixedProblems(before, after), ...rows.flatMap(unnameablePaths).map(commaProblem)],
   };
+}
+
+function examplesOf({ policy, premises }: Configuration): readonly Grant[] {
+  return agentExamples(policy, premises);
 }
 
 /** All rows but those of agents, which come and go with mail. */

@@ -4,6 +4,7 @@
  * questions to lookup and queue. */
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
+import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import { unknownHostname } from "../policy/match.ts";
 import type { Listener } from "../policy/policy.ts";
@@ -118,11 +119,11 @@ export class SmtpIn {
     this.#tls = servers;
   }
 
-  /** Serves a listening socket under a `listen` line, which `index` names in `Policy.listeners`. */
-  serve(socket: ListeningSocket, listener: Listener, index: number): void {
+  /** Serves a listening socket that is for `listeners[index]`, one of `Policy.listeners`, and for those that share it. */
+  serve(socket: ListeningSocket, listeners: readonly Listener[], index: number): void {
     this.#sockets.push(socket);
-    const served = { listener, index, owner: this.#ownerOf(index) };
-    socket.accept((stream) => this.#connect(stream, served));
+    const served = listeners.map((listener, at) => ({ listener, index: at, owner: this.#ownerOf(at) }));
+    socket.accept((stream) => this.#door.find(stream, listeners, index, (_, at) => this.#connect(stream, served[at])));
   }
 
   /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
@@ -162,7 +163,8 @@ export class SmtpIn {
     });
   }
 
-  #connect(stream: Stream, served: Served): void {
+  #connect(stream: Stream, served: Served | undefined): void {
+    assert(served !== undefined, "the door finds a listener that there is");
     const { listener } = served;
     if (this.#paused) return this.#door.refuse(stream, listener, replies.paused(listener.hostname));
     this.#door.open(stream, listener, (guest) => this.#receive(guest, served));
@@ -176,8 +178,8 @@ export class SmtpIn {
     if (this.#lookup === null || local.kind !== "inet") return this.#begin(guest, served);
     const request = ++this.#requests;
     this.#hosts.set(request, (hostname) => this.#begin(guest, served, hostname ?? listener.hostname));
-    const ask = { kind: "hostname" } as const;
-    this.#lookup.send({ kind: "session", request, session: unnamed, listener: index, address: local.ip, ask });
+    const about = { request, session: unnamed, listener: index, address: local.ip };
+    this.#lookup.send({ kind: "session", ...about, ask: { kind: "hostname" } });
   }
 
   #begin(guest: Guest, { listener, owner }: Served, hostname: Domain = listener.hostname): void {
@@ -317,9 +319,8 @@ export class SmtpIn {
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {
     const connection = this.#commits.get(message);
-    if (connection === undefined) return;
     this.#commits.delete(message);
-    connection.answer({ kind: "commit", result });
+    connection?.answer({ kind: "commit", result });
   }
 
   /** Nothing that was asked of this queue will be answered. */
@@ -382,7 +383,7 @@ export class SmtpIn {
     const { clock } = this.#ports;
     this.#tell();
     for (const connection of [...this.#connections.keys()]) connection.tick(clock.now(), clock.monotonic());
-    this.#sweeper = this.#connections.size === 0 ? null : this.#ports.clock.after(sweepMs, () => this.#sweep());
+    this.#sweeper = this.#connections.size === 0 ? null : clock.after(sweepMs, () => this.#sweep());
   }
 
   /** For `smtpctl show stats`. */

@@ -5,6 +5,7 @@ import { Fault, type FaultKind } from "../fault.ts";
 import type { SocketAccess } from "../policy/listener.ts";
 import type { Listener } from "../policy/policy.ts";
 import type { Address } from "../port.ts";
+import { covers } from "./listener_choice.ts";
 
 /** A socket that is held. */
 export interface Held {
@@ -24,7 +25,7 @@ export interface SocketPorts {
   readonly submitSocket: string;
 }
 
-/** A socket and which of `Policy.listeners` it is for. */
+/** A socket and one of `Policy.listeners` that it is for: listener_choice.ts finds the others that share it. */
 export interface HandedSocket {
   /** It goes to every life of a member. */
   readonly socket: Held;
@@ -46,12 +47,13 @@ export class ListeningSockets {
 
   /** Binds what these listeners need and is not held yet. On failure nothing is changed and it rejects with the Fault. */
   async bind(listeners: readonly Listener[]): Promise<void> {
-    const wanted = new Set<string>();
     try {
-      for (const listener of listeners) {
+      const names = listeners.map(nameOf);
+      const twice = names.find((name, at) => names.indexOf(name) < at);
+      if (twice !== undefined) throw new Fault("exists", `Cannot listen on ${twice} twice: two lines ask for it`);
+      // Whoever is to share a socket comes behind the line that opens it.
+      for (const listener of listeners.toSorted((a, b) => widthOf(b) - widthOf(a))) {
         const name = nameOf(listener);
-        if (wanted.has(name)) throw new Fault("exists", `Cannot listen on ${name} twice: two lines ask for it`);
-        wanted.add(name);
         if (this.#held.has(name)) continue;
         this.#held.set(name, await this.#hold(listener));
         this.#fresh.push(name);
@@ -74,12 +76,14 @@ export class ListeningSockets {
     for (const name of [...this.#held.keys()]) if (!wanted.has(name)) this.#release(name);
   }
 
-  /** The sockets for these listeners, all of which are bound. */
+  /** The sockets for these listeners, all of which are bound: each socket once. */
   of(listeners: readonly Listener[]): readonly HandedSocket[] {
-    return listeners.flatMap((listener, index) => {
+    const handed = new Map<Held, HandedSocket>();
+    for (const [index, listener] of listeners.entries()) {
       const held = this.#held.get(nameOf(listener));
-      return held === undefined ? [] : [{ socket: held, listener: index }];
-    });
+      if (held !== undefined && !handed.has(held)) handed.set(held, { socket: held, listener: index });
+    }
+    return [...handed.values()];
   }
 
   async #hold(listener: Listener): Promise<Held> {
@@ -94,13 +98,28 @@ export class ListeningSockets {
       };
       return { share: () => held.share(), release };
     } catch (error) {
-      throw error instanceof Fault ? explainFault(at, error) : error;
+      if (!(error instanceof Fault)) throw error;
+      if (error.kind !== "exists" || listener.kind !== "inet") throw explainFault(at, error);
+      return this.#shared(listener) ?? explainOverlap(at, error, this.#overlap(listener));
     }
   }
 
+  /** A socket of ours that takes what this listener is for; null when there is none. */
+  #shared({ address, port }: InetListener): Held | null {
+    const wide = ["::", "0.0.0.0"].find((one) => covers(one, address) && this.#held.has(inetName(one, port)));
+    return wide === undefined ? null : this.#held.get(inetName(wide, port)) ?? null;
+  }
+
+  /** The name of a socket of ours that keeps this listener off its port; null when there is none. */
+  #overlap({ address, port }: InetListener): string | null {
+    const names = [...this.#held.keys()].filter((name) => name.endsWith(inetName("", port)));
+    return names.find((name) => covers(address, name.slice(0, -inetName("", port).length))) ?? null;
+  }
+
   #release(name: string): void {
-    this.#held.get(name)?.release();
+    const held = this.#held.get(name);
     this.#held.delete(name);
+    if (held !== undefined && ![...this.#held.values()].includes(held)) held.release();
   }
 
   #addressOf(listener: Listener): Address {
@@ -115,6 +134,25 @@ export class ListeningSockets {
   }
 }
 
+type InetListener = Extract<Listener, { readonly kind: "inet" }>;
+
+/** 2 for both families, 1 for all addresses of one, 0 for a single one. */
+function widthOf(listener: Listener): number {
+  if (listener.kind !== "inet") return 0;
+  return listener.address === "::" ? 2 : listener.address === "0.0.0.0" ? 1 : 0;
+}
+
+function inetName(address: string, port: number): string {
+  return `${address} port ${port}`;
+}
+
+/** Somebody listens there: if it is we, by ourselves, a start binds in another order. */
+function explainOverlap(at: Address, fault: Fault, own: string | null): never {
+  if (own === null || at.kind !== "inet") throw explainFault(at, fault);
+  const text = `Cannot listen on ${inetName(at.ip, at.port)} beside ${own} while smtpd runs: restart smtpd`;
+  throw new Fault(fault.kind, text, { cause: fault });
+}
+
 /** Names the place that a listener listens on. */
 function nameOf(listener: Listener): string {
   switch (listener.kind) {
@@ -123,7 +161,7 @@ function nameOf(listener: Listener): string {
     case "lmtp":
       return `the socket ${listener.path}`;
     case "inet":
-      return `${listener.address} port ${listener.port}`;
+      return inetName(listener.address, listener.port);
   }
 }
 

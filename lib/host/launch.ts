@@ -28,7 +28,7 @@ export function launchCommand(
   launch: Launch,
 ): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   const { account, flags, module, args } = launch;
-  const shell = ["/bin/sh", "-c", `exec "$${programVariable}" "$@"`, "sh"];
+  const shell = ["/bin/sh", "-c", startLine, "sh"];
   const words = ["run", ...flags, fileURLToPath(module), ...args];
   return {
     argv: [...(account === null ? [] : asAccount(account)), ...shell, ...words],
@@ -38,6 +38,12 @@ export function launchCommand(
 
 /** Names Deno's own path to the line of shell. */
 const programVariable = "POSTERN_DENO";
+
+/** SIGUSR1 would open Deno's inspector, on a port for everybody on this machine; where env(1) is that of GNU, it never
+ * arrives. */
+const blocking = "env --block-signal=USR1";
+const startLine = `${blocking} true 2>/dev/null && exec ${blocking} "$${programVariable}" "$@"\n` +
+  `exec "$${programVariable}" "$@"`;
 
 function asAccount(account: NonNullable<Launch["account"]>): readonly string[] {
   const program = ["/usr/bin/setpriv", "/bin/setpriv"].find((one) => existsSync(one));
@@ -56,13 +62,12 @@ function asAccount(account: NonNullable<Launch["account"]>): readonly string[] {
   ];
 }
 
-/** The whole environment of a role. SIGUSR1 would open the inspector of a process that listens for it. */
+/** The whole environment of a role. */
 function childEnvironment(): Record<string, string> {
   const env: Record<string, string> = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     DENO_DIR: cacheDirectory(),
     DENO_NO_UPDATE_CHECK: "1",
-    NODE_OPTIONS: "--disable-sigusr1",
     NO_COLOR: "1",
   };
   const zone = Deno.env.get("TZ");

@@ -80,11 +80,15 @@ export function holdSocket(at: Address): Promise<HeldSocket> {
     }
   };
   if (at.kind === "unix") server.listen(temporary, listening);
-  else server.listen({ host: at.ip, port: at.port, backlog: 512, ipv6Only: at.ip.includes(":") }, listening);
+  // An IPv6 socket takes IPv4 too: Deno does not heed `ipv6Only`.
+  else server.listen({ host: at.ip, port: at.port, backlog: 512 }, listening);
   return promise;
 }
 
 function listenFault(at: Address, name: string, error: unknown): Fault {
+  // What Deno makes of EADDRNOTAVAIL.
+  const isForeign = at.kind === "inet" && error instanceof Error && "code" in error && error.code === "EINVAL";
+  if (isForeign) return new Fault("unreachable", `Cannot listen on ${name}: this machine has no such address`);
   const fault = socketFault(`listen on ${name}`, error);
   if (fault.kind !== "denied" || at.kind !== "inet" || at.port >= rootPortsEnd) return fault;
   const hint = `ports below ${rootPortsEnd} are root's: start as root, or choose another port`;

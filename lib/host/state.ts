@@ -15,7 +15,9 @@ import {
   unlinkSync,
 } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { dirname } from "node:path/posix";
 import { Fault } from "../fault.ts";
+import { barrierOf } from "./reach.ts";
 
 /** A directory as it has to be. Owner null means ours. */
 export interface DirectorySpec {
@@ -27,9 +29,11 @@ export interface DirectorySpec {
   readonly owner: { readonly uid: number; readonly gid: number } | null;
 }
 
-/** Makes a directory and those above it, and gives it its mode and owner. Fault `denied` or `io`. */
+/** Makes a directory and those above it, and gives it its mode and owner. Where another account is to reach it, it may
+ * enter those that are made above it. Fault `denied`, also when it cannot enter one that is there, or `io`. */
 export function prepareDirectory(spec: DirectorySpec): void {
   try {
+    makeParents(dirname(spec.path), spec.owner !== null || (spec.mode & 0o001) !== 0);
     mkdirSync(spec.path, { recursive: true, mode: spec.mode });
     const now = lstatSync(spec.path);
     if (!now.isDirectory()) throw new Fault("io", `Cannot use ${spec.path}: it is not a directory`);
@@ -37,10 +41,22 @@ export function prepareDirectory(spec: DirectorySpec): void {
       chownSync(spec.path, spec.owner.uid, spec.owner.gid);
     }
     if ((now.mode & 0o7777) !== spec.mode) chmodSync(spec.path, spec.mode);
+    const barrier = spec.owner === null ? null : barrierOf(spec.path, spec.owner, 1, statIfPresent);
+    if (barrier === null) return;
+    const way = `its owner, uid ${spec.owner?.uid}, may not enter ${barrier}; chmod a+x ${barrier}`;
+    throw new Fault("denied", `Cannot use ${spec.path}: ${way}`);
   } catch (error) {
     if (error instanceof Fault) throw error;
     throw new Fault("denied", `Cannot prepare ${spec.path}: ${codeOf(error)}`, { cause: error });
   }
+}
+
+function makeParents(path: string, isShared: boolean): void {
+  if (statIfPresent(path) !== null) return;
+  makeParents(dirname(path), isShared);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // Whatever the umask says.
+  if (isShared) chmodSync(path, 0o711);
 }
 
 /** Empties a directory of what an earlier life left: scripts and socket names, no mail. */

@@ -11,6 +11,7 @@ import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
 import type { Authority, Pki, Policy, TableName } from "./policy.ts";
 import { describeReadFault } from "./scope.ts";
+import { hideSetting } from "./secret.ts";
 
 /** A file as it was found. */
 export type FileFact =
@@ -44,6 +45,10 @@ export interface FileFacts {
   readonly tables: ReadonlyMap<TableName, { readonly fault: FaultKind; readonly message: string }>;
   /** Files that aliases include and that cannot be read, with the reason. */
   readonly includes: ReadonlyMap<string, FaultKind>;
+  /** Tables whose file the account that is to read it cannot reach, and what keeps it away: a directory, or the file. */
+  readonly unreachable?: ReadonlyMap<TableName, { readonly account: string; readonly barrier: string }>;
+  /** Files with the settings of tables, by table. */
+  readonly settings?: ReadonlyMap<TableName, FileFact>;
   /** Accounts that actions name and that do not exist. */
   readonly unknownUsers: ReadonlySet<string>;
   /** Now, ms since the epoch. */
@@ -80,7 +85,41 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
   for (const [name, { fault, message }] of facts.tables) {
     problems.push(judgeTable(policy, lines, name, fault, message));
   }
-  return [...problems, ...judgeUsers(policy, lines, facts), ...judgeIncludes(policy, lines, facts)];
+  return [
+    ...problems,
+    ...judgeReach(policy, lines, facts),
+    ...judgeSettings(policy, lines, facts),
+    ...judgeUsers(policy, lines, facts),
+    ...judgeIncludes(policy, lines, facts),
+  ];
+}
+
+/** The start would end at these, though the caller may read them. */
+function judgeReach(policy: Policy, lines: ConfigLines, { unreachable, tables }: FileFacts): readonly Problem[] {
+  return [...unreachable ?? []].flatMap(([name, { account, barrier }]): readonly Problem[] => {
+    const path = fileOf(policy.tables[name]);
+    if (path === null || tables.has(name)) return [];
+    const what = barrier === path ? "may not read it" : `may not enter ${barrier}`;
+    const hint = barrier === path ? `chgrp ${account} ${path} && chmod g+r ${path}` : `chmod a+x ${barrier}`;
+    return [{
+      severity: "error",
+      span: lines.tableContent(name),
+      message: `${account} cannot use ${path}: it ${what}`,
+      hint,
+    }];
+  });
+}
+
+/** Settings of databases may hold passwords. */
+function judgeSettings(policy: Policy, lines: ConfigLines, { settings, uid }: FileFacts): readonly Problem[] {
+  return [...settings ?? []].flatMap(([name, fact]): readonly Problem[] => {
+    const spec = policy.tables[name];
+    if (fact.kind === "failed" || spec === undefined || !("settings" in spec)) return [];
+    const isSecret = spec.settings.some(([keyword, value]) => hideSetting(keyword, value) !== value);
+    const mostBits = isSecret ? keyModeBits : certificateModeBits;
+    return judgeFile("settings file", spec.path, fact, mostBits, { uid, mustRead: false })
+      .map((one) => ({ ...one, severity: "warning", span: lines.tableContent(name) }));
+  });
 }
 
 function judgeUsers(policy: Policy, lines: ConfigLines, { unknownUsers }: FileFacts): readonly Problem[] {
@@ -195,7 +234,7 @@ export function judgeCa(
 }
 
 function judgeFile(
-  what: "certificate" | "key",
+  what: "certificate" | "key" | "settings file",
   path: string,
   fact: FileFact,
   modeMax: number,

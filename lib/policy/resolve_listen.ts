@@ -1,7 +1,7 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseUnicodeDomain } from "../mail/domain.ts";
-import { formatIp, type Ip, isLoopback, parseIp } from "../mail/ip.ts";
+import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
@@ -39,8 +39,14 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
     return resolveSocket(scope, directive, { tag, hostname, filter, maskSource, dsn });
   }
   checkProtection(scope, directive, options);
-  const addresses = addressesOf(scope.source, on.text, family);
-  if (addresses.length === 0) {
+  const found = addressesOf(scope.source, on.text, family);
+  const addresses = found.filter((address) => !isLinkLocal(address));
+  // Of an interface they are left out (check_listen.ts tells): each has one, and who sends mail goes by others.
+  if (found.length > 0 && addresses.length === 0) {
+    const hint = "Deno binds no address that is good on one interface alone: use another of the interface";
+    fail(scope, on.span, `the link-local address ${found[0]} cannot be listened on`, hint);
+  }
+  if (found.length === 0) {
     const names = scope.source.interfaces.map((one) => one.name);
     fail(
       scope,
@@ -114,7 +120,7 @@ export function addressesOf(source: ConfigSource, word: string, family: 4 | 6 | 
 
 function findAddresses(source: ConfigSource, word: string): readonly string[] {
   const own = source.interfaces.filter((one) => one.name === word);
-  if (own.length > 0) return own.map((one) => bindable(one.address, one.name));
+  if (own.length > 0) return own.map((one) => normal(one.address));
   const ip = parseIp(word);
   if (ip !== null) return [word.includes("%") ? word.replace(/^\[|\]$/g, "") : formatIp(ip)];
   const resolved = source.resolveHost(word).flatMap((address) => {
@@ -127,15 +133,15 @@ function findAddresses(source: ConfigSource, word: string): readonly string[] {
   return loopback.length > 0 ? loopback : ["127.0.0.1"];
 }
 
-/** A link-local address can be bound only with its interface. */
-function bindable(address: string, name: string): string {
+function normal(address: string): string {
   const ip = parseIp(address);
-  if (ip === null) return address;
-  return isLinkLocal(ip) ? `${formatIp(ip)}%${name}` : formatIp(ip);
+  return ip === null ? address : formatIp(ip);
 }
 
-function isLinkLocal(ip: Ip): boolean {
-  return ip.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
+/** Is it good on one interface alone? RFC 4291 §2.5.6. */
+export function isLinkLocal(address: string): boolean {
+  const ip = parseIp(address);
+  return ip?.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
 }
 
 type InetOptions = ReturnType<typeof defaultInetOptions>;

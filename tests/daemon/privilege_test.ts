@@ -33,6 +33,12 @@ Deno.test("smtp-in holds nothing at all", () => {
   deepEqual(denoFlags(rowOf("smtp-in")).filter((flag) => flag.startsWith("--allow")), []);
 });
 
+Deno.test("delivery connects to nobody when nothing is relayed", () => {
+  const row = rowOf("delivery", 'action "a" maildir\nmatch for local action "a"\n');
+  deepEqual(row.net, { kind: "none" });
+  equal(denoFlags(row).some((flag) => flag.startsWith("--allow-net")), false);
+});
+
 Deno.test("queue holds its directory, under an account of its own", () => {
   const { read, write, net, account } = rowOf("queue");
   deepEqual({ read, write, net, account }, {

@@ -52,6 +52,19 @@ Deno.test("planReload() tells changes of rights with those of the policy", () =>
   ]);
 });
 
+Deno.test("planReload() tells what agents may do that they might not before", () => {
+  const [was, now] = ["maildir", 'maildir "/var/vmail/%{user.username}"'].map((method) =>
+    configuration(`action "a" ${method} user vmail\nmatch for any action "a"\n`)
+  );
+  const { changes } = planReload(was!, now!);
+  deepEqual(changes.filter(({ group }) => group === "privilege").map(({ kind, what }) => `${kind} ${what}`), [
+    "removed agent: read ~USER/Maildir",
+    "removed agent: write ~USER/Maildir",
+    "added agent: read /var/vmail",
+    "added agent: write /var/vmail",
+  ]);
+});
+
 Deno.test("planReload() knows what needs a restart", () => {
   const spool = { ...before.premises, spool: "/elsewhere" };
   const [queue] = planReload(before, configuration(policyText, { premises: spool })).problems;

@@ -125,12 +125,12 @@ export class World {
       processes: 1,
       descriptors: null,
     });
-    for (const [index, listener] of this.policy.listeners.entries()) {
+    for (const index of this.policy.listeners.keys()) {
       const socket: ListeningSocket = {
         accept: (take) => void this.#take.push(take),
         close: () => void (this.isListening = false),
       };
-      this.smtpIn.serve(socket, listener, index);
+      this.smtpIn.serve(socket, this.policy.listeners, index);
     }
   }
 

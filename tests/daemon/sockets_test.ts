@@ -1,11 +1,12 @@
 import { deepEqual, match, rejects } from "node:assert/strict";
+import { covers } from "../../lib/daemon/listener_choice.ts";
 import { explainFault, ListeningSockets } from "../../lib/daemon/sockets.ts";
 import { Fault, type FaultKind } from "../../lib/fault.ts";
 import type { Address } from "../../lib/port.ts";
 import type { Listener } from "../../lib/policy/policy.ts";
 import { policyOf } from "./rig.ts";
 
-/** Sockets of a system where `taken` cannot be had. */
+/** Sockets of a system where `taken` cannot be had, and where an IPv6 socket takes IPv4 as well. */
 function world(taken: readonly string[] = []) {
   const open: string[] = [];
   const removed: string[] = [];
@@ -14,7 +15,10 @@ function world(taken: readonly string[] = []) {
     remove: (path) => void removed.push(path),
     hold(at, access) {
       const name = at.kind === "unix" ? at.path : `${at.ip} ${at.port}`;
-      if (taken.includes(name)) return Promise.reject(new Fault("exists", `Cannot listen on ${name}: EADDRINUSE`));
+      const isTaken = at.kind === "inet" && open.some((one) => overlaps(one, at));
+      if (isTaken || taken.includes(name)) {
+        return Promise.reject(new Fault("exists", `Cannot listen on ${name}: EADDRINUSE`));
+      }
       open.push(access === null ? name : `${name} ${access.mode.toString(8)}`);
       return Promise.resolve({
         share: () => name,
@@ -25,6 +29,12 @@ function world(taken: readonly string[] = []) {
   const handed = (listeners: readonly Listener[]) =>
     sockets.of(listeners).map(({ socket, listener }) => [socket.share(), listener]);
   return { sockets, open, removed, handed };
+}
+
+/** Does Linux refuse to bind `at` beside a socket, named as above? */
+function overlaps(name: string, at: Extract<Address, { readonly kind: "inet" }>): boolean {
+  const [ip = "", port] = name.split(" ");
+  return Number(port) === at.port && (covers(ip, at.ip) || covers(at.ip, ip));
 }
 
 /** Listeners of `listen` lines, the submission socket first. */
@@ -72,6 +82,55 @@ Deno.test("ListeningSockets refuses two lines for one address", async () => {
   const [socket, one] = listeners("192.0.2.1 port 25");
   await rejects(sockets.bind([socket!, one!, one!]), /Cannot listen on 192\.0\.2\.1 port 25 twice/);
   deepEqual(open, []);
+});
+
+Deno.test("ListeningSockets has lines that overlap share a socket, whatever their order", async () => {
+  const cases: readonly (readonly [readonly string[], readonly string[], readonly (readonly [string, number])[]])[] = [
+    [["0.0.0.0", "::"], [":: 25"], [[":: 25", 1]]],
+    [["::", "0.0.0.0"], [":: 25"], [[":: 25", 1]]],
+    [["127.0.0.1", "0.0.0.0"], ["0.0.0.0 25"], [["0.0.0.0 25", 1]]],
+    [["127.0.0.1", "0.0.0.0", "::1"], ["0.0.0.0 25", "::1 25"], [["0.0.0.0 25", 1], ["::1 25", 3]]],
+    [["0.0.0.0", ":: port 587"], [":: 587", "0.0.0.0 25"], [["0.0.0.0 25", 1], [":: 587", 2]]],
+  ];
+  for (const [places, wantOpen, want] of cases) {
+    const { sockets, open, handed } = world();
+    const lines = listeners(...places);
+    await sockets.bind(lines);
+    sockets.keep(lines);
+    deepEqual(open.slice().sort(), ["/s/submit.sock", ...wantOpen].sort(), places.join());
+    deepEqual(handed(lines), [["/s/submit.sock", 0], ...want], places.join());
+    sockets.keep([]);
+    deepEqual(open, [], "each is closed once");
+  }
+});
+
+Deno.test("ListeningSockets keeps a shared socket open as long as one line needs it", async () => {
+  const { sockets, open, handed } = world();
+  const both = listeners("0.0.0.0", "::");
+  await sockets.bind(both);
+  sockets.keep(both);
+  const one = listeners("0.0.0.0");
+  await sockets.bind(one);
+  sockets.keep(one);
+  deepEqual([open.sort(), handed(one)], [["/s/submit.sock", ":: 25"].sort(), [["/s/submit.sock", 0], [":: 25", 1]]]);
+  await sockets.bind(listeners("0.0.0.0", "192.0.2.1"));
+  sockets.discard();
+  deepEqual(open, [":: 25", "/s/submit.sock"].sort());
+});
+
+Deno.test("ListeningSockets says that a wider line needs a restart, and blames nobody else", async () => {
+  const { sockets, open } = world();
+  const one = listeners("127.0.0.1");
+  await sockets.bind(one);
+  sockets.keep(one);
+  const wider = listeners("127.0.0.1", "0.0.0.0");
+  await rejects(
+    sockets.bind(wider),
+    /^Fault: Cannot listen on 0\.0\.0\.0 port 25 beside 127\.0\.0\.1 port 25 while smtpd runs: restart smtpd$/,
+  );
+  deepEqual(open, ["/s/submit.sock", "127.0.0.1 25"]);
+  const { sockets: others } = world([":: 25"]);
+  await rejects(others.bind(listeners("::", "0.0.0.0")), /another program listens there/);
 });
 
 Deno.test("ListeningSockets gives a socket of LMTP its permissions, and takes its name away", async () => {

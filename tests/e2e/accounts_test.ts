@@ -30,7 +30,9 @@ Deno.test({
   fn: async () => {
     await using site = await Site.make((site) => [
       `table users { bob = "${bob}:${bob}:${site.home("bob")}" }`,
-      `listen on 127.0.0.1 port ${site.port}`,
+      // One socket for both.
+      `listen on 0.0.0.0 port ${site.port}`,
+      `listen on :: port ${site.port}`,
       `action "local" maildir userbase <users>`,
       ...site.matchLocal(),
     ]);

@@ -12,7 +12,7 @@ import { freePort, Site } from "./daemon.ts";
 import net from "node:net";
 
 Deno.test("proxies, LMTP, limits and names by address, in one daemon", async () => {
-  const [proxied, capped, lmtp] = [freePort(), freePort(), freePort()];
+  const [proxied, capped, lmtp, wide] = [freePort(), freePort(), freePort(), freePort()];
   let socket = "";
   await using site = await Site.make((site) => {
     socket = join(site.dir, "lmtp");
@@ -23,6 +23,9 @@ Deno.test("proxies, LMTP, limits and names by address, in one daemon", async () 
       `listen on 127.0.0.1 port ${capped} hostnames <names>`,
       `listen on 127.0.0.1 port ${lmtp} lmtp`,
       `listen on socket "${socket}" lmtp mode 0600`,
+      `listen on 0.0.0.0 port ${wide} hostname four.test`,
+      `listen on :: port ${wide} hostname six.test`,
+      `listen on 127.0.0.1 port ${wide} hostname one.test`,
       "smtp limit max-session-per-source 1 max-unknown-rcpt 2 proxy-timeout 1",
       'match tag PROXIED from src 192.0.2.0/24 for domain "example.org" action "local"',
       "match tag PROXIED from any for any reject",
@@ -55,6 +58,11 @@ Deno.test("proxies, LMTP, limits and names by address, in one daemon", async () 
   // The name that we go by on this address.
   using named = await Client.connect(capped);
   match((await named.expect(220)).lines[0] ?? "", /^mx1\.example\.org ESMTP /);
+
+  // Lines that overlap: the address that the client came to decides.
+  for (const [ip, name] of [["127.0.0.1", "one"], ["127.0.0.2", "four"], ["::1", "six"]] as const) {
+    match(await greeting(ip, wide), new RegExp(`^220 ${name}\\.test ESMTP `), ip);
+  }
 
   // LMTP on a socket and on a port: one answer for each recipient that was taken.
   equal((await Deno.stat(socket)).mode! & 0o777, 0o600);
@@ -90,6 +98,13 @@ Deno.test("proxies, LMTP, limits and names by address, in one daemon", async () 
   await daemon.stop();
   deepEqual([...Deno.readDirSync(site.dir)].map(({ name }) => name).includes("lmtp"), false);
 });
+
+/** What a server says first. */
+async function greeting(hostname: string, port: number): Promise<string> {
+  using stream = await Deno.connect({ hostname, port });
+  const bytes = new Uint8Array(500);
+  return new TextDecoder().decode(bytes.subarray(0, await stream.read(bytes) ?? 0));
+}
 
 Deno.test("a socket that was handed over is used, and one that cannot be had is explained", async () => {
   const server = net.createServer();

@@ -8,7 +8,19 @@ Deno.test("launchCommand() never has Deno's own path among the words", () => {
   const { argv, env } = launchCommand({ flags: ["--no-prompt"], account: null, module: import.meta.url, args: ["x"] });
   ok(!argv.some((word) => word.includes(Deno.execPath())));
   ok(Object.values(env).includes(Deno.execPath()));
-  ok(env["NODE_OPTIONS"]?.includes("--disable-sigusr1"));
+});
+
+Deno.test("launchCommand() blocks SIGUSR1, which would open the inspector", async () => {
+  const { argv, env } = launchCommand({ flags: [], account: null, module: import.meta.url, args: [] });
+  const [program = "", ...args] = argv;
+  const name = Object.keys(env).find((key) => env[key] === Deno.execPath()) ?? "";
+  const script = await Deno.makeTempFile();
+  await Deno.writeTextFile(script, "#!/bin/sh\nwhile read -r key value; do echo $key $value; done </proc/$$/status\n");
+  await Deno.chmod(script, 0o755);
+  const output = await new Deno.Command(program, { args, env: { ...env, [name]: script }, clearEnv: true }).output();
+  const blocked = /^SigBlk: ([0-9a-f]+)$/m.exec(new TextDecoder().decode(output.stdout))?.[1];
+  // Bit 9 is signal 10.
+  equal(BigInt(`0x${blocked}`) & 0x200n, 0x200n);
 });
 
 Deno.test("launchCommand() hands every word to Deno as it is", async () => {

@@ -33,6 +33,11 @@ Deno.test("holdSocket() gives a unix socket its own name, and says when a port i
   await rejects(holdSocket(held.local), (error) => error instanceof Fault && error.kind === "exists");
 });
 
+Deno.test("holdSocket() says when an address is not of this machine", async () => {
+  const at = { kind: "inet", ip: "192.0.2.77", port: 0 } as const;
+  await rejects(holdSocket(at), (error) => error instanceof Fault && error.kind === "unreachable");
+});
+
 Deno.test("holdSocket() says when a unix socket cannot have its name, and leaves none behind", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.mkdir(join(folder, "s.sock"));

@@ -25,6 +25,24 @@ Deno.test("prepareDirectory() makes what is missing and mends the mode of what i
   equal((Deno.statSync(path).mode ?? 0) & 0o7777, 0o711);
 });
 
+Deno.test({
+  name: "prepareDirectory() lets another account get to its directory, or says what keeps it away",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    const base = folder();
+    const spec = { path: join(base, "a", "b", "c"), mode: 0o700, owner: { uid: 65534, gid: 65534 } };
+    Deno.chmodSync(base, 0o700);
+    throws(
+      () => prepareDirectory(spec),
+      new RegExp(`^Fault: Cannot use ${spec.path}: .* uid 65534, may not enter ${base};`),
+    );
+    Deno.chmodSync(base, 0o711);
+    prepareDirectory(spec);
+    const modes = ["a", "a/b", "a/b/c"].map((name) => (Deno.statSync(join(base, name)).mode ?? 0) & 0o7777);
+    deepEqual(modes, [0o711, 0o711, 0o700]);
+  },
+});
+
 Deno.test("prepareDirectory() refuses a name that is a file, or a link", () => {
   const base = folder();
   Deno.writeTextFileSync(join(base, "file"), "");

@@ -164,3 +164,45 @@ match for any action "b"
     "warning 5:36 no such user: vmail: mail of this action goes back to its senders",
   ]);
 });
+
+Deno.test("checkFiles() tells of tables that their reader cannot reach, and of settings that others can read", () => {
+  const settings = (words: string) => [["conninfo", words], ["query_alias", "SELECT 1"]] as const;
+  const lines = loadText(`table al file:/priv/al
+table pg file:/x
+action "a" maildir alias <al>
+action "b" maildir alias <pg>
+match for local action "a"
+match for any action "b"
+`);
+  assert.ok(lines.kind === "ok");
+  const found = (mode: number, words: string, barrier: string) => {
+    const pg = { kind: "postgres", name: "pg", path: "/etc/pg.conf", settings: settings(words) } as const;
+    const facts: FileFacts = {
+      pki: new Map(),
+      ca: new Map(),
+      tables: new Map(),
+      unreachable: new Map([["al", { account: "_smtpd", barrier }]]),
+      settings: new Map([["pg", { kind: "found", mode, uid: 0 }]]),
+      includes: new Map(),
+      unknownUsers: new Set(),
+      now,
+      uid: 0,
+    };
+    const changed = { ...lines.policy, tables: { ...lines.policy.tables, pg } };
+    return collectErrors(checkFiles(changed, lines.config, facts)).map(({ severity, line, message }) =>
+      `${severity} ${line} ${message}`
+    );
+  };
+  const secret = "host=db password=x";
+  const open = "warning 2 the settings file /etc/pg.conf can be";
+  assert.deepEqual(found(0o666, secret, "/priv"), [
+    "error 1 _smtpd cannot use /priv/al: it may not enter /priv",
+    `${open} changed by others: its mode is 0666, and at most 0740`,
+  ]);
+  assert.deepEqual(found(0o644, secret, "/priv/al"), [
+    "error 1 _smtpd cannot use /priv/al: it may not read it",
+    `${open} read by others: its mode is 0644, and at most 0740`,
+  ]);
+  assert.equal(found(0o644, "host=db", "/priv").length, 1);
+  assert.equal(found(0o600, secret, "/priv").length, 1);
+});

@@ -11,7 +11,7 @@ Deno.test("addressesOf() tries interface, address and name", () => {
     ["lo", null, ["127.0.0.1", "::1"]],
     ["lo", 4, ["127.0.0.1"]],
     ["lo", 6, ["::1"]],
-    ["eth0", null, ["192.0.2.10", "2001:db8::10", "fe80::1%eth0"]],
+    ["eth0", null, ["192.0.2.10", "2001:db8::10", "fe80::1"]],
     ["192.0.2.99", null, ["192.0.2.99"]],
     ["192.0.2.99", 6, []],
     ["2001:DB8::99", null, ["2001:db8::99"]],
@@ -61,5 +61,30 @@ Deno.test("resolveListen() lets LMTP be spoken on its own port, and not on that 
 
 Deno.test("resolveListen() lets one address have two ports, and two addresses one", () => {
   const result = loadText("listen on lo\nlisten on lo port 587\nlisten on eth0\nmatch reject\n");
-  assert.equal(result.kind === "ok" && result.policy.listeners.length, 8);
+  assert.equal(result.kind === "ok" && result.policy.listeners.length, 7);
+});
+
+Deno.test("resolveListen() leaves link-local addresses of an interface out, and takes none alone", () => {
+  const told = (text: string) => {
+    const result = loadText(`${text}\nmatch reject\n`);
+    const problems = result.kind === "ok" ? result.warnings : result.errors;
+    const listeners = result.kind === "ok" ? result.policy.listeners : [];
+    return [
+      listeners.flatMap((one) => one.kind === "inet" ? [one.address] : []),
+      problems.map(({ severity, line, column, message }) => `${severity} ${line}:${column} ${message}`),
+    ];
+  };
+  assert.deepEqual(told("listen on eth0"), [
+    ["192.0.2.10", "2001:db8::10"],
+    [],
+  ]);
+  assert.deepEqual(told("listen on eth0 inet4"), [["192.0.2.10"], []]);
+  assert.deepEqual(told("listen on fe80::1%eth0"), [
+    [],
+    ["error 1:11 the link-local address fe80::1%eth0 cannot be listened on"],
+  ]);
+  assert.deepEqual(told("listen on febf::1"), [[], [
+    "error 1:11 the link-local address febf::1 cannot be listened on",
+  ]]);
+  assert.deepEqual(told("listen on fec0::1"), [["fec0::1"], []]);
 });

@@ -322,8 +322,9 @@ export class House {
   #serve(member: Member): void {
     const { running, life } = member;
     if (running?.role !== "smtp-in" || life === null) return;
-    const listener = member.configuration.policy.listeners.find(({ kind }) => kind === "inet");
-    ok(listener);
+    const { listeners } = member.configuration.policy;
+    const index = listeners.findIndex(({ kind }) => kind === "inet");
+    ok(index >= 0);
     const accept = (take: (stream: FakeStream) => void) => {
       this.#acceptor = member;
       this.#accept = (stream) => {
@@ -332,7 +333,7 @@ export class House {
       };
       for (const stream of this.#backlog.splice(0)) this.#accept(stream);
     };
-    running.it.serve({ accept, close: () => this.#acceptor === member && (this.#accept = null) }, listener, 0);
+    running.it.serve({ accept, close: () => this.#acceptor === member && (this.#accept = null) }, listeners, index);
   }
 
   #retire(member: Member): void {

@@ -165,7 +165,7 @@ export class FakeStream implements Stream {
 /** Two joined ends: the one that dialled and the one that accepted. */
 export function streamPair(
   clock: Clock,
-  server: Address = { kind: "inet", ip: "192.0.2.25", port: 25 },
+  server: Address = { kind: "inet", ip: "192.0.2.10", port: 25 },
   client: Address = { kind: "inet", ip: "198.51.100.1", port: 40000 },
 ): { readonly client: FakeStream; readonly server: FakeStream } {
   const ends = { client: new FakeStream(clock, client, server), server: new FakeStream(clock, server, client) };

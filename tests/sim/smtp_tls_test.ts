@@ -71,7 +71,7 @@ async function world(port: 25 | 465) {
   const index = policy.listeners.findIndex((one) => one.kind === "inet" && one.port === port);
   smtpIn.setTls(new Map([[index, server]]));
   let take: (stream: Stream) => void = () => {};
-  smtpIn.serve({ accept: (run) => void (take = run), close: () => {} }, policy.listeners[index]!, index);
+  smtpIn.serve({ accept: (run) => void (take = run), close: () => {} }, policy.listeners, index);
   const ends = streamPair(clock);
   const client = new Client(ends.client);
   take(ends.server);
