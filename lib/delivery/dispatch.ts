@@ -79,7 +79,7 @@ export class Dispatcher {
       limits,
       helo,
       routeOptions: { dns, random, selfNames, selfAddresses, allowPrivate, family: limits.family, limits },
-      routes: new RouteBook(limits),
+      routes: new RouteBook(limits, () => this.#wakeSoon()),
       hasRoom: () => this.#connections < limits.connectionsMax,
       counted: (change) => this.#counted(change),
       blocked: (pool) => this.#block(pool),
@@ -147,10 +147,7 @@ export class Dispatcher {
   #counted(change: 1 | -1): void {
     this.#connections += change;
     if (change > 0) return;
-    if (this.#blocked.size > 0 && !this.#waking) {
-      this.#waking = true;
-      this.#clock.soon(() => this.#wake());
-    }
+    this.#wakeSoon();
     if (this.#connections > 0) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
@@ -162,6 +159,12 @@ export class Dispatcher {
       this.#retry = null;
       this.#wake();
     });
+  }
+
+  #wakeSoon(): void {
+    if (this.#blocked.size === 0 || this.#waking) return;
+    this.#waking = true;
+    this.#clock.soon(() => this.#wake());
   }
 
   /** Lets those that wait look again, in the order in which they came to wait. */

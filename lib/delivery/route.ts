@@ -27,11 +27,13 @@ export interface RouteState {
 /** The addresses in use or in disgrace; at most `routesMax` of them. */
 export class RouteBook {
   readonly #limits: MtaLimits;
+  readonly #whenValid: () => void;
   readonly #routes = new Map<string, RouteState>();
 
-  /** Knows nothing yet. */
-  constructor(limits: MtaLimits) {
+  /** Knows nothing yet. `whenValid` is called when the first connection to an address is ready: there may be more now. */
+  constructor(limits: MtaLimits, whenValid: () => void) {
     this.#limits = limits;
+    this.#whenValid = whenValid;
   }
 
   /** The state of an address; a new one if need be. */
@@ -78,10 +80,12 @@ export class RouteBook {
 
   /** It is ready. */
   ready(route: RouteState): void {
+    const isFirst = !route.validated;
     route.opening--;
     route.validated = true;
     route.failures = 0;
     route.lastFailure = null;
+    if (isFirst) this.#whenValid();
   }
 
   /** It failed before it was ready. An address that serves us on other connections is only given a pause: it may have

@@ -196,6 +196,14 @@ Deno.test("Dispatcher lets relays share the limit of one host", async () => {
   equal(it.net.dialled.length, 2);
 });
 
+Deno.test("Dispatcher has relays that wait for the first connection to a host go on when it is ready", async () => {
+  const it = world();
+  it.dns.mx("c.test", "10 mx.test");
+  it.submit("b.test");
+  await it.send("c.test");
+  deepEqual([it.reports.toSorted(), it.net.dialled.length], [["1 relayed 2.0.0", "2 relayed 2.0.0"], 2]);
+});
+
 Deno.test("Dispatcher tries disabled addresses at once for a task that an administrator insists on", async () => {
   const it = world();
   it.net.refuse("192.0.2.1", 25);

@@ -4,7 +4,7 @@ import { noRoute } from "../../lib/delivery/outcome.ts";
 import { RouteBook } from "../../lib/delivery/route.ts";
 
 const why = noRoute("x");
-const book = (change: Partial<typeof mtaLimits> = {}) => new RouteBook({ ...mtaLimits, ...change });
+const book = (change: Partial<typeof mtaLimits> = {}) => new RouteBook({ ...mtaLimits, ...change }, () => {});
 
 Deno.test("RouteBook knows an address and port by its state", () => {
   const routes = book();
