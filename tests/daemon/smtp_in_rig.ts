@@ -154,7 +154,11 @@ export class World {
     const remote: Address = at === "socket"
       ? { kind: "unix", path: "" }
       : { kind: "inet", ip: "198.51.100.1", port: 40000 };
-    const ends = streamPair(this.clock, undefined, remote);
+    const listener = this.policy.listeners[index];
+    const local: Address = listener?.kind === "inet"
+      ? { kind: "inet", ip: listener.address, port: listener.port }
+      : { kind: "unix", path: "" };
+    const ends = streamPair(this.clock, local, remote);
     const client = new Client(ends.client, isRude);
     this.#take[index]?.(ends.server);
     await this.clock.settle();
