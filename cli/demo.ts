@@ -225,7 +225,7 @@ function goOn(site: DemoSite, keep: boolean): void {
     typed("demo --keep");
     say("does the same and keeps the directory. With the smtpd.conf and the DIR that it leaves:");
   }
-  typed(`smtpd -n -v -f ${conf}`);
+  typed(`smtpd -n -v --same-user -f ${conf}`);
   say("checks the configuration and prints what each process of smtpd may do.");
   typed(`smtpd -d --same-user -f ${conf} --state ${state}`);
   say("runs smtpd until you press Ctrl-C. Then, in another terminal:");

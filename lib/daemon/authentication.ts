@@ -147,7 +147,7 @@ export class Authentication {
         case "check":
         case "fetch":
         case "identify":
-          if (!this.#count(exchange)) return { kind: "failed", username: effect.username };
+          if (!this.#count(exchange)) return { kind: "limited", username: effect.username };
           effect = exchange.server.step(await this.#answer(exchange, effect));
           break;
         default:

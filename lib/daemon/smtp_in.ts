@@ -17,7 +17,7 @@ import { PeerNames } from "./peer_names.ts";
 import { type ConnectionOwner, ServerConnection, type ServerConnectionPorts } from "./smtp_in_connection.ts";
 import { stopGraceMs } from "./supervision.ts";
 import { unknown } from "./session_desk.ts";
-import { Tally } from "./tally.ts";
+import { loginCounter, Tally } from "./tally.ts";
 import type { LookupToSmtpIn, QueueToSmtpIn, SessionQuestion, SmtpInToLookup, SmtpInToQueue } from "./imsg.ts";
 
 /** Stands for the name of a session that has none yet. */
@@ -312,9 +312,8 @@ export class SmtpIn {
   }
 
   #countLogin(answer: SessionAnswer): void {
-    if (answer.kind !== "authenticate" || answer.result.kind === "challenge") return;
-    const { kind } = answer.result;
-    this.#count(`smtp.auth.${kind === "accepted" ? "ok" : kind === "failed" ? "tempfail" : "permfail"}`);
+    const name = answer.kind === "authenticate" ? loginCounter(answer.result) : null;
+    if (name !== null) this.#count(name);
   }
 
   #committed(message: MsgId, result: "committed" | "noSpace" | "io" | "unknown"): void {

@@ -1,5 +1,6 @@
 /** Counters of a role, told to queue for `smtpctl show stats`. */
 
+import type { AuthResult } from "../smtp/session_face.ts";
 import type { RoleStats } from "./imsg.ts";
 
 /** Counts by name, and remembers what was told last. */
@@ -25,4 +26,11 @@ export class Tally {
     this.#told = text;
     return stats;
   }
+}
+
+/** The counter of what a login came to; null while it goes on. */
+export function loginCounter({ kind }: AuthResult): string | null {
+  if (kind === "challenge") return null;
+  const isLate = kind === "failed" || kind === "limited";
+  return `smtp.auth.${kind === "accepted" ? "ok" : isLate ? "tempfail" : "permfail"}`;
 }

@@ -268,6 +268,8 @@ export const replies = {
   authenticated: fixed(235, "2.7.0", "Authentication succeeded"),
   authFailed: fixed(535, "5.7.8", "Authentication failed"),
   authUnavailable: fixed(454, "4.7.0", "Temporary authentication failure"),
+  /** To who has failed to log in too often. */
+  tooManyAuthFailures: fixed(454, "4.7.0", "Too many failed logins, please try again later"),
   authSyntax: fixed(501, "5.5.2", "Syntax error: Cannot decode response"),
   authCancelled: fixed(501, "5.7.0", "Authentication cancelled"),
   authLineTooLong: fixed(500, "5.5.6", "Authentication exchange line is too long"),

@@ -178,5 +178,8 @@ function conclude(state: SessionState, result: Conclusion): void {
     case "failed":
       log("tempfail");
       return state.refuseCommand(replies.authUnavailable);
+    case "limited":
+      log("tempfail");
+      return state.refuseCommand(replies.tooManyAuthFailures);
   }
 }

@@ -199,9 +199,9 @@ export type AuthResult =
   /** `data`: octets that go with success (RFC 4422 §3.6); null for none. */
   | { readonly kind: "accepted"; readonly username: string; readonly data: string | null }
   /** `refused`: wrong user or password, or what the mechanism does not allow. `malformed`: what the client said is not of
-   * the mechanism's form. `failed`: nobody can say now, or the client has failed too often. `username` is who tried;
-   * empty where that is not known. */
-  | { readonly kind: "refused" | "malformed" | "failed"; readonly username: string };
+   * the mechanism's form. `failed`: nobody can say now. `limited`: the client has failed too often (`smtp limit
+   * max-auth-failures`). `username` is who tried; empty where that is not known. */
+  | { readonly kind: "refused" | "malformed" | "failed" | "limited"; readonly username: string };
 
 /** What filters say of a command. */
 export type FilterVerdict =

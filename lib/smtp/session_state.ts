@@ -190,6 +190,7 @@ const limitsTold: ReadonlyMap<Reply, string> = new Map([
   [replies.headerTooBig, "max-header-size"],
   [replies.tooManyFields, "max-headers"],
   [replies.routingLoop, "max-hops"],
+  [replies.tooManyAuthFailures, "max-auth-failures"],
 ]);
 
 /** Name of the counter of a limit, by its key of `smtp limit`. */

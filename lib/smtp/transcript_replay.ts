@@ -312,7 +312,9 @@ function filterVerdict(word: string): FilterVerdict {
 function authResult(word: string): AuthResult {
   const [, kind, rest = ""] = /^(\S+)(?: (.*))?$/.exec(word) ?? [];
   if (kind === "challenge") return { kind, text: rest };
-  if (kind === "refused" || kind === "malformed" || kind === "failed") return { kind, username: rest };
+  if (kind === "refused" || kind === "malformed" || kind === "failed" || kind === "limited") {
+    return { kind, username: rest };
+  }
   const [username = "ann", data = null] = rest.split(" ");
   return { kind: "accepted", username, data };
 }

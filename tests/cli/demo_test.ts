@@ -60,7 +60,7 @@ Deno.test("demo takes another port when its own is taken, and keeps its director
     // What it tells to try afterwards works.
     const conf = join(folder, "smtpd.conf");
     ok(stdout.includes(`\n$ deno task smtpd -d --same-user -f ${conf} --state ${join(folder, "state")}\n`));
-    const check = await runTask("smtpd", ["-n", "-v", "-f", conf]);
+    const check = await runTask("smtpd", ["-n", "-v", "--same-user", "-f", conf]);
     equal(check.code, 0, check.stderr);
   });
 });

@@ -157,7 +157,7 @@ Deno.test("EXTERNAL: failures are counted as those of passwords are; a table tha
   const results = [..."1234"].map((digit) => begun("EXTERNAL", "", { ...other, session: digit.repeat(16) }));
   await clock.settle();
   await clock.advance(2 * authDelayMaxMs);
-  deepEqual((await Promise.all(results)).map(({ kind }) => kind), ["refused", "refused", "refused", "failed"]);
+  deepEqual((await Promise.all(results)).map(({ kind }) => kind), ["refused", "refused", "refused", "limited"]);
   const { say } = world({ broken: ["certificates"] });
   for (let i = 0; i < 10; i++) deepEqual(await say("EXTERNAL", "", other), { kind: "failed", username: "" });
 });
@@ -246,7 +246,7 @@ Deno.test("after so many failures a source is told to come later, whatever its p
   for (let i = 0; i < 3; i++) equal((await plain("ann", "wrong", from("203.0.113.5"))).kind, "refused");
   // What time gives back is used up.
   while ((await plain("ann", "wrong", from("203.0.113.5"))).kind === "refused") ok(clock.monotonic() < started + 3e5);
-  deepEqual(await plain("ann", "right", from("203.0.113.5")), { kind: "failed", username: "ann" });
+  deepEqual(await plain("ann", "right", from("203.0.113.5")), { kind: "limited", username: "ann" });
   equal((await plain("ann", "right", from("203.0.113.6"))).kind, "accepted");
   deepEqual(log.of("auth-limit").map(({ fields }) => fields), [{ source: "203.0.113.5" }]);
   await clock.advance(60_000);
@@ -268,7 +268,7 @@ Deno.test("attempts at once are counted before any of them ends", async () => {
     void begun("PLAIN", "\0ann\0wrong", { session }).then((one) => results.push(one));
   }
   await clock.settle();
-  deepEqual(results.map(({ kind }) => kind), Array.from({ length: 7 }, () => "failed"));
+  deepEqual(results.map(({ kind }) => kind), Array.from({ length: 7 }, () => "limited"));
 });
 
 Deno.test("another authzid is refused without a check, and counts", async () => {
