@@ -78,7 +78,8 @@ export class Transaction implements BodySink {
   readonly #pieces = new PieceBuffer();
   #stages: readonly ContentStage[] = [];
   #lines: LineGroups | null = null;
-  // Octets that filters made of the lines.
+  // Octets of the lines that filters were asked about, and of what they made of them.
+  #asked = 0;
   #filtered = 0;
   #isFilterBroken = false;
   #flaw: BodyFlaw | null = null;
@@ -183,14 +184,16 @@ export class Transaction implements BodySink {
   /** Takes decoded content; called by the decoder. */
   take(bytes: Buffer): void {
     this.#sent += bytes.length;
-    if (this.#lines === null) return this.#accept(bytes, this.#sent);
+    if (this.#lines === null) return this.#accept(bytes, this.#sent <= this.#limits.maxMessageSize);
     if (this.#sent <= this.#limits.maxMessageSize && this.#refusal === null) this.#lines.push(bytes);
   }
 
   /** Lines that filters are to be asked about; null when there are none to ask about now. Each group is answered with
    * `putLines` before the next is taken. */
   takeLines(): LineGroup | null {
-    return this.#refusal === null ? this.#lines?.take() ?? null : null;
+    const group = this.#refusal === null ? this.#lines?.take() ?? null : null;
+    for (const line of group?.lines ?? []) this.#asked += line.length + 2;
+    return group;
   }
 
   /** Goes on with what filters made of a group of lines; null when they failed. `isLast` is the group's. */
@@ -202,15 +205,20 @@ export class Transaction implements BodySink {
     } else if (lines.length > 0) {
       const bytes = latin1Octets(`${lines.join("\r\n")}\r\n`);
       this.#filtered += bytes.length;
-      this.#accept(bytes, this.#filtered);
+      this.#accept(bytes, !this.#hasOutgrown);
     }
     this.#conclude(isLast);
   }
 
-  /** `length`: octets of all so far. */
-  #accept(bytes: Buffer, length: number): void {
+  /** Filters have made the message too large. Binary content grows when it becomes text, and a line end may be added:
+   * that is not their doing, and bounded by what the client sent. */
+  get #hasOutgrown(): boolean {
+    return this.#filtered > Math.max(this.#limits.maxMessageSize, this.#asked);
+  }
+
+  #accept(bytes: Buffer, isWithinSize: boolean): void {
     if (!this.#scanner.isDone) this.#scanner.push(bytes);
-    if (length <= this.#limits.maxMessageSize && this.#refusal === null) this.#pass(bytes);
+    if (isWithinSize && this.#refusal === null) this.#pass(bytes);
   }
 
   #chunkDecoder(): ChunkDecoder {
@@ -253,7 +261,7 @@ export class Transaction implements BodySink {
     if (flaw === "lineTooLong") return replies.lineTooLong;
     if (this.#sent > maxMessageSize) return replies.messageTooBig;
     if (this.#isFilterBroken) return replies.filterFailed;
-    if (this.#filtered > maxMessageSize) return replies.messageTooBig;
+    if (this.#hasOutgrown) return replies.messageTooBig;
     const scanner = this.#scanner;
     const findings = isEnd || scanner.isDone ? scanner.finish() : null;
     if (findings !== null && findings.fault !== null) return replies.malformedMessage;
