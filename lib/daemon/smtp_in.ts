@@ -221,6 +221,9 @@ export class SmtpIn {
       case "sender":
       case "filter":
         return this.#question(connection, ask, listener);
+      case "lines":
+        // No listener has a filter that sees lines: `filterPhasesOf` names no such phase.
+        return connection.answer({ kind: "lines", lines: null });
       case "commit": {
         if (this.#queue === null) return connection.answer({ kind: "commit", result: "unknown" });
         this.#commits.set(ask.message, connection);
@@ -370,10 +373,6 @@ export class SmtpIn {
 
   #count(name: string): void {
     this.#tally.count(name);
-    this.#watch();
-  }
-
-  #watch(): void {
     this.#sweeper ??= this.#ports.clock.after(sweepMs, () => this.#sweep());
   }
 

@@ -13,6 +13,7 @@ import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
   acceptPunct,
+  fail,
   failExpected,
   isKeyword,
   isLineEnd,
@@ -88,6 +89,10 @@ function parseBody(reader: Reader): FilterDirective["body"] | null {
 function parsePhase(reader: Reader): FilterDirective["body"] | null {
   const token = peek(reader);
   if (token.kind !== "keyword" || !filterPhases.some((phase) => phase === token.text)) {
+    if (token.kind === "keyword" && token.text === "data-line") {
+      const hint = 'only a filter that is a program sees lines: `filter NAME proc-exec "COMMAND"`';
+      return fail(reader, token.span, "syntax error: expected a phase of built-in filters, found `data-line`", hint);
+    }
     return failExpected(reader, "a phase such as `connect` or `mail-from`", filterPhases);
   }
   take(reader);

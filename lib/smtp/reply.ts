@@ -259,6 +259,8 @@ export const replies = {
   // Filters.
   /** In place of a text that is no reply: OpenSMTPD's. */
   filterBroken: fixed(421, "4.3.0", "Internal server error"),
+  /** A filter cannot say what becomes of a message's lines, or says what no line can be. */
+  filterFailed: fixed(451, "4.3.0", "Message cannot be filtered now, try again later"),
   filterNotRunning: fixed(421, "4.3.2", "Filters are not running, try again later"),
   /** A filter turns peers away by their names, and the DNS does not say now. RFC 7372 §3.3. */
   nameUncertain: fixed(450, "4.7.25", "Your name cannot be looked up now, try again later"),

@@ -36,6 +36,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
   #isBehindAuth = false;
   #isEnded = false;
   #isStopping = false;
+  /** Since when lines of a message are with the filters. */
+  #linesAskedAt = 0;
   readonly #patience: Patience;
 
   /** Nothing is said before the `connected` event. */
@@ -110,7 +112,12 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
 
   /** Content is coming: more of it is waited for now, or is to follow in another chunk. */
   get #isContentOpen(): boolean {
-    return this.#wait?.kind === "bytes" || this.#state.phase === "chunks";
+    return this.#isAmidMessage || this.#state.phase === "chunks";
+  }
+
+  /** More content is waited for now, or filters have lines of it. */
+  get #isAmidMessage(): boolean {
+    return this.#wait?.kind === "bytes" || this.#wait?.kind === "lines";
   }
 
   #connect(event: Extract<SessionEvent, { kind: "connected" }>): void {
@@ -150,6 +157,8 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
 
   #answer(answer: SessionAnswer): void {
     if (!this.#isAsking) return;
+    // The time that filters take is not the client's.
+    if (this.#wait?.kind === "lines") this.#patience.excuse(Math.max(0, this.#state.now - this.#linesAskedAt));
     this.#grantTime();
     this.#resume(answer);
     this.#process();
@@ -282,13 +291,14 @@ export class ServerSession implements Machine<SessionEvent, SessionEffect> {
     if (value.kind === "tls") return this.#patience.handshake(state.now);
     if (value.kind === "bytes") this.#patience.content(state.now, 0);
     if (value.kind === "line" || value.kind === "bytes") return;
+    if (value.kind === "lines") this.#linesAskedAt = state.now;
     if (state.input.length === 0) state.output.flush();
     state.output.push({ kind: "ask", ask: value });
   }
 
   /** RFC 5321 §3.8: 421 to whatever the client sent or will send. A message on its way in is finished first. */
   #stopIfFree(): void {
-    if (!this.#isStopping || this.#wait?.kind === "bytes" || this.#state.isCommitting) return;
+    if (!this.#isStopping || this.#isAmidMessage || this.#state.isCommitting) return;
     if (this.#wait?.kind !== "tls") this.#state.say(replies.shuttingDown(this.#state.hostname));
     this.#state.close("shutdown");
   }

@@ -5,8 +5,9 @@ import { assert } from "../fault.ts";
 import { type Chunk, parseChunk } from "./chunk.ts";
 import { contentRefusals } from "./phase.ts";
 import { replies, type Reply } from "./reply.ts";
-import { contentAdditions, finish, handOn } from "./session_data.ts";
+import { contentAdditions, finish } from "./session_data.ts";
 import { decided } from "./session_filter.ts";
+import { filterLines, handOn } from "./session_lines.ts";
 import { answerContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { nextBytes, type Running, type Waiting } from "./session_wait.ts";
@@ -48,6 +49,7 @@ export function* bdat(state: SessionState, argument: string): Running {
     const wasRefused = transaction.refusal !== null;
     transaction.decodeChunk(bytes);
     handOn(state, transaction, wasRefused);
+    yield* filterLines(state, transaction);
   }
   if (!chunk.isLast) {
     // A chunk of nothing has no use but to be the last.
@@ -58,6 +60,7 @@ export function* bdat(state: SessionState, argument: string): Running {
   const wasRefused = transaction.refusal !== null;
   transaction.finishChunks();
   handOn(state, transaction, wasRefused);
+  yield* filterLines(state, transaction);
   yield* finish(state, transaction);
 }
 

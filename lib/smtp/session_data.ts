@@ -5,10 +5,12 @@ import { formatDate } from "../mail/date.ts";
 import { BinaryEncoder } from "../mail/binary.ts";
 import { HeaderEditor, submissionEdits } from "../mail/header_edit.ts";
 import { formatReceived } from "../mail/trace.ts";
+import { LineGroups } from "./line_groups.ts";
 import { replies } from "./reply.ts";
 import { authorRefusal, authorScanner, bindsAuthor } from "./session_author.ts";
 import { filtered } from "./session_filter.ts";
 import { decodeContent } from "./session_lenient.ts";
+import { filterLines, handOn } from "./session_lines.ts";
 import { answerContent, refuseContent } from "./session_lmtp.ts";
 import type { SessionState } from "./session_state.ts";
 import { ask, nextBytes, type Running } from "./session_wait.ts";
@@ -22,7 +24,11 @@ export function* data(state: SessionState): Running {
   if ((yield* filtered(state, "data", "")) === null) return;
   transaction.begin(contentAdditions(state, transaction));
   state.say(replies.startMail);
-  do yield* nextBytes(); while (!readContent(state, transaction));
+  for (let isEnd = false; !isEnd;) {
+    yield* nextBytes();
+    isEnd = readContent(state, transaction);
+    yield* filterLines(state, transaction);
+  }
   state.line = "DATA";
   yield* finish(state, transaction);
 }
@@ -74,13 +80,6 @@ function readContent(state: SessionState, transaction: Transaction): boolean {
   return true;
 }
 
-/** Hands on what is ready of the content, or gives the message up once it is refused. */
-export function handOn({ output }: SessionState, transaction: Transaction, wasRefused: boolean): void {
-  const { message } = transaction;
-  for (const bytes of transaction.takePieces()) output.push({ kind: "body", message, bytes });
-  if (transaction.refusal !== null && !wasRefused) output.push({ kind: "rollback", message });
-}
-
 /** What is put to the content: our trace field first, and where mail is submitted what it lacks. */
 export function contentAdditions(state: SessionState, transaction: Transaction): ContentAdditions {
   const { config, peer, helo, now, tls, username } = state;
@@ -106,7 +105,9 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
   });
   const head = state.isJunk || transaction.isJunk ? `X-Spam: Yes\r\n${received}` : received;
   // What is stored is text, so that it can go anywhere: RFC 3030 §3 lets us choose between that and a bounce.
-  const stages: ContentStage[] = transaction.isBinary ? [new BinaryEncoder()] : [];
+  const encoder = transaction.isBinary ? new BinaryEncoder() : null;
+  const lines = config.filters?.has("data-line") ? new LineGroups(encoder) : null;
+  const stages: ContentStage[] = encoder !== null && lines === null ? [encoder] : [];
   if (isSubmission(state)) {
     const messageId = `<${transaction.message}.${session}@${headerDomain}>`;
     const { sender } = transaction;
@@ -117,7 +118,7 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
   }
   transaction.authors = authorScanner(state);
   if (transaction.authors !== null) stages.push(transaction.authors);
-  return { head, stages };
+  return { head, stages, lines };
 }
 
 /** Is mail of this session new, and not on its way? RFC 6409 §8 lets only a server that takes new mail change it. QUIRK:

@@ -69,8 +69,8 @@ export interface SessionConfig {
   /** So are the authors of his mail, those in From and Sender fields, at its end: `sender` is asked of each. Mail without
    * a From field is refused. Default false. */
   readonly bindsAuthor?: boolean;
-  /** Phases in which a filter has a say: `filter` is asked. Default none. */
-  readonly filters?: ReadonlySet<FilterPhase>;
+  /** Phases in which a filter has a say: `filter` is asked, in `data-line` `lines`. Default none. */
+  readonly filters?: ReadonlySet<FilterPhase | "data-line">;
   /** Quirks of the client that pass. Default `usualQuirks`. */
   readonly lenient?: ReadonlySet<Quirk>;
   /** Local time at `at`, as `Clock.zone` tells it. */
@@ -87,7 +87,7 @@ export interface SessionAuth {
 
 export type { TlsInfo };
 
-/** When filters have a say: smtpd-filters(7) calls them so. */
+/** When filters have a say in a command: smtpd-filters(7) calls them so. */
 export type FilterPhase = "connect" | "helo" | "ehlo" | "auth" | "mail-from" | "rcpt-to" | "data" | "commit";
 
 /** All of them, in the order of a session. */
@@ -177,6 +177,14 @@ export type SessionAsk =
     readonly parameter: string;
     readonly facts: FilterFacts;
   }
+  /** What becomes of these lines of the message's content? The groups come in order, the last may be empty: lines can be
+   * added at the end. Dots are not stuffed; fields of ours are not among them. As `LineGroup`. */
+  | {
+    readonly kind: "lines";
+    readonly message: string;
+    readonly lines: readonly string[];
+    readonly isLast: boolean;
+  }
   /** Make it durable. All of its content has gone out in `body` effects, `size` octets in all. */
   | { readonly kind: "commit"; readonly message: string; readonly size: number };
 
@@ -189,6 +197,9 @@ export type SessionAnswer =
   | { readonly kind: "authenticate"; readonly result: AuthResult }
   | { readonly kind: "sender"; readonly result: "allowed" | "refused" | "failed" }
   | { readonly kind: "filter"; readonly decision: FilterVerdict }
+  /** The lines that take the place of those; null: a filter has failed, and the message is refused for now. So it is for
+   * a line with CR, LF, NUL or a character above U+00FF. */
+  | { readonly kind: "lines"; readonly lines: readonly string[] | null }
   /** Anything but `committed` means that nothing of the message is kept. */
   | { readonly kind: "commit"; readonly result: "committed" | "noSpace" | "io" | "unknown" };
 

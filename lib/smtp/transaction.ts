@@ -5,12 +5,13 @@ import type { ForwardPath, ReversePath } from "../mail/address.ts";
 import type { AuthorScanner } from "../mail/author.ts";
 import { HeaderScanner } from "../mail/message.ts";
 import { ChunkDecoder } from "./chunk.ts";
-import { BodyDecoder, type BodyFlaw, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
+import { BodyDecoder, type BodyFlaw, bodyLineLengthMax, type BodySink, fieldsMax, headerLengthMax } from "./framing.ts";
 import type { Handling } from "./handling.ts";
 import type { LineMender } from "./lenient.ts";
 import type { DsnRequest, MailParameters, RcptParameters } from "./parameter.ts";
 import { replies, type Reply } from "./reply.ts";
-import { joinOctets } from "../mail/octets.ts";
+import { areLines, type LineGroup, type LineGroups } from "./line_groups.ts";
+import { joinOctets, latin1Octets } from "../mail/octets.ts";
 
 /** Longest piece of content that is given out at once, octets. */
 export const pieceLengthMax = 64 * 1024;
@@ -45,6 +46,9 @@ export interface ContentAdditions {
   readonly head: string;
   /** What the content passes through, in this order. None for mail that only passes through: it is stored as it came. */
   readonly stages: readonly ContentStage[];
+  /** Has filters change the lines first: all that comes after sees what they made of them. Default null: nobody is
+   * asked. */
+  readonly lines?: LineGroups | null;
 }
 
 /** A transaction. It begins when MAIL is accepted; `begin` is called when DATA is. */
@@ -73,6 +77,12 @@ export class Transaction implements BodySink {
   readonly #scanner = new HeaderScanner();
   readonly #pieces = new PieceBuffer();
   #stages: readonly ContentStage[] = [];
+  #lines: LineGroups | null = null;
+  // Octets of the lines that filters were asked about, and of what they made of them.
+  #asked = 0;
+  #filtered = 0;
+  #isFilterBroken = false;
+  #flaw: BodyFlaw | null = null;
   #recipients = 0;
   #lastRecipient: ForwardPath | null = null;
   // Octets that the client sent.
@@ -139,6 +149,7 @@ export class Transaction implements BodySink {
     // The field names the recipient, whose address may be UTF-8.
     this.#store(Buffer.from(additions.head, "utf8"));
     this.#stages = additions.stages;
+    this.#lines = additions.lines ?? null;
   }
 
   /** Takes a piece of input. Returns how many octets of it belong to the message once its end is found, -1 before.
@@ -160,7 +171,7 @@ export class Transaction implements BodySink {
   finishChunks(): void {
     const chunks = this.#chunkDecoder();
     // Text ends with a line end wherever it goes from here.
-    if (!this.isBinary && chunks.isOpenLine) this.#pass(Buffer.from("\r\n"));
+    if (!this.isBinary && chunks.isOpenLine && this.#lines === null) this.#pass(Buffer.from("\r\n"));
     chunks.finish();
     this.#settle(true, chunks.flaw);
   }
@@ -173,8 +184,41 @@ export class Transaction implements BodySink {
   /** Takes decoded content; called by the decoder. */
   take(bytes: Buffer): void {
     this.#sent += bytes.length;
+    if (this.#lines === null) return this.#accept(bytes, this.#sent <= this.#limits.maxMessageSize);
+    if (this.#sent <= this.#limits.maxMessageSize && this.#refusal === null) this.#lines.push(bytes);
+  }
+
+  /** Lines that filters are to be asked about; null when there are none to ask about now. Each group is answered with
+   * `putLines` before the next is taken. */
+  takeLines(): LineGroup | null {
+    const group = this.#refusal === null ? this.#lines?.take() ?? null : null;
+    for (const line of group?.lines ?? []) this.#asked += line.length + 2;
+    return group;
+  }
+
+  /** Goes on with what filters made of a group of lines; null when they failed. `isLast` is the group's. */
+  putLines(lines: readonly string[] | null, isLast: boolean): void {
+    const { maxLineLength = 0 } = this.#limits;
+    // A line of the client's that passes as it is must not be too long here.
+    if (lines === null || !areLines(lines, Math.max(maxLineLength, bodyLineLengthMax))) {
+      this.#isFilterBroken = true;
+    } else if (lines.length > 0) {
+      const bytes = latin1Octets(`${lines.join("\r\n")}\r\n`);
+      this.#filtered += bytes.length;
+      this.#accept(bytes, !this.#hasOutgrown);
+    }
+    this.#conclude(isLast);
+  }
+
+  /** Filters have made the message too large. Binary content grows when it becomes text, and a line end may be added:
+   * that is not their doing, and bounded by what the client sent. */
+  get #hasOutgrown(): boolean {
+    return this.#filtered > Math.max(this.#limits.maxMessageSize, this.#asked);
+  }
+
+  #accept(bytes: Buffer, isWithinSize: boolean): void {
     if (!this.#scanner.isDone) this.#scanner.push(bytes);
-    if (this.#sent <= this.#limits.maxMessageSize && this.#refusal === null) this.#pass(bytes);
+    if (isWithinSize && this.#refusal === null) this.#pass(bytes);
   }
 
   #chunkDecoder(): ChunkDecoder {
@@ -193,12 +237,19 @@ export class Transaction implements BodySink {
   }
 
   #settle(isEnd: boolean, flaw: BodyFlaw | null): void {
+    this.#flaw = flaw;
+    if (isEnd && this.#refusal === null) this.#lines?.finish();
+    // Where filters are asked about lines, the end is where their last answer is.
+    this.#conclude(isEnd && this.#lines === null);
+  }
+
+  #conclude(isEnd: boolean): void {
     if (isEnd && this.#refusal === null && this.#stages.length > 0) {
       let out: Buffer = Buffer.alloc(0);
       for (const stage of this.#stages) out = joinOctets([stage.push(out), stage.finish()]);
       if (out.length > 0) this.#store(out);
     }
-    this.#refusal = this.#judge(isEnd, flaw);
+    this.#refusal = this.#judge(isEnd, this.#flaw);
     if (this.#refusal !== null) this.#pieces.discard();
     else if (isEnd) this.#pieces.finish();
   }
@@ -209,6 +260,8 @@ export class Transaction implements BodySink {
     if (flaw === "stray") return replies.controlInMessage;
     if (flaw === "lineTooLong") return replies.lineTooLong;
     if (this.#sent > maxMessageSize) return replies.messageTooBig;
+    if (this.#isFilterBroken) return replies.filterFailed;
+    if (this.#hasOutgrown) return replies.messageTooBig;
     const scanner = this.#scanner;
     const findings = isEnd || scanner.isDone ? scanner.finish() : null;
     if (findings !== null && findings.fault !== null) return replies.malformedMessage;
@@ -216,7 +269,8 @@ export class Transaction implements BodySink {
     if (scanner.fields > maxHeaders) return replies.tooManyFields;
     // RFC 5321 §6.3.
     if (findings !== null && findings.received >= maxHops) return replies.routingLoop;
-    return this.#stages.some((stage) => stage.isBroken) ? replies.binaryInText : null;
+    const isBroken = this.#lines?.isBroken || this.#stages.some((stage) => stage.isBroken);
+    return isBroken ? replies.binaryInText : null;
   }
 }
 

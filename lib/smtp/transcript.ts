@@ -12,6 +12,7 @@
  *   A: commit = io                  commit = committed | noSpace | io | unknown | wait
  *   A: sender x@a.test = allowed    sender ADDRESS = allowed | refused | failed | wait
  *   A: filter ehlo = junk           filter PHASE = proceed | junk | rewrite VALUE | reject REPLY | disconnect REPLY | wait
+ *   A: lines = "a\r\nb\r\n"          lines = the lines that take their place | failed | wait; those of a group are asked together
  *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT |
  *                                   refused [USER] | malformed [USER] | failed [USER] | wait
  *   E: tls                          the handshake that the server began is done
@@ -32,7 +33,7 @@
 import { Buffer } from "node:buffer";
 import { defaultSessionBounds } from "./session_bounds.ts";
 import { quirks } from "./lenient.ts";
-import { type FilterPhase, filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
+import { filterPhases, type SessionAnswer, type SessionConfig } from "./session_face.ts";
 
 /** What the client, the clock or the daemon does. */
 export type TranscriptInput =
@@ -202,13 +203,15 @@ const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
   commit: /^(?:committed|noSpace|io|unknown|wait)$/,
   sender: /^(?:allowed|refused|failed|wait)$/,
   filter: /^(?:proceed|junk|wait|rewrite .+|(?:reject|disconnect) [45][0-9]{2} .+)$/,
+  lines: /^(?:".*"|failed|wait)$/,
   authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|(?:refused|malformed|failed)(?: \S+)?|wait)$/,
 };
 
 function parseAnswer(rest: string): TranscriptAnswer | null {
-  const form = /^(expand|message|commit|sender|filter|authenticate)(?: (\S+))? = (.+)$/;
+  const form = /^(expand|message|commit|lines|sender|filter|authenticate)(?: (\S+))? = (.+)$/;
   const [, kind, subject = "", word = ""] = form.exec(rest) ?? [];
-  if (kind === undefined || (kind === "message" || kind === "commit") !== (subject === "")) return null;
+  const isBare = kind === "message" || kind === "commit" || kind === "lines";
+  if (kind === undefined || isBare !== (subject === "")) return null;
   const ask = kind === "expand" ? "recipient" : kind;
   return isAskKind(ask) && answerWords[ask].test(word) ? { ask, subject, word } : null;
 }
@@ -296,7 +299,8 @@ function settingOf(key: string, value: string, { auth, bounds }: TranscriptConfi
     case "mechanisms":
       return { auth: { mode: auth?.mode ?? "optional", mechanisms: value.split(",") } };
     case "filters": {
-      const phases = value.split(",").flatMap((word) => filterPhases.filter((phase: FilterPhase) => phase === word));
+      const known = [...filterPhases, "data-line"] as const;
+      const phases = value.split(",").flatMap((word) => known.filter((phase) => phase === word));
       return { filters: new Set(phases) };
     }
     case "lenient":

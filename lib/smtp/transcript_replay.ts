@@ -14,7 +14,13 @@ import type {
   SessionEvent,
   TlsInfo,
 } from "./session_face.ts";
-import { fitsPatterns, type Transcript, type TranscriptAnswer, type TranscriptStep } from "./transcript.ts";
+import {
+  fitsPatterns,
+  parseString,
+  type Transcript,
+  type TranscriptAnswer,
+  type TranscriptStep,
+} from "./transcript.ts";
 
 /** How input reaches the machine. */
 export interface Feeding {
@@ -242,6 +248,8 @@ class Player {
         return { kind: "sender", result: word === "refused" || word === "failed" ? word : "allowed" };
       case "filter":
         return { kind: "filter", decision: filterVerdict(word) };
+      case "lines":
+        return { kind: "lines", lines: linesOf(word, ask.lines) };
       case "authenticate":
         return { kind: "authenticate", result: authResult(word) };
     }
@@ -307,6 +315,13 @@ function filterVerdict(word: string): FilterVerdict {
   const reply = parseReply([rest]);
   if (reply === null) throw new Error(`no reply: ${rest}`);
   return { kind, reply };
+}
+
+/** The same lines where nothing is said. */
+function linesOf(word: string, asked: readonly string[]): readonly string[] | null {
+  if (word === "failed") return null;
+  const text = parseString(word)?.toString("latin1");
+  return text === undefined ? asked : text.split("\r\n").slice(0, -1);
 }
 
 function authResult(word: string): AuthResult {

@@ -31,6 +31,8 @@ function yes(ask: SessionAsk): SessionAnswer {
       return { kind: "sender", result: "allowed" };
     case "filter":
       return { kind: "filter", decision: { kind: "proceed" } };
+    case "lines":
+      return { kind: "lines", lines: ask.lines };
   }
 }
 

@@ -22,7 +22,8 @@ class World {
   said = "";
   readonly committed: string[] = [];
 
-  constructor() {
+  /** `isFiltered`: filters see the lines of messages, and leave them as they are. */
+  constructor(isFiltered = false) {
     const hostname = parseDomain("mx.test");
     if (hostname === null) throw new Error("mx.test is a domain");
     this.#session = new ServerSession({
@@ -32,6 +33,7 @@ class World {
       local: true,
       maskSource: false,
       dsn: true,
+      filters: new Set(isFiltered ? ["data-line"] : []),
       zone: () => ({ offsetMinutes: 0, name: null }),
     });
     this.#perform(this.#session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>" }));
@@ -95,6 +97,7 @@ class World {
       const isKnown = !ask.rcpt.localPart.startsWith("no");
       return { kind: "recipient", reply: isKnown ? replies.recipientOk : replies.invalidRecipient("no@b.test") };
     }
+    if (ask.kind === "lines") return { kind: "lines", lines: ask.lines };
     if (ask.kind !== "commit") throw new Error(`nothing was set up that would ask for ${ask.kind}`);
     const content = Buffer.concat(this.#dealt.get(ask.message) ?? []).toString("latin1");
     equal(content.length, ask.size);
@@ -210,7 +213,7 @@ Deno.test("ServerSession answers legally and leaves nothing open, whatever is se
       lengths,
       ending,
     ) => {
-      const world = new World();
+      const world = new World(lengths.length % 2 === 0);
       for (const one of bursts) world.send(cut(Buffer.from(one, "latin1"), lengths), ending % 2 === 0);
       if (ending === 0) world.wait(300_000);
       else world.end(ending === 1 ? "eof" : "shutdown");
@@ -236,10 +239,13 @@ Deno.test("ServerSession answers and stores the same however input is cut and wh
       lengths,
     ) => {
       fc.pre(!bursts.some((one) => endsGroup.test(one)));
-      const [whole, octets, pieces] = [new World(), new World(), new World()];
+      const isFiltered = lengths.length % 2 === 0;
+      const [whole, octets, pieces] = [new World(isFiltered), new World(isFiltered), new World(isFiltered)];
+      const unlike = new World(!isFiltered);
       for (const one of bursts) {
         const bytes = Buffer.from(one, "latin1");
         whole.send([bytes], false);
+        unlike.send([bytes], false);
         octets.send(cut(bytes, [1]), true);
         pieces.send(cut(bytes, lengths), false);
       }
@@ -248,6 +254,8 @@ Deno.test("ServerSession answers and stores the same however input is cut and wh
         deepEqual(other.committed, whole.committed);
         equal(other.isClosed, whole.isClosed);
       }
+      // Filters that change nothing.
+      deepEqual(unlike.committed, whole.committed);
     }),
     { numRuns: 1000 },
   );

@@ -48,6 +48,8 @@ function submit(content: string, { isMasquerade = false } = {}) {
         return { kind: "sender", result: ask.sender?.domain === "ok.test" ? "allowed" : "refused" };
       case "filter":
         return { kind: "filter", decision: { kind: "proceed" } };
+      case "lines":
+        return { kind: "lines", lines: ask.lines };
       case "commit":
         told.committed = told.stored;
         return { kind: "commit", result: "committed" };

@@ -20,6 +20,7 @@ C* 3 "ab"
 A: message = 1a2b3c4d
 A: expand y@b.test = unknown
 A: commit = noSpace
+A: lines = "a\\r\\n"
 S: 250-x
 S: ...
 M: "a\\n"
@@ -59,14 +60,15 @@ M: none
           { ask: "message", subject: "", word: "1a2b3c4d" },
           { ask: "recipient", subject: "y@b.test", word: "unknown" },
           { ask: "commit", subject: "", word: "noSpace" },
+          { ask: "lines", subject: "", word: `"a\\r\\n"` },
         ],
-        replies: [{ pattern: "250-x", line: 11 }, { pattern: "...", line: 12 }],
+        replies: [{ pattern: "250-x", line: 12 }, { pattern: "...", line: 13 }],
         content: { kind: "committed", text: "a\nb" },
         isClosed: true,
       },
       {
         ...empty,
-        line: 16,
+        line: 17,
         inputs: [{ kind: "time", ms: 301_000 }, { kind: "eof" }, { kind: "shutdown" }],
         content: { kind: "none" },
       },
@@ -115,6 +117,8 @@ const errors: readonly (readonly [string, string, number])[] = [
   ["an expand of nobody", "S: 220 *\nA: expand = ok\n", 2],
   ["a commit of somebody", "S: 220 *\nA: commit y@b.test = io\n", 2],
   ["an unknown word of commit", "S: 220 *\nA: commit = ok\n", 2],
+  ["lines of somebody", 'S: 220 *\nA: lines y@b.test = "a"\n', 2],
+  ["lines without quotes", "S: 220 *\nA: lines = a\n", 2],
   ["an id that is none", "S: 220 *\nA: message = 1\n", 2],
   ["content without quotes", "S: 220 *\nM: abc\n", 2],
   ["an end that is none", "S: 220 *\nX: open\n", 2],
