@@ -14,7 +14,7 @@
  *   A: filter ehlo = junk           filter PHASE = proceed | junk | rewrite VALUE | reject REPLY | disconnect REPLY | wait
  *   A: lines = "a\r\nb\r\n"          lines = the lines that take their place | failed | wait; those of a group are asked together
  *   A: authenticate PLAIN = ok ann  authenticate MECHANISM = ok USER [DATA] | challenge TEXT |
- *                                   refused [USER] | malformed [USER] | failed [USER] | wait
+ *                                   refused [USER] | malformed [USER] | failed [USER] | limited [USER] | wait
  *   E: tls                          the handshake that the server began is done
  *   M: "a\r\n"                      content that was committed, without our Received field; several lines add up
  *   M: none                         the message was rolled back
@@ -204,7 +204,7 @@ const answerWords: Readonly<Record<TranscriptAnswer["ask"], RegExp>> = {
   sender: /^(?:allowed|refused|failed|wait)$/,
   filter: /^(?:proceed|junk|wait|rewrite .+|(?:reject|disconnect) [45][0-9]{2} .+)$/,
   lines: /^(?:".*"|failed|wait)$/,
-  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|(?:refused|malformed|failed)(?: \S+)?|wait)$/,
+  authenticate: /^(?:ok \S+(?: .+)?|challenge(?: .+)?|(?:refused|malformed|failed|limited)(?: \S+)?|wait)$/,
 };
 
 function parseAnswer(rest: string): TranscriptAnswer | null {
