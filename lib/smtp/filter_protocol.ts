@@ -259,7 +259,10 @@ export class FilterMachine {
   /** A message of the session that has not come to its end never will: what is said of it is not heard. */
   #giveUp(session: string): void {
     for (const token of this.#sessions.get(session) ?? []) {
-      if (this.#asked.get(session + token)?.phase === "data-line") this.#asked.delete(session + token);
+      const asked = this.#asked.get(session + token);
+      if (asked?.phase !== "data-line") continue;
+      this.#asked.delete(session + token);
+      if (asked.until !== null) this.#effects.push({ kind: "lines", session, token, lines: null });
     }
   }
 
