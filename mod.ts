@@ -1,7 +1,7 @@
 /** Postern's library face: the parts of a mail server that decide, without the parts that touch the world.
  *
- * - **Machines**: {@link ServerSession} and {@link ClientSession} speak SMTP without a socket or a clock. Events go in,
- *   effects come out.
+ * - **Machines**: {@link ServerSession} and {@link ClientSession} speak SMTP without a socket or a clock,
+ *   {@link FilterMachine} speaks with a program that filters. Events go in, effects come out.
  * - **Message**: paths and mailboxes, {@link HeaderScanner}, {@link composeDsn} for delivery reports.
  * - **Tables**: {@link openTable} looks things up in lists, files and cdb maps, {@link compileMap} makes such maps.
  * - **Spool**: the {@link SpoolStore} port with {@link MemoryStore} and {@link SqliteStore}, {@link GroupCommit} for
@@ -133,6 +133,17 @@ export { describeReply, encodeReply, formatReply, parseReply, type Reply } from 
 export type { DsnRequest } from "./lib/smtp/parameter.ts";
 export * from "./lib/smtp/session_face.ts";
 export { ServerSession } from "./lib/smtp/session.ts";
+export * from "./lib/smtp/filter_protocol.ts";
+export {
+  filterEvents,
+  type FilterPhaseName,
+  filterProtocol,
+  type FilterQuery,
+  type FilterReport,
+  type FilterSubsystem,
+  hiddenSecret,
+  queryParameters,
+} from "./lib/smtp/filter_line.ts";
 export * from "./lib/smtp/client_face.ts";
 export {
   type ClientMessage,

@@ -8,6 +8,7 @@ import { actionMethods, localOptions, relayOptions } from "../lib/policy/parser_
 import { filterConditions, filterDecisions } from "../lib/policy/parser_filter.ts";
 import { listenOptions, socketOptions } from "../lib/policy/parser_listen.ts";
 import { forWords, fromWords, matchOptions } from "../lib/policy/parser_match.ts";
+import { tableOptions } from "../lib/policy/parser_table.ts";
 import { directiveNames } from "../lib/policy/reader.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
@@ -59,6 +60,7 @@ Deno.test("every word of a kind of line stands in such a line of a good fixture"
     ...all(["action"], actionMethods),
     ...all(["action"], [...localOptions, ...relayOptions]),
     ...all(["match"], [...matchOptions, ...fromWords, ...forWords, "regex", "reject", "action"]),
+    ...all(["table"], tableOptions),
     ...all(["filter"], [...filterPhases, ...filterConditions, ...filterDecisions, "proc", "proc-exec", "chain"]),
     ...all(["smtp", "limit"], Object.keys(smtpLimitKeys)),
     ...all(["smtp"], ["lenient", ...quirks]),

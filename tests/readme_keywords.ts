@@ -4,6 +4,7 @@ import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { quirks } from "../lib/smtp/lenient.ts";
 import { reservedWords } from "../lib/policy/lexer.ts";
 import { meanings } from "../lib/policy/manual.ts";
+import { tableOptions } from "../lib/policy/parser_table.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";
 import { backends } from "../lib/policy/resolve_backend.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys, smtpLimitKeys } from "../lib/policy/resolve_limit.ts";
@@ -27,6 +28,7 @@ const mtaKeys = [...Object.keys(mtaLimitKeys), "inet4", "inet6"];
 export const places: readonly Place[] = [
   { name: "line", before: "" },
   { name: "table", before: `table t "`, after: `:/x"`, words: backends },
+  { name: "table", before: `table t "proc:/bin/x" `, after: " 5s", words: tableOptions },
   { name: "listen", before: "listen on lo " },
   { name: "listen tls-require", before: "listen on lo tls-require ", words: ["verify"] },
   { name: "listen senders", before: "listen on lo senders { a = b } ", words: ["masquerade", "header-from"] },

@@ -7,7 +7,7 @@ import { isPublic } from "../policy/check_traffic.ts";
 import { filtersUseNames } from "../policy/filter_run.ts";
 import type { Policy } from "../policy/policy.ts";
 import { serversOf } from "../table/server.ts";
-import { isRemembered, sqliteDatabase } from "../table/spec.ts";
+import { isRemembered, type ProcSpec, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { type Denied, deniedRanges, denyText } from "./denied.ts";
@@ -114,7 +114,7 @@ function relays({ actions }: Policy): boolean {
 /** A table behind a helper, and the row of its host. */
 export interface HostedTable {
   /** The table. */
-  readonly spec: Extract<TableSpec, { readonly kind: "proc" }>;
+  readonly spec: ProcSpec;
   /** May run the helper, and nothing else. The helper runs with the same account. */
   readonly grant: Grant<"table-host">;
 }
@@ -123,7 +123,8 @@ export interface HostedTable {
 export function tableHostGrants(policy: Policy, premises: Premises): readonly HostedTable[] {
   return Object.values(policy.tables).flatMap((table) =>
     table.kind !== "proc" ? [] : [{
-      spec: table,
+      // How long its answers are remembered is lookup's business: a host stays when that alone changes.
+      spec: { ...table, cacheTtlMs: null, cacheNegativeTtlMs: null },
       grant: {
         role: "table-host",
         account: premises.accounts?.smtpd ?? null,

@@ -73,6 +73,18 @@ export interface TableDirective {
   readonly content:
     | { readonly kind: "config"; readonly word: Word }
     | { readonly kind: "items"; readonly items: Items };
+  /** In the order of the line. */
+  readonly options: readonly TableOption[];
+}
+
+/** An option of a `table` line; `span` is that of its word. */
+export interface TableOption {
+  /** What it sets. */
+  readonly kind: "cache-ttl" | "cache-negative-ttl";
+  /** Its word. */
+  readonly span: Span;
+  /** What it is set to. */
+  readonly time: Word;
 }
 
 /** `listen on …`. */

@@ -6,6 +6,7 @@ import { formatSpan } from "../event_log.ts";
 import type { Action, Listener, LocalMethod, Policy, TableName } from "./policy.ts";
 import { maildirDefault } from "./policy.ts";
 import { sendersText } from "./print_listen.ts";
+import { printProgram } from "./print_table.ts";
 import { printWord } from "./print_word.ts";
 import { shortTables } from "./rule_text.ts";
 
@@ -123,7 +124,7 @@ export function tableText(table: TableSpec): string {
     case "getpwnam":
       return "getpwnam";
     case "proc":
-      return printWord(`proc:${table.command}${table.config === null ? "" : ` ${table.config}`}`);
+      return printProgram(table);
     default:
       return printWord(`${table.kind}:${table.path}`);
   }

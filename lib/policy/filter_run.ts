@@ -2,7 +2,7 @@
  * report, decides (smtpd.conf(5), filter). */
 
 import { assertNever, Fault } from "../fault.ts";
-import { parseReply, replies, type Reply } from "../smtp/reply.ts";
+import { filterReply, replies } from "../smtp/reply.ts";
 import type { FilterFacts, FilterVerdict } from "../smtp/session_face.ts";
 import type { Service } from "../table/table.ts";
 import type { Filter, FilterCondition, FilterDecision, FilterPhase } from "./filter.ts";
@@ -225,17 +225,11 @@ function verdictOf(decision: Exclude<FilterDecision, { kind: "report" }>, isUnce
       return { kind: "rewrite", value: decision.value };
     case "reject":
     case "disconnect": {
-      const reply = replyOf(decision.reply);
+      const reply = filterReply(decision.reply);
       if (isUncertain && reply.code >= 500) return { kind: decision.kind, reply: replies.nameUncertain };
       return { kind: reply.code === 421 ? "disconnect" : decision.kind, reply };
     }
     default:
       return assertNever(decision);
   }
-}
-
-/** The reply that the text of a decision stands for; `421 Internal server error` where it is none. */
-export function replyOf(text: string): Reply {
-  const reply = /^[45][0-9]{2} /.test(text) ? parseReply([text]) : null;
-  return reply ?? replies.filterBroken;
 }

@@ -31,6 +31,14 @@ export const meanings: Readonly<Record<string, Meaning | null>> = {
     `table NAME "proc:COMMAND [ARGUMENT]"`,
     "A program, by its whole path, that speaks smtpd-tables(7). `NAME2:PATH` of any other kind runs OpenSMTPD's program `table-NAME2`.",
   ],
+  "table cache-ttl": [
+    'table NAME "proc:…" cache-ttl 30s',
+    "How long an entry that a program has found is remembered; 0 for not at all. Databases behind a server have it in their settings, `cache_ttl`; other kinds need no memory.",
+  ],
+  "table cache-negative-ttl": [
+    'table NAME "proc:…" cache-negative-ttl 5s',
+    "How long it is remembered that a program has no such entry; `cache_negative_ttl` in settings.",
+  ],
   "line listen": [
     "listen on WHERE",
     "Takes mail on an interface, an address, or the addresses of a host name; port 25 unless said otherwise.",

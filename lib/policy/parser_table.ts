@@ -1,16 +1,45 @@
 /** Parser of `table NAME …`. */
 
-import type { Directive, TableDirective, Word } from "./ast.ts";
+import type { Directive, TableDirective, TableOption, Word } from "./ast.ts";
 import type { Token } from "./lexer.ts";
-import { fail, isPunct, peek, type Reader, readItems, readWord } from "./reader.ts";
+import {
+  fail,
+  failExpected,
+  isLineEnd,
+  isPlainWord,
+  isPunct,
+  peek,
+  type Reader,
+  readItems,
+  readQuantity,
+  readWord,
+  take,
+} from "./reader.ts";
+
+/** Words behind the place of a table. They are ours, and not reserved. */
+export const tableOptions: readonly TableOption["kind"][] = ["cache-negative-ttl", "cache-ttl"];
 
 /** Parses what follows `table`. */
 export function parseTable(reader: Reader, first: Token): Directive | null {
   const name = readWord(reader, "the name of the table");
   if (name === null) return null;
   const content = parseContent(reader);
-  if (content !== null) return { kind: "table", span: first.span, name, content };
+  const options = content === null ? null : parseOptions(reader);
+  if (content !== null && options !== null) return { kind: "table", span: first.span, name, content, options };
   return { kind: "broken", span: first.span, declares: "table", name };
+}
+
+function parseOptions(reader: Reader): readonly TableOption[] | null {
+  const options: TableOption[] = [];
+  while (!isLineEnd(reader)) {
+    const kind = tableOptions.find((word) => isPlainWord(reader, word));
+    if (kind === undefined) return failExpected(reader, "the end of the line", tableOptions);
+    const { span } = take(reader);
+    const time = readQuantity(reader, "a time such as 30s");
+    if (time === null) return null;
+    options.push({ kind, span, time });
+  }
+  return options;
 }
 
 function parseContent(reader: Reader): TableDirective["content"] | null {

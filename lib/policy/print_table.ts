@@ -1,7 +1,8 @@
 /** Tables as smtpd.conf writes them: `table` lines, and the places where tables are used. */
 
+import type { ProcSpec } from "../table/spec.ts";
 import type { Criterion, Policy, TableName } from "./policy.ts";
-import { printItems, printWord } from "./print_word.ts";
+import { printDelay, printItems, printWord } from "./print_word.ts";
 
 /** What is being printed. */
 export interface Shown {
@@ -24,12 +25,24 @@ export function printTables(shown: Shown): readonly string[] {
       case "getpwnam":
         return `${head} getpwnam`;
       case "proc":
-        // Not `NAME:CONFIG`: which program that is depends on the machine.
-        return `${head} ${printWord(`proc:${spec.command}${spec.config === null ? "" : ` ${spec.config}`}`)}`;
+        return `${head} ${printProgram(spec)}`;
       default:
         return `${head} ${printWord(`${spec.kind}:${spec.path}`)}`;
     }
   });
+}
+
+/** What a `table` line of a program says behind the name. Not `NAME:CONFIG`: which program that is depends on the
+ * machine. */
+export function printProgram({ command, config, cacheTtlMs, cacheNegativeTtlMs }: ProcSpec): string {
+  const words = [printWord(`proc:${command}${config === null ? "" : ` ${config}`}`)];
+  if (cacheTtlMs !== null) words.push(`cache-ttl ${printTime(cacheTtlMs)}`);
+  if (cacheNegativeTtlMs !== null) words.push(`cache-negative-ttl ${printTime(cacheNegativeTtlMs)}`);
+  return words.join(" ");
+}
+
+function printTime(ms: number): string {
+  return ms === 0 ? "0" : printDelay(ms);
 }
 
 /** A table where an option wants one: `<name>`, or the entries of one without a name. */

@@ -1,6 +1,7 @@
 /** `BACKEND:PATH` of a `table` line: where the entries are. */
 
 import { parseTableSettings } from "../table/settings.ts";
+import { programSpec } from "../table/spec.ts";
 import type { DatabaseKind, TableSpec } from "../table/table.ts";
 import type { Word } from "./ast.ts";
 import { suggest } from "./error.ts";
@@ -93,7 +94,7 @@ function readProgram(scope: Scope, name: string, { span }: Word, text: string): 
       : `install it, or correct its path; what follows the blank, \`${config}\`, is its argument`;
     return fail(scope, span, `no such program: ${command}`, hint);
   }
-  return { kind: "proc", name, command, config: config === "" ? null : config };
+  return programSpec(name, command, config === "" ? null : config);
 }
 
 /** Any other kind is served by a program of that name. */
@@ -117,7 +118,7 @@ function readHelper(
   if (path !== "" && !path.startsWith("/")) {
     return failPath(`write an absolute path, such as ${backend}:/etc/mail/${name}`);
   }
-  return { kind: "proc", name, command, config: path === "" ? null : path };
+  return programSpec(name, command, path === "" ? null : path);
 }
 
 /** A word with a slash in it would lead out of the directories of helpers. */

@@ -12,6 +12,7 @@ import { placeOf } from "./error.ts";
 import { builtinTable, type Criterion, type TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
 import { resolveBackend } from "./resolve_backend.ts";
+import { resolveCache } from "./resolve_cache.ts";
 import { type ConfigSource, fail, failMissing, type Scope, warn } from "./scope.ts";
 
 /** What an option wants a table for. */
@@ -123,7 +124,7 @@ export function builtinTables(source: ConfigSource): readonly TableSpec[] {
 }
 
 /** Declares the table of a `table` line. */
-export function declareTable(scope: Scope, { name, content }: TableDirective): void {
+export function declareTable(scope: Scope, { name, content, options }: TableDirective): void {
   if (scope.tables.has(name.text)) {
     const hint = scope.declared.table.places.has(name.text) ? "each table is declared once" : null;
     fail(scope, name.span, `table already declared with that name: ${name.text}`, hint);
@@ -138,7 +139,10 @@ export function declareTable(scope: Scope, { name, content }: TableDirective): v
     const spec = resolveBackend(scope, name.text, content.word);
     // A table that cannot be used is declared all the same: one mistake, one error.
     scope.tables.set(name.text, spec ?? { kind: "file", name: name.text, path: "/" });
+    if (spec === null) return;
   }
+  const spec = scope.tables.get(name.text);
+  if (spec !== undefined) scope.tables.set(name.text, resolveCache(scope, spec, options));
 }
 
 /** The name of the table that an option means. Declares anonymous ones. Null when an error has been told. */

@@ -353,3 +353,9 @@ export const replies = {
   storageFull: fixed(452, "4.3.1", "Insufficient system storage"),
   storageFailed: fixed(451, "4.3.0", "Temporary failure"),
 } as const;
+
+/** The reply that a filter's text stands for; `421 Internal server error` where it is none. */
+export function filterReply(text: string): Reply {
+  const reply = /^[45][0-9]{2} /.test(text) ? parseReply([text]) : null;
+  return reply ?? replies.filterBroken;
+}

@@ -2,12 +2,13 @@
 
 import { LRUCache } from "lru-cache";
 import { parseSettingMs, settingOf, type TableSettings } from "./settings.ts";
+import type { DatabaseSpec, ProcSpec } from "./spec.ts";
 import type { Service, Table, TableShape } from "./table.ts";
 
-/** How long a found entry is remembered, ms; `cache_ttl` of a table's settings. */
+/** How long a found entry is remembered, ms; `cache_ttl` of a table's settings, `cache-ttl` of a program's line. */
 export const cacheTtlMs = 30_000;
-/** How long it is remembered that there is no such entry, ms; `cache_negative_ttl`. Short, so that a new user is found
- * soon. */
+/** How long it is remembered that there is no such entry, ms; `cache_negative_ttl`, `cache-negative-ttl`. Short, so that
+ * a new user is found soon. */
 export const cacheNegativeTtlMs = 5000;
 /** How many answers of a table are remembered; `cache_size`. The least used go first. */
 export const cacheAnswersMax = 10_000;
@@ -22,6 +23,16 @@ export interface CacheLimits {
   readonly negativeTtlMs: number;
   /** 0 for no cache. */
   readonly size: number;
+}
+
+/** The limits of a table: a database has them in its settings, a program on its line. */
+export function cacheLimitsOf(spec: DatabaseSpec | ProcSpec): CacheLimits {
+  if (spec.kind !== "proc") return readCacheLimits(spec.settings);
+  return {
+    ttlMs: spec.cacheTtlMs ?? cacheTtlMs,
+    negativeTtlMs: spec.cacheNegativeTtlMs ?? cacheNegativeTtlMs,
+    size: cacheAnswersMax,
+  };
 }
 
 /** The limits that the settings of a table ask for. The settings were checked when they were read. */

@@ -7,8 +7,7 @@ import { CdbTable } from "./cdb_table.ts";
 import { type ContentJudge, FileTable } from "./file.ts";
 import { PasswdTable } from "./passwd.ts";
 import { type ProcLink, ProcTable } from "./proc.ts";
-import type { TableSettings } from "./settings.ts";
-import type { DatabaseSpec } from "./spec.ts";
+import type { DatabaseSpec, ProcSpec } from "./spec.ts";
 import { SqliteTable } from "./sqlite.ts";
 import { StaticTable } from "./static.ts";
 import type { Table, TableSpec } from "./table.ts";
@@ -64,14 +63,14 @@ async function openBackend(spec: TableSpec, disk: Disk, options: TableOptions): 
     case "sqlite":
       return await SqliteTable.open(spec, disk, { openSql: options.openSql, delimiter, clock, report });
     case "proc":
-      return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), [], () => clock.monotonic());
+      return await remember(new ProcTable(spec.name, options.connectProc(spec.name)), spec, () => clock.monotonic());
     case "postgres":
     case "mysql":
     case "redis":
     case "ldap":
       return await remember(
         await openServerTable(spec.kind, spec, options.servers),
-        spec.settings,
+        spec,
         () => clock.monotonic(),
       );
   }
@@ -95,10 +94,14 @@ async function openServerTable(
   }
 }
 
-/** The table, with a memory for answers as its settings want it. The package behind it is loaded here only: a role
+/** The table, with a memory for answers as its specification wants it. The package behind it is loaded here only: a role
  * without such tables has no right to packages. */
-export async function remember(table: Table, settings: TableSettings, monotonic: () => number): Promise<Table> {
-  const { CachedTable, readCacheLimits } = await import("./cache.ts");
-  const limits = readCacheLimits(settings);
+export async function remember(
+  table: Table,
+  spec: DatabaseSpec | ProcSpec,
+  monotonic: () => number,
+): Promise<Table> {
+  const { CachedTable, cacheLimitsOf } = await import("./cache.ts");
+  const limits = cacheLimitsOf(spec);
   return limits.size === 0 ? table : new CachedTable(table, limits, monotonic);
 }

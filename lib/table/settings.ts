@@ -72,6 +72,9 @@ export function settingOf(settings: TableSettings, keyword: string): string | nu
   return settings.find(([name]) => name === keyword)?.[1] ?? null;
 }
 
+/** How a time is written. */
+export const settingTimeHint = "write seconds, or a number with s, m, h or d, up to 366d";
+
 /** Reads a time: seconds, or a number with `s`, `m`, `h` or `d` behind it. In ms. Null for anything else, and for more
  * than a year. */
 export function parseSettingMs(value: string): number | null {
@@ -252,7 +255,7 @@ const checkTime = (minMs: number): ValueCheck => (keyword, value) =>
   unless(
     (parseSettingMs(value) ?? -1) >= minMs,
     `${keyword} is no time: ${value}`,
-    "write seconds, or a number with s, m, h or d",
+    settingTimeHint,
   );
 const checkMark: ValueCheck = (keyword, value) =>
   unless(value.includes("?"), `${keyword} has no place for the key`, "the key stands for a `?`");

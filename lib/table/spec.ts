@@ -6,6 +6,14 @@ import type { TableSpec } from "./table.ts";
 /** The `table` line of a table in a database. */
 export type DatabaseSpec = Extract<TableSpec, { readonly settings: unknown }>;
 
+/** The `table` line of a table behind a program. */
+export type ProcSpec = Extract<TableSpec, { readonly kind: "proc" }>;
+
+/** A table behind a program, when its line says no more. `config` null for nothing. */
+export function programSpec(name: string, command: string, config: string | null): ProcSpec {
+  return { kind: "proc", name, command, config, cacheTtlMs: null, cacheNegativeTtlMs: null };
+}
+
 /** The database that a SQLite table is in. Throws a Fault `malformed` when its settings do not say. */
 export function sqliteDatabase(spec: DatabaseSpec): string {
   if (spec.settings.length === 0) return spec.path;

@@ -62,8 +62,18 @@ export type TableSpec =
     /** Keywords in the order of the file; a keyword may come again. May hold passwords. */
     readonly settings: readonly (readonly [keyword: string, value: string])[];
   }
-  /** A program that speaks the table protocol (smtpd-tables(7)). `config` is handed to it; null for nothing. */
-  | { readonly kind: "proc"; readonly name: string; readonly command: string; readonly config: string | null };
+  /** A program that speaks the table protocol (smtpd-tables(7)). */
+  | {
+    readonly kind: "proc";
+    readonly name: string;
+    readonly command: string;
+    /** Handed to it; null for nothing. */
+    readonly config: string | null;
+    /** How long a found entry is remembered, ms, 0 for not at all; null for `cacheTtlMs`. */
+    readonly cacheTtlMs: number | null;
+    /** The same for the answer that there is no such entry; null for `cacheNegativeTtlMs`. */
+    readonly cacheNegativeTtlMs: number | null;
+  };
 
 /** Databases that tables may live in. */
 export type DatabaseKind = "sqlite" | "postgres" | "mysql" | "redis" | "ldap";

@@ -15,6 +15,7 @@ import { PaperPrinter } from "../support/printer.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
 import { questionOf } from "../support/explain_question.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 const conf = `table virtuals file:/etc/virtuals
 table missing file:/etc/missing
@@ -143,7 +144,7 @@ Deno.test("explainOffline() refuses a listener that there is not", async () => {
 Deno.test("explainOffline() asks a helper, and ends it", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/helper`, helperScript, { mode: 0o755 });
-    const spec = { kind: "proc", name: "virtuals", command: `${folder}/helper`, config: "ann" } as const;
+    const spec = programSpec("virtuals", `${folder}/helper`, "ann");
     const policy = policyOf(conf);
     const helped = { ...policy, tables: { ...policy.tables, virtuals: spec } };
     const { answer, status } = await explain({ rcpt: mailbox("root@shop.test"), address: "198.51.100.7" }, false, {

@@ -2,6 +2,7 @@ import { equal, match, ok } from "node:assert/strict";
 import { printGrants } from "../../cli/smtpd_grants.ts";
 import type { Premises } from "../../lib/daemon/privilege.ts";
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 const text = `table users { bob = "1000:1000:/home/bob" }
 listen on 127.0.0.1 port 2525
@@ -17,7 +18,7 @@ async function grants(json: boolean): Promise<string> {
   await Deno.writeTextFile(path, text);
   const loaded = await loadConfiguration(path, new Map());
   ok(loaded.kind === "ok");
-  const helped = { kind: "proc", name: "helped", command: "/usr/libexec/table-x", config: null } as const;
+  const helped = programSpec("helped", "/usr/libexec/table-x", null);
   return printGrants({ ...loaded.policy, tables: { ...loaded.policy.tables, helped } }, premises, json);
 }
 

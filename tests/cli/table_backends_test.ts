@@ -7,6 +7,7 @@ import { inFolder } from "../support/folder.ts";
 import { helperScript } from "../support/table_program.ts";
 import { anyAlive } from "../support/processes.ts";
 import { until } from "../support/wait.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 interface Helper {
   readonly link: ProcLink;
@@ -21,7 +22,7 @@ async function withHelper(script: string, run: (helper: Helper) => Promise<void>
     const command = join(folder, "helper");
     await Deno.writeTextFile(command, script, { mode: 0o755 });
     const log: LogEvent[] = [];
-    const tables = { t: { kind: "proc", name: "t", command, config: "ann, bob" } } as const;
+    const tables = { t: programSpec("t", command, "ann, bob") };
     const link = tableBackends(tables, (event) => void log.push(event)).connectProc("t");
     const pid = () => {
       try {

@@ -14,6 +14,7 @@ import fc from "../support/fast_check.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { tablesOf } from "../policy/tables.ts";
 import { KeptLog, policyOf } from "./rig.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 /** Of SCRAM: RFC 7677's, for pencil. */
 const scramText = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:" +
@@ -63,10 +64,9 @@ function world({ tables = (one) => one, check, broken = [], kind }: Setup = {}) 
     result: "password" in one && one.password === "right" && !("isDecoy" in one && one.isDecoy) ? "right" : "wrong",
     problem: null,
   });
-  const users = policy.tables["users"]!;
   const ours = kind === undefined ? policy : {
     ...policy,
-    tables: { ...policy.tables, users: { kind, name: users.name, command: "/bin/helper", config: null } },
+    tables: { ...policy.tables, users: programSpec("users", "/bin/helper", null) },
   };
   const authentication = new Authentication({
     clock,

@@ -18,6 +18,7 @@ import { policyOf, policyText } from "./rig.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";
 import { databaseRow, premises, processWith, relayTo, rowOf, rows, servers, smtpd, smtpq } from "./privilege_rig.ts";
 import { maildirWork } from "../support/agent_work.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 Deno.test("smtp-in holds nothing at all", () => {
   const { read, write, net, run, sys, npm, account } = rowOf("smtp-in");
@@ -240,11 +241,11 @@ Deno.test("lookup reads the files of each kind of table, and loads packages only
   );
   deepEqual(row?.read, ["/etc/mail/map.sqlite", "/etc/mail/passwd", "/var/db/mail.db"]);
   equal(row?.npm, false);
-  equal(rowFor({ kind: "proc", name: "h", command: "/bin/h", config: null })?.npm, true);
+  equal(rowFor(programSpec("h", "/bin/h", null))?.npm, true);
 });
 
 Deno.test("a table behind a helper has a host that may run just that helper; lookup may not", () => {
-  const policy = withTables({ kind: "proc", name: "h", command: "/usr/libexec/table-h", config: "/etc/h" });
+  const policy = withTables(programSpec("h", "/usr/libexec/table-h", "/etc/h"));
   const [row, ...others] = tableHostGrants(policy, premises);
   ok(row);
   equal(others.length, 0);
@@ -254,6 +255,13 @@ Deno.test("a table behind a helper has a host that may run just that helper; loo
   deepEqual(checkGrant(row.grant, processWith(denoFlags(row.grant))), []);
   deepEqual(standingGrants(policy, premises).flatMap(({ run }) => run), []);
   deepEqual(tableHostGrants(policyOf(), premises), []);
-  const comma = withTables({ kind: "proc", name: "h", command: "/opt/a,b", config: null });
+  // A host goes on when its answers alone are remembered for longer.
+  const longer = withTables({
+    ...programSpec("h", "/usr/libexec/table-h", "/etc/h"),
+    cacheTtlMs: 1,
+    cacheNegativeTtlMs: 0,
+  });
+  deepEqual(tableHostGrants(longer, premises), [row]);
+  const comma = withTables(programSpec("h", "/opt/a,b", null));
   deepEqual(tableHostGrants(comma, premises).flatMap(({ grant }) => unnameablePaths(grant)), ["/opt/a,b"]);
 });

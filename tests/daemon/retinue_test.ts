@@ -8,6 +8,7 @@ import type { Child } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { FakeDisk } from "../sim/disk.ts";
 import { KeptLog, policyOf } from "./rig.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 /** A child that takes what it is told, and says that it is ready. */
 function childOf(clock: FakeClock, heard: (message: ToRole) => void, killed: () => void = () => {}) {
@@ -81,7 +82,7 @@ function world() {
     discard() {},
     failed() {},
   });
-  const table = { kind: "proc", name: "t", command: "/bin/helper", config: null } as const;
+  const table = programSpec("t", "/bin/helper", null);
   const withTable: Configuration = { ...configuration, policy: { ...policy, tables: { ...policy.tables, t: table } } };
   return { clock, disk, lookup, retinue, withTable, told, pairs, started, killed, die: () => die() };
 }

@@ -5,6 +5,7 @@ import { TableHouse } from "../../lib/daemon/table_house.ts";
 import type { Child } from "../../lib/port.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { KeptLog } from "./rig.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 const grant: HostedTable["grant"] = {
   role: "table-host",
@@ -18,7 +19,7 @@ const grant: HostedTable["grant"] = {
   handed: "",
 };
 const hosted = (name: string, config: string | null = null): HostedTable => ({
-  spec: { kind: "proc", name, command: "/bin/helper", config },
+  spec: programSpec(name, "/bin/helper", config),
   grant,
 });
 

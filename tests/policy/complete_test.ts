@@ -22,6 +22,8 @@ Deno.test("complete() offers what the parser would take", () => {
     ["listen on $|", ["cli", "lan"]],
     ["# listen |", []],
     ['action "x" maildir # |', []],
+    ['table t "proc:/bin/x" |', ["cache-negative-ttl", "cache-ttl"]],
+    ['table t "proc:/bin/x" cache-ttl 5s cache-ne|', ["cache-negative-ttl", "cache-ttl"]],
     ["queue |", ["compression", "directory", "encryption", "ttl"]],
   ];
   for (const [line, want] of cases) deepEqual(texts(line), want, line);

@@ -3,6 +3,7 @@ import { actionText, listenerText, tableText } from "../../lib/policy/difference
 import { defaultListenerTls } from "../../lib/policy/defaults.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 import { loadText } from "./config_fixture.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 function policy(text: string): Policy {
   const loaded = loadText(text);
@@ -32,7 +33,8 @@ match for any action "d"
     "relay host { smtp://x.test, smtp://y.test }",
     "relay srs when-spf-fails",
   ]);
-  deepEqual(tableText({ kind: "proc", name: "p", command: "/p", config: "/etc/p" }), '"proc:/p /etc/p"');
+  deepEqual(tableText(programSpec("p", "/p", "/etc/p")), '"proc:/p /etc/p"');
+  deepEqual(tableText({ ...programSpec("p", "/p", null), cacheTtlMs: 60_000 }), "proc:/p cache-ttl 1m");
   deepEqual(["f", "hosted", "users"].map((name) => tableText(loaded.tables[name]!)), [
     "file:/etc/f",
     "of 1 entry",

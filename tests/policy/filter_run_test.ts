@@ -8,7 +8,6 @@ import {
   filtersUseNames,
   membersOf,
   type PeerName,
-  replyOf,
   runFilters,
 } from "../../lib/policy/filter_run.ts";
 import { filterPhases } from "../../lib/policy/filter.ts";
@@ -225,19 +224,6 @@ Deno.test("runFilters() lets nobody in from the network where a filter is a prog
   equal((await run(lines, "connect", { address: "192.0.2.1" })).verdict, "proceed");
   equal((await run(lines, "connect", { address: "local" })).verdict, "proceed");
   equal((await run(lines, "ehlo", {})).verdict, "proceed");
-});
-
-Deno.test("replyOf() answers 421 for a text that is no reply", () => {
-  for (
-    const [text, want] of [
-      ["550 5.7.1 go away", "550 5.7.1 go away"],
-      ["450 later", "450 later"],
-      ["go away", "421 4.3.0 Internal server error"],
-      ["250 ok", "421 4.3.0 Internal server error"],
-      ["550-more", "421 4.3.0 Internal server error"],
-      ["550", "421 4.3.0 Internal server error"],
-    ] as const
-  ) equal(describeReply(replyOf(text)), want, text);
 });
 
 Deno.test("filterPhasesOf() names the phases in which somebody has a say, and no other", () => {

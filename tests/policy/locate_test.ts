@@ -54,6 +54,8 @@ Deno.test("findHelp() explains words, names and macros", () => {
     ["listen on $la|n", 'lan = "eth0"'],
     ["match for domain <no|pe> reject", null],
     ["queue tt|l 4d", "queue ttl 4d"],
+    ['table x "proc:/bin/x" cache-t|tl 5s', 'table NAME "proc:…" cache-ttl 30s'],
+    ['table x "proc:/bin/x" cache-negative-t|tl 0', 'table NAME "proc:…" cache-negative-ttl 5s'],
   ];
   for (const [line, want] of cases) {
     const { input, offset } = withCursor(editorBase + line + "\n");

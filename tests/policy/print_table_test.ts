@@ -16,6 +16,9 @@ Deno.test("printTables() writes every kind, and leaves out tables that nobody de
     "table t proc:/usr/local/libexec/smtpd/table-socketmap",
     'table t "proc:/usr/local/libexec/smtpd/table-socketmap /etc/t"',
     'table t "proc:/bin/t -x y"',
+    'table t "proc:/bin/t -x y" cache-ttl 90s cache-negative-ttl 0',
+    "table t proc:/bin/t cache-negative-ttl 2h",
+    "table t proc:/bin/t cache-ttl 0",
   ]);
 });
 

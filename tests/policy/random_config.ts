@@ -62,6 +62,8 @@ table hosts { 192.0.2.10 = mx.one.test }
 table froms { ann = "@a.test" }
 srs key "k 1"
 mda wrapper wrap "nice %{mda}"
+table helped "proc:/bin/x y" cache-ttl 0 cache-negative-ttl 90m
+table asked proc:/bin/x cache-negative-ttl 36h
 proc rspamd "filter-rspamd -x" user nobody group nogroup chroot "/var/empty"
 filter scan proc rspamd
 filter own proc-exec "/usr/bin/filter -a" user nobody

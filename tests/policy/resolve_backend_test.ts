@@ -3,6 +3,7 @@ import { backends } from "../../lib/policy/resolve_backend.ts";
 import { loadPolicy } from "../../lib/policy/resolve.ts";
 import { loadText, machine } from "./config_fixture.ts";
 import { hintOfLines, messagesOfLines } from "./load_text.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 
 const files = {
   "/s": "dbpath /var/x.sqlite\nquery_domain SELECT ?\n",
@@ -29,18 +30,13 @@ Deno.test("resolveBackend() reads every kind of table", () => {
     ["sqlite:/s", { kind: "sqlite", name: "t", path: "/s", settings }],
     // The database itself, such as makemap makes.
     ["sqlite:/db", { kind: "sqlite", name: "t", path: "/db", settings: [] }],
-    ["proc:/bin/x", { kind: "proc", name: "t", command: "/bin/x", config: null }],
-    ['"proc:/bin/x "', { kind: "proc", name: "t", command: "/bin/x", config: null }],
-    ['"proc:/bin/x y"', { kind: "proc", name: "t", command: "/bin/x", config: "y" }],
+    ["proc:/bin/x", programSpec("t", "/bin/x", null)],
+    ['"proc:/bin/x "', programSpec("t", "/bin/x", null)],
+    ['"proc:/bin/x y"', programSpec("t", "/bin/x", "y")],
     // One argument, whatever stands in it: there is no shell.
-    ['"proc:/bin/x   -a  $b; c "', { kind: "proc", name: "t", command: "/bin/x", config: "-a  $b; c" }],
-    ["socketmap:/c", {
-      kind: "proc",
-      name: "t",
-      command: "/usr/local/libexec/smtpd/table-socketmap",
-      config: "/c",
-    }],
-    ["socketmap", { kind: "proc", name: "t", command: "/usr/local/libexec/smtpd/table-socketmap", config: null }],
+    ['"proc:/bin/x   -a  $b; c "', programSpec("t", "/bin/x", "-a  $b; c")],
+    ["socketmap:/c", programSpec("t", "/usr/local/libexec/smtpd/table-socketmap", "/c")],
+    ["socketmap", programSpec("t", "/usr/local/libexec/smtpd/table-socketmap", null)],
   ];
   for (const [word, want] of cases) assert.deepEqual(tableOf(word), want, word);
 });

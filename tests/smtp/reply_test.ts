@@ -4,6 +4,7 @@ import fc from "../support/fast_check.ts";
 import {
   describeReply,
   encodeReply,
+  filterReply,
   formatReply,
   isPositive,
   isTransient,
@@ -162,4 +163,17 @@ Deno.test("isPositive() and isTransient() go by the first digit", () => {
     true,
     false,
   ]);
+});
+
+Deno.test("filterReply() answers 421 for a text that is no reply", () => {
+  for (
+    const [text, want] of [
+      ["550 5.7.1 go away", "550 5.7.1 go away"],
+      ["450 later", "450 later"],
+      ["go away", "421 4.3.0 Internal server error"],
+      ["250 ok", "421 4.3.0 Internal server error"],
+      ["550-more", "421 4.3.0 Internal server error"],
+      ["550", "421 4.3.0 Internal server error"],
+    ] as const
+  ) equal(describeReply(filterReply(text)), want, text);
 });

@@ -4,10 +4,12 @@ import {
   cacheAnswersMax,
   CachedTable,
   type CacheLimits,
+  cacheLimitsOf,
   cacheNegativeTtlMs,
   cacheTtlMs,
   readCacheLimits,
 } from "../../lib/table/cache.ts";
+import { programSpec } from "../../lib/table/spec.ts";
 import { StaticTable } from "../../lib/table/static.ts";
 import type { Service, Table } from "../../lib/table/table.ts";
 import { testTable } from "../contract/table.ts";
@@ -77,6 +79,18 @@ Deno.test("readCacheLimits() reads the settings of a table", () => {
     negativeTtlMs: 0,
     size: 7,
   });
+});
+
+Deno.test("cacheLimitsOf() reads the line of a program, and the settings of a database", () => {
+  const program = programSpec("t", "/bin/t", null);
+  assert.deepEqual(cacheLimitsOf(program), readCacheLimits([]));
+  assert.deepEqual(cacheLimitsOf({ ...program, cacheTtlMs: 0, cacheNegativeTtlMs: 60_000 }), {
+    ttlMs: 0,
+    negativeTtlMs: 60_000,
+    size: cacheAnswersMax,
+  });
+  const settings = [["cache_ttl", "2m"]] as const;
+  assert.equal(cacheLimitsOf({ kind: "redis", name: "t", path: "/c", settings }).ttlMs, 120_000);
 });
 
 Deno.test("CachedTable remembers what is found, and for a shorter time what is not", async () => {

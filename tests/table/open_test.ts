@@ -12,6 +12,7 @@ import { writeCdb } from "../support/cdb.ts";
 import { noBackends } from "../support/backends.ts";
 import { inFolder } from "../support/folder.ts";
 import { runSql } from "../support/sqlite.ts";
+import { type ProcSpec, programSpec } from "../../lib/table/spec.ts";
 
 const helper: ProcLink = {
   ask: (ask) =>
@@ -71,7 +72,7 @@ Deno.test("openTable() opens each kind", () =>
       assert.equal(await table.lookup("userinfo", "bob"), "1:2:/home/bob", spec.kind);
       table.close();
     }
-    const asked = await openTable({ kind: "proc", name: "t", command: "/none", config: null }, disk, options);
+    const asked = await openTable(programSpec("t", "/none", null), disk, options);
     assert.equal(await asked.lookup("alias", "Bob"), "bob one");
     asked.close();
   }));
@@ -86,8 +87,39 @@ Deno.test("openTable() faults when the file is not there", () =>
     }
   }));
 
-Deno.test("remember() gives a table a memory, unless its settings want none", async () => {
+Deno.test("a program is asked again when the time of its line is over, and at once for a time of 0", async () => {
+  const clock = { monotonic: () => now, now: () => now };
+  let now = 0;
+  let asked = 0;
+  const link: ProcLink = {
+    ask(ask) {
+      asked++;
+      return helper.ask(ask);
+    },
+    close() {},
+  };
+  /** How often the program is asked for what is there, and for what is not, when both are wanted at these times. */
+  const counted = async (times: Pick<ProcSpec, "cacheTtlMs" | "cacheNegativeTtlMs">, at: readonly number[]) => {
+    const spec = { ...programSpec("t", "/none", null), ...times };
+    const table = await openTable(spec, hostDisk, { ...options, clock, connectProc: () => link });
+    const counts: number[] = [];
+    for (const question of [() => table.lookup("alias", "bob"), () => table.check("alias", "bob")]) {
+      asked = 0;
+      for (now of at) await question();
+      counts.push(asked);
+    }
+    return counts;
+  };
+  const every10 = Array.from({ length: 13 }, (_, at) => at * 10_000);
+  assert.deepEqual(await counted({ cacheTtlMs: null, cacheNegativeTtlMs: null }, every10), [4, 13]);
+  assert.deepEqual(await counted({ cacheTtlMs: 60_000, cacheNegativeTtlMs: 30_000 }, every10), [2, 4]);
+  assert.deepEqual(await counted({ cacheTtlMs: 0, cacheNegativeTtlMs: 86_400_000 }, every10), [13, 1]);
+  assert.deepEqual(await counted({ cacheTtlMs: 1000, cacheNegativeTtlMs: 0 }, [0, 0, 1000, 1001]), [2, 4]);
+});
+
+Deno.test("remember() gives a table a memory, unless its specification wants none", async () => {
   const table = new StaticTable("t", "list", [], "+");
-  assert.notEqual(await remember(table, [], () => 0), table);
-  assert.equal(await remember(table, [["cache_size", "0"]], () => 0), table);
+  const database = { kind: "redis", name: "t", path: "/c", settings: [] } as const;
+  assert.notEqual(await remember(table, database, () => 0), table);
+  assert.equal(await remember(table, { ...database, settings: [["cache_size", "0"]] }, () => 0), table);
 });

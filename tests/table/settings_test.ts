@@ -8,6 +8,7 @@ import {
   parseSettingMs,
   parseTableSettings,
   settingOf,
+  settingTimeHint,
   socketPathOf,
 } from "../../lib/table/settings.ts";
 import type { DatabaseKind } from "../../lib/table/table.ts";
@@ -203,8 +204,8 @@ Deno.test("parseTableSettings() says what is wrong, and where", () => {
       null,
     ],
     ["ldap", "alias_attributes a, b", 1, "alias_attributes does not name one attribute: a, b", null],
-    ["postgres", "timeout 0", 1, "timeout is no time: 0", "write seconds, or a number with s, m, h or d"],
-    ["postgres", "cache_ttl soon", 1, "cache_ttl is no time: soon", "write seconds, or a number with s, m, h or d"],
+    ["postgres", "timeout 0", 1, "timeout is no time: 0", settingTimeHint],
+    ["postgres", "cache_ttl soon", 1, "cache_ttl is no time: soon", settingTimeHint],
     ["postgres", "cache_size 1000001", 1, "cache_size is no number: 1000001", null],
   ];
   for (const [kind, text, line, message, hint] of cases) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type DatabaseSpec, isRemembered, sqliteDatabase } from "../../lib/table/spec.ts";
+import { type DatabaseSpec, isRemembered, programSpec, sqliteDatabase } from "../../lib/table/spec.ts";
 
 Deno.test("sqliteDatabase() is the file itself, or what dbpath says", () => {
   const spec = (settings: DatabaseSpec["settings"]): DatabaseSpec => ({
@@ -21,5 +21,5 @@ Deno.test("isRemembered() is true of tables that other processes answer for", ()
   for (const kind of ["postgres", "mysql", "redis", "ldap"] as const) {
     assert.equal(isRemembered({ kind, ...database }), true);
   }
-  assert.equal(isRemembered({ kind: "proc", name: "t", command: "/c", config: null }), true);
+  assert.equal(isRemembered(programSpec("t", "/c", null)), true);
 });
