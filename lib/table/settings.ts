@@ -133,7 +133,8 @@ type Check =
   | "filter"
   | "attributes";
 
-const commonKeywords: readonly (readonly [string, Check])[] = [
+/** Of databases that are asked over a network. */
+const serverKeywords: readonly (readonly [string, Check])[] = [
   ["cache_ttl", "ms"],
   ["cache_negative_ttl", "ms"],
   ["cache_size", "cacheSize"],
@@ -202,10 +203,13 @@ function attributesOf(service: string): number {
 }
 
 function keywordsOf(kind: DatabaseKind): ReadonlyMap<string, Check> {
-  return new Map([...keywords[kind], ...commonKeywords]);
+  return new Map([...keywords[kind], ...(kind === "sqlite" ? [] : serverKeywords)]);
 }
 
 function hintFor(kind: DatabaseKind, keyword: string): string | null {
+  if (kind === "sqlite" && serverKeywords.some(([one]) => one === keyword)) {
+    return "a file of this machine is asked each time, and answers at once: leave the line out";
+  }
   const near = synonyms[kind]?.[keyword.toLowerCase()] ?? nearest(keyword, keywordsOf(kind).keys());
   return near === null ? null : `did you mean ${near}?`;
 }

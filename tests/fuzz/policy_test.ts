@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import fc, { anyText } from "../support/fast_check.ts";
 import { makeSource, printError } from "../../lib/policy/error.ts";
 import { expandRecipient } from "../../lib/policy/expand.ts";
 import { expansionNodesMax } from "../../lib/policy/expand_run.ts";
@@ -62,7 +62,7 @@ const fragments = [
 ];
 const text = fc.oneof(
   fc.array(fc.constantFrom(...fragments), { maxLength: 30 }).map((words) => words.join(" ")),
-  fc.string({ unit: "binary", maxLength: 80 }),
+  anyText({ maxLength: 80 }),
 );
 
 /** Either a policy or errors whose places and lengths fit the text they show. */

@@ -10,6 +10,15 @@ fc.configureGlobal({ seed: seedOf(told()) });
 
 export { default } from "fast-check";
 
+/** Text of any characters, as `fc.string({ unit: "binary" })` has it. That one takes seconds to be made, once for each
+ * file of tests. */
+export function anyText({ maxLength }: { readonly maxLength?: number } = {}): fc.Arbitrary<string> {
+  // No half of a pair of surrogates: it could not be written as UTF-8.
+  const character = fc.oneof(fc.nat(0x7f), fc.nat(0xf7ff), fc.nat(0x10f7ff));
+  return fc.array(character, maxLength === undefined ? {} : { maxLength })
+    .map((units) => String.fromCodePoint(...units.map((unit) => unit < 0xd800 ? unit : unit + 0x800)));
+}
+
 /** What the environment says, where it may be looked at. */
 function told(): string {
   const { state } = Deno.permissions.querySync({ name: "env", variable: "FUZZ_SEED" });

@@ -1,7 +1,7 @@
 /** Tables in directories: filters, and what entries make. */
 
 import assert from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import fc, { anyText } from "../support/fast_check.ts";
 import type { DirectoryEntry, DirectorySearch } from "../../lib/port_database.ts";
 import { escapeFilter, fillFilter, LdapTable } from "../../lib/table/ldap.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -36,7 +36,7 @@ Deno.test("escapeFilter() leaves no way out of a value", () => {
     ["%u", "\\25u"],
   ];
   for (const [value, want] of cases) assert.equal(escapeFilter(value), want, value);
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (value) => {
+  fc.assert(fc.property(anyText(), (value) => {
     const escaped = escapeFilter(value);
     assert.ok(!/[()*\0]/.test(escaped));
     const read = escaped.replace(/\\([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import fc, { anyText } from "../support/fast_check.ts";
 import { parseIp } from "../../lib/mail/ip.ts";
 import {
   expandDomain,
@@ -112,7 +112,7 @@ Deno.test("usesLocalPart() and usesValidated() know letters in both cases", () =
 });
 
 Deno.test("what a spec comes to is always a name that can be asked for", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), fc.string(), (localPart, text) => {
+  fc.assert(fc.property(anyText(), fc.string(), (localPart, text) => {
     const parts = parseDomainSpec(`${text.replaceAll("%", "%{l}")}.%{s}.a.test`);
     const name = parts === null ? "a" : expandDomain(parts, { ...values, localPart });
     equal(name === null || (name.length > 0 && name.length <= spfNameLengthMax), true);

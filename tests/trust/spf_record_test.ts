@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import fc, { anyText } from "../support/fast_check.ts";
 import { parseIp } from "../../lib/mail/ip.ts";
 import { isNear, parseSpfRecord, spfTexts } from "../../lib/trust/spf_record.ts";
 
@@ -65,7 +65,7 @@ Deno.test("parseSpfRecord() takes time in proportion to the record", () => {
 });
 
 Deno.test("parseSpfRecord() never throws", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+  fc.assert(fc.property(anyText(), (text) => {
     const record = parseSpfRecord(`v=spf1 ${text}`);
     ok(record === null || record.directives.length <= text.length);
   }));

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import fc from "../support/fast_check.ts";
+import fc, { anyText } from "../support/fast_check.ts";
 import { type Domain, parseMailbox } from "../../lib/mail/address.ts";
 import { parseIp } from "../../lib/mail/ip.ts";
 import type { DnsAnswer } from "../../lib/port.ts";
@@ -107,7 +107,7 @@ const term = fc.oneof(
 const record = fc.array(term, { maxLength: 16 }).map((terms) => `TXT v=spf1 ${terms.join(" ")}`);
 const data = fc.oneof(
   record,
-  fc.string({ unit: "binary", maxLength: 30 }).map((text) => `TXT ${text}`),
+  anyText({ maxLength: 30 }).map((text) => `TXT ${text}`),
   names.map((name) => `MX 1 ${name}`),
   names.map((name) => `PTR ${name}`),
   fc.constantFrom("A 203.0.113.1", "AAAA 2001:db8::2", "MX 0 ", "A x"),
@@ -142,7 +142,7 @@ Deno.test("checkSpf() ends, whatever the DNS says, within its limits", () => {
 });
 
 Deno.test("checkSpf() reads records of every form without an exception", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+  fc.assert(fc.property(anyText({ maxLength: 200 }), (text) => {
     ok(run(identityOf({}), inZone({ "a.test": [`TXT v=spf1 ${text}`] })).verdict.result.length > 0);
   }));
 });
