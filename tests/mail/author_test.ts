@@ -76,6 +76,7 @@ Deno.test("authorshipOf() reads From as every reader of mail would, or not at al
     ['"ann"@a.test', "F:ann@a.test"],
     ["=?utf-8?q?bob=40b.test=3E?=@a.test", "unreadable From"],
     ["ann@=?utf-8?q?b?=.test", "unreadable From"],
+    ['"=\\?utf-8?q?bob=40b.test=3E?="@a.test', "unreadable From"],
   ];
   for (const [value, want] of table) equal(told(authorshipOf([value], [])), want, JSON.stringify(value));
 });
@@ -95,6 +96,13 @@ Deno.test("authorshipOf() finds addresses where a display name or a comment show
     ["ann@a.test (boss@b.test)", shown],
     ["ann@a.test (x (boss@b.test))", shown],
     ["boss@b.test: ann@a.test;", "unreadable From"],
+    ['"boss"@b.test <ann@a.test>', shown],
+    ["boss@[192.0.2.1] <ann@a.test>", "F:ann@a.test F:boss@[192.0.2.1]"],
+    ["boss@(x)b.test <ann@a.test>", "unreadable From"],
+    ["boss @ b.test <ann@a.test>", "unreadable From"],
+    ["boss@b . test <ann@a.test>", "unreadable From"],
+    ["ann@a.test, x: boss(x)@b.test <ann@a.test>;", "unreadable From"],
+    ["boss @ b.test <>, ann@a.test", "unreadable From"],
     ['"boss@b.test": ann@a.test;', shown],
     ["=?utf-8?q?boss=40b.test?= <ann@a.test>", shown],
     ["=?UTF-8*en?Q?boss=40b.test?= <ann@a.test>", shown],
@@ -107,6 +115,17 @@ Deno.test("authorshipOf() finds addresses where a display name or a comment show
     [`${word("boss\u200b@b.\u00adtest")} <ann@a.test>`, shown],
     [`${word("boss@bücher.test")} <ann@a.test>`, "F:ann@a.test F:boss@xn--bcher-kva.test"],
     ["=?x-none?q?boss=40b.test?= <ann@a.test>", "unreadable From"],
+    // What only some readers decode so.
+    ['"=?utf-8?q?boss=\\40b.test?=" <ann@a.test>', "unreadable From"],
+    ['"=\\?utf-8?q?boss=40b.test?=" <ann@a.test>', "unreadable From"],
+    ["ann@a.test (=?utf-8?q?boss=\\40b.test?=)", "unreadable From"],
+    ['"=?utf-8?q?Ann?= \\(x\\)" <ann@a.test>', "F:ann@a.test"],
+    ["=?utf-8?b?Ym9zcw==QGIudGVzdA==?= <ann@a.test>", "unreadable From"],
+    [
+      `=?utf-16?b?${Buffer.from("boss@b.test", "utf16le").swap16().toString("base64")}?= <ann@a.test>`,
+      "unreadable From",
+    ],
+    [encodeUtf8("=?utf-8?q?bo\u0173s=40b.test?= <ann@a.test>"), "F:ann@a.test F:bo\u0173s@b.test"],
     ['"boss..x@b.test" <ann@a.test>', "unreadable From"],
     // No addresses.
     ['"Ann @ Work" <ann@a.test>', "F:ann@a.test"],
