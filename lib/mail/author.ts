@@ -6,7 +6,7 @@ import { formatMailbox, type Mailbox, parseMailbox } from "./address.ts";
 import { type ListedMailbox, parseAddressList } from "./address_list.ts";
 import { decodeEncodedWords } from "./codec.ts";
 import { editedFieldLengthMax } from "./header_edit.ts";
-import { fieldNameLength } from "./message.ts";
+import { fieldNameLength, isBlank } from "./message.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** Most addresses that the From and Sender fields of a message may name. Each is a question to a table. */
@@ -202,8 +202,4 @@ function withoutDots(host: string): string {
   let end = host.length;
   while (host[end - 1] === ".") end--;
   return host.slice(0, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
