@@ -308,7 +308,7 @@ Deno.test("SCRAM works with a verifier and with a password in clear text", async
 
 Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and always the same", async () => {
   const { say, log } = world();
-  for (const user of ["eve", "bob"]) {
+  for (const user of ["eve", "bob", "dan", "eva"]) {
     const first = await say("SCRAM-SHA-256", `n,,n=${user},r=abc`, { address: "127.0.0.1" });
     const again = await say("SCRAM-SHA-256", `n,,n=${user},r=abc`, { address: "127.0.0.1" });
     const saltOf = (one: AuthResult) => one.kind === "challenge" && /,s=.*,i=4096$/.exec(one.text)?.[0];
@@ -316,7 +316,12 @@ Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and alw
     equal(saltOf(first), saltOf(again));
     equal((await scram(say, user, "right")).kind, "refused");
   }
-  deepEqual(log.of("password-unusable").map(({ fields }) => fields["user"]), ["bob"]);
+  const advice = "SCRAM needs a verifier: `smtpctl encrypt --method scram`";
+  deepEqual(log.of("password-unusable").map(({ fields: { user, reason } }) => [user, reason]), [
+    ["bob", advice],
+    ["dan", "its entry is not user:password"],
+    ["eva", `it is locked; ${advice}`],
+  ]);
 });
 
 Deno.test("SCRAM: who is unknown has the iterations of those who are known, and takes a verifier where they do", async () => {
