@@ -3,6 +3,8 @@ import { parseSmtpInToLookup } from "../../lib/daemon/imsg_parse.ts";
 import type { SessionQuestion } from "../../lib/daemon/imsg.ts";
 import { parseSessionQuestion, responseLengthMax } from "../../lib/daemon/session_parse.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
+import { prepareUser } from "../../lib/trust/credentials.ts";
+import fc from "../support/fast_check.ts";
 
 const about = { kind: "session", request: 1, session: "0123456789abcdef", listener: 0, address: "192.0.2.7" } as const;
 const facts = { helo: "h.test", username: "", sender: "", rcpt: null };
@@ -74,3 +76,14 @@ const bad: readonly (readonly [what: string, value: Readonly<Record<string, unkn
 for (const [what, value] of bad) {
   Deno.test(`parseSessionQuestion() refuses ${what}`, () => equal(parseSessionQuestion(value), null));
 }
+
+Deno.test("parseSessionQuestion() takes every name that anybody can log in by", () => {
+  const unit = fc.oneof(
+    fc.constantFrom("\u200e", "\u2028", "\u202e", "\u2066", "\ufeff", "\u0085"),
+    fc.string({ unit: "binary" }),
+  );
+  fc.assert(fc.property(fc.array(unit).map((all) => prepareUser(`ann${all.join("")}`)), (username) => {
+    const ask = { kind: "sender", username, sender: null };
+    equal(parseSessionQuestion({ ...about, ask }) === null, username === null);
+  }));
+});
