@@ -173,7 +173,7 @@ export function fieldNameLength(line: string): number {
   return line.charCodeAt(end) === colon ? length : -1;
 }
 
-/** Is this a blank or a tab, RFC 5234's WSP? `code` may be NaN. */
+/** Is this a blank or a tab? `code` may be NaN. */
 export function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
