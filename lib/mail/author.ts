@@ -177,7 +177,7 @@ function addressesIn(text: string): readonly Mailbox[] | null {
   if (decoded === null || bare === null || withoutQuotes(decoded) !== withoutQuotes(bare)) return null;
   if (misleading.test(decoded)) return null;
   // Signs that look like others, or like nothing, make no other address of it.
-  const shown = withoutQuotes(decoded.normalize("NFKC").replace(/\p{Cf}/gu, ""));
+  const shown = withoutQuotes(decoded.normalize("NFKC").replace(/\p{Cf}/gu, "").replaceAll("\u3002", "."));
   const mailboxes: Mailbox[] = [];
   for (const word of shown.split(/[\s<>()[\],;:]+/)) {
     const parts = word.split("@");

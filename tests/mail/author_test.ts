@@ -113,6 +113,8 @@ Deno.test("authorshipOf() finds addresses where a display name or a comment show
     [`ann@a.test (${word("boss@b.test")})`, shown],
     [`${word("boss\uff20b.test")} <ann@a.test>`, shown],
     [`${word("boss\u200b@b.\u00adtest")} <ann@a.test>`, shown],
+    [`${word("boss@b\u3002test")} <ann@a.test>`, shown],
+    [`${word("boss@b\u2024t\ufe0fest")} <ann@a.test>`, shown],
     [`${word("boss@bücher.test")} <ann@a.test>`, "F:ann@a.test F:boss@xn--bcher-kva.test"],
     ["=?x-none?q?boss=40b.test?= <ann@a.test>", "unreadable From"],
     // What only some readers decode so.
