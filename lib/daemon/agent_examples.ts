@@ -14,10 +14,7 @@ export function agentExamples(policy: Policy, premises: Premises): readonly Gran
   const rows = Object.values(policy.actions).flatMap((action) =>
     action.kind === "local" ? examplesOf(action, policy, premises) : []
   );
-  const unlike = new Map(rows.map(({ account, read, write, net, run, handed }) => {
-    const row = { role: "agent", account, read, write, net, run, sys: [], npm: false, handed } as const;
-    return [JSON.stringify(row), row] as const;
-  }));
+  const unlike = new Map(rows.map((row) => [JSON.stringify(row), row]));
   return [...unlike.values()];
 }
 

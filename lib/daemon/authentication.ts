@@ -18,7 +18,13 @@ import {
   type SaslMechanism,
   type SaslServer,
 } from "../trust/sasl.ts";
-import { parseStored, passwordPart, type ScramVerifier } from "../trust/stored_password.ts";
+import {
+  parseStored,
+  passwordPart,
+  type ScramVerifier,
+  type StoredPassword,
+  type StoredProblem,
+} from "../trust/stored_password.ts";
 import { scramVerifierOf } from "../trust/credentials.ts";
 import { ScramDecoys } from "../trust/scram_decoy.ts";
 import { holderOf, type ShownCertificate, shownCertificate } from "./certificate_holder.ts";
@@ -236,8 +242,7 @@ export class Authentication {
     const decoy = this.#decoys.get(table) ?? decoyStored;
     const { result, problem } = await checks.check({ kind: "check", stored: decoy, password, isDecoy: true });
     if (value === null || result === "failed") return { result, problem };
-    const why = read?.kind === "problem" ? `${read.message}; ${read.hint}` : "its entry is not user:password";
-    return { result, problem: why };
+    return { result, problem: read?.kind === "problem" ? `${read.message}; ${read.hint}` : noPassword };
   }
 
   /** Asks a helper that checks passwords itself; null when this one does not. */
@@ -271,11 +276,8 @@ export class Authentication {
       const salted = await checks.salted(stored.password.normalize("NFC"), setting.salt, setting.iterations);
       return salted === null ? null : scramVerifierOf(salted, setting, digests);
     }
-    if (stored !== null) {
-      const reason = stored.kind === "problem"
-        ? stored.message
-        : "SCRAM needs a verifier: smtpctl encrypt --method scram";
-      this.#tell("password-unusable", { user: username, table, reason });
+    if (value !== null) {
+      this.#tell("password-unusable", { user: username, table, reason: whyNoVerifier(stored) });
     }
     if (this.#clear.has(table)) {
       // A user would have cost as much, and could not have been served now either.
@@ -294,6 +296,15 @@ export class Authentication {
     const shown = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, scrub(text)]));
     this.#ports.log({ priority: "warning", session: "", from: "lookup", what, fields: shown });
   }
+}
+
+const noPassword = "its entry is not user:password";
+
+/** `stored` is what a user has who is there; null for what is no password at all. */
+function whyNoVerifier(stored: StoredPassword | StoredProblem | null): string {
+  const advice = "SCRAM needs a verifier: `smtpctl encrypt --method scram`";
+  if (stored === null) return noPassword;
+  return stored.kind === "problem" ? `${stored.message}; ${advice}` : advice;
 }
 
 /** Most things of which it is remembered that they were told. */

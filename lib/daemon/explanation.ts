@@ -96,7 +96,8 @@ export async function explainRecipient(
   return { events, answer: { kind: "accepted", envelopes } };
 }
 
-/** What is to be said where mail is to be written or given away with root's rights: only a plain mbox may (delivery_local.ts). */
+/** What is to be said where mail is to be written or given away with root's rights: only a plain mbox may
+ * (delivery_local.ts). Null for nothing, and where the table does not say. */
 async function rootNote(target: Target, { actions }: Policy, tables: TableSource): Promise<string | null> {
   const action = actions[target.action];
   if (target.kind !== "local" || action?.kind !== "local" || target.exec?.from === "table") return null;

@@ -42,6 +42,13 @@ export function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
+/** Reads a list of `max` members at most; null when it is none, or one of them is none. */
+export function listOf<T>(value: unknown, max: number, read: (member: unknown) => T | null): readonly T[] | null {
+  if (!Array.isArray(value) || value.length > max) return null;
+  const list = value.map((member) => read(member)).filter((member) => member !== null);
+  return list.length === value.length ? list : null;
+}
+
 /** Reads a short text without control characters; null when it is none. */
 export function textOf(value: unknown): string | null {
   return typeof value === "string" && value.length <= imsgTextMax && scrub(value) === value ? value : null;

@@ -9,7 +9,17 @@ import { type SpfFinding, spfFindingsMax, spfResults } from "../trust/spf_result
 import { parseHandling } from "../smtp/handling.ts";
 import type { DsnRequest } from "../smtp/parameter.ts";
 import { type EvpId, type MsgId, parseEvpId, parseMsgId } from "../spool/id.ts";
-import { countOf, fieldsOf, imsgTextMax, isPrintable, isReadable, mailboxOf, pathOf, textOf } from "./fields.ts";
+import {
+  countOf,
+  fieldsOf,
+  imsgTextMax,
+  isPrintable,
+  isReadable,
+  listOf,
+  mailboxOf,
+  pathOf,
+  textOf,
+} from "./fields.ts";
 import { parseSessionQuestion, sessionOf } from "./session_parse.ts";
 import { procLineMax } from "../table/proc_limit.ts";
 import {
@@ -81,7 +91,7 @@ export function parseDeliveryToQueue(value: unknown): DeliveryToQueue | null {
   }
   if (fields !== null && kind === "route") {
     const [request, route] = [countOf(fields["request"]), routeOf(fields["route"])];
-    const spf = findingsOf(fields["spf"]);
+    const spf = listOf(fields["spf"], spfFindingsMax, findingOf);
     return request === null || route === null || spf === null ? null : { kind, request, route, spf };
   }
   return null;
@@ -194,34 +204,25 @@ function routeOf(value: unknown): ExplainedRoute | null {
       return typeof reason === "string" ? { kind: "none", via, reason: scrub(reason.slice(0, outcomeTextMax)) } : null;
     }
     case "hosts": {
-      const [port, hosts] = [countOf(fields["port"]), fields["hosts"]];
-      if (port === null || !Array.isArray(hosts) || hosts.length > routeHostsMax) return null;
-      const read = hosts.map(hostOf).filter((host) => host !== null);
-      return read.length === hosts.length ? { kind: "hosts", via, port, hosts: read } : null;
+      const [port, hosts] = [countOf(fields["port"]), listOf(fields["hosts"], routeHostsMax, hostOf)];
+      return port === null || hosts === null ? null : { kind: "hosts", via, port, hosts };
     }
     default:
       return null;
   }
 }
 
-function findingsOf(value: unknown): readonly SpfFinding[] | null {
-  if (!Array.isArray(value) || value.length > spfFindingsMax) return null;
-  const read = value.map((one) => {
-    const fields = fieldsOf(one);
-    const [address, result] = [textOf(fields?.["address"]), spfResults.find((known) => known === fields?.["result"])];
-    return address === null || result === undefined ? null : { address, result };
-  }).filter((finding) => finding !== null);
-  return read.length === value.length ? read : null;
+function findingOf(value: unknown): SpfFinding | null {
+  const fields = fieldsOf(value);
+  const [address, result] = [textOf(fields?.["address"]), spfResults.find((known) => known === fields?.["result"])];
+  return address === null || result === undefined ? null : { address, result };
 }
 
 function hostOf(value: unknown): RouteHost | null {
   const fields = fieldsOf(value);
   const [name, preference] = [textOf(fields?.["name"]), countOf(fields?.["preference"])];
-  const addresses = fields?.["addresses"];
-  if (name === null || preference === null || !Array.isArray(addresses) || addresses.length > routeAddressesMax) {
-    return null;
-  }
-  return addresses.every((one) => textOf(one) !== null) ? { name, preference, addresses } : null;
+  const addresses = listOf(fields?.["addresses"], routeAddressesMax, textOf);
+  return name === null || preference === null || addresses === null ? null : { name, preference, addresses };
 }
 
 function outcomeOf(value: unknown): Outcome | null {

@@ -11,9 +11,11 @@
  * What such an smtp-in can still claim, since nobody else knows: by which of the listeners a session came, its own unix
  * sockets among them; the address of the peer, and with that its name; the name given with HELO; that a listener which
  * offers TLS has it; that a client's certificate was good, and which it was, so that on a listener with `auth-external` it
- * can log in as whoever has a certificate there; on a listener with `hostnames`, which name of ours the client came to. It is believed where a rule has `from`, `helo`, `tag` or `tls`: a rule that lets this machine or a
- * network relay lets a taken-over smtp-in relay, one with `auth` does not. It can guess passwords from addresses that it
- * makes up. And of its own sessions it knows all, their passwords and mail as well. */
+ * can log in as whoever has a certificate there; on a listener with `hostnames`, which name of ours the client came to.
+ * It is believed where a rule has `from`, `helo`, `tag` or `tls`: a rule that lets this machine or a network relay lets a
+ * taken-over smtp-in relay, one with `auth` does not. It need not do what filters say, nor look at what From says
+ * (`header-from`). It can guess passwords from addresses that it makes up. And of its own sessions it knows all, their
+ * passwords and mail as well. */
 
 import { formatMailbox } from "../mail/address.ts";
 import { parseIp } from "../mail/ip.ts";

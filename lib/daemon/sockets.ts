@@ -50,7 +50,9 @@ export class ListeningSockets {
     try {
       const names = listeners.map(nameOf);
       const twice = names.find((name, at) => names.indexOf(name) < at);
-      if (twice !== undefined) throw new Fault("exists", `Cannot listen on ${twice} twice: two lines ask for it`);
+      if (twice !== undefined) {
+        throw new Fault("exists", `Cannot listen on ${twice} twice: two \`listen\` lines ask for it, take one out`);
+      }
       // Whoever is to share a socket comes behind the line that opens it.
       for (const listener of listeners.toSorted((a, b) => widthOf(b) - widthOf(a))) {
         const name = nameOf(listener);

@@ -6,6 +6,7 @@ import { parseExec } from "../policy/exec.ts";
 import { type ForwardFile, forwardLengthMax, isForwardProblem } from "../policy/forward.ts";
 import { type AuthLevel, authSourcesHandedMax } from "../trust/auth_limit.ts";
 import { isSubsystem, type Subsystem, subsystems } from "./control.ts";
+import { listOf } from "./fields.ts";
 import type { AgentRequest, FromRole } from "./supervision.ts";
 
 /** Longest text in a message of a role, characters. */
@@ -58,7 +59,7 @@ export function parseFromRole(value: unknown): FromRole | null {
       return name === null ? null : { kind, name };
     }
     case "authLevels": {
-      const levels = levelsOf(fields["levels"]);
+      const levels = listOf(fields["levels"], authSourcesHandedMax, levelOf);
       return levels === null ? null : { kind, levels };
     }
     case "paused": {
@@ -116,12 +117,6 @@ function forwardOf(value: unknown): ForwardFile | null {
     default:
       return null;
   }
-}
-
-function levelsOf(value: unknown): readonly AuthLevel[] | null {
-  if (!Array.isArray(value) || value.length > authSourcesHandedMax) return null;
-  const levels = value.map(levelOf).filter((level) => level !== null);
-  return levels.length === value.length ? levels : null;
 }
 
 function levelOf(value: unknown): AuthLevel | null {

@@ -31,6 +31,6 @@ export class Tally {
 /** The counter of what a login came to; null while it goes on. */
 export function loginCounter({ kind }: AuthResult): string | null {
   if (kind === "challenge") return null;
-  const isLate = kind === "failed" || kind === "limited";
-  return `smtp.auth.${kind === "accepted" ? "ok" : isLate ? "tempfail" : "permfail"}`;
+  const isTransient = kind === "failed" || kind === "limited";
+  return `smtp.auth.${kind === "accepted" ? "ok" : isTransient ? "tempfail" : "permfail"}`;
 }

@@ -16,6 +16,8 @@ export interface ListedMailbox {
   /** Where the address itself, without display name and brackets, stands in the text: its start, and just past its
    * end. */
   readonly span: readonly [start: number, end: number];
+  /** The address that stands where a display name should; null for none. */
+  readonly name: ListedMailbox | null;
 }
 
 /** Reads a list; groups are flattened, comments and empty places between commas passed over. `<>` stands for no
@@ -166,8 +168,12 @@ type Element = { readonly mailbox: ListedMailbox | null; readonly next: number }
 function readElement(tokens: readonly Token[], start: number, phraseEnd: number): Element | null {
   if (tokens[phraseEnd]?.kind === "<") return readAngle(tokens, phraseEnd);
   const plain = readAddrSpec(tokens, start, phraseEnd);
+  if (plain === null || tokens[plain.next]?.kind !== "<") return plain;
   // QUIRK: `ann@x.test <ann@x.test>` is what programs write that do not quote display names.
-  return plain !== null && tokens[plain.next]?.kind === "<" ? readAngle(tokens, plain.next) : plain;
+  const angle = readAngle(tokens, plain.next);
+  return angle === null || angle.mailbox === null
+    ? null
+    : { ...angle, mailbox: { ...angle.mailbox, name: plain.mailbox } };
 }
 
 function readAngle(tokens: readonly Token[], start: number): Element | null {
@@ -193,7 +199,7 @@ function readAddrSpec(tokens: readonly Token[], start: number, wordsEnd: number)
   const localPart = unicodeOf(words);
   if (!isLocalPart(localPart) || !/^[ -~\u00a0-\uffff]*$/.test(localPart)) return null;
   if (tokens[wordsEnd]?.kind !== "@") {
-    return { mailbox: { localPart, domain: null, end, span: [from, end] }, next: wordsEnd };
+    return { mailbox: { localPart, domain: null, end, span: [from, end], name: null }, next: wordsEnd };
   }
   const literal = tokens[wordsEnd + 1];
   const next = literal?.kind === "literal" ? wordsEnd + 2 : skipWords(tokens, wordsEnd + 1);
@@ -202,7 +208,7 @@ function readAddrSpec(tokens: readonly Token[], start: number, wordsEnd: number)
   if (text === null || parts.some((part) => part.kind === "quoted")) return null;
   const domain = parseUnicodeDomain(unicodeOf(text));
   const until = tokens[next - 1]?.end ?? end;
-  return domain === null ? null : { mailbox: { localPart, domain, end, span: [from, until] }, next };
+  return domain === null ? null : { mailbox: { localPart, domain, end, span: [from, until], name: null }, next };
 }
 
 /** Octets that are UTF-8 as the text that they are; anything else is that text. */

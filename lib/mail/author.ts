@@ -6,7 +6,7 @@ import { formatMailbox, type Mailbox, parseMailbox } from "./address.ts";
 import { type ListedMailbox, parseAddressList } from "./address_list.ts";
 import { decodeEncodedWords } from "./codec.ts";
 import { editedFieldLengthMax } from "./header_edit.ts";
-import { fieldNameLength } from "./message.ts";
+import { fieldNameLength, isBlank } from "./message.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** Most addresses that the From and Sender fields of a message may name. Each is a question to a table. */
@@ -141,15 +141,14 @@ function readAuthors(value: string): { readonly mailboxes: readonly Mailbox[]; r
   if (list === null) return "unreadable";
   if (list.length === 0) return "missing";
   if (list.length > authorsMax) return "tooMany";
-  const mailboxes: Mailbox[] = [];
+  const places = [...list, ...list.flatMap(({ name }) => name ?? [])];
+  const mailboxes = places.map((one) => plainMailbox(text, one)).filter((mailbox) => mailbox !== null);
+  if (mailboxes.length < places.length) return "unreadable";
   let rest = "";
   let from = 0;
-  for (const one of list) {
-    const mailbox = plainMailbox(text, one);
-    if (mailbox === null) return "unreadable";
-    mailboxes.push(mailbox);
-    rest += `${text.slice(from, one.span[0])} `;
-    from = one.span[1];
+  for (const { span: [start, end] } of list) {
+    rest += `${text.slice(from, start)} `;
+    from = end;
   }
   const named = addressesIn(rest + text.slice(from));
   return named === null ? "unreadable" : { mailboxes: [...mailboxes, ...named], listed: list.length };
@@ -163,7 +162,7 @@ const misleading = /[^\P{Cc}\t]|[\u202d\u202e]/u;
  * part with signs in it that end one elsewhere. */
 function plainMailbox(text: string, { localPart, domain, span: [start, end] }: ListedMailbox): Mailbox | null {
   const address = text.slice(start, end);
-  if (domain === null || address.includes("=?") || /[\s@<>()[\],;:"\\]/.test(localPart)) return null;
+  if (domain === null || address.includes("=?") || /=\?|[\s@<>()[\],;:"\\]/.test(localPart)) return null;
   const isOpen = text.slice(0, start).trimEnd().endsWith("<");
   const isClosed = text.slice(end).trimStart().startsWith(">");
   return isOpen === isClosed ? parseMailbox(address, null) : null;
@@ -173,9 +172,12 @@ function plainMailbox(text: string, { localPart, domain, span: [start, end] }: L
  * seen. A word without a dot behind its `@` is none. Null when there are some that cannot be told. */
 function addressesIn(text: string): readonly Mailbox[] | null {
   const decoded = decodeEncodedWords(text);
-  if (decoded === null || misleading.test(decoded)) return null;
+  // Some readers take quotes away first, and find more encoded words, or others.
+  const bare = decodeEncodedWords(withoutQuotes(text));
+  if (decoded === null || bare === null || withoutQuotes(decoded) !== withoutQuotes(bare)) return null;
+  if (misleading.test(decoded)) return null;
   // Signs that look like others, or like nothing, make no other address of it.
-  const shown = decoded.normalize("NFKC").replace(/[\p{Cf}"\\]/gu, "");
+  const shown = withoutQuotes(decoded.normalize("NFKC").replace(/\p{Cf}/gu, "").replaceAll("\u3002", "."));
   const mailboxes: Mailbox[] = [];
   for (const word of shown.split(/[\s<>()[\],;:]+/)) {
     const parts = word.split("@");
@@ -191,13 +193,13 @@ function addressesIn(text: string): readonly Mailbox[] | null {
   return mailboxes;
 }
 
+function withoutQuotes(text: string): string {
+  return text.replace(/["\\]/g, "");
+}
+
 /** A full stop behind a name ends the sentence. */
 function withoutDots(host: string): string {
   let end = host.length;
   while (host[end - 1] === ".") end--;
   return host.slice(0, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -1,7 +1,7 @@
 /** Header sections as text: fields taken apart and put together. Text is latin1, one character per octet, so that
  * 8-bit content passes unchanged; line ends are LF. RFC 5322 §2.2. */
 
-import { fieldNameLength } from "./message.ts";
+import { fieldNameLength, isBlank } from "./message.ts";
 
 /** One field. */
 export interface Field {
@@ -74,8 +74,4 @@ function foldLine(line: string): string {
 function lineEnd(text: string, start: number): number {
   const lf = text.indexOf("\n", start);
   return lf < 0 ? text.length : lf;
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

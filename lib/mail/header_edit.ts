@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { type Domain, formatMailbox, type Mailbox } from "./address.ts";
 import { completeAddressList, parseAddressList, replaceAddress } from "./address_list.ts";
 import { type Field, formatFields } from "./header.ts";
-import { fieldNameLength } from "./message.ts";
+import { fieldNameLength, isBlank } from "./message.ts";
 import { joinOctets, latin1Octets } from "./octets.ts";
 
 /** Longest field that is looked at whole, octets. A longer one goes or stays as its name says, and is not changed; where
@@ -240,8 +240,4 @@ export class HeaderEditor {
 /** The field with its line end; lines that got too long are folded. */
 function written({ name, value }: Field): string {
   return formatFields([{ name, value: value.replaceAll("\r\n", "\n") }]).replaceAll("\n", "\r\n");
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -173,6 +173,7 @@ export function fieldNameLength(line: string): number {
   return line.charCodeAt(end) === colon ? length : -1;
 }
 
-function isBlank(code: number): boolean {
+/** Is this a blank or a tab? `code` may be NaN. */
+export function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }

@@ -1,6 +1,7 @@
 /** Answers of an SMTP server: their form on the wire, and every one that we give. */
 
 import { Buffer } from "node:buffer";
+import type { AuthorFault, AuthorField } from "../mail/author.ts";
 
 /** An answer of an SMTP server (RFC 5321 §4.2), ours or a peer's. */
 export interface Reply {
@@ -105,8 +106,8 @@ const authorFaults = {
   missing: "this field has to name you, as in Name <user@domain>, and it is missing or empty",
   double: "this field may stand once only",
   unreadable: "this field cannot be read without doubt, write it as Name <user@domain>",
-  tooMany: "this field names too many addresses",
-} as const;
+  tooMany: "this field names too many addresses, write with fewer",
+} as const satisfies Record<AuthorFault, string>;
 
 /** Every reply that we give. Texts are OpenSMTPD's where they make sense: status, meaning of the status, cause.
  * Addresses are given as `formatMailbox` writes them, without brackets.
@@ -289,12 +290,12 @@ export const replies = {
   /** `senders` without an entry for the null sender. */
   nullSenderNotYours: fixed(550, "5.7.1", "Sender rejected: <> is not open to you, send with an address of your own"),
   /** `senders … header-from`. */
-  authorNotYours: (field: string, address: string): Reply => ({
+  authorNotYours: (field: AuthorField, address: string): Reply => ({
     code: 550,
     enhanced: "5.7.1",
     lines: [`${field} rejected: ${address} is not yours, write with an address that you may send as`],
   }),
-  authorUnclear: (field: string, fault: "missing" | "double" | "unreadable" | "tooMany"): Reply => ({
+  authorUnclear: (field: AuthorField, fault: AuthorFault): Reply => ({
     code: 550,
     enhanced: "5.7.1",
     lines: [`${field} rejected: ${authorFaults[fault]}`],
@@ -341,7 +342,6 @@ export const replies = {
   ),
   binaryInText: fixed(554, "5.6.0", "Message refused: parts that are not text need Content-Transfer-Encoding: binary"),
   lineTooLong: fixed(554, "5.6.0", "Message refused: line too long"),
-  /** A filter has said why to the first recipient of LMTP. */
   headerTooBig: fixed(552, "5.3.4", "Message header too big for system"),
   tooManyFields: fixed(552, "5.3.4", "Message header has too many fields for system"),
   /** DATA cannot carry what BODY=BINARYMIME announced. RFC 3030 §3. */

@@ -91,7 +91,7 @@ export class SessionState {
     if (this.#errors >= this.bounds.maxErrors) this.#exceed("max-errors", replies.tooManyErrors, "too-many-errors");
   }
 
-  /** Answers a command, likewise; too many of them end the session. */
+  /** Answers a whole command as `refuse` does; too many of them end the session. */
   refuseCommand(reply: Reply): void {
     this.refuse(reply);
     this.countJunkCommand();
@@ -129,7 +129,7 @@ export class SessionState {
     this.#exceed(overrun, reply, isSlow ? "too-slow" : "timeout");
   }
 
-  /** Counts an answer that tells of a limit, once for each message. */
+  /** Counts an answer that tells of a limit; of a message once, however often the client asks. */
   #countLimit(reply: Reply): void {
     const limit = limitsTold.get(reply);
     if (limit === undefined || this.transaction?.limitTold === limit) return;
@@ -180,8 +180,7 @@ export class SessionState {
   }
 }
 
-/** Answers that tell of a limit and do not end the session, with its key. What is true of a message for good is no 4xx:
- * the client would send it again for days. */
+/** Answers that tell of a limit and do not end the session, with its key of `smtp limit`. */
 const limitsTold: ReadonlyMap<Reply, string> = new Map([
   [replies.tooManyMails, "max-mails"],
   [replies.tooManyRecipients, "max-rcpt"],

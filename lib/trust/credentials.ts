@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Digests, PasswordFunctions } from "../port.ts";
+import { scrub } from "../event_log.ts";
 import { assertNever } from "../fault.ts";
 import type { ScramVerifier, StoredPassword } from "./stored_password.ts";
 
@@ -14,10 +15,12 @@ export const passwordLengthMax = 1023;
 /** bcrypt has no use for more octets of a password, and crypt(3) ignores the rest. */
 const bcryptLengthMax = 72;
 
-/** A name as it is looked up and logged: Unicode in NFC. Null for one that is empty, too long, or has control characters.
- * RFC 4616 §2; the profile is that of RFC 8265 §3.4 as far as it guards a lookup. */
+/** A name as it is looked up and logged: Unicode in NFC. Null for one that is empty, too long, or has control characters
+ * or what turns the direction of text: a table may take it for the name without. RFC 4616 §2; the profile is that of RFC
+ * 8265 §3.4 as far as it guards a lookup. */
 export function prepareUser(text: string): string | null {
-  return prepare(text, userLengthMax);
+  const name = prepare(text, userLengthMax);
+  return name === null || scrub(name) !== name ? null : name;
 }
 
 /** A password as it is hashed: OpaqueString of RFC 8265 §4.2, which is NFC with blanks of any script as ASCII's. Null for

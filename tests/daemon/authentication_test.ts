@@ -31,9 +31,7 @@ smtp limit except { 198.51.100.0/24 }
 listen on 192.0.2.10 tls pki mx.test auth <users> mechanisms "SCRAM-SHA-256 PLAIN LOGIN"
 listen on 192.0.2.11 tls pki mx.test auth
 listen on 192.0.2.12 tls pki mx.test
-table certificates { "${"AB".repeat(32)}" = " ann ", "${"cd".repeat(32)}" = "", "${
-  "ef".repeat(32)
-}" = "zo\u0065\u0308" }
+table certificates { "${"AB".repeat(32)}" = " ann ", "${"cd".repeat(32)}" = "" }
 ca mx.test cert "/etc/mail/ca.pem"
 listen on 192.0.2.14 tls pki mx.test ca mx.test auth <users> auth-external <certificates>
 listen on 192.0.2.13 tls pki mx.test auth <users>
@@ -310,7 +308,7 @@ Deno.test("SCRAM works with a verifier and with a password in clear text", async
 
 Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and always the same", async () => {
   const { say, log } = world();
-  for (const user of ["eve", "bob"]) {
+  for (const user of ["eve", "bob", "dan", "eva"]) {
     const first = await say("SCRAM-SHA-256", `n,,n=${user},r=abc`, { address: "127.0.0.1" });
     const again = await say("SCRAM-SHA-256", `n,,n=${user},r=abc`, { address: "127.0.0.1" });
     const saltOf = (one: AuthResult) => one.kind === "challenge" && /,s=.*,i=4096$/.exec(one.text)?.[0];
@@ -318,7 +316,9 @@ Deno.test("SCRAM: who is unknown or has another hash looks like anybody, and alw
     equal(saltOf(first), saltOf(again));
     equal((await scram(say, user, "right")).kind, "refused");
   }
-  deepEqual(log.of("password-unusable").map(({ fields }) => fields["user"]), ["bob"]);
+  const advice = "SCRAM needs a verifier: `smtpctl encrypt --method scram`";
+  const told = log.of("password-unusable").map(({ fields: { user, reason } }) => `${user}: ${reason}`);
+  deepEqual(told, [`bob: ${advice}`, "dan: its entry is not user:password", `eva: it is locked; ${advice}`]);
 });
 
 Deno.test("SCRAM: who is unknown has the iterations of those who are known, and takes a verifier where they do", async () => {

@@ -1,8 +1,15 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { parseSmtpInToLookup } from "../../lib/daemon/imsg_parse.ts";
 import type { SessionQuestion } from "../../lib/daemon/imsg.ts";
 import { parseSessionQuestion, responseLengthMax } from "../../lib/daemon/session_parse.ts";
 import { parseDomain } from "../../lib/mail/domain.ts";
+import { quirks } from "../../lib/smtp/lenient.ts";
+import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
+import { filterPhases } from "../../lib/smtp/session_face.ts";
+import { prepareUser } from "../../lib/trust/credentials.ts";
+import { overTls, sessionConfig } from "../smtp/session_rig.ts";
+import fc from "../support/fast_check.ts";
 
 const about = { kind: "session", request: 1, session: "0123456789abcdef", listener: 0, address: "192.0.2.7" } as const;
 const facts = { helo: "h.test", username: "", sender: "", rcpt: null };
@@ -74,3 +81,80 @@ const bad: readonly (readonly [what: string, value: Readonly<Record<string, unkn
 for (const [what, value] of bad) {
   Deno.test(`parseSessionQuestion() refuses ${what}`, () => equal(parseSessionQuestion(value), null));
 }
+
+Deno.test("parseSessionQuestion() takes every name that anybody can log in by", () => {
+  const unit = fc.oneof(
+    fc.constantFrom("\u200e", "\u2028", "\u202e", "\u2066", "\ufeff", "\u0085"),
+    fc.string({ unit: "binary" }),
+  );
+  fc.assert(fc.property(fc.array(unit).map((all) => prepareUser(`ann${all.join("")}`)), (username) => {
+    const ask = { kind: "sender", username, sender: null };
+    equal(parseSessionQuestion({ ...about, ask }) === null, username === null);
+  }));
+});
+
+/** What a session asks of lookup whose client says these lines, and to whom everything is allowed. */
+function asksOf(lines: readonly string[]): readonly SessionAsk[] {
+  const session = new ServerSession(sessionConfig({
+    tls: "implicit",
+    auth: { mode: "optional", mechanisms: ["PLAIN"] },
+    checksSender: true,
+    filters: new Set(filterPhases),
+    lenient: new Set(quirks),
+  }));
+  const asked: SessionAsk[] = [];
+  const answerTo = (ask: SessionAsk): SessionAnswer => {
+    if (ask.kind === "message") return { kind: "message", id: "00000001" };
+    asked.push(ask);
+    if (ask.kind === "filter") return { kind: "filter", decision: { kind: "proceed" } };
+    if (ask.kind === "sender") return { kind: "sender", result: "allowed" };
+    if (ask.kind === "recipient") return { kind: "recipient", reply: { code: 250, enhanced: null, lines: ["ok"] } };
+    return { kind: "authenticate", result: { kind: "accepted", username: "ann", data: null } };
+  };
+  const perform = (effects: readonly SessionEffect[]): void => {
+    for (const effect of effects) {
+      if (effect.kind === "ask") perform(session.step({ kind: "answer", at: 0, answer: answerTo(effect.ask) }));
+    }
+  };
+  perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: overTls }));
+  for (const line of lines) {
+    perform(session.step({ kind: "bytes", at: 0, bytes: Buffer.from(`${line}\r\n`, "latin1") }));
+  }
+  return asked;
+}
+
+/** It as smtp-in asks it. */
+function messageOf(ask: SessionAsk): unknown {
+  if (ask.kind !== "recipient") return { ...about, ask };
+  const { kind: _, helo, username, tls, ...rest } = ask;
+  const claim = { address: "192.0.2.7", hostname: "<unknown>", helo, smtpName: "mx.test", username, tls };
+  return { ...rest, kind: "expand", request: 1, session: about.session, listener: 0, claim };
+}
+
+Deno.test("whatever a client says, smtp-in asks nothing that it would be cut off for", () => {
+  const usual = ["EHLO a.test", "AUTH PLAIN AGEAYg==", "MAIL FROM:<x@a.test> SMTPUTF8", "RCPT TO:<y@b.test>"];
+  const others = [
+    ["HELO x", "EHLO [192.0.2.1]"],
+    ["AUTH PLAIN", "AUTH LOGIN"],
+    ["MAIL FROM: x@a.test", 'MAIL FROM:<"a b"@a.test> SMTPUTF8', "MAIL FROM:<x@a.test> SIZE=1 ENVID=+41"],
+    ['RCPT TO:<"y z"@b.test>', "RCPT TO:<y@b.test> ORCPT=rfc822;x@y NOTIFY=FAILURE"],
+  ];
+  const junk = fc.oneof(
+    fc.nat(255).map((code) => String.fromCharCode(code)).filter((char) => !"\r\n\0".includes(char)),
+    fc.constantFrom("\t", " ", '"', "\\", "<", ">", "@", "+0A", "\xc2\x85", "\xe2\x80\x8f", "\xef\xbb\xbf", "xn--"),
+  );
+  const step = fc.record({ turn: fc.nat(3), other: fc.nat(3), at: fc.nat(40), put: fc.array(junk, { maxLength: 4 }) });
+  let recipients = 0;
+  fc.assert(
+    fc.property(step, ({ turn, other, at, put }) => {
+      const line = [usual[turn]!, ...others[turn]!][other] ?? usual[turn]!;
+      const lines = usual.with(turn, `${line.slice(0, at)}${put.join("")}${line.slice(at)}`);
+      for (const ask of asksOf(lines)) {
+        if (ask.kind === "recipient") recipients++;
+        ok(parseSmtpInToLookup(JSON.parse(JSON.stringify(messageOf(ask)))) !== null, JSON.stringify(ask));
+      }
+    }),
+    { numRuns: 500 },
+  );
+  ok(recipients > 50, `${recipients} recipients were asked about`);
+});

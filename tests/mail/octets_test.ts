@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { joinOctets, latin1Octets } from "../../lib/mail/octets.ts";
 
 Deno.test("joinOctets() puts any pieces together, and keeps none of them", () => {

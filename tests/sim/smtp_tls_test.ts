@@ -4,10 +4,11 @@ import { Buffer } from "node:buffer";
 import { deepEqual, equal, match } from "node:assert/strict";
 import { SmtpIn } from "../../lib/daemon/smtp_in.ts";
 import type { Stream } from "../../lib/port.ts";
-import type { TlsInfo, TlsOutcome, TlsServer } from "../../lib/port_tls.ts";
+import type { TlsOutcome, TlsServer } from "../../lib/port_tls.ts";
 import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { KeptLog, policyOf } from "../daemon/rig.ts";
 import { Client } from "../daemon/smtp_in_rig.ts";
+import { overTls as tls } from "../smtp/session_rig.ts";
 import fc from "../support/fast_check.ts";
 import { FakeClock } from "./clock.ts";
 import { streamPair } from "./net.ts";
@@ -19,14 +20,6 @@ listen on 192.0.2.10 port 465 smtps pki p
 action "out" relay
 match from any for any action "out"
 `;
-const tls: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  bits: 256,
-  client: "none",
-  fingerprint: null,
-  serverName: null,
-};
 
 /** A TLS that takes the socket and waits for what the test says of it. */
 class FakeTls implements TlsServer {

@@ -1,17 +1,9 @@
 import { deepEqual } from "node:assert/strict";
 import { offeredCommands, offeredExtensions, parameterOffer } from "../../lib/smtp/extension.ts";
-import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
+import type { SessionConfig } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
-import { sessionConfig } from "./session_rig.ts";
+import { overTls as tls, sessionConfig } from "./session_rig.ts";
 
-const tls: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_128_GCM_SHA256",
-  bits: 128,
-  client: "none",
-  fingerprint: null,
-  serverName: null,
-};
 const auth = { mode: "optional", mechanisms: ["PLAIN"] } as const;
 
 /** A session at 27 November 2026, 08:00 UTC, that holds mail for an hour at most. */
@@ -93,14 +85,6 @@ for (const [name, given, want] of commandCases) {
 }
 
 Deno.test("offeredExtensions() offers STARTTLS where it can be had, and not under TLS", () => {
-  const tls = {
-    version: "TLSv1.3",
-    cipher: "c",
-    bits: 256,
-    client: "none",
-    fingerprint: null,
-    serverName: null,
-  } as const;
   for (
     const [mode, inClear] of [["none", false], ["offered", true], ["required", true], ["implicit", false]] as const
   ) {

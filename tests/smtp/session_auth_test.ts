@@ -3,17 +3,9 @@ import { Buffer } from "node:buffer";
 import fc from "../support/fast_check.ts";
 import { authBar, decodeResponse, hideSecret, offeredMechanisms } from "../../lib/smtp/session_auth.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
-import type { AuthResult, SessionAsk, TlsInfo } from "../../lib/smtp/session_face.ts";
-import { sessionConfig } from "./session_rig.ts";
+import type { AuthResult, SessionAsk } from "../../lib/smtp/session_face.ts";
+import { overTls as tls, sessionConfig } from "./session_rig.ts";
 
-const tls: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  bits: 256,
-  client: "none",
-  fingerprint: null,
-  serverName: null,
-};
 const print = "0f".repeat(32);
 const auth = { mode: "optional", mechanisms: ["PLAIN", "LOGIN"] } as const;
 const config: Partial<SessionConfig> = { tls: "implicit", auth };

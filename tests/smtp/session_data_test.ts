@@ -10,16 +10,7 @@ import { contentAdditions } from "../../lib/smtp/session_data.ts";
 import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
 import { Transaction } from "../../lib/smtp/transaction.ts";
-import { sessionConfig } from "./session_rig.ts";
-
-const tls: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  bits: 256,
-  client: "none",
-  fingerprint: null,
-  serverName: null,
-};
+import { overTls as tls, sessionConfig } from "./session_rig.ts";
 
 interface Known {
   readonly config?: Partial<SessionConfig>;

@@ -5,17 +5,10 @@ import type { TlsInfo } from "../../lib/port_tls.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
 import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { describeTls } from "../../lib/smtp/session_tls.ts";
-import { sessionConfig } from "./session_rig.ts";
+import { overTls, sessionConfig } from "./session_rig.ts";
 
 const at = Date.UTC(2026, 2, 3, 9, 4, 5);
-const plain: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  bits: 256,
-  client: "none",
-  fingerprint: null,
-  serverName: "mx.test",
-};
+const plain: TlsInfo = { ...overTls, serverName: "mx.test" };
 
 class Peer {
   readonly session: ServerSession;

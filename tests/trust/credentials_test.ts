@@ -63,6 +63,10 @@ Deno.test("prepareUser() and preparePassword() refuse what could be taken for so
     equal(prepareUser(text), null, JSON.stringify(text));
     equal(preparePassword(text), null, JSON.stringify(text));
   }
+  // Who looks like another, and is another.
+  for (const text of ["ann\u200e", "\u202eann", "a\u2066nn", "a\u2028b"]) {
+    equal(prepareUser(text), null, JSON.stringify(text));
+  }
   equal(prepareUser("a".repeat(255))?.length, 255);
   equal(prepareUser("ä".repeat(128)), null);
   equal(preparePassword("a".repeat(1023))?.length, 1023);
