@@ -78,20 +78,15 @@ export class FrontDoor {
     return this.#guests + this.#opening.size;
   }
 
-  /** Finds the listener for a connection by a socket of `listeners[index]`. `found` gets it with its own index. When no
-   * line asks for where the client came to, the connection is dropped. */
-  find(
-    stream: Stream,
-    listeners: readonly Listener[],
-    index: number,
-    found: (listener: Listener, index: number) => void,
-  ): void {
+  /** The index of the listener for a connection by a socket of `listeners[index]`. Null: no line asks for where the
+   * client came to, and the connection is dropped. */
+  find(stream: Stream, listeners: readonly Listener[], index: number): number | null {
     const at = listenerFor(listeners, index, stream.local);
-    const listener = at === null ? undefined : listeners[at];
-    if (at !== null && listener !== undefined) return found(listener, at);
+    if (at !== null) return at;
     const fields = { address: textOf(stream.remote), local: textOf(stream.local), reason: unasked };
     stream.destroy();
     this.#ports.log({ priority: "info", session: "", from: "smtp", what: "refused", fields });
+    return null;
   }
 
   /** Takes a connection. `begin` is called once it is in, now or later, or never. */

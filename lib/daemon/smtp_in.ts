@@ -4,7 +4,6 @@
  * questions to lookup and queue. */
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
-import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import { unknownHostname } from "../policy/match.ts";
 import type { Listener } from "../policy/policy.ts";
@@ -123,7 +122,11 @@ export class SmtpIn {
   serve(socket: ListeningSocket, listeners: readonly Listener[], index: number): void {
     this.#sockets.push(socket);
     const served = listeners.map((listener, at) => ({ listener, index: at, owner: this.#ownerOf(at) }));
-    socket.accept((stream) => this.#door.find(stream, listeners, index, (_, at) => this.#connect(stream, served[at])));
+    socket.accept((stream) => {
+      const at = this.#door.find(stream, listeners, index);
+      const one = at === null ? undefined : served[at];
+      if (one !== undefined) this.#connect(stream, one);
+    });
   }
 
   /** Takes no more connections and lets sessions go on as they like. After `graceMs` it stops; resolves when all have
@@ -163,8 +166,7 @@ export class SmtpIn {
     });
   }
 
-  #connect(stream: Stream, served: Served | undefined): void {
-    assert(served !== undefined, "the door finds a listener that there is");
+  #connect(stream: Stream, served: Served): void {
     const { listener } = served;
     if (this.#paused) return this.#door.refuse(stream, listener, replies.paused(listener.hostname));
     this.#door.open(stream, listener, (guest) => this.#receive(guest, served));

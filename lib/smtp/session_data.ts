@@ -116,9 +116,9 @@ export function contentAdditions(state: SessionState, transaction: Transaction):
     const facts = { domain: headerDomain, sender, isMasquerade, isAuthorAdded, date, messageId };
     stages.push(new HeaderEditor(submissionEdits(facts)));
   }
-  transaction.authors = authorScanner(state);
-  if (transaction.authors !== null) stages.push(transaction.authors);
-  return { head, stages, lines };
+  const authors = authorScanner(state);
+  if (authors !== null) stages.push(authors);
+  return { head, stages, lines, authors };
 }
 
 /** Is mail of this session new, and not on its way? RFC 6409 §8 lets only a server that takes new mail change it. QUIRK:

@@ -49,6 +49,8 @@ export interface ContentAdditions {
   /** Has filters change the lines first: all that comes after sees what they made of them. Default null: nobody is
    * asked. */
   readonly lines?: LineGroups | null;
+  /** The one of `stages` that finds out who the message is from, the last. Default null: nobody asks. */
+  readonly authors?: AuthorScanner | null;
 }
 
 /** A transaction. It begins when MAIL is accepted; `begin` is called when DATA is. */
@@ -67,8 +69,6 @@ export class Transaction implements BodySink {
   limitTold: string | null = null;
   /** Ends lines with CRLF, where the client may send LF alone. */
   mender: LineMender | null = null;
-  /** Finds out who the message is from; it is the last of its stages. Null where nobody asks. */
-  authors: AuthorScanner | null = null;
   readonly #parameters: MailParameters;
   readonly #limits: ContentLimits;
   readonly #decoder: BodyDecoder;
@@ -78,6 +78,7 @@ export class Transaction implements BodySink {
   readonly #pieces = new PieceBuffer();
   #stages: readonly ContentStage[] = [];
   #lines: LineGroups | null = null;
+  #authors: AuthorScanner | null = null;
   // Octets of the lines that filters were asked about, and of what they made of them.
   #asked = 0;
   #filtered = 0;
@@ -126,6 +127,11 @@ export class Transaction implements BodySink {
     return this.#refusal;
   }
 
+  /** What has found out who the message is from; null where nobody asks. */
+  get authors(): AuthorScanner | null {
+    return this.#authors;
+  }
+
   /** The body may hold any octets (BODY=BINARYMIME, RFC 3030 §3). */
   get isBinary(): boolean {
     return this.#parameters.handling.body === "binarymime";
@@ -150,6 +156,7 @@ export class Transaction implements BodySink {
     this.#store(Buffer.from(additions.head, "utf8"));
     this.#stages = additions.stages;
     this.#lines = additions.lines ?? null;
+    this.#authors = additions.authors ?? null;
   }
 
   /** Takes a piece of input. Returns how many octets of it belong to the message once its end is found, -1 before.
