@@ -1,7 +1,7 @@
 /** For whom SPF lets us send: asked before mail that is forwarded goes out under the sender that it came with. */
 
 import type { Domain, ReversePath } from "../mail/address.ts";
-import { isLoopback, parseIp } from "../mail/ip.ts";
+import { isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { Clock, Dns } from "../port.ts";
 import { checkSpf, type SpfVerdict } from "../trust/spf.ts";
 import { type SpfFinding, spfFindingsMax } from "../trust/spf_result.ts";
@@ -87,7 +87,10 @@ export class SpfDesk {
   /** What `ask` would come to for those of `addresses` that others may see. Nothing for the null path. */
   foresee(sender: ReversePath, addresses: Iterable<string>, helo: Domain): Promise<readonly SpfFinding[]> {
     if (sender === null) return Promise.resolve([]);
-    const seen = [...addresses].filter((address) => !isLoopback(parseIp(address)) && !/^fe80:/i.test(address));
+    const seen = [...addresses].filter((address) => {
+      const ip = parseIp(address);
+      return !isLoopback(ip) && !isLinkLocal(ip);
+    });
     return Promise.all(
       seen.slice(0, spfFindingsMax).map(async (address) => ({
         address,

@@ -1,11 +1,10 @@
 /** `listen` lines against the machine's addresses as they are now. They may be others tomorrow: nothing here is an error. */
 
-import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
+import { formatIp, isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
 import type { Policy } from "./policy.ts";
-import { isLinkLocal } from "./resolve_listen.ts";
 import type { ConfigSource } from "./scope.ts";
 
 /** Tells of addresses that `listen` lines leave out, and of those that this machine does not have. Pure. */
@@ -34,7 +33,7 @@ function leftOut(
   return directives.flatMap((line): readonly Problem[] => {
     if (line.kind !== "listen" || line.on === null || line.options.some(({ kind }) => kind === "inet4")) return [];
     const { text, span } = line.on;
-    const found = interfaces.filter((one) => one.name === text && isLinkLocal(one.address));
+    const found = interfaces.filter((one) => one.name === text && isLinkLocal(parseIp(one.address)));
     const [first] = found;
     if (first === undefined) return [];
     const message = `the link-local address ${first.address} of ${text} is not listened on`;

@@ -1,7 +1,7 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseUnicodeDomain } from "../mail/domain.ts";
-import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
+import { formatIp, isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
@@ -40,7 +40,7 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
   }
   checkProtection(scope, directive, options);
   const found = addressesOf(scope.source, on.text, family);
-  const addresses = found.filter((address) => !isLinkLocal(address));
+  const addresses = found.filter((address) => !isLinkLocal(parseIp(address)));
   // Of an interface they are left out (check_listen.ts tells): each has one, and who sends mail goes by others.
   if (found.length > 0 && addresses.length === 0) {
     const hint = "Deno binds no address that is good on one interface alone: use another of the interface";
@@ -136,12 +136,6 @@ function findAddresses(source: ConfigSource, word: string): readonly string[] {
 function normal(address: string): string {
   const ip = parseIp(address);
   return ip === null ? address : formatIp(ip);
-}
-
-/** Is it good on one interface alone? RFC 4291 §2.5.6. */
-export function isLinkLocal(address: string): boolean {
-  const ip = parseIp(address);
-  return ip?.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
 }
 
 type InetOptions = ReturnType<typeof defaultInetOptions>;

@@ -2,7 +2,7 @@
  * its DNS questions, is given their answers, and returns what it has come to. It does no look-up and knows no time. Pure. */
 
 import type { Domain, ReversePath } from "../mail/address.ts";
-import { formatIp, type Ip, netContains } from "../mail/ip.ts";
+import { formatIp, type Ip, netContains, reverseName, unmapped } from "../mail/ip.ts";
 import type { DnsAnswer, DnsRecord, DnsType } from "../port.ts";
 import { expandDomain, type MacroString, nameToAsk, usesLocalPart, usesValidated } from "./spf_macro.ts";
 import { isNear, parseSpfRecord, type SpfDirective, type SpfMechanism, spfTexts } from "./spf_record.ts";
@@ -55,6 +55,7 @@ export type SpfCheck<Result = SpfVerdict> = Generator<SpfQuestion, Result, DnsAn
 export function* checkSpf({ ip, sender, helo }: SpfIdentity): SpfCheck {
   const domain = sender === null ? helo : sender.domain;
   const check: Check = {
+    // §5: an IPv4-mapped address is the IPv4 address.
     ip: unmapped(ip),
     helo,
     localPart: sender === null || sender.localPart === "" ? "postmaster" : sender.localPart,
@@ -262,20 +263,6 @@ function recordsOf<Type extends DnsType>(
 
 function addressType(ip: Ip): "A" | "AAAA" {
   return ip.version === 4 ? "A" : "AAAA";
-}
-
-/** Where the names of an address stand: in-addr.arpa, ip6.arpa (RFC 3596 §2.5). */
-function reverseName(ip: Ip): string {
-  if (ip.version === 4) return `${ip.octets.toReversed().join(".")}.in-addr.arpa`;
-  const digits = ip.octets.flatMap((octet) => [octet >> 4, octet & 15]).map((digit) => digit.toString(16));
-  return `${digits.toReversed().join(".")}.ip6.arpa`;
-}
-
-/** §5: an IPv4-mapped address is the IPv4 address. */
-function unmapped(ip: Ip): Ip {
-  return formatIp(ip).startsWith("::ffff:") && formatIp(ip).includes(".")
-    ? { version: 4, octets: ip.octets.slice(12) }
-    : ip;
 }
 
 function describe({ qualifier, mechanism }: SpfDirective): string {
