@@ -38,8 +38,8 @@ export interface SpfVerdict {
   readonly isForUser: boolean;
 }
 
-/** Terms of one check that may ask the DNS: `include`, `a`, `mx`, `ptr`, `exists` and `redirect`, those of included records
- * with them. RFC 7208 §4.6.4. */
+/** Terms of one check that may ask the DNS: `include`, `a`, `mx`, `ptr`, `exists` and `redirect`, and the first `%{p}`;
+ * those of included records with them. RFC 7208 §4.6.4. */
 export const spfTermsMax = 10;
 
 /** Answers without records that these may get. RFC 7208 §4.6.4. */
@@ -66,11 +66,7 @@ export function* checkSpf({ ip, sender, helo }: SpfIdentity): SpfCheck {
     isForUser: false,
     names: null,
   };
-  const name = nameToAsk(domain);
-  // §4.3: what is no name of several labels has no policy. An address literal is none.
-  const { result, reason } = name === null || !name.includes(".") || name.startsWith("[")
-    ? { result: "none" as const, reason: `${domain} is no domain name` }
-    : yield* checkHost(check, name);
+  const { result, reason } = yield* checkHost(check, domain.toLowerCase());
   return { result, reason, ttlMs: check.ttlMs, isForUser: check.isForUser };
 }
 
@@ -103,8 +99,9 @@ function error(result: "temperror" | "permerror", reason: string): Finding {
 const tooManyTerms = error("permerror", `more than ${spfTermsMax} terms ask the DNS`);
 const tooManyVoids = error("permerror", `more than ${spfVoidsMax} questions have no answer`);
 
-/** §4.4 to §4.7. */
+/** §4.3 to §4.7. */
 function* checkHost(check: Check, domain: string): SpfCheck<Finding> {
+  if (!hasPolicy(domain)) return { result: "none", reason: `${domain} is no domain name` };
   const answer = yield* ask(check, domain, "TXT");
   if (answer.kind === "failed") return error("temperror", `the record of ${domain}: ${answer.detail}`);
   const texts = spfTexts(recordsOf(answer, "TXT").map(({ text }) => text));
@@ -124,11 +121,16 @@ function* checkHost(check: Check, domain: string): SpfCheck<Finding> {
   return yield* redirect(check, domain, record.redirect);
 }
 
+/** §4.3: what is no name of several labels has no policy. An address literal is none. */
+function hasPolicy(domain: string): boolean {
+  return domain.includes(".") && !domain.startsWith("[") && nameToAsk(domain) === domain;
+}
+
 /** §6.1. */
 function* redirect(check: Check, domain: string, target: MacroString): SpfCheck<Finding> {
   if (++check.terms > spfTermsMax) return tooManyTerms;
   const name = yield* nameOf(check, domain, target);
-  if (name === null) return error("permerror", `the redirect of ${domain} leads nowhere`);
+  if (typeof name === "object") return name ?? error("permerror", `the redirect of ${domain} leads nowhere`);
   const found = yield* checkHost(check, name);
   return found.result === "none" ? error("permerror", `${domain} redirects to ${name}, which has no record`) : found;
 }
@@ -139,8 +141,8 @@ function* matches(check: Check, domain: string, mechanism: SpfMechanism): SpfChe
   if (mechanism.kind === "ip") return netContains(mechanism.net, check.ip);
   if (++check.terms > spfTermsMax) return tooManyTerms;
   const name = mechanism.domain === null ? domain : yield* nameOf(check, domain, mechanism.domain);
-  if (name === null) {
-    return mechanism.kind === "include" ? error("permerror", `an include of ${domain} leads nowhere`) : false;
+  if (typeof name === "object") {
+    return name ?? (mechanism.kind === "include" && error("permerror", `an include of ${domain} leads nowhere`));
   }
   switch (mechanism.kind) {
     case "include":
@@ -221,8 +223,10 @@ function* validatedNames(check: Check): SpfCheck<readonly string[]> {
 }
 
 /** The name that a term of `domain`'s record is about; null when it is no name. */
-function* nameOf(check: Check, domain: string, spec: MacroString): SpfCheck<string | null> {
+function* nameOf(check: Check, domain: string, spec: MacroString): SpfCheck<string | null | Finding> {
   check.isForUser ||= usesLocalPart(spec);
+  // §4.6.4: the first `%{p}` asks for the names of the address, and counts as `ptr` does.
+  if (usesValidated(spec) && check.names === null && ++check.terms > spfTermsMax) return tooManyTerms;
   const validated = usesValidated(spec) ? validatedOf(yield* validatedNames(check), domain) : "";
   const { localPart, senderDomain, ip, helo } = check;
   return expandDomain(spec, { localPart, senderDomain, domain, ip, helo, validated });
