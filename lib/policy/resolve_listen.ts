@@ -41,9 +41,9 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
   checkProtection(scope, directive, options);
   const found = addressesOf(scope.source, on.text, family);
   const addresses = found.filter((address) => !isLinkLocal(parseIp(address)));
-  // Of an interface they are left out (check_listen.ts tells): each has one, and who sends mail goes by others.
+  // Each interface with IPv6 has one, and who sends mail goes by others: only a line that is left without any is told of.
   if (found.length > 0 && addresses.length === 0) {
-    const hint = "Deno binds no address that is good on one interface alone: use another of the interface";
+    const hint = "Deno binds no address that is good on one interface alone: listen on another one of this machine";
     fail(scope, on.span, `the link-local address ${found[0]} cannot be listened on`, hint);
   }
   if (found.length === 0) {
