@@ -46,6 +46,12 @@ export function formatIp(ip: Ip): string {
   return `${hex.slice(0, run.start).join(":")}::${hex.slice(run.start + run.length).join(":")}`;
 }
 
+/** An address in any form in its one form; what is no address stays what it is. */
+export function canonicalIp(text: string): string {
+  const ip = parseIp(text);
+  return ip === null ? text : formatIp(ip);
+}
+
 /** Reads a network: an address, or an address and `/bits`. IPv6 in brackets has the bits inside them. IPv4 may be
  * cut short (`10` is 10.0.0.0/8, `192.168/16`); without bits the class of the first octet decides, as in
  * inet_net_pton(3). Null for anything else. */

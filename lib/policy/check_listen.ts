@@ -1,7 +1,7 @@
 /** `listen` lines against the machine's addresses as they are now. They may be others tomorrow: nothing here is an
  * error. */
 
-import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
+import { canonicalIp, isLoopback, parseIp } from "../mail/ip.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
@@ -15,7 +15,7 @@ export function checkListeners(
   interfaces: ConfigSource["interfaces"],
 ): readonly Problem[] {
   const lines = new ConfigLines(policy, directives);
-  const own = new Set(interfaces.map(({ address }) => canonical(address)));
+  const own = new Set(interfaces.map(({ address }) => canonicalIp(address)));
   return policy.listeners.flatMap((one): readonly Problem[] => {
     if (one.kind !== "inet" || own.has(one.address) || isEverywhere(one.address)) return [];
     const { span } = lines.listen(one.place);
@@ -28,9 +28,4 @@ export function checkListeners(
 /** All addresses, or one that each machine has: all of 127.0.0.0/8 are. */
 function isEverywhere(address: string): boolean {
   return address === "0.0.0.0" || address === "::" || (address.includes(".") && isLoopback(parseIp(address)));
-}
-
-function canonical(address: string): string {
-  const ip = parseIp(address);
-  return ip === null ? address : formatIp(ip);
 }

@@ -1,7 +1,7 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseUnicodeDomain } from "../mail/domain.ts";
-import { formatIp, isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
+import { canonicalIp, formatIp, isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
@@ -120,7 +120,7 @@ export function addressesOf(source: ConfigSource, word: string, family: 4 | 6 | 
 
 function findAddresses(source: ConfigSource, word: string): readonly string[] {
   const own = source.interfaces.filter((one) => one.name === word);
-  if (own.length > 0) return own.map((one) => normal(one.address));
+  if (own.length > 0) return own.map((one) => canonicalIp(one.address));
   const ip = parseIp(word);
   if (ip !== null) return [word.includes("%") ? word.replace(/^\[|\]$/g, "") : formatIp(ip)];
   const resolved = source.resolveHost(word).flatMap((address) => {
@@ -131,11 +131,6 @@ function findAddresses(source: ConfigSource, word: string): readonly string[] {
   // RFC 6761 §6.3: this name means the loopback addresses whatever a resolver says.
   const loopback = ["127.0.0.1", "::1"].filter((one) => source.interfaces.some(({ address }) => address === one));
   return loopback.length > 0 ? loopback : ["127.0.0.1"];
-}
-
-function normal(address: string): string {
-  const ip = parseIp(address);
-  return ip === null ? address : formatIp(ip);
 }
 
 type InetOptions = ReturnType<typeof defaultInetOptions>;

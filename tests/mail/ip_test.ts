@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
 import {
+  canonicalIp,
   formatIp,
   type Ip,
   isLinkLocal,
@@ -153,6 +154,11 @@ Deno.test("netContains() is false once a bit of the prefix differs", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("canonicalIp() writes an address in its one form, and leaves all else", () => {
+  const table = [["2001:DB8:0::1", "2001:db8::1"], ["[::1]", "::1"], ["192.0.2.1", "192.0.2.1"], ["A.test", "A.test"]];
+  assert.deepEqual(table.map(([text = ""]) => [text, canonicalIp(text)]), table);
 });
 
 Deno.test("isLoopback() and isLinkLocal() know addresses that are good here alone", () => {
