@@ -31,7 +31,9 @@ export function shapeUses(policy: Policy): ShapeUses {
     if (listener.kind !== "inet") continue;
     add("hostnames", listener.hostnames);
     add("senders", listener.senders?.table ?? null);
-    add("credentials", listener.auth.mode === "none" ? null : listener.auth.table);
+    if (listener.auth.mode === "none") continue;
+    add("credentials", listener.auth.table);
+    add("auth-external", listener.auth.external);
   }
   for (const [purpose, criterion] of criteria(policy)) add(purpose, criterion?.table ?? null);
   return uses;

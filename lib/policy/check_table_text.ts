@@ -6,7 +6,7 @@ import { parseNet } from "../mail/ip.ts";
 import { lowerAscii, parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
 import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
-import { lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
+import { lintDomain, lintFingerprint, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
 import type { Criterion, Policy, TableName } from "./policy.ts";
 import { describeReadFault } from "./scope.ts";
@@ -24,6 +24,7 @@ export type TableUse =
   | "mailaddr"
   | "source"
   | "senders"
+  | "certificates"
   | LoginUse;
 
 /** What of the machine entries are compared with. */
@@ -57,7 +58,11 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
     }
   }
   for (const [table, use] of loginUses(policy)) add(table, use);
-  for (const one of policy.listeners) if (one.kind === "inet") add(one.senders?.table ?? null, "senders");
+  for (const listener of policy.listeners) {
+    if (listener.kind !== "inet") continue;
+    add(listener.senders?.table ?? null, "senders");
+    add(listener.auth.mode === "none" ? null : listener.auth.external, "certificates");
+  }
   const addPlain = (criterion: Criterion | null, use: TableUse): void => {
     if (criterion !== null && !criterion.regex) add(criterion.table, use);
   };
@@ -160,6 +165,8 @@ function judgeEntry(use: TableUse, key: string, value: string | null, around: Ta
       return lintSource(key, around.addresses);
     case "senders":
       return value === null ? null : lintSenders(value);
+    case "certificates":
+      return lintFingerprint(key);
     case "userinfo":
       if (value === null || parseUserinfo(value) !== null) return null;
       return { message: `invalid user: ${value}`, hint: "write uid:gid:/home" };

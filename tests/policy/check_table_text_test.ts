@@ -56,6 +56,9 @@ Deno.test("checkTableText() tells of values that are of no use where the table i
       "warning 3",
     ],
   );
+  assert.deepEqual(told(`${"0f".repeat(32)} ann\n0F:0F:0F bob\n`, "certificates"), [
+    'warning 2 "0F" is no SHA-256 fingerprint: it never matches',
+  ]);
   assert.deepEqual(told("192.0.2.10\n192.0.2.11\n", "source").map((one) => one.slice(0, 20)), ["warning 2 192.0.2.11"]);
 });
 
@@ -79,9 +82,11 @@ Deno.test("tableUses() knows what tables are for", () => {
 table b file:/b
 table c { 10.0.0.0/8 }
 table c2 { ann = "@a.test" }
+table e file:/e
 pki x.test cert "/c"
 pki x.test key "/k"
-listen on lo tls pki x.test auth <b> senders <c2>
+ca our cert "/o"
+listen on lo tls pki x.test auth <b> senders <c2> ca our auth-external <e>
 action "in" maildir alias <a> userbase <b>
 action "out" relay domain <a>
 action "smart" relay host <b> auth <a>
@@ -97,6 +102,7 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
   assert.deepEqual([...uses.get("c2") ?? []], ["senders"]);
+  assert.deepEqual([...uses.get("e") ?? []], ["certificates"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });
 
