@@ -14,7 +14,6 @@ import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import { builtinTable } from "../lib/policy/policy.ts";
-import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
 import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./smtpd_facts.ts";
 
@@ -22,9 +21,9 @@ import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
- * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
- * that the configuration names are not used, and not told of. `reader` is the account that is to read tables, null for the
- * caller's. */
+ * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser`
+ * accounts that the configuration names are not used, and not told of. `reader` is the account that is to read tables,
+ * null for the caller's. */
 export async function checkConfiguration(
   loaded: Loaded,
   file: string,
@@ -38,10 +37,7 @@ export async function checkConfiguration(
   const own = policy.tables[builtinTable.localhost];
   const around = {
     addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
-    unreadable: (path: string) => {
-      const fault = readFault(path);
-      return fault === null ? null : describeReadFault(fault);
-    },
+    unreadable: readFault,
   };
   const ofTexts = texts.flatMap(({ name, path, text }, at) =>
     checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at, around)

@@ -1,6 +1,7 @@
 /** Files that hold tables, line by line: entries that cannot be read, and values that are of no use where the table is
  * used. */
 
+import type { FaultKind } from "../fault.ts";
 import { EntryScanner } from "../table/entry.ts";
 import { parseNet } from "../mail/ip.ts";
 import { lowerAscii, parseUserinfo } from "../table/service.ts";
@@ -31,8 +32,8 @@ export type TableUse =
 export interface TableSurroundings {
   /** Its addresses, as literals without brackets. */
   readonly addresses: readonly string[];
-  /** Why the file at an absolute path cannot be read, in words; null when it can. */
-  readonly unreadable: (path: string) => string | null;
+  /** Why the file at an absolute path cannot be read; null when it can. */
+  readonly unreadable: (path: string) => FaultKind | null;
 }
 
 /** Most problems of one file that are told. */
@@ -76,8 +77,9 @@ export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<Ta
   return uses;
 }
 
-/** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of the configuration come first.
- * An entry that cannot be read is an error, for the table as a whole cannot be used then; a value is a warning. */
+/** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of
+ * the configuration come first. An entry that cannot be read is an error, for the table as a whole cannot be used then; a
+ * value is a warning. */
 export function checkTableText(
   path: string,
   text: string,
@@ -136,7 +138,7 @@ export function judgeExpansions(path: string, bytes: Uint8Array): readonly strin
     if (parsed.kind === "ok") continue;
     const key = decoder.decode(bytes.subarray(scanner.keyStart, scanner.keyEnd));
     if (told.length < tableProblemsMax) {
-      told.push(`${path}:${scanner.line}: ${parsed.message}: mail for ${key} is answered 451`);
+      told.push(`${path}:${scanner.line}: ${parsed.message}: ${refusedNow(key)}`);
     } else more++;
   }
   return more === 0 ? told : [...told, `${path}: ${more} more of them`];
@@ -148,8 +150,11 @@ function lineSpan(source: SourceFile, line: number): Problem["span"] {
   return { source, start, end: end === -1 ? source.text.length : Math.max(end, start + 1), macro: null };
 }
 
-interface Wrong {
+/** What is wrong with an entry. */
+export interface Wrong {
+  /** One line. */
   readonly message: string;
+  /** What to do, or what comes of it. */
   readonly hint: string | null;
 }
 
@@ -194,22 +199,27 @@ function judgeExpansion(key: string, value: string | null, around: TableSurround
   if (/^["']/.test(key)) {
     return { message: `a key stands bare: ${key} is never looked up`, hint: "no name has a blank or a quote" };
   }
-  const hint = `mail for ${key} is answered 451`;
   const parsed = value === null ? null : parseExpansionValue(value);
   if (parsed === null) return null;
-  if (parsed.kind === "error") return { message: parsed.message, hint };
+  if (parsed.kind === "error") return { message: parsed.message, hint: refusedNow(key) };
   for (const node of parsed.nodes) {
-    const why = node.kind === "include" ? around.unreadable(node.path) : null;
-    if (node.kind === "include" && why !== null) {
-      const isAbsent = why === describeReadFault("notFound");
-      return { message: `cannot include ${node.path}: ${why}`, hint: isAbsent ? absentInclude : hint };
-    }
+    const fault = node.kind === "include" ? around.unreadable(node.path) : null;
+    if (node.kind === "include" && fault !== null) return judgeInclude(key, node.path, fault);
   }
   return null;
 }
 
-/** What is said of a file that an alias includes and that is not there. */
-export const absentInclude = "it counts as an empty one";
+/** What is said of a file that the alias `key` includes and that cannot be read. */
+export function judgeInclude(key: string, path: string, fault: FaultKind): Wrong {
+  return {
+    message: `cannot include ${path}: ${describeReadFault(fault)}`,
+    hint: fault === "notFound" ? "it counts as an empty one" : refusedNow(key),
+  };
+}
+
+function refusedNow(key: string): string {
+  return `mail for ${key} is answered 451`;
+}
 
 const twiceHint = "the last one counts: delete one";
 

@@ -11,7 +11,7 @@ import { policyOf } from "./tables.ts";
 
 const around = {
   addresses: ["192.0.2.10"],
-  unreadable: (path: string) => path === "/gone" ? "no such file" : null,
+  unreadable: (path: string) => path === "/gone" ? "notFound" as const : null,
 };
 
 function told(text: string, ...uses: readonly TableUse[]): readonly string[] {
