@@ -6,6 +6,7 @@ import type { SendersWords } from "./listener.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
+  acceptPlainWord,
   fail,
   failExpected,
   isKeyword,
@@ -218,12 +219,9 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
 function parseSendersWords(reader: Reader): SendersWords {
   let [masquerade, headerFrom] = [false, false];
   for (;;) {
-    const { kind, text } = peek(reader);
     if (!masquerade && acceptKeyword(reader, "masquerade")) masquerade = true;
-    else if (!headerFrom && kind === "word" && text === "header-from") {
-      take(reader);
-      headerFrom = true;
-    } else return { masquerade, headerFrom };
+    else if (!headerFrom && acceptPlainWord(reader, "header-from")) headerFrom = true;
+    else return { masquerade, headerFrom };
   }
 }
 
