@@ -104,10 +104,8 @@ function placeNotices(
   const placed: Problem[] = [];
   const others: ConfigError[] = [];
   for (const notice of inactiveNotices(policy)) {
-    // The policy keeps no places of settings: their lines are those of the words that the notice begins with.
-    const kind = /^`([a-z-]+(?: [a-z-]+)*)`/.exec(notice.message)?.[1]?.replaceAll(" ", "-");
     const span = notice.place === null
-      ? config.directives.find((one) => one.kind === kind)?.span ?? null
+      ? config.directives.find(({ kind }) => kind === notice.setting)?.span ?? null
       : lines.at(notice.place);
     if (span === null) others.push(noticeError(notice, file));
     else placed.push({ severity: notice.severity, span, message: notice.message, hint: null });
