@@ -3,6 +3,7 @@
 import type { Domain, ReversePath } from "../mail/address.ts";
 import { isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { Clock, Dns } from "../port.ts";
+import type { RelayManner } from "./relay.ts";
 import { checkSpf, type SpfVerdict } from "../trust/spf.ts";
 import { type SpfFinding, spfFindingsMax } from "../trust/spf_result.ts";
 
@@ -84,17 +85,22 @@ export class SpfDesk {
     return answer;
   }
 
-  /** What `ask` would come to for those of `addresses` that others may see. Nothing for the null path. */
-  foresee(sender: ReversePath, addresses: Iterable<string>, helo: Domain): Promise<readonly SpfFinding[]> {
+  /** What `ask` would come to when mail leaves in this manner, for each address that others may see. `own` are the
+   * addresses and the name of this machine, where the manner has none. Nothing for the null path. */
+  foresee(
+    sender: ReversePath,
+    { source, helo }: Pick<RelayManner, "source" | "helo">,
+    own: { readonly addresses: Iterable<string>; readonly helo: Domain },
+  ): Promise<readonly SpfFinding[]> {
     if (sender === null) return Promise.resolve([]);
-    const seen = [...addresses].filter((address) => {
+    const seen = [...source === null ? own.addresses : [source]].filter((address) => {
       const ip = parseIp(address);
       return !isLoopback(ip) && !isLinkLocal(ip);
     });
     return Promise.all(
       seen.slice(0, spfFindingsMax).map(async (address) => ({
         address,
-        result: (await this.#ask(sender, address, helo, this.#limits.foreseeMs)).result,
+        result: (await this.#ask(sender, address, helo ?? own.helo, this.#limits.foreseeMs)).result,
       })),
     );
   }
