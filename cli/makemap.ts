@@ -13,9 +13,9 @@
  *   reader sees the old one or the new one. It gets the permissions and the owner of the text.
  *
  *   A line is `key value` or `key: value`. Blank lines and lines that begin with # are skipped. A key ends at a blank
- *   or colon, or is a [...]. Keys are stored in lower case; one whose domain has letters beyond ASCII is stored in A-labels
- *   (xn--...) as well, by which mail is looked up, and a note says how many there are. Keys that occur twice, and lines that make no sense, are
- *   reported as `file:line: ...`, all of them, and the map stays as it was.
+ *   or colon, or is a [...]. Keys are stored in lower case; one whose domain has letters beyond ASCII is stored in
+ *   A-labels (xn--...) as well, by which mail is looked up, and a note says how many there are. Keys that occur twice,
+ *   and lines that make no sense, are reported as `file:line: ...`, all of them, and the map stays as it was.
  *
  *   A file `-` is standard input. The form with two operands is sendmail's: the first is the format, it reads standard
  *   input, and writes map.db (or map.sqlite) unless the name has that end already.
