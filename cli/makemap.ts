@@ -195,28 +195,34 @@ async function dumpMap(map: string, json: boolean): Promise<number> {
   try {
     let parts: Uint8Array[] = [];
     let size = 0;
-    const add = (...all: readonly Uint8Array[]): void => {
-      parts.push(...all);
-      for (const part of all) size += part.length;
-    };
-    let between = "[\n";
-    for (const { key, value } of opened.records()) {
-      if (json) {
-        const entry = JSON.stringify({ key: decoder.decode(key), value: decoder.decode(value) });
-        add(encoder.encode(between + entry));
-        between = ",\n";
-      } else add(key, encoder.encode("\t"), value, encoder.encode("\n"));
+    for (const part of json ? jsonOf(opened) : linesOf(opened)) {
+      parts.push(part);
+      size += part.length;
       if (size <= 64 * 1024) continue;
       await writeOutput(joined(parts, size));
       parts = [];
       size = 0;
     }
-    if (json) add(encoder.encode(between === ",\n" ? "\n]\n" : "[]\n"));
     await writeOutput(joined(parts, size));
     return 0;
   } finally {
     opened.close();
   }
+}
+
+function* linesOf(map: OpenMap): Generator<Uint8Array> {
+  const [tab, end] = [encoder.encode("\t"), encoder.encode("\n")];
+  for (const { key, value } of map.records()) yield* [key, tab, value, end];
+}
+
+function* jsonOf(map: OpenMap): Generator<Uint8Array> {
+  let before = "[\n";
+  for (const { key, value } of map.records()) {
+    const entry = JSON.stringify({ key: decoder.decode(key), value: decoder.decode(value) });
+    yield encoder.encode(before + entry);
+    before = ",\n";
+  }
+  yield encoder.encode(before === "[\n" ? "[]\n" : "\n]\n");
 }
 
 /** A map to be dumped. */
