@@ -3,7 +3,7 @@
 import type { Account } from "../lib/daemon/privilege.ts";
 import { type LogEvent, logTo } from "../lib/event_log.ts";
 import { hostClock } from "../lib/host/clock.ts";
-import { logsToFile, stderrSink } from "../lib/host/log.ts";
+import { stderrSink, stderrStyle } from "../lib/host/log.ts";
 import { interfaceAddresses } from "../lib/host/state.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
@@ -76,7 +76,7 @@ export async function checkQuickly(
 /** Writes problems to the log, one line each. What could not be used is no reason not to start: mail that needs it
  * waits, and all other mail goes its way. */
 export function logProblems(problems: readonly ConfigError[], json: boolean): void {
-  const log = logTo(stderrSink("warning"), json ? "json" : logsToFile() ? "timed" : "text", hostClock);
+  const log = logTo(stderrSink("warning"), json ? "json" : stderrStyle(), hostClock);
   for (const problem of problems) log(problemEvent(problem));
 }
 
