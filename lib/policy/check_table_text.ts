@@ -9,9 +9,11 @@ import { parseExpansionValue } from "./alias.ts";
 import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
 import { lintDomain, lintFingerprint, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
-import type { Criterion, Policy, TableName } from "./policy.ts";
+import type { Policy, TableName } from "./policy.ts";
 import { describeReadFault } from "./scope.ts";
 import { parseRelayUrl } from "./relay_url.ts";
+import type { Purpose } from "./resolve_table.ts";
+import { tablePurposes } from "./table_purposes.ts";
 
 /** What a table is used for, as far as its entries are checked. */
 export type TableUse =
@@ -42,40 +44,35 @@ export const tableProblemsMax = 10;
 /** What each table is used for. */
 export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<TableUse>> {
   const uses = new Map<TableName, Set<TableUse>>();
-  const add = (name: TableName | null, use: TableUse): void => {
-    if (name === null) return;
+  const add = (name: TableName, use: TableUse): void => {
     uses.set(name, (uses.get(name) ?? new Set()).add(use));
   };
-  for (const action of Object.values(policy.actions)) {
-    if (action.kind === "local") {
-      add(action.alias, "expansion");
-      add(action.virtual, "expansion");
-      add(action.userbase, "userinfo");
-    } else {
-      add(action.host, "relayList");
-      add(action.domain, "relayMap");
-      add(action.auth, "credentials");
-      add(action.source, "source");
-    }
+  for (const { table, purpose, by, regex } of tablePurposes(policy)) {
+    // Of what listeners do with passwords check_logins.ts knows more.
+    const use = purpose === "credentials" && by === "listener" ? undefined : useOf[purpose];
+    if (use !== undefined && !regex) add(table, use);
   }
   for (const [table, use] of loginUses(policy)) add(table, use);
-  for (const listener of policy.listeners) {
-    if (listener.kind !== "inet") continue;
-    add(listener.senders?.table ?? null, "senders");
-    add(listener.auth.mode === "none" ? null : listener.auth.external, "certificates");
-  }
-  const addPlain = (criterion: Criterion | null, use: TableUse): void => {
-    if (criterion !== null && !criterion.regex) add(criterion.table, use);
-  };
-  for (const rule of policy.rules) {
-    addPlain(rule.from.kind === "src" ? rule.from.criterion : null, "network");
-    addPlain(rule.for.kind === "domain" ? rule.for.criterion : null, "domain");
-    addPlain(rule.helo, "domain");
-    addPlain(rule.mailFrom, "mailaddr");
-    addPlain(rule.rcptTo, "mailaddr");
-  }
   return uses;
 }
+
+/** What is checked of entries, by what they are used for. */
+const useOf: Readonly<Partial<Record<Purpose, TableUse>>> = {
+  "alias": "expansion",
+  "virtual": "expansion",
+  "userbase": "userinfo",
+  "host": "relayList",
+  "relay-domain": "relayMap",
+  "source": "source",
+  "credentials": "credentials",
+  "senders": "senders",
+  "auth-external": "certificates",
+  "from": "network",
+  "domain": "domain",
+  "helo": "domain",
+  "mail-from": "mailaddr",
+  "rcpt-to": "mailaddr",
+};
 
 /** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of
  * the configuration come first. An entry that cannot be read is an error, for the table as a whole cannot be used then; a

@@ -80,6 +80,10 @@ table b file:/b
 table c { 10.0.0.0/8 }
 table c2 { ann = "@a.test" }
 table e file:/e
+table f file:/f
+filter f1 phase connect match src <f> disconnect "550 no"
+filter f2 phase helo match helo <f> reject "550 no"
+filter f3 phase mail-from match mail-from regex <f> reject "550 no"
 pki x.test cert "/c"
 pki x.test key "/k"
 ca our cert "/o"
@@ -100,6 +104,7 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
   assert.deepEqual([...uses.get("c2") ?? []], ["senders"]);
   assert.deepEqual([...uses.get("e") ?? []], ["certificates"]);
+  assert.deepEqual([...uses.get("f") ?? []].sort(), ["domain", "network"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });
 
