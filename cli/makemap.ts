@@ -13,9 +13,9 @@
  *   reader sees the old one or the new one. It gets the permissions and the owner of the text.
  *
  *   A line is `key value` or `key: value`. Blank lines and lines that begin with # are skipped. A key ends at a blank
- *   or colon, or is a [...]. Keys are stored in lower case; one whose domain has letters beyond ASCII is stored in A-labels
- *   (xn--...) as well, by which mail is looked up, and a note says how many there are. Keys that occur twice, and lines that make no sense, are
- *   reported as `file:line: ...`, all of them, and the map stays as it was.
+ *   or colon, or is a [...]. Keys are stored in lower case; one whose domain has letters beyond ASCII is stored in
+ *   A-labels (xn--...) as well, by which mail is looked up, and a note says how many there are. Keys that occur twice,
+ *   and lines that make no sense, are reported as `file:line: ...`, all of them, and the map stays as it was.
  *
  *   A file `-` is standard input. The form with two operands is sendmail's: the first is the format, it reads standard
  *   input, and writes map.db (or map.sqlite) unless the name has that end already.
@@ -195,28 +195,34 @@ async function dumpMap(map: string, json: boolean): Promise<number> {
   try {
     let parts: Uint8Array[] = [];
     let size = 0;
-    const add = (...all: readonly Uint8Array[]): void => {
-      parts.push(...all);
-      for (const part of all) size += part.length;
-    };
-    let between = "[\n";
-    for (const { key, value } of opened.records()) {
-      if (json) {
-        const entry = JSON.stringify({ key: decoder.decode(key), value: decoder.decode(value) });
-        add(encoder.encode(between + entry));
-        between = ",\n";
-      } else add(key, encoder.encode("\t"), value, encoder.encode("\n"));
+    for (const part of json ? jsonOf(opened) : linesOf(opened)) {
+      parts.push(part);
+      size += part.length;
       if (size <= 64 * 1024) continue;
       await writeOutput(joined(parts, size));
       parts = [];
       size = 0;
     }
-    if (json) add(encoder.encode(between === ",\n" ? "\n]\n" : "[]\n"));
     await writeOutput(joined(parts, size));
     return 0;
   } finally {
     opened.close();
   }
+}
+
+function* linesOf(map: OpenMap): Generator<Uint8Array> {
+  const [tab, end] = [encoder.encode("\t"), encoder.encode("\n")];
+  for (const { key, value } of map.records()) yield* [key, tab, value, end];
+}
+
+function* jsonOf(map: OpenMap): Generator<Uint8Array> {
+  let before = "[\n";
+  for (const { key, value } of map.records()) {
+    const entry = JSON.stringify({ key: decoder.decode(key), value: decoder.decode(value) });
+    yield encoder.encode(before + entry);
+    before = ",\n";
+  }
+  yield encoder.encode(before === "[\n" ? "[]\n" : "\n]\n");
 }
 
 /** A map to be dumped. */

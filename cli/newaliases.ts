@@ -154,9 +154,10 @@ async function build(request: AliasRequest, state: string | null, json: boolean)
     return 1;
   }
   const notice = await tellDaemon(state);
-  if (json) print(JSON.stringify({ source, map: target, aliases: result.entries, smtpd: notice }));
+  const { entries, converted } = result;
+  if (json) print(JSON.stringify({ source, map: target, aliases: entries, converted, smtpd: notice }));
   else {
-    print(`${source}: ${result.entries} aliases`);
+    print(`${source}: ${entries} aliases`);
     printNotes("newaliases", target, result);
   }
   if (notice.kind !== "failed") return 0;

@@ -69,6 +69,7 @@ import { prepareSubmission, type Submission } from "../lib/mail/submission.ts";
 import { decodeUtf8, isAscii } from "../lib/mail/utf8.ts";
 import { plainClientHandling } from "../lib/smtp/client_command.ts";
 import { describeReply } from "../lib/smtp/reply.ts";
+import { failureText } from "./failure.ts";
 import { UsageError } from "./getopt.ts";
 import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
@@ -121,8 +122,8 @@ export async function sendmail(args: readonly string[]): Promise<number> {
     }
   } catch (error) {
     if (!(error instanceof UsageError)) return outputStatus(error, "sendmail", console.error);
-    console.error(`sendmail: ${error.message}`);
-    console.error("usage: sendmail [-tv] [-f from] [-F name] to ...");
+    const usage = "sendmail [-tv] [-f from] [-F name] to ...";
+    console.error(failureText("sendmail", error.message, usage, args.includes("--json")));
     return status.usage;
   }
 }

@@ -89,9 +89,10 @@
  *   With --json everything is printed as JSON: show queue an array of
  *   objects, show envelope such an object, show message an object with the
  *   content as it is stored in `base64`, show stats, show status and reload
- *   an object each, encrypt an array of objects with `method` and `stored`, the other commands an object that says how many envelopes were
- *   touched or that they succeeded. Times are ISO 8601 in UTC. What there is
- *   none of is null.
+ *   an object each, encrypt an array of objects with `method` and `stored`,
+ *   the other commands an object that says how many envelopes were touched or
+ *   that they succeeded. Times are ISO 8601 in UTC. What there is none of is
+ *   null.
  *
  *   Other commands of OpenSMTPD's smtpctl are not supported yet and say so.
  *

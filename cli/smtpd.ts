@@ -93,7 +93,7 @@ import { isSubsystem, type Subsystem } from "../lib/daemon/control.ts";
 import { Fault } from "../lib/fault.ts";
 import { type ConfigError, printError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
-import { failureJson } from "./failure.ts";
+import { failureText } from "./failure.ts";
 import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { later } from "./later.ts";
@@ -132,6 +132,8 @@ const spec: OptionSpec = {
   },
 };
 
+const usage = "smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]";
+
 /** Runs the command; resolves to its exit status, or never while the daemon runs. */
 export async function smtpd(args: readonly string[]): Promise<number> {
   try {
@@ -148,17 +150,7 @@ export async function smtpd(args: readonly string[]): Promise<number> {
   } catch (error) {
     const isUsage = error instanceof UsageError;
     if (!isUsage && !(error instanceof Fault)) return outputStatus(error, "smtpd", console.error);
-    if (args.includes("--json")) {
-      console.error(failureJson(error.message, isUsage ? "see smtpd --help" : ""));
-      return 1;
-    }
-    if (isUsage) {
-      console.error(
-        `smtpd: ${error.message}\nusage: smtpd [-dFhnv] [-D macro=value] [-f file] [-P system] [--state DIR]`,
-      );
-      return 1;
-    }
-    console.error(`smtpd: ${error.message}`);
+    console.error(failureText("smtpd", error.message, isUsage ? usage : null, args.includes("--json")));
     return 1;
   }
 }
@@ -234,10 +226,9 @@ async function explain(policy: Policy, question: ExplainQuestion, options: Smtpd
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
   const { checkConfiguration }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
-  const { keepsUser, premisesOf }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
-  const smtpd = premisesOf(loaded.policy, options, "check").premises.accounts?.smtpd ?? null;
-  const reader = smtpd === null || smtpd.uid < 0 ? null : smtpd;
-  const problems = await checkConfiguration(loaded, options.config, keepsUser(options), reader);
+  const premises: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
+  const { keepsUser, premisesOf, tableReader } = premises;
+  const problems = await checkConfiguration(loaded, options.config, keepsUser(options), tableReader(options));
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;
   const { policy } = loaded;

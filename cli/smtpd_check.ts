@@ -3,7 +3,7 @@
 import type { Account } from "../lib/daemon/privilege.ts";
 import { type LogEvent, logTo } from "../lib/event_log.ts";
 import { hostClock } from "../lib/host/clock.ts";
-import { logsToFile, stderrSink } from "../lib/host/log.ts";
+import { stderrSink, stderrStyle } from "../lib/host/log.ts";
 import { interfaceAddresses } from "../lib/host/state.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
@@ -14,7 +14,6 @@ import { checkTableText, tableUses } from "../lib/policy/check_table_text.ts";
 import { collectErrors, type ConfigError, type Problem } from "../lib/policy/error.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import { builtinTable } from "../lib/policy/policy.ts";
-import { describeReadFault } from "../lib/policy/scope.ts";
 import type { LoadResult } from "../lib/policy/resolve.ts";
 import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./smtpd_facts.ts";
 
@@ -22,9 +21,9 @@ import { contentsOf, gatherFacts, readFault, readTableTexts, shapesOf } from "./
 export type Loaded = Extract<LoadResult, { readonly kind: "ok" }>;
 
 /** Finds what is wrong, hardly meant or not active, in the order of places; warnings of loading are among them. All
- * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser` accounts
- * that the configuration names are not used, and not told of. `reader` is the account that is to read tables, null for the
- * caller's. */
+ * tables are opened, and those in files are read through. `file` is that of the whole configuration. With `sameUser`
+ * accounts that the configuration names are not used, and not told of. `reader` is the account that is to read tables,
+ * null for the caller's. */
 export async function checkConfiguration(
   loaded: Loaded,
   file: string,
@@ -38,10 +37,7 @@ export async function checkConfiguration(
   const own = policy.tables[builtinTable.localhost];
   const around = {
     addresses: own?.kind === "static" ? own.entries.map(([key]) => key) : [],
-    unreadable: (path: string) => {
-      const fault = readFault(path);
-      return fault === null ? null : describeReadFault(fault);
-    },
+    unreadable: readFault,
   };
   const ofTexts = texts.flatMap(({ name, path, text }, at) =>
     checkTableText(path, text, uses.get(name) ?? new Set(), firstTableOrder + at, around)
@@ -80,7 +76,7 @@ export async function checkQuickly(
 /** Writes problems to the log, one line each. What could not be used is no reason not to start: mail that needs it
  * waits, and all other mail goes its way. */
 export function logProblems(problems: readonly ConfigError[], json: boolean): void {
-  const log = logTo(stderrSink("warning"), json ? "json" : logsToFile() ? "timed" : "text", hostClock);
+  const log = logTo(stderrSink("warning"), json ? "json" : stderrStyle(), hostClock);
   for (const problem of problems) log(problemEvent(problem));
 }
 
@@ -108,10 +104,8 @@ function placeNotices(
   const placed: Problem[] = [];
   const others: ConfigError[] = [];
   for (const notice of inactiveNotices(policy)) {
-    // The policy keeps no places of settings: their lines are those of the words that the notice begins with.
-    const kind = /^`([a-z-]+(?: [a-z-]+)*)`/.exec(notice.message)?.[1]?.replaceAll(" ", "-");
     const span = notice.place === null
-      ? config.directives.find((one) => one.kind === kind)?.span ?? null
+      ? config.directives.find(({ kind }) => kind === notice.setting)?.span ?? null
       : lines.at(notice.place);
     if (span === null) others.push(noticeError(notice, file));
     else placed.push({ severity: notice.severity, span, message: notice.message, hint: null });

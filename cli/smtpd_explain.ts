@@ -179,9 +179,8 @@ async function wayOf(
     const limits = mtaLimitsOf(policy.mta.domainLimits[relayName(hop.relay)] ?? policy.mta.limits);
     const { family } = limits;
     const options = { dns, random: hostRandom, selfNames, selfAddresses, allowPrivate: false, family, limits };
-    const { source, helo } = hop.manner;
     const asked = senderIfSpfFails === null ? null : sender;
-    const spf = desk.foresee(asked, source === null ? selfAddresses : [source], helo ?? policy.serverName);
+    const spf = desk.foresee(asked, hop.manner, { addresses: selfAddresses, helo: policy.serverName });
     const routes = await resolveRoutes(hop.relay, routeOptionsFor(options, hop.manner));
     return { route: explainRoute(hop, routes), spf: await spf };
   } catch (error) {

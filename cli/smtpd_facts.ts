@@ -86,7 +86,8 @@ export async function gatherFacts(
   return {
     ...await gatherPems(policy),
     tables: tables === "none" ? new Map() : await gatherFailures(policy, limitMs),
-    ...(tables === "none" ? {} : { unreachable: unreachableTables(policy, reader), settings: settingsFacts(policy) }),
+    unreachable: tables === "none" ? new Map() : unreachableTables(policy, reader),
+    settings: tables === "none" ? new Map() : settingsFacts(policy),
     includes: unreadableIncludes(policy),
     unknownUsers: sameUser ? new Set() : unknownUsers(policy),
     now: Date.now(),
@@ -130,7 +131,7 @@ async function gatherFailures(policy: Policy, limitMs: number): Promise<FileFact
 }
 
 /** Tables in files that an account could not read, by the permissions of the way to them. */
-function unreachableTables(policy: Policy, reader: Account | null): NonNullable<FileFacts["unreachable"]> {
+function unreachableTables(policy: Policy, reader: Account | null): FileFacts["unreachable"] {
   if (reader === null) return new Map();
   return new Map(
     Object.values(policy.tables).flatMap((spec) => {
@@ -153,7 +154,7 @@ function lookupFile(spec: TableSpec): string | null {
   }
 }
 
-function settingsFacts(policy: Policy): NonNullable<FileFacts["settings"]> {
+function settingsFacts(policy: Policy): FileFacts["settings"] {
   return new Map(
     Object.values(policy.tables).flatMap((spec) => {
       const stat = "settings" in spec && spec.settings.length > 0 ? statIfPresent(spec.path) : null;

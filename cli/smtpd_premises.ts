@@ -81,6 +81,11 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   };
 }
 
+/** The account that is to read tables; null for the caller's, and when it does not exist. */
+export function tableReader(options: Pick<SmtpdOptions, "sameUser">): Account | null {
+  return keepsUser(options) ? null : findAccount(readTextIfPresent("/etc/passwd") ?? "", "_smtpd");
+}
+
 /** Does every role keep the caller's account? */
 export function keepsUser(options: Pick<SmtpdOptions, "sameUser">): boolean {
   return options.sameUser || Deno.uid() !== 0;

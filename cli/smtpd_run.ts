@@ -8,9 +8,10 @@ import { heapFlag } from "../lib/daemon/privilege.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
+import { hostClock } from "../lib/host/clock.ts";
 import { keepInspectorShut } from "../lib/host/inspector.ts";
 import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
-import { flushLog, logsToFile, stderrSink } from "../lib/host/log.ts";
+import { flushLog, stderrSink, stderrStyle } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
@@ -61,13 +62,14 @@ export async function runDaemon(
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
-  const style = options.json ? "json" : logsToFile() ? "timed" : "text";
-  const [least, now] = [options.verbose ? "debug" : "info", () => Date.now()] as const;
-  const log = logTo(stderrSink(least), style, { now });
+  const style = options.json ? "json" : stderrStyle();
+  const least = options.verbose ? "debug" : "info";
+  const log = logTo(stderrSink(least), style, hostClock);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
   const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
-  const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style, now()));
+  const fail = (reason: string) =>
+    console.error(formatEvent(event("crit", "cannot-start", { reason }), style, hostClock.now()));
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
   const supervisor: Supervisor = new Supervisor({

@@ -2,7 +2,7 @@
  * well, for Deno gives no way to open one that does not, and a wide address keeps others off its port, so lines that
  * overlap share a socket (sockets.ts). Where the client came to decides. */
 
-import { formatIp, parseIp } from "../mail/ip.ts";
+import { canonicalIp } from "../mail/ip.ts";
 import type { Listener } from "../policy/policy.ts";
 import type { Address } from "../port.ts";
 
@@ -16,15 +16,10 @@ export function covers(wide: string, narrow: string): boolean {
 export function listenerFor(listeners: readonly Listener[], index: number, local: Address): number | null {
   const own = listeners[index];
   if (own?.kind !== "inet" || local.kind !== "inet") return index;
-  const ip = canonical(local.ip);
+  const ip = canonicalIp(local.ip);
   if (own.address === ip) return index;
   const at = (address: string) =>
     listeners.findIndex((one) => one.kind === "inet" && one.port === own.port && one.address === address);
   const found = [ip, ip.includes(":") ? "::" : "0.0.0.0"].map(at).find((one) => one >= 0);
   return found ?? null;
-}
-
-function canonical(text: string): string {
-  const ip = parseIp(text);
-  return ip === null ? text : formatIp(ip);
 }

@@ -3,7 +3,7 @@
  * at start that it holds its row and nothing more (grant_check.ts). */
 
 import type { DialTarget } from "../port.ts";
-import { isPublic } from "../policy/check_traffic.ts";
+import { mayServeOthers } from "../policy/check_traffic.ts";
 import { filtersUseNames } from "../policy/filter_run.ts";
 import type { Policy } from "../policy/policy.ts";
 import { serversOf } from "../table/server.ts";
@@ -245,7 +245,7 @@ export function usesSystemUsers(policy: Policy): boolean {
  * connect; rules and filters may ask for them anywhere. */
 export function usesReverseNames(policy: Policy): boolean {
   return policy.rules.some((rule) => rule.from.kind === "rdns") || filtersUseNames(policy) ||
-    policy.listeners.some((one) => one.kind === "inet" && (one.proxy !== null || isPublic(one)));
+    policy.listeners.some(mayServeOthers);
 }
 
 /** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */

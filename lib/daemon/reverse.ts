@@ -3,7 +3,7 @@
 
 import type { Clock, Dns } from "../port.ts";
 import { parseDomain } from "../mail/domain.ts";
-import { formatIp, type Ip, parseIp } from "../mail/ip.ts";
+import { formatIp, type Ip, parseIp, reverseName } from "../mail/ip.ts";
 import type { PeerName } from "../policy/filter_run.ts";
 
 /** How long the name of a peer is waited for, ms. Mail does not wait longer for a rule that may not even match. */
@@ -69,7 +69,7 @@ export class ReverseNames {
 
   /** The name; `fail` stands for none, until it is known whether it leads back. */
   async #pointer(ip: Ip): Promise<PeerName> {
-    const answer = await (await this.#dns()).query(questionOf(ip), "PTR");
+    const answer = await (await this.#dns()).query(reverseName(ip), "PTR");
     if (answer.kind === "failed") return unsaid;
     if (answer.kind !== "records") return { name: null, forward: "fail" };
     for (const record of answer.records) {
@@ -106,20 +106,4 @@ function nameOfLoopback(ip: Ip): string | null {
 function isSame(address: string, ip: Ip): boolean {
   const other = parseIp(address);
   return other !== null && formatIp(other) === formatIp(ip);
-}
-
-/** Where the DNS has the name of an address: RFC 1035 §3.5, RFC 3596 §2.5. Null for what is no address. */
-export function reverseQuestion(address: string): string | null {
-  const ip = parseIp(address);
-  return ip === null ? null : questionOf(ip);
-}
-
-function questionOf(ip: Ip): string {
-  return `${[...labelsOf(ip)].reverse().join(".")}.${ip.version === 4 ? "in-addr" : "ip6"}.arpa`;
-}
-
-function labelsOf({ version, octets }: Ip): readonly string[] {
-  return version === 4
-    ? [...octets].map(String)
-    : [...octets].flatMap((octet) => [(octet >> 4).toString(16), (octet & 15).toString(16)]);
 }

@@ -127,11 +127,7 @@ export class Dispatcher {
   /** For whom SPF would let us send to a relay: what is found for each address that may be ours. Never rejects. */
   foreseeSpf(sender: ReversePath, { manner }: Hop): Promise<readonly SpfFinding[]> {
     const { spf, helo, routeOptions } = this.#shared;
-    return spf.foresee(
-      sender,
-      manner.source === null ? routeOptions.selfAddresses : [manner.source],
-      manner.helo ?? helo,
-    );
+    return spf.foresee(sender, manner, { addresses: routeOptions.selfAddresses, helo });
   }
 
   /** Takes no more tasks, and forgets without a report those that were not begun: the queue still has them.

@@ -1,8 +1,9 @@
 /** For whom SPF lets us send: asked before mail that is forwarded goes out under the sender that it came with. */
 
 import type { Domain, ReversePath } from "../mail/address.ts";
-import { isLoopback, parseIp } from "../mail/ip.ts";
+import { isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { Clock, Dns } from "../port.ts";
+import type { RelayManner } from "./relay.ts";
 import { checkSpf, type SpfVerdict } from "../trust/spf.ts";
 import { type SpfFinding, spfFindingsMax } from "../trust/spf_result.ts";
 
@@ -84,14 +85,22 @@ export class SpfDesk {
     return answer;
   }
 
-  /** What `ask` would come to for those of `addresses` that others may see. Nothing for the null path. */
-  foresee(sender: ReversePath, addresses: Iterable<string>, helo: Domain): Promise<readonly SpfFinding[]> {
+  /** What `ask` would come to when mail leaves in this manner, for each address that others may see. `own` are the
+   * addresses and the name of this machine, where the manner has none. Nothing for the null path. */
+  foresee(
+    sender: ReversePath,
+    { source, helo }: Pick<RelayManner, "source" | "helo">,
+    own: { readonly addresses: Iterable<string>; readonly helo: Domain },
+  ): Promise<readonly SpfFinding[]> {
     if (sender === null) return Promise.resolve([]);
-    const seen = [...addresses].filter((address) => !isLoopback(parseIp(address)) && !/^fe80:/i.test(address));
+    const seen = [...source === null ? own.addresses : [source]].filter((address) => {
+      const ip = parseIp(address);
+      return !isLoopback(ip) && !isLinkLocal(ip);
+    });
     return Promise.all(
       seen.slice(0, spfFindingsMax).map(async (address) => ({
         address,
-        result: (await this.#ask(sender, address, helo, this.#limits.foreseeMs)).result,
+        result: (await this.#ask(sender, address, helo ?? own.helo, this.#limits.foreseeMs)).result,
       })),
     );
   }

@@ -30,13 +30,14 @@ export function stderrSink(least: LogPriority): LogSink {
   };
 }
 
-/** Does standard error end in a file? Then nobody adds times to its lines, as journals, syslog and terminals' readers do. */
-export function logsToFile(): boolean {
+/** How lines for people look on standard error: with their time where that is a file, for nobody adds it there, as journals,
+ * syslog and terminals' readers do. */
+export function stderrStyle(): "timed" | "text" {
   try {
-    return fstatSync(2).isFile();
+    return fstatSync(2).isFile() ? "timed" : "text";
   } catch {
     // It is closed.
-    return false;
+    return "text";
   }
 }
 

@@ -37,14 +37,19 @@ export function parseIp(text: string): Ip | null {
  * shortened). No brackets, no tag. `parseIp` reads it back. */
 export function formatIp(ip: Ip): string {
   if (ip.version === 4) return ip.octets.join(".");
+  if (isMapped(ip)) return `::ffff:${ip.octets.slice(12).join(".")}`; // RFC 5952 §5
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push((ip.octets[i] ?? 0) * 256 + (ip.octets[i + 1] ?? 0));
-  const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
-  if (isMapped) return `::ffff:${ip.octets.slice(12).join(".")}`; // RFC 5952 §5
   const run = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (run === null) return hex.join(":");
   return `${hex.slice(0, run.start).join(":")}::${hex.slice(run.start + run.length).join(":")}`;
+}
+
+/** An address in any form in its one form; what is no address stays what it is. */
+export function canonicalIp(text: string): string {
+  const ip = parseIp(text);
+  return ip === null ? text : formatIp(ip);
 }
 
 /** Reads a network: an address, or an address and `/bits`. IPv6 in brackets has the bits inside them. IPv4 may be
@@ -86,6 +91,33 @@ export function isLoopback(ip: Ip | null): boolean {
   if (ip === null) return false;
   if (ip.version === 4) return ip.octets[0] === 127;
   return ip.octets.every((octet, at) => octet === (at === 15 ? 1 : 0));
+}
+
+/** Is it good on one interface alone: fe80::/10? Null is none. RFC 4291 §2.5.6. */
+export function isLinkLocal(ip: Ip | null): boolean {
+  return ip?.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
+}
+
+/** The IPv4 address that an IPv4-mapped one stands for; any other as it is. RFC 4291 §2.5.5.2. */
+export function unmapped(ip: Ip): Ip {
+  return isMapped(ip) ? { version: 4, octets: ip.octets.slice(12) } : ip;
+}
+
+/** The pieces that the DNS divides an address into, most significant first: octets in decimal, and of IPv6 hexadecimal
+ * digits. */
+export function ipLabels({ version, octets }: Ip): readonly string[] {
+  return version === 4
+    ? octets.map(String)
+    : octets.flatMap((octet) => [octet >> 4, octet & 15]).map((digit) => digit.toString(16));
+}
+
+/** Where the DNS has the names of an address. RFC 1035 §3.5, RFC 3596 §2.5. */
+export function reverseName(ip: Ip): string {
+  return `${ipLabels(ip).toReversed().join(".")}.${ip.version === 4 ? "in-addr" : "ip6"}.arpa`;
+}
+
+function isMapped({ version, octets }: Ip): boolean {
+  return version === 6 && octets.slice(0, 12).every((octet, at) => octet === (at < 10 ? 0 : 0xff));
 }
 
 function ipOf(version: 4 | 6, octets: readonly number[] | null): Ip | null {

@@ -35,8 +35,8 @@ export const expansionElementMax = 2047;
 export const expansionCommandMax = 1023;
 
 /** Parses the value of an alias: elements between commas, each a user, address, `/file`, `|command`, `maildir:/path`,
- * `:include:/file` or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole value an error,
- * so that a typing mistake never delivers to somebody else. */
+ * `:include:/file` or `error:NNN text`. Empty elements are skipped. Any element that is none of these makes the whole
+ * value an error, so that a typing mistake never delivers to somebody else. */
 export function parseExpansionValue(text: string): ExpansionValue {
   // No name, path or command holds one, and what travels between roles must not.
   const control = controlCharacter.exec(text);

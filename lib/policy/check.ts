@@ -34,15 +34,12 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
   const lines = new ConfigLines(policy, config.directives);
   const keys = new Map([...contents].map(([name, entries]) => [name, entries.map(([key]) => key)]));
   const judge = new TrafficJudge(policy, keys);
-  const valuesOf = (name: TableName): readonly string[] | null => {
+  const entriesOf = (name: TableName): TableContent | null => {
     const spec = policy.tables[name];
-    const entries = spec?.kind === "static" ? spec.entries : contents.get(name);
-    return entries?.flatMap(([, value]) => value ?? []) ?? null;
+    return spec?.kind === "static" ? spec.entries : contents.get(name) ?? null;
   };
-  const usersOf = (name: TableName): readonly string[] | null => {
-    const spec = policy.tables[name];
-    return spec?.kind === "static" ? spec.entries.map(([key]) => key) : keys.get(name) ?? null;
-  };
+  const keysOf = (name: TableName) => entriesOf(name)?.map(([key]) => key) ?? null;
+  const valuesOf = (name: TableName) => entriesOf(name)?.flatMap(([, value]) => value ?? []) ?? null;
   const shadows = shadowedRules(policy);
   const dead = new Set(shadows.map(({ index }) => policy.rules[index]));
   return [
@@ -54,7 +51,7 @@ export function checkPolicy({ policy, config, contents }: CheckInput): readonly 
     ),
     ...unusedNames(policy).map(({ kind, name }) => tellUnused(lines, kind, name)),
     ...checkLogins(policy, config),
-    ...checkSenders(policy, config, usersOf),
+    ...checkSenders(policy, config, { keysOf, valuesOf }),
     ...unusedMacros(config).map(({ name, span }) => warning(span, `nothing uses the macro ${name}`, null)),
   ];
 }

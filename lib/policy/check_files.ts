@@ -5,7 +5,7 @@ import type { FaultKind } from "../fault.ts";
 import { sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
-import { absentInclude } from "./check_table_text.ts";
+import { judgeInclude } from "./check_table_text.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
@@ -46,9 +46,9 @@ export interface FileFacts {
   /** Files that aliases include and that cannot be read, with the reason. */
   readonly includes: ReadonlyMap<string, FaultKind>;
   /** Tables whose file the account that is to read it cannot reach, and what keeps it away: a directory, or the file. */
-  readonly unreachable?: ReadonlyMap<TableName, { readonly account: string; readonly barrier: string }>;
+  readonly unreachable: ReadonlyMap<TableName, { readonly account: string; readonly barrier: string }>;
   /** Files with the settings of tables, by table. */
-  readonly settings?: ReadonlyMap<TableName, FileFact>;
+  readonly settings: ReadonlyMap<TableName, FileFact>;
   /** Accounts that actions name and that do not exist. */
   readonly unknownUsers: ReadonlySet<string>;
   /** Now, ms since the epoch. */
@@ -96,7 +96,7 @@ export function checkFiles(policy: Policy, config: ParsedConfig, facts: FileFact
 
 /** The start would end at these, though the caller may read them. */
 function judgeReach(policy: Policy, lines: ConfigLines, { unreachable, tables }: FileFacts): readonly Problem[] {
-  return [...unreachable ?? []].flatMap(([name, { account, barrier }]): readonly Problem[] => {
+  return [...unreachable].flatMap(([name, { account, barrier }]): readonly Problem[] => {
     const path = fileOf(policy.tables[name]);
     if (path === null || tables.has(name)) return [];
     const what = barrier === path ? "may not read it" : `may not enter ${barrier}`;
@@ -112,7 +112,7 @@ function judgeReach(policy: Policy, lines: ConfigLines, { unreachable, tables }:
 
 /** Settings of databases may hold passwords. */
 function judgeSettings(policy: Policy, lines: ConfigLines, { settings, uid }: FileFacts): readonly Problem[] {
-  return [...settings ?? []].flatMap(([name, fact]): readonly Problem[] => {
+  return [...settings].flatMap(([name, fact]): readonly Problem[] => {
     const spec = policy.tables[name];
     if (fact.kind === "failed" || spec === undefined || !("settings" in spec)) return [];
     const isSecret = spec.settings.some(([keyword, value]) => hideSetting(keyword, value) !== value);
@@ -142,9 +142,7 @@ function judgeIncludes(policy: Policy, lines: ConfigLines, { includes }: FileFac
         includedBy(value ?? "").flatMap((path): readonly Problem[] => {
           const fault = includes.get(path);
           if (fault === undefined) return [];
-          const message = `cannot include ${path}: ${describeReadFault(fault)}`;
-          const hint = fault === "notFound" ? absentInclude : `mail for ${key} is answered 451`;
-          return [{ severity: "warning", span: lines.tableEntry(table.name, key), message, hint }];
+          return [{ severity: "warning", span: lines.tableEntry(table.name, key), ...judgeInclude(key, path, fault) }];
         })
       );
   });

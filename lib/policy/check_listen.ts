@@ -1,44 +1,26 @@
-/** `listen` lines against the machine's addresses as they are now. They may be others tomorrow: nothing here is an error. */
+/** `listen` lines against the machine's addresses as they are now. They may be others tomorrow: nothing here is an
+ * error. */
 
-import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
+import { canonicalIp, isLoopback, parseIp } from "../mail/ip.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
 import type { Policy } from "./policy.ts";
-import { isLinkLocal } from "./resolve_listen.ts";
 import type { ConfigSource } from "./scope.ts";
 
-/** Tells of addresses that `listen` lines leave out, and of those that this machine does not have. Pure. */
+/** Tells of addresses in `listen` lines that this machine does not have. Pure. */
 export function checkListeners(
   policy: Policy,
   { directives }: ParsedConfig,
   interfaces: ConfigSource["interfaces"],
 ): readonly Problem[] {
   const lines = new ConfigLines(policy, directives);
-  const own = new Set(interfaces.map(({ address }) => canonical(address)));
-  const foreign = policy.listeners.flatMap((one): readonly Problem[] => {
+  const own = new Set(interfaces.map(({ address }) => canonicalIp(address)));
+  return policy.listeners.flatMap((one): readonly Problem[] => {
     if (one.kind !== "inet" || own.has(one.address) || isEverywhere(one.address)) return [];
     const { span } = lines.listen(one.place);
     const message = `this machine does not have the address ${one.address} now`;
     const hint = "smtpd does not start without it, unless it is handed the socket";
-    return [{ severity: "warning", span, message, hint }];
-  });
-  return [...leftOut(directives, interfaces), ...foreign];
-}
-
-/** Link-local addresses of the interfaces that lines name. */
-function leftOut(
-  directives: ParsedConfig["directives"],
-  interfaces: ConfigSource["interfaces"],
-): readonly Problem[] {
-  return directives.flatMap((line): readonly Problem[] => {
-    if (line.kind !== "listen" || line.on === null || line.options.some(({ kind }) => kind === "inet4")) return [];
-    const { text, span } = line.on;
-    const found = interfaces.filter((one) => one.name === text && isLinkLocal(one.address));
-    const [first] = found;
-    if (first === undefined) return [];
-    const message = `the link-local address ${first.address} of ${text} is not listened on`;
-    const hint = `write \`listen on ${text} inet4\`, or its other addresses, to say so`;
     return [{ severity: "warning", span, message, hint }];
   });
 }
@@ -46,9 +28,4 @@ function leftOut(
 /** All addresses, or one that each machine has: all of 127.0.0.0/8 are. */
 function isEverywhere(address: string): boolean {
   return address === "0.0.0.0" || address === "::" || (address.includes(".") && isLoopback(parseIp(address)));
-}
-
-function canonical(address: string): string {
-  const ip = parseIp(address);
-  return ip === null ? address : formatIp(ip);
 }

@@ -4,7 +4,7 @@ import { parseStored, passwordPart } from "../trust/stored_password.ts";
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
-import { mechanismsOf } from "./mechanism.ts";
+import { mechanismsOf, takesPasswords } from "./mechanism.ts";
 import type { Policy } from "./policy.ts";
 
 /** How a table of passwords is used: for passwords that clients say, or for SCRAM as well. */
@@ -22,6 +22,7 @@ export interface LoginProblem {
 export function loginUses(policy: Policy): readonly (readonly [table: string, use: LoginUse])[] {
   return policy.listeners.flatMap((listener) => {
     if (listener.kind !== "inet" || listener.auth.mode === "none" || listener.auth.table === null) return [];
+    if (!takesPasswords(listener)) return [];
     const { table } = listener.auth;
     const isScram = mechanismsOf(listener).includes("SCRAM-SHA-256");
     return isScram ? [[table, "logins"] as const, [table, "verifiers"] as const] : [[table, "logins"] as const];

@@ -4,8 +4,9 @@
 import { ConfigLines } from "./check_lines.ts";
 import type { Problem } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
-import type { Criterion, Policy, TableName } from "./policy.ts";
+import type { Policy, TableName } from "./policy.ts";
 import { labelOf, type Purpose, shapeFor } from "./resolve_table.ts";
+import { tablePurposes } from "./table_purposes.ts";
 
 /** What a table that is read from a file is used for, as far as that needs a list or a map. */
 export type ShapeUses = ReadonlyMap<TableName, ReadonlySet<Purpose>>;
@@ -13,45 +14,11 @@ export type ShapeUses = ReadonlyMap<TableName, ReadonlySet<Purpose>>;
 /** The uses of each table in a file. */
 export function shapeUses(policy: Policy): ShapeUses {
   const uses = new Map<TableName, Set<Purpose>>();
-  const add = (purpose: Purpose, name: TableName | null): void => {
-    if (name === null || policy.tables[name]?.kind !== "file" || shapeFor(purpose) === "either") return;
-    uses.set(name, (uses.get(name) ?? new Set()).add(purpose));
-  };
-  for (const action of Object.values(policy.actions)) {
-    if (action.kind === "local") {
-      for (const purpose of ["alias", "virtual", "userbase"] as const) add(purpose, action[purpose]);
-    } else {
-      add("host", action.host);
-      add("relay-domain", action.domain);
-      add("helo-source", action.heloSource);
-      add("credentials", action.auth);
-    }
+  for (const { table, purpose } of tablePurposes(policy)) {
+    if (policy.tables[table]?.kind !== "file" || shapeFor(purpose) === "either") continue;
+    uses.set(table, (uses.get(table) ?? new Set()).add(purpose));
   }
-  for (const listener of policy.listeners) {
-    if (listener.kind !== "inet") continue;
-    add("hostnames", listener.hostnames);
-    add("senders", listener.senders?.table ?? null);
-    add("credentials", listener.auth.mode === "none" ? null : listener.auth.table);
-  }
-  for (const [purpose, criterion] of criteria(policy)) add(purpose, criterion?.table ?? null);
   return uses;
-}
-
-function criteria(policy: Policy): readonly (readonly [Purpose, Criterion | null])[] {
-  const ofRules = policy.rules.flatMap((rule) =>
-    [
-      ["tag", rule.tag],
-      ["rdns", rule.from.kind === "rdns" ? rule.from.criterion : null],
-      ["domain", rule.for.kind === "domain" ? rule.for.criterion : null],
-      ["helo", rule.helo],
-    ] as const
-  );
-  const ofFilters = Object.values(policy.filters).flatMap((filter) => {
-    if (filter.kind !== "builtin") return [];
-    const { kind, criterion } = filter.condition;
-    return kind === "rdns" || kind === "helo" ? [[kind, criterion] as const] : [];
-  });
-  return [...ofRules, ...ofFilters];
 }
 
 /** Why a table of that shape cannot be used as it is; null when it can. An empty one has no shape, and always can. */

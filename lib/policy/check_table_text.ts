@@ -1,16 +1,19 @@
 /** Files that hold tables, line by line: entries that cannot be read, and values that are of no use where the table is
  * used. */
 
+import type { FaultKind } from "../fault.ts";
 import { EntryScanner } from "../table/entry.ts";
 import { parseNet } from "../mail/ip.ts";
 import { lowerAscii, parseUserinfo } from "../table/service.ts";
 import { parseExpansionValue } from "./alias.ts";
 import { judgeLogin, type LoginUse, loginUses } from "./check_logins.ts";
-import { lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
+import { lintDomain, lintFingerprint, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { makeSource, type Problem, type SourceFile } from "./error.ts";
-import type { Criterion, Policy, TableName } from "./policy.ts";
+import type { Policy, TableName } from "./policy.ts";
 import { describeReadFault } from "./scope.ts";
 import { parseRelayUrl } from "./relay_url.ts";
+import type { Purpose } from "./resolve_table.ts";
+import { tablePurposes } from "./table_purposes.ts";
 
 /** What a table is used for, as far as its entries are checked. */
 export type TableUse =
@@ -24,14 +27,15 @@ export type TableUse =
   | "mailaddr"
   | "source"
   | "senders"
+  | "certificates"
   | LoginUse;
 
 /** What of the machine entries are compared with. */
 export interface TableSurroundings {
   /** Its addresses, as literals without brackets. */
   readonly addresses: readonly string[];
-  /** Why the file at an absolute path cannot be read, in words; null when it can. */
-  readonly unreadable: (path: string) => string | null;
+  /** Why the file at an absolute path cannot be read; null when it can. */
+  readonly unreadable: (path: string) => FaultKind | null;
 }
 
 /** Most problems of one file that are told. */
@@ -40,39 +44,39 @@ export const tableProblemsMax = 10;
 /** What each table is used for. */
 export function tableUses(policy: Policy): ReadonlyMap<TableName, ReadonlySet<TableUse>> {
   const uses = new Map<TableName, Set<TableUse>>();
-  const add = (name: TableName | null, use: TableUse): void => {
-    if (name === null) return;
+  const add = (name: TableName, use: TableUse): void => {
     uses.set(name, (uses.get(name) ?? new Set()).add(use));
   };
-  for (const action of Object.values(policy.actions)) {
-    if (action.kind === "local") {
-      add(action.alias, "expansion");
-      add(action.virtual, "expansion");
-      add(action.userbase, "userinfo");
-    } else {
-      add(action.host, "relayList");
-      add(action.domain, "relayMap");
-      add(action.auth, "credentials");
-      add(action.source, "source");
-    }
+  for (const { table, purpose, by, regex } of tablePurposes(policy)) {
+    // Of what listeners do with passwords check_logins.ts knows more.
+    const use = purpose === "credentials" && by === "listener" ? undefined : useOf[purpose];
+    if (use !== undefined && !regex) add(table, use);
   }
   for (const [table, use] of loginUses(policy)) add(table, use);
-  for (const one of policy.listeners) if (one.kind === "inet") add(one.senders?.table ?? null, "senders");
-  const addPlain = (criterion: Criterion | null, use: TableUse): void => {
-    if (criterion !== null && !criterion.regex) add(criterion.table, use);
-  };
-  for (const rule of policy.rules) {
-    addPlain(rule.from.kind === "src" ? rule.from.criterion : null, "network");
-    addPlain(rule.for.kind === "domain" ? rule.for.criterion : null, "domain");
-    addPlain(rule.helo, "domain");
-    addPlain(rule.mailFrom, "mailaddr");
-    addPlain(rule.rcptTo, "mailaddr");
-  }
   return uses;
 }
 
-/** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of the configuration come first.
- * An entry that cannot be read is an error, for the table as a whole cannot be used then; a value is a warning. */
+/** What is checked of entries, by what they are used for. */
+const useOf: Readonly<Partial<Record<Purpose, TableUse>>> = {
+  "alias": "expansion",
+  "virtual": "expansion",
+  "userbase": "userinfo",
+  "host": "relayList",
+  "relay-domain": "relayMap",
+  "source": "source",
+  "credentials": "credentials",
+  "senders": "senders",
+  "auth-external": "certificates",
+  "from": "network",
+  "domain": "domain",
+  "helo": "domain",
+  "mail-from": "mailaddr",
+  "rcpt-to": "mailaddr",
+};
+
+/** What is wrong with the text of a table, keys that stand twice among it. `order` sorts it among other files: files of
+ * the configuration come first. An entry that cannot be read is an error, for the table as a whole cannot be used then; a
+ * value is a warning. */
 export function checkTableText(
   path: string,
   text: string,
@@ -131,7 +135,7 @@ export function judgeExpansions(path: string, bytes: Uint8Array): readonly strin
     if (parsed.kind === "ok") continue;
     const key = decoder.decode(bytes.subarray(scanner.keyStart, scanner.keyEnd));
     if (told.length < tableProblemsMax) {
-      told.push(`${path}:${scanner.line}: ${parsed.message}: mail for ${key} is answered 451`);
+      told.push(`${path}:${scanner.line}: ${parsed.message}: ${refusedNow(key)}`);
     } else more++;
   }
   return more === 0 ? told : [...told, `${path}: ${more} more of them`];
@@ -143,8 +147,11 @@ function lineSpan(source: SourceFile, line: number): Problem["span"] {
   return { source, start, end: end === -1 ? source.text.length : Math.max(end, start + 1), macro: null };
 }
 
-interface Wrong {
+/** What is wrong with an entry. */
+export interface Wrong {
+  /** One line. */
   readonly message: string;
+  /** What to do, or what comes of it. */
   readonly hint: string | null;
 }
 
@@ -160,6 +167,8 @@ function judgeEntry(use: TableUse, key: string, value: string | null, around: Ta
       return lintSource(key, around.addresses);
     case "senders":
       return value === null ? null : lintSenders(value);
+    case "certificates":
+      return lintFingerprint(key);
     case "userinfo":
       if (value === null || parseUserinfo(value) !== null) return null;
       return { message: `invalid user: ${value}`, hint: "write uid:gid:/home" };
@@ -187,22 +196,27 @@ function judgeExpansion(key: string, value: string | null, around: TableSurround
   if (/^["']/.test(key)) {
     return { message: `a key stands bare: ${key} is never looked up`, hint: "no name has a blank or a quote" };
   }
-  const hint = `mail for ${key} is answered 451`;
   const parsed = value === null ? null : parseExpansionValue(value);
   if (parsed === null) return null;
-  if (parsed.kind === "error") return { message: parsed.message, hint };
+  if (parsed.kind === "error") return { message: parsed.message, hint: refusedNow(key) };
   for (const node of parsed.nodes) {
-    const why = node.kind === "include" ? around.unreadable(node.path) : null;
-    if (node.kind === "include" && why !== null) {
-      const isAbsent = why === describeReadFault("notFound");
-      return { message: `cannot include ${node.path}: ${why}`, hint: isAbsent ? absentInclude : hint };
-    }
+    const fault = node.kind === "include" ? around.unreadable(node.path) : null;
+    if (node.kind === "include" && fault !== null) return judgeInclude(key, node.path, fault);
   }
   return null;
 }
 
-/** What is said of a file that an alias includes and that is not there. */
-export const absentInclude = "it counts as an empty one";
+/** What is said of a file that the alias `key` includes and that cannot be read. */
+export function judgeInclude(key: string, path: string, fault: FaultKind): Wrong {
+  return {
+    message: `cannot include ${path}: ${describeReadFault(fault)}`,
+    hint: fault === "notFound" ? "it counts as an empty one" : refusedNow(key),
+  };
+}
+
+function refusedNow(key: string): string {
+  return `mail for ${key} is answered 451`;
+}
 
 const twiceHint = "the last one counts: delete one";
 

@@ -2,7 +2,7 @@
  * A rule is tried on each as matchRule would, as far as that is known beforehand. */
 
 import { assertNever } from "../fault.ts";
-import { parseIp } from "../mail/ip.ts";
+import { isLoopback, parseIp } from "../mail/ip.ts";
 import { KeyIndex } from "../table/index.ts";
 import { toAsciiKey } from "../mail/idna.ts";
 import { lowerAscii } from "../table/service.ts";
@@ -82,10 +82,12 @@ export type InetListener = Extract<Listener, { readonly kind: "inet" }>;
 
 /** Can it be reached from other machines? */
 export function isPublic(listener: Listener): listener is InetListener {
-  if (listener.kind !== "inet") return false;
-  const ip = parseIp(listener.address);
-  if (ip === null) return true;
-  return ip.version === 4 ? ip.octets[0] !== 127 : !ip.octets.every((octet, at) => octet === (at === 15 ? 1 : 0));
+  return listener.kind === "inet" && !isLoopback(parseIp(listener.address));
+}
+
+/** May clients of other machines come by it, straight or through a proxy, which may be on this one? */
+export function mayServeOthers(listener: Listener): listener is InetListener {
+  return listener.kind === "inet" && (listener.proxy !== null || isPublic(listener));
 }
 
 /** What of a rule's options is left to whoever sends: chosen by them, or taken as it is. */

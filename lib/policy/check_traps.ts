@@ -6,6 +6,7 @@ import { parseExpansionValue } from "./alias.ts";
 import {
   type InetListener,
   isPublic,
+  mayServeOthers,
   ownTraffic,
   strangersAt,
   type Traffic,
@@ -63,7 +64,7 @@ export function findTraps(
 function openRelays(policy: Policy, judge: TrafficJudge): readonly Trap[] {
   const found = new Map<Rule, Trap>();
   for (const listener of policy.listeners) {
-    if (!isPublic(listener) || listener.auth.mode === "required" || listener.tls.verify) continue;
+    if (!mayServeOthers(listener) || listener.auth.mode === "required" || listener.tls.verify) continue;
     const first = strangersAt(listener).map((traffic) => relayFor(policy, judge, traffic));
     const rule = first[0];
     if (rule === undefined || rule === null || first.some((one) => one !== rule)) continue;

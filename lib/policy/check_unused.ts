@@ -4,7 +4,8 @@
 import type { Declared } from "./ast.ts";
 import type { SourceFile, Span } from "./error.ts";
 import type { ParsedConfig } from "./parser.ts";
-import type { Action, Criterion, Listener, Policy, Rule, TableName } from "./policy.ts";
+import type { Policy } from "./policy.ts";
+import { tablePurposes } from "./table_purposes.ts";
 
 /** A declaration that nothing uses. */
 export interface Unused {
@@ -59,11 +60,9 @@ function usesOf(policy: Policy): ReadonlySet<string> {
     for (const name of names) if (name !== null) used.add(`${kind} ${name}`);
   };
   for (const rule of policy.rules) {
-    add("table", ...tablesOfRule(rule));
     if (rule.outcome.kind === "action") add("action", rule.outcome.name);
   }
   for (const action of Object.values(policy.actions)) {
-    add("table", ...tablesOfAction(action));
     if (action.kind === "local") add("mda-wrapper", action.wrapper);
     else {
       add("pki", action.pki);
@@ -73,44 +72,14 @@ function usesOf(policy: Policy): ReadonlySet<string> {
   }
   for (const listener of policy.listeners) {
     add("filter", listener.filter);
-    add("table", ...tablesOfListener(listener));
     if (listener.kind !== "inet") continue;
     add("pki", ...listener.tls.pki);
     add("ca", listener.tls.ca);
   }
-  add("table", policy.smtp.except?.table ?? null);
-  add("table", ...policy.smtp.lenient.map(({ from }) => from?.table ?? null));
+  add("table", ...tablePurposes(policy).map(({ table }) => table));
   for (const filter of Object.values(policy.filters)) {
     if (filter.kind === "process") add("proc", filter.process);
     else if (filter.kind === "chain") add("filter", ...filter.members);
-    else add("table", filter.condition.criterion?.table ?? null);
   }
   return used;
-}
-
-/** Tables that a rule names. */
-export function tablesOfRule(rule: Rule): readonly (TableName | null)[] {
-  const criteria: readonly (Criterion | null)[] = [
-    rule.tag,
-    rule.from.kind === "src" || rule.from.kind === "rdns" ? rule.from.criterion : null,
-    rule.for.kind === "domain" ? rule.for.criterion : null,
-    rule.helo,
-    rule.auth?.kind === "table" ? rule.auth.criterion : null,
-    rule.mailFrom,
-    rule.rcptTo,
-  ];
-  return criteria.map((one) => one?.table ?? null);
-}
-
-/** Tables that an action names. */
-export function tablesOfAction(action: Action): readonly (TableName | null)[] {
-  return action.kind === "local"
-    ? [action.alias, action.virtual, action.userbase]
-    : [action.host, action.domain, action.heloSource, action.source, action.auth];
-}
-
-function tablesOfListener(listener: Listener): readonly (TableName | null)[] {
-  if (listener.kind !== "inet") return [];
-  const auth = listener.auth.mode === "none" ? [] : [listener.auth.table, listener.auth.external];
-  return [listener.hostnames, listener.senders?.table ?? null, listener.proxy?.from?.table ?? null, ...auth];
 }

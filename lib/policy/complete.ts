@@ -104,8 +104,8 @@ function wantsTable(keywords: readonly string[], text: string, start: number): b
 }
 
 const tableOptions = new Set(
-  `alias auth auth-external auth-optional domain helo helo-src host hostnames mail-from rcpt-to rdns regex senders src tag userbase
-  virtual`.split(/\s+/),
+  `alias auth auth-external auth-optional domain helo helo-src host hostnames mail-from rcpt-to rdns regex senders src
+  tag userbase virtual`.split(/\s+/),
 );
 
 function namesOf(directives: readonly Parameters<typeof declarationOf>[0][], kind: Declared): readonly string[] {

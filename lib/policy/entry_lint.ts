@@ -65,6 +65,15 @@ export function lintSenders(value: string): EntryLint | null {
 
 const sendersHint = "write addresses with commas between them, as in: ann@example.com, @example.org";
 
+/** Judges a fingerprint of a certificate: the TLS library's has one form. Null for nothing odd. */
+export function lintFingerprint(text: string): EntryLint | null {
+  if (/^[0-9a-f]{64}$/i.test(text)) return null;
+  return {
+    message: `"${text}" is no SHA-256 fingerprint: it never matches`,
+    hint: "64 hexadecimal digits without colons, as the log has them: cert-check … fingerprint=SHA256:…",
+  };
+}
+
 /** Judges an address to send from; `own` are those of this machine. Null for nothing odd, and for what is no address. */
 export function lintSource(text: string, own: readonly string[]): EntryLint | null {
   const ip = parseIp(text);

@@ -1,6 +1,7 @@
 /** What a configuration asks for and this version does not do yet. Nothing of it is dropped in silence: `smtpd -n` warns
  * of it, the daemon logs it at its start, and what demands protection that cannot be given is not done at all. */
 
+import type { Directive } from "./ast.ts";
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
 import { membersOf } from "./filter_run.ts";
@@ -15,6 +16,8 @@ export interface InactiveNotice {
   readonly severity: "warning";
   /** The line; null where the policy does not keep it. */
   readonly place: Place | null;
+  /** What kind of line a setting has, of which the policy keeps no place; null for all else. */
+  readonly setting: Directive["kind"] | null;
   /** What is not active, and what happens instead. One line. */
   readonly message: string;
 }
@@ -24,7 +27,7 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   const found: InactiveNotice[] = [];
   const tell = (place: Place | null, message: string | null): void => {
     if (message === null || found.some((one) => samePlace(one.place, place) && one.message === message)) return;
-    found.push({ severity: "warning", place, message });
+    found.push({ severity: "warning", place, setting: null, message });
   };
   for (const listener of policy.listeners) tell(listener.place, listenerNotice(policy, listener));
   for (const action of Object.values(policy.actions)) {
@@ -37,7 +40,9 @@ export function inactiveNotices(policy: Policy): readonly InactiveNotice[] {
   for (const { kind, name, place } of Object.values(policy.filters)) {
     if (kind === "process") tell(place, `the filter \`${name}\` is a program: those are not active yet`);
   }
-  for (const message of settingNotices(policy)) tell(null, message);
+  for (const { setting, message } of settingNotices(policy)) {
+    found.push({ severity: "warning", place: null, setting, message });
+  }
   return found.sort((a, b) => order(a.place, b.place));
 }
 
@@ -124,25 +129,31 @@ function urlsOf(policy: Policy, { host, domain }: RelayAction): readonly string[
   });
 }
 
-function settingNotices({ queue, mda, mta, scheduler, admd, serverName }: Policy): readonly string[] {
-  const notices: string[] = [];
-  if (queue.compression) notices.push("`queue compression` is not active yet: messages are stored as they are");
+function settingNotices(
+  { queue, mda, mta, scheduler, admd, serverName }: Policy,
+): readonly { readonly setting: Directive["kind"]; readonly message: string }[] {
+  const notices: { setting: Directive["kind"]; message: string }[] = [];
+  const tell = (setting: Directive["kind"], message: string) => void notices.push({ setting, message });
+  if (queue.compression) {
+    tell("queue-compression", "`queue compression` is not active yet: messages are stored as they are");
+  }
   if (queue.encryption !== null) {
-    notices.push("`queue encryption` is not active yet: messages are stored in clear text");
+    tell("queue-encryption", "`queue encryption` is not active yet: messages are stored in clear text");
   }
   const mtaKeys = [mta.limits, ...Object.values(mta.domainLimits)].flatMap((limits) =>
     changedKeys(limits, defaultMtaLimits, mtaLimitKeys).filter((key) => !activeLimits.includes(key))
   );
-  const limits: readonly (readonly [line: string, keys: readonly string[]])[] = [
-    ["mda limit", changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys).filter((key) => !activeLimits.includes(key))],
-    ["mta limit", [...new Set(mtaKeys)]],
-    ["mta max-deferred", mta.maxDeferred === 100 ? [] : [String(mta.maxDeferred)]],
-    ["scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys)],
+  const mdaKeys = changedKeys(mda.limits, defaultMdaLimits, mdaLimitKeys).filter((key) => !activeLimits.includes(key));
+  const limits: readonly (readonly [setting: Directive["kind"], line: string, keys: readonly string[]])[] = [
+    ["mda-limit", "mda limit", mdaKeys],
+    ["mta-limit", "mta limit", [...new Set(mtaKeys)]],
+    ["mta-max-deferred", "mta max-deferred", mta.maxDeferred === 100 ? [] : [String(mta.maxDeferred)]],
+    ["scheduler-limit", "scheduler limit", changedKeys(scheduler, defaultSchedulerPolicy, schedulerLimitKeys)],
   ];
-  for (const [line, keys] of limits) {
-    if (keys.length > 0) notices.push(`\`${line}\` of ${keys.join(", ")} is not active yet: our own limits hold`);
+  for (const [setting, line, keys] of limits) {
+    if (keys.length > 0) tell(setting, `\`${line}\` of ${keys.join(", ")} is not active yet: our own limits hold`);
   }
-  if (admd !== serverName) notices.push("`admd` is not active yet: no filter is told of it");
+  if (admd !== serverName) tell("admd", "`admd` is not active yet: no filter is told of it");
   return notices;
 }
 

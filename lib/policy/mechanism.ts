@@ -3,8 +3,8 @@
 import type { SaslMechanism } from "../trust/sasl.ts";
 import type { Listener } from "./policy.ts";
 
-/** What a listener offers, beside EXTERNAL, that names no `mechanisms`: what every table can do. A client that sees SCRAM-SHA-256 takes it,
- * and could not log in if the table had another hash of its user. */
+/** What a listener that names no `mechanisms` offers beside EXTERNAL: what every table can do. A client that sees
+ * SCRAM-SHA-256 takes it, and could not log in if the table had another hash of its user. */
 export const defaultMechanisms: readonly SaslMechanism[] = ["PLAIN", "LOGIN"];
 
 /** Mechanisms of a listener; none where nobody logs in. */

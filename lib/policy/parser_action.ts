@@ -4,6 +4,7 @@ import type { ActionDirective, ActionMethod, ActionOption, Directive, Word } fro
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
+  acceptPlainWord,
   fail,
   failExpected,
   isLineEnd,
@@ -213,20 +214,15 @@ const wanted = {
 
 const rcptHint = "it stands right behind the destination";
 
+/** No reserved word: it means something behind `srs` alone. */
+const whenSpfFails = "when-spf-fails";
+
 /** Words that belong to another one. */
 const behind: Readonly<Record<string, string | undefined>> = {
   "no-verify": "it stands right behind `tls`",
   "mx": "it stands right behind `backup`",
+  [whenSpfFails]: "it stands right behind `srs`",
 };
-
-/** No reserved word: it means something behind `srs` alone. */
-const whenSpfFails = "when-spf-fails";
-
-function acceptPlainWord(reader: Reader, word: string): boolean {
-  if (!isPlainWord(reader, word)) return false;
-  take(reader);
-  return true;
-}
 
 function failOption(reader: Reader, method: ActionMethod, known: readonly string[]): null {
   const token = peek(reader);
@@ -234,11 +230,7 @@ function failOption(reader: Reader, method: ActionMethod, known: readonly string
   if (token.kind === "string" && method.kind === "maildir" && reader.last?.text === "junk") {
     return fail(reader, span, `syntax error: expected an option, found "${text}"`, "the path stands before `junk`");
   }
-  if (isPlainWord(reader, whenSpfFails) && method.kind === "relay") {
-    const hint = "it stands right behind `srs`";
-    return fail(reader, span, `syntax error: \`${text}\` has no meaning here`, hint);
-  }
-  if (token.kind !== "keyword") {
+  if (token.kind !== "keyword" && !(method.kind === "relay" && isPlainWord(reader, whenSpfFails))) {
     const isBehindSrs = method.kind === "relay" && reader.last?.text === "srs";
     return failExpected(reader, "an option", isBehindSrs ? [...known, whenSpfFails] : known);
   }

@@ -5,6 +5,7 @@ import { quirks } from "../smtp/lenient.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
+  acceptPlainWord,
   acceptPunct,
   failExpected,
   isKeyword,
@@ -36,8 +37,7 @@ export function parseSmtp(reader: Reader, { span }: Token): SmtpDirective | null
     return delimiter === null ? null : { kind: "smtp-delimiter", span, delimiter };
   }
   if (acceptKeyword(reader, "limit")) {
-    if (isPlainWord(reader, "except")) {
-      take(reader);
+    if (acceptPlainWord(reader, "except")) {
       const table = readTable(reader, "addresses and networks");
       return table === null ? null : { kind: "smtp-except", span, table };
     }

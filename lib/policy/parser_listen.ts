@@ -1,14 +1,13 @@
 /** Parser of `listen on …`. */
 
 import type { Directive, ListenOption, Word } from "./ast.ts";
-import type { Span } from "./error.ts";
 import type { SendersWords } from "./listener.ts";
 import type { Token } from "./lexer.ts";
 import {
   acceptKeyword,
+  acceptPlainWord,
   fail,
   failExpected,
-  isKeyword,
   isLineEnd,
   isTable,
   peek,
@@ -96,18 +95,7 @@ export function parseListen(reader: Reader, first: Token): Directive | null {
 function parseOption(reader: Reader, place: "inet" | "path" | "submission"): ListenOption | null {
   const token = peek(reader);
   const { span, text } = token;
-  if (!isOption(reader)) {
-    if (isKeyword(reader, "verify")) {
-      return fail(
-        reader,
-        span,
-        "syntax error: `verify` has no meaning here",
-        "it stands right behind `smtps` or `tls-require`",
-      );
-    }
-    if (text === "starttls" && place === "inet") return failStarttls(reader, span);
-    return failExpected(reader, "an option", optionsOf(place));
-  }
+  if (!isOption(reader)) return failOption(reader, place);
   if (place !== "inet" && !socketOptions.includes(text)) {
     return fail(reader, span, `\`${text}\` has no meaning with \`listen on socket\``);
   }
@@ -142,10 +130,29 @@ function parseOption(reader: Reader, place: "inet" | "path" | "submission"): Lis
   }
 }
 
-/** It is the name of the command, and of the option in other servers. */
-function failStarttls(reader: Reader, span: Span): null {
-  const hint = "STARTTLS is what `tls` means here; `tls-require` insists on it, and `smtps` is TLS from the start";
-  return fail(reader, span, "syntax error: expected an option, found `starttls`", hint);
+/** Reserved words that belong to another one. */
+const behind: ReadonlyMap<string, string> = new Map([
+  ["verify", "it stands right behind `smtps` or `tls-require`"],
+  ["masquerade", "it stands right behind `senders <TABLE>`, once"],
+]);
+
+/** Other words that somebody may take for options. The first is the name of the command, and of the option in other
+ * servers. */
+const mistaken: ReadonlyMap<string, string> = new Map([
+  ["starttls", "STARTTLS is what `tls` means here; `tls-require` insists on it, and `smtps` is TLS from the start"],
+  ["header-from", "it stands right behind `senders <TABLE>`, once"],
+]);
+
+function failOption(reader: Reader, place: "inet" | "path" | "submission"): null {
+  const { kind, text, span } = peek(reader);
+  const hint = kind === "keyword"
+    ? behind.get(text)
+    : kind === "word" && place === "inet"
+    ? mistaken.get(text)
+    : undefined;
+  if (hint === undefined) return failExpected(reader, "an option", optionsOf(place));
+  const message = kind === "keyword" ? `\`${text}\` has no meaning here` : `expected an option, found \`${text}\``;
+  return fail(reader, span, `syntax error: ${message}`, hint);
 }
 
 /** Does an option stand ahead, of whatever listener? */
@@ -218,12 +225,9 @@ function parseValue(reader: Reader, { text, span }: Token): ListenOption | null 
 function parseSendersWords(reader: Reader): SendersWords {
   let [masquerade, headerFrom] = [false, false];
   for (;;) {
-    const { kind, text } = peek(reader);
     if (!masquerade && acceptKeyword(reader, "masquerade")) masquerade = true;
-    else if (!headerFrom && kind === "word" && text === "header-from") {
-      take(reader);
-      headerFrom = true;
-    } else return { masquerade, headerFrom };
+    else if (!headerFrom && acceptPlainWord(reader, "header-from")) headerFrom = true;
+    else return { masquerade, headerFrom };
   }
 }
 

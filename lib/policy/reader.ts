@@ -104,6 +104,13 @@ export function acceptKeyword(reader: Reader, name: string): boolean {
   return true;
 }
 
+/** Takes the token ahead if it is this word, unquoted and not reserved. */
+export function acceptPlainWord(reader: Reader, word: string): boolean {
+  if (!isPlainWord(reader, word)) return false;
+  take(reader);
+  return true;
+}
+
 /** Takes the token ahead if it is this sign. */
 export function acceptPunct(reader: Reader, sign: string): boolean {
   const token = peek(reader);

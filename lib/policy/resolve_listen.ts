@@ -1,7 +1,7 @@
 /** `listen` lines: which sockets they open. */
 
 import { parseUnicodeDomain } from "../mail/domain.ts";
-import { formatIp, isLoopback, parseIp } from "../mail/ip.ts";
+import { canonicalIp, formatIp, isLinkLocal, isLoopback, parseIp } from "../mail/ip.ts";
 import type { ListenDirective, ListenOption, Word } from "./ast.ts";
 import { defaultInetOptions } from "./defaults.ts";
 import { placeOf, type Span, suggest } from "./error.ts";
@@ -40,10 +40,10 @@ export function resolveListen(scope: Scope, directive: ListenDirective): void {
   }
   checkProtection(scope, directive, options);
   const found = addressesOf(scope.source, on.text, family);
-  const addresses = found.filter((address) => !isLinkLocal(address));
-  // Of an interface they are left out (check_listen.ts tells): each has one, and who sends mail goes by others.
+  const addresses = found.filter((address) => !isLinkLocal(parseIp(address)));
+  // Each interface with IPv6 has one, and who sends mail goes by others: only a line that is left without any is told of.
   if (found.length > 0 && addresses.length === 0) {
-    const hint = "Deno binds no address that is good on one interface alone: use another of the interface";
+    const hint = "Deno binds no address that is good on one interface alone: listen on another one of this machine";
     fail(scope, on.span, `the link-local address ${found[0]} cannot be listened on`, hint);
   }
   if (found.length === 0) {
@@ -120,7 +120,7 @@ export function addressesOf(source: ConfigSource, word: string, family: 4 | 6 | 
 
 function findAddresses(source: ConfigSource, word: string): readonly string[] {
   const own = source.interfaces.filter((one) => one.name === word);
-  if (own.length > 0) return own.map((one) => normal(one.address));
+  if (own.length > 0) return own.map((one) => canonicalIp(one.address));
   const ip = parseIp(word);
   if (ip !== null) return [word.includes("%") ? word.replace(/^\[|\]$/g, "") : formatIp(ip)];
   const resolved = source.resolveHost(word).flatMap((address) => {
@@ -131,17 +131,6 @@ function findAddresses(source: ConfigSource, word: string): readonly string[] {
   // RFC 6761 §6.3: this name means the loopback addresses whatever a resolver says.
   const loopback = ["127.0.0.1", "::1"].filter((one) => source.interfaces.some(({ address }) => address === one));
   return loopback.length > 0 ? loopback : ["127.0.0.1"];
-}
-
-function normal(address: string): string {
-  const ip = parseIp(address);
-  return ip === null ? address : formatIp(ip);
-}
-
-/** Is it good on one interface alone? RFC 4291 §2.5.6. */
-export function isLinkLocal(address: string): boolean {
-  const ip = parseIp(address);
-  return ip?.version === 6 && ip.octets[0] === 0xfe && ((ip.octets[1] ?? 0) & 0xc0) === 0x80;
 }
 
 type InetOptions = ReturnType<typeof defaultInetOptions>;

@@ -7,7 +7,7 @@ import { compileRegex } from "../table/regex.ts";
 import type { TableSpec } from "../table/table.ts";
 import { parseExpansionValue } from "./alias.ts";
 import type { Items, Pattern, TableDirective, TableExpr, Word } from "./ast.ts";
-import { type EntryLint, lintDomain, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
+import { type EntryLint, lintDomain, lintFingerprint, lintMailaddr, lintSenders, lintSource } from "./entry_lint.ts";
 import { placeOf } from "./error.ts";
 import { builtinTable, type Criterion, type TableName } from "./policy.ts";
 import { parseRelayUrl } from "./relay_url.ts";
@@ -267,7 +267,7 @@ const checks: Readonly<
   "rcpt-to": { of: "key", check: lint(lintMailaddr) },
   "source": { of: "key", check: checkAddress },
   "hostnames": { of: "value", check: checkName },
-  "auth-external": { of: "key", check: checkFingerprint },
+  "auth-external": { of: "key", check: lint(lintFingerprint) },
   "helo-source": { of: "value", check: checkName },
   "senders": { of: "value", check: lint(lintSenders) },
 };
@@ -304,13 +304,6 @@ function checkAddress(scope: Scope, { text, span }: Word): void {
     return;
   }
   lint((one) => lintSource(one, scope.source.interfaces.map(({ address }) => address)))(scope, { text, span });
-}
-
-/** One in another form never matches. */
-function checkFingerprint(scope: Scope, { text, span }: Word): void {
-  if (/^[0-9a-f]{64}$/i.test(text)) return;
-  const hint = "64 hexadecimal digits without colons, as the log has them: cert-check … fingerprint=SHA256:…";
-  warn(scope, span, `"${text}" is no SHA-256 fingerprint: it never matches`, hint);
 }
 
 function checkName(scope: Scope, { text, span }: Word): void {

@@ -24,8 +24,8 @@ export function hideSecrets(policy: Policy): Policy {
   };
 }
 
-/** The value of a setting with `hiddenSecret` in the place of its password; as it is when it has none. Passwords stand alone, or
- * in strings and URLs that say how to reach a database. */
+/** The value of a setting with `hiddenSecret` in the place of its password; as it is when it has none. Passwords stand
+ * alone, or in strings and URLs that say how to reach a database. */
 export function hideSetting(keyword: string, value: string): string {
   if (/pass|pw$|secret|token/i.test(keyword)) return hiddenSecret;
   return value.replace(/(password\s*=\s*)('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&\\])+)/gi, `$1${hiddenSecret}`)

@@ -1,6 +1,6 @@
-/** The server's side of a SASL exchange (RFC 4422), sans-IO: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 (RFC 5802, RFC 7677),
- * EXTERNAL (RFC 4422 appendix A). It asks for passwords to be checked and verifiers to be found, and never sees what a table stores of a password but a
- * SCRAM verifier. */
+/** The server's side of a SASL exchange (RFC 4422), sans-IO: PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 (RFC 5802, RFC
+ * 7677), EXTERNAL (RFC 4422 appendix A). It asks for passwords to be checked, verifiers to be found and holders of
+ * certificates to be named, and never sees what a table stores of a password but a SCRAM verifier. */
 
 import { assert } from "../fault.ts";
 import type { Digests } from "../port.ts";

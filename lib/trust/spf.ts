@@ -2,7 +2,7 @@
  * its DNS questions, is given their answers, and returns what it has come to. It does no look-up and knows no time. Pure. */
 
 import type { Domain, ReversePath } from "../mail/address.ts";
-import { formatIp, type Ip, netContains } from "../mail/ip.ts";
+import { formatIp, type Ip, netContains, reverseName, unmapped } from "../mail/ip.ts";
 import type { DnsAnswer, DnsRecord, DnsType } from "../port.ts";
 import { expandDomain, type MacroString, nameToAsk, usesLocalPart, usesValidated } from "./spf_macro.ts";
 import { isNear, parseSpfRecord, type SpfDirective, type SpfMechanism, spfTexts } from "./spf_record.ts";
@@ -38,8 +38,8 @@ export interface SpfVerdict {
   readonly isForUser: boolean;
 }
 
-/** Terms of one check that may ask the DNS: `include`, `a`, `mx`, `ptr`, `exists` and `redirect`, those of included records
- * with them. RFC 7208 §4.6.4. */
+/** Terms of one check that may ask the DNS: `include`, `a`, `mx`, `ptr`, `exists` and `redirect`, and the first `%{p}`;
+ * those of included records with them. RFC 7208 §4.6.4. */
 export const spfTermsMax = 10;
 
 /** Answers without records that these may get. RFC 7208 §4.6.4. */
@@ -55,6 +55,7 @@ export type SpfCheck<Result = SpfVerdict> = Generator<SpfQuestion, Result, DnsAn
 export function* checkSpf({ ip, sender, helo }: SpfIdentity): SpfCheck {
   const domain = sender === null ? helo : sender.domain;
   const check: Check = {
+    // §5: an IPv4-mapped address is the IPv4 address.
     ip: unmapped(ip),
     helo,
     localPart: sender === null || sender.localPart === "" ? "postmaster" : sender.localPart,
@@ -65,11 +66,7 @@ export function* checkSpf({ ip, sender, helo }: SpfIdentity): SpfCheck {
     isForUser: false,
     names: null,
   };
-  const name = nameToAsk(domain);
-  // §4.3: what is no name of several labels has no policy. An address literal is none.
-  const { result, reason } = name === null || !name.includes(".") || name.startsWith("[")
-    ? { result: "none" as const, reason: `${domain} is no domain name` }
-    : yield* checkHost(check, name);
+  const { result, reason } = yield* checkHost(check, domain.toLowerCase());
   return { result, reason, ttlMs: check.ttlMs, isForUser: check.isForUser };
 }
 
@@ -102,8 +99,9 @@ function error(result: "temperror" | "permerror", reason: string): Finding {
 const tooManyTerms = error("permerror", `more than ${spfTermsMax} terms ask the DNS`);
 const tooManyVoids = error("permerror", `more than ${spfVoidsMax} questions have no answer`);
 
-/** §4.4 to §4.7. */
+/** §4.3 to §4.7. */
 function* checkHost(check: Check, domain: string): SpfCheck<Finding> {
+  if (!hasPolicy(domain)) return { result: "none", reason: `${domain} is no domain name` };
   const answer = yield* ask(check, domain, "TXT");
   if (answer.kind === "failed") return error("temperror", `the record of ${domain}: ${answer.detail}`);
   const texts = spfTexts(recordsOf(answer, "TXT").map(({ text }) => text));
@@ -123,11 +121,16 @@ function* checkHost(check: Check, domain: string): SpfCheck<Finding> {
   return yield* redirect(check, domain, record.redirect);
 }
 
+/** §4.3: what is no name of several labels has no policy. An address literal is none. */
+function hasPolicy(domain: string): boolean {
+  return domain.includes(".") && !domain.startsWith("[") && nameToAsk(domain) === domain;
+}
+
 /** §6.1. */
 function* redirect(check: Check, domain: string, target: MacroString): SpfCheck<Finding> {
   if (++check.terms > spfTermsMax) return tooManyTerms;
   const name = yield* nameOf(check, domain, target);
-  if (name === null) return error("permerror", `the redirect of ${domain} leads nowhere`);
+  if (typeof name === "object") return name ?? error("permerror", `the redirect of ${domain} leads nowhere`);
   const found = yield* checkHost(check, name);
   return found.result === "none" ? error("permerror", `${domain} redirects to ${name}, which has no record`) : found;
 }
@@ -138,8 +141,8 @@ function* matches(check: Check, domain: string, mechanism: SpfMechanism): SpfChe
   if (mechanism.kind === "ip") return netContains(mechanism.net, check.ip);
   if (++check.terms > spfTermsMax) return tooManyTerms;
   const name = mechanism.domain === null ? domain : yield* nameOf(check, domain, mechanism.domain);
-  if (name === null) {
-    return mechanism.kind === "include" ? error("permerror", `an include of ${domain} leads nowhere`) : false;
+  if (typeof name === "object") {
+    return name ?? (mechanism.kind === "include" && error("permerror", `an include of ${domain} leads nowhere`));
   }
   switch (mechanism.kind) {
     case "include":
@@ -220,8 +223,10 @@ function* validatedNames(check: Check): SpfCheck<readonly string[]> {
 }
 
 /** The name that a term of `domain`'s record is about; null when it is no name. */
-function* nameOf(check: Check, domain: string, spec: MacroString): SpfCheck<string | null> {
+function* nameOf(check: Check, domain: string, spec: MacroString): SpfCheck<string | null | Finding> {
   check.isForUser ||= usesLocalPart(spec);
+  // §4.6.4: the first `%{p}` asks for the names of the address, and counts as `ptr` does.
+  if (usesValidated(spec) && check.names === null && ++check.terms > spfTermsMax) return tooManyTerms;
   const validated = usesValidated(spec) ? validatedOf(yield* validatedNames(check), domain) : "";
   const { localPart, senderDomain, ip, helo } = check;
   return expandDomain(spec, { localPart, senderDomain, domain, ip, helo, validated });
@@ -262,20 +267,6 @@ function recordsOf<Type extends DnsType>(
 
 function addressType(ip: Ip): "A" | "AAAA" {
   return ip.version === 4 ? "A" : "AAAA";
-}
-
-/** Where the names of an address stand: in-addr.arpa, ip6.arpa (RFC 3596 §2.5). */
-function reverseName(ip: Ip): string {
-  if (ip.version === 4) return `${ip.octets.toReversed().join(".")}.in-addr.arpa`;
-  const digits = ip.octets.flatMap((octet) => [octet >> 4, octet & 15]).map((digit) => digit.toString(16));
-  return `${digits.toReversed().join(".")}.ip6.arpa`;
-}
-
-/** §5: an IPv4-mapped address is the IPv4 address. */
-function unmapped(ip: Ip): Ip {
-  return formatIp(ip).startsWith("::ffff:") && formatIp(ip).includes(".")
-    ? { version: 4, octets: ip.octets.slice(12) }
-    : ip;
 }
 
 function describe({ qualifier, mechanism }: SpfDirective): string {

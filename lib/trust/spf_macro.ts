@@ -1,7 +1,7 @@
 /** Macros in SPF records (RFC 7208 §7): texts with places that what is known of a message is put in. Pure. */
 
 import { Buffer } from "node:buffer";
-import { formatIp, type Ip } from "../mail/ip.ts";
+import { type Ip, ipLabels } from "../mail/ip.ts";
 
 /** Letters that a record may use. `c`, `r` and `t` are for explanations alone (§7.2), which nobody asks for here. */
 export type MacroLetter = "s" | "l" | "o" | "d" | "i" | "p" | "v" | "h";
@@ -159,7 +159,8 @@ function valueOf(letter: MacroLetter, values: MacroValues): string {
     case "d":
       return values.domain;
     case "i":
-      return dotted(values.ip);
+      // RFC 7208 §7.3: of IPv6, 32 hexadecimal digits with dots between.
+      return ipLabels(values.ip).join(".");
     case "p":
       return values.validated;
     case "v":
@@ -167,12 +168,6 @@ function valueOf(letter: MacroLetter, values: MacroValues): string {
     case "h":
       return values.helo;
   }
-}
-
-/** `192.0.2.1`, or an IPv6 address as 32 hexadecimal digits with dots between. RFC 7208 §7.3. */
-function dotted(ip: Ip): string {
-  if (ip.version === 4) return formatIp(ip);
-  return ip.octets.flatMap((octet) => [octet >> 4, octet & 15]).map((digit) => digit.toString(16)).join(".");
 }
 
 /** All but unreserved characters of URLs as `%XX`. RFC 7208 §7.3. */

@@ -36,8 +36,6 @@ export interface SpfRecord {
   readonly directives: readonly SpfDirective[];
   /** `redirect=`; null for none. */
   readonly redirect: MacroString | null;
-  /** `exp=`: where the words for a refusal stand; null for none. */
-  readonly explanation: MacroString | null;
 }
 
 /** The texts among those of TXT records that claim to be SPF records. More than one is an error. RFC 7208 §4.5. */
@@ -46,7 +44,7 @@ export function spfTexts(texts: readonly string[]): readonly string[] {
 }
 
 /** Reads a record that `spfTexts` has picked; null where anything in it is wrong: nothing of such a record holds. Modifiers
- * that nobody knows are read over. RFC 7208 §4.6. */
+ * that nobody knows are read over, and so is `exp`, for nobody here is told why, once its form is right. RFC 7208 §4.6. */
 export function parseSpfRecord(text: string): SpfRecord | null {
   const directives: SpfDirective[] = [];
   const known = new Map<string, MacroString>();
@@ -66,7 +64,7 @@ export function parseSpfRecord(text: string): SpfRecord | null {
     if (argument === null || (isKnown && known.has(key))) return null;
     if (isKnown) known.set(key, argument);
   }
-  return { directives, redirect: known.get("redirect") ?? null, explanation: known.get("exp") ?? null };
+  return { directives, redirect: known.get("redirect") ?? null };
 }
 
 const qualifiers: Readonly<Record<string, SpfQualifier>> = {

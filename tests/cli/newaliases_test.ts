@@ -144,6 +144,7 @@ Deno.test("newaliases --json prints one object", () =>
       source: `${folder}/al`,
       map: `${folder}/al.db`,
       aliases: 1,
+      converted: 0,
       smtpd: { kind: "not running" },
     });
   }));

@@ -219,6 +219,12 @@ Deno.test("sendmail exits with 1 when the daemon takes no mail now", async () =>
 });
 
 const mistakes: readonly [name: string, args: readonly string[], code: number, stderr: RegExp][] = [
+  [
+    "an unknown option, in JSON",
+    ["--json", "-n"],
+    1,
+    /^\{"error":"Unknown option -n","hint":"see sendmail --help"\}\n$/,
+  ],
   ["an unknown option", ["-n", "a@b.test"], 1, /^sendmail: Unknown option -n\nusage: sendmail \[-tv\]/],
   ["a bad address", ["a@b..test"], 1, /^sendmail: syntax error in address: a@b\.\.test\n$/],
   ["a bad sender", ["-f", "<a", "a@b.test"], 1, /^sendmail: syntax error in address: <a\n$/],

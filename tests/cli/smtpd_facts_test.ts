@@ -139,6 +139,37 @@ Deno.test("gatherFacts() asks helpers and servers whether they are there, and lo
   });
 });
 
+Deno.test("gatherFacts() finds tables that their reader cannot reach, and the modes of settings", async () => {
+  await inFolder(async (folder) => {
+    const write = (name: string, text: string, mode: number) => Deno.writeTextFile(join(folder, name), text, { mode });
+    for (const one of [folder, join(folder, "open")]) {
+      await Deno.mkdir(one, { recursive: true });
+      await Deno.chmod(one, 0o755);
+    }
+    await Deno.mkdir(join(folder, "shut"), { mode: 0o700 });
+    await write("open/free", "a.test\n", 0o644);
+    await write("open/own", "a.test\n", 0o600);
+    await write("shut/t", "a.test\n", 0o644);
+    await write("lite.conf", `dbpath ${folder}/shut/t\nquery_alias SELECT ?\n`, 0o640);
+    const policy = await policyIn(
+      folder,
+      `table free file:${folder}/open/free\ntable own file:${folder}/open/own\ntable shut file:${folder}/shut/t\n` +
+        `table lite sqlite:${folder}/lite.conf\nmatch for local reject\n`,
+    );
+    // Nobody has this uid.
+    const reader = { name: "_smtpd", uid: 54_321, gid: 54_321 };
+    const { unreachable, settings } = await gatherFacts(policy, { tables: "all", sameUser: false, reader });
+    const shut = { account: "_smtpd", barrier: `${folder}/shut` };
+    deepEqual(
+      unreachable,
+      new Map([["own", { ...shut, barrier: `${folder}/open/own` }], ["shut", shut], ["lite", shut]]),
+    );
+    deepEqual(settings, new Map([["lite", { kind: "found", mode: 0o640, uid: Deno.uid() }]]));
+    const ours = await gatherFacts(policy, { tables: "all", sameUser: false });
+    deepEqual(ours.unreachable, new Map(), "the caller's account reads them");
+  });
+});
+
 Deno.test("gatherFacts() waits for a helper that hangs no longer than it says, and ends it", async () => {
   await inFolder(async (folder) => {
     // It says who it is before it hangs, and hears of no end.

@@ -31,6 +31,11 @@ Deno.test("smtpd -n says that a configuration is right, with macros of the comma
   equal(code, 0);
 });
 
+Deno.test("smtpd -n looks at the configuration, wherever the state is to be", async () => {
+  const { code, stderr } = await smtpd(good, "-n", "-D", "dom=example.org", "--state", `/${"x".repeat(100)}`);
+  deepEqual([code, stderr], [0, "configuration OK\n"]);
+});
+
 Deno.test("smtpd -n counts warnings and ends with 0, and with 1 for what it could not run with", async () => {
   const fine = await smtpd("listen on 0.0.0.0 port 2525\naction a relay\nmatch from any for any action a\n", "-n");
   match(fine.stderr, /^smtpd\.conf:3:1: warning: anyone may relay to anywhere: this is an open relay\n/);

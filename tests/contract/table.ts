@@ -18,8 +18,6 @@ export interface TableKind {
   readonly name: string;
   /** Keys alone: a map lacks this, a list lacks values. */
   readonly shape: "list" | "map";
-  /** Finds keys in U-labels by their A-labels; default true. */
-  readonly knowsUnicode?: boolean;
   /** Regular expressions keep their case. */
   readonly keepsCase: boolean;
 }
@@ -143,7 +141,6 @@ export function testTable(kind: TableKind, withTable: WithTable): void {
       assert.equal(await table.fetch("relayhost"), null);
     }));
   for (const [service, entry, key] of unicodeVectors) {
-    if (kind.knowsUnicode === false) break;
     matches(`${service} "${entry}" is found as "${key}"`, service, [entry], { [key]: true });
   }
   testVectors(matches);

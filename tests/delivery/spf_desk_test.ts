@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { Domain } from "../../lib/mail/address.ts";
 import type { DnsAnswer } from "../../lib/port.ts";
+import { plainManner } from "../../lib/delivery/relay.ts";
 import { SpfDesk, spfLimits } from "../../lib/delivery/spf_desk.ts";
 import { mailbox } from "../policy/tables.ts";
 import { FakeClock } from "../sim/clock.ts";
@@ -114,19 +115,19 @@ Deno.test("SpfDesk foresees what comes of our addresses, without those that nobo
   const it = desk();
   it.dns.set("a.test", "TXT", record("v=spf1 ip4:192.0.2.10 ~all"));
   const all = ["127.0.0.1", "::1", "fe80::1", ours, "192.0.2.11", "2001:db8::1", "10.0.0.1", "10.0.0.2"];
-  deepEqual(await it.desk.foresee(mailbox("ann@a.test"), all, helo), [
+  deepEqual(await it.desk.foresee(mailbox("ann@a.test"), plainManner, { addresses: all, helo }), [
     { address: ours, result: "pass" },
     { address: "192.0.2.11", result: "softfail" },
     { address: "2001:db8::1", result: "softfail" },
     { address: "10.0.0.1", result: "softfail" },
   ]);
-  deepEqual(await it.desk.foresee(null, all, helo), []);
+  deepEqual(await it.desk.foresee(null, plainManner, { addresses: all, helo }), []);
 });
 
 Deno.test("SpfDesk foresees in less time, and mail is still asked for in full", async () => {
   const it = desk();
   it.dns.query = () => new Promise(() => {});
-  const foreseen = it.desk.foresee(mailbox("ann@a.test"), [ours], helo);
+  const foreseen = it.desk.foresee(mailbox("ann@a.test"), { ...plainManner, source: ours }, { addresses: [], helo });
   await it.clock.advance(spfLimits.foreseeMs);
   deepEqual(await foreseen, [{ address: ours, result: "temperror" }]);
   it.dns.query = () => Promise.resolve(record("v=spf1 all"));

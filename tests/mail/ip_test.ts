@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "../support/fast_check.ts";
-import { formatIp, type Ip, netContains, parseIp, parseNet } from "../../lib/mail/ip.ts";
+import {
+  canonicalIp,
+  formatIp,
+  type Ip,
+  isLinkLocal,
+  isLoopback,
+  netContains,
+  parseIp,
+  parseNet,
+  reverseName,
+  unmapped,
+} from "../../lib/mail/ip.ts";
 
 function text(input: string): string | null {
   const ip = parseIp(input);
@@ -143,4 +154,60 @@ Deno.test("netContains() is false once a bit of the prefix differs", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("canonicalIp() writes an address in its one form, and leaves all else", () => {
+  const table = [["2001:DB8:0::1", "2001:db8::1"], ["[::1]", "::1"], ["192.0.2.1", "192.0.2.1"], ["A.test", "A.test"]];
+  assert.deepEqual(table.map(([text = ""]) => [text, canonicalIp(text)]), table);
+});
+
+Deno.test("isLoopback() and isLinkLocal() know addresses that are good here alone", () => {
+  const kinds = (input: string) => [isLoopback(parseIp(input)), isLinkLocal(parseIp(input))];
+  for (
+    const [input, ...want] of [
+      ["127.0.0.1", true, false],
+      ["127.9.9.9", true, false],
+      ["::1", true, false],
+      ["128.0.0.1", false, false],
+      ["::2", false, false],
+      ["1::1", false, false],
+      ["fe80::1%eth0", false, true],
+      ["febf::1", false, true],
+      ["fec0::1", false, false],
+      ["fe00::1", false, false],
+      ["254.128.0.1", false, false],
+      ["", false, false],
+    ] as const
+  ) assert.deepEqual(kinds(input), want, input);
+});
+
+Deno.test("unmapped() gives the IPv4 address that stands in an IPv6 one", () => {
+  for (
+    const [input, want] of [
+      ["::ffff:192.0.2.1", "192.0.2.1"],
+      ["::ffff:c000:201", "192.0.2.1"],
+      ["192.0.2.1", "192.0.2.1"],
+      ["::192.0.2.1", "::c000:201"],
+      ["::fffe:c000:201", "::fffe:c000:201"],
+      ["1::ffff:c000:201", "1::ffff:c000:201"],
+    ] as const
+  ) {
+    const ip = parseIp(input);
+    assert.ok(ip !== null);
+    assert.equal(formatIp(unmapped(ip)), want);
+  }
+});
+
+Deno.test("reverseName() makes the name that the DNS keeps an address under", () => {
+  for (
+    const [input, want] of [
+      ["198.51.100.7", "7.100.51.198.in-addr.arpa"],
+      ["[2001:db8::7]", "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"],
+      ["2001:db8::7", "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"],
+    ] as const
+  ) {
+    const ip = parseIp(input);
+    assert.ok(ip !== null);
+    assert.equal(reverseName(ip), want);
+  }
 });

@@ -11,11 +11,10 @@ function told(text: string): readonly string[] {
     .map(({ severity, line, column, message }) => `${severity} ${line}:${column} ${message}`);
 }
 
-Deno.test("checkListeners() tells of link-local addresses that a line leaves out", () => {
-  assert.deepEqual(told("listen on lo\nlisten on eth0 port 587"), [
-    "warning 2:11 the link-local address fe80::1 of eth0 is not listened on",
-  ]);
-  assert.deepEqual(told("listen on eth0 inet4"), []);
+Deno.test("checkListeners() says nothing of link-local addresses, which most interfaces have", () => {
+  for (const text of ["listen on eth0 port 587", "listen on eth0 inet4", "listen on eth0 inet6"]) {
+    assert.deepEqual(told(text), [], text);
+  }
 });
 
 Deno.test("checkListeners() tells of addresses that the machine does not have", () => {

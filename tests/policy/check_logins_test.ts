@@ -5,6 +5,8 @@ import { loadText } from "./config_fixture.ts";
 const bcrypt = "$2b$05$abcdefghijklmnopqrstuu7nFISH/8YdwlXD3lw69A4iBUf6fvWAW";
 const listening = (table: string, options: string) => {
   const loaded = loadText(`pki mx.test cert "/etc/mail/cert.pem" key "/etc/mail/key.pem"
+ca our cert "/etc/mail/ca.pem"
+table certs { "${"0f".repeat(32)}" = ann }
 table users ${table}
 listen on 192.0.2.10 tls pki mx.test ${options}
 action "box" maildir
@@ -26,6 +28,9 @@ Deno.test("loginUses() names the tables that listeners log in with", () => {
   deepEqual(uses("auth"), []);
   deepEqual(uses("auth <users>"), [["users", "logins"]]);
   deepEqual(uses('auth <users> mechanisms "SCRAM-SHA-256"'), [["users", "logins"], ["users", "verifiers"]]);
+  const external = "auth <users> ca our auth-external <certs>";
+  deepEqual(uses(external), [["users", "logins"]]);
+  deepEqual(uses(`${external} mechanisms "EXTERNAL"`), [], "nobody says a password");
 });
 
 Deno.test("judgeLogin() tells who cannot log in, and shows no password", () => {

@@ -6,6 +6,7 @@ import { loadText } from "./config_fixture.ts";
 const config = `table t file:/t
 table other { ann = "1:1:/home/ann" }
 pki mx.test cert "/c" key "/k"
+ca our cert "/a"
 `;
 const box = 'action "box" maildir userbase <other>\n';
 
@@ -28,6 +29,7 @@ for (
     ["hostnames", "map", "listen on 192.0.2.10 hostnames <t>\n"],
     ["senders", "map", "listen on 192.0.2.10 tls pki mx.test auth senders <t>\n"],
     ["auth", "map", "listen on 192.0.2.10 tls pki mx.test auth <t>\n"],
+    ["auth-external", "map", "listen on 192.0.2.10 tls pki mx.test auth ca our auth-external <t>\n"],
     ["domain", "list", `${box}match for domain <t> action "box"\n`],
     ["helo", "list", `${box}match helo <t> action "box"\n`],
     ["rdns", "list", `${box}match from rdns <t> action "box"\n`],

@@ -11,7 +11,7 @@ import { policyOf } from "./tables.ts";
 
 const around = {
   addresses: ["192.0.2.10"],
-  unreadable: (path: string) => path === "/gone" ? "no such file" : null,
+  unreadable: (path: string) => path === "/gone" ? "notFound" as const : null,
 };
 
 function told(text: string, ...uses: readonly TableUse[]): readonly string[] {
@@ -49,13 +49,13 @@ Deno.test("checkTableText() tells of values that are of no use where the table i
   assert.deepEqual(told(`"Joe Doe": joe\n`, "expansion"), ['warning 1 a key stands bare: "Joe is never looked up']);
   assert.deepEqual(told("a.test\n@b.test\n", "domain"), ['warning 2 "@b.test" is no domain: it never matches']);
   assert.deepEqual(told("@b.test\na.test\n", "mailaddr").length, 1);
-  assert.deepEqual(
-    told("ann: ann@a.test, @b.test\nbob: b.test\ncarl: <c@a.test>\n", "senders").map((one) => one.slice(0, 9)),
-    [
-      "warning 2",
-      "warning 3",
-    ],
-  );
+  assert.deepEqual(told("ann: ann@a.test, @b.test\nbob: b.test\ncarl: <c@a.test>\n", "senders"), [
+    'warning 2 "b.test" has no @: it stands for a user of that name, at any domain',
+    'warning 3 "<c@a.test>" is no address and no domain: it never matches',
+  ]);
+  assert.deepEqual(told(`${"0f".repeat(32)} ann\n0F:0F:0F bob\n`, "certificates"), [
+    'warning 2 "0F" is no SHA-256 fingerprint: it never matches',
+  ]);
   assert.deepEqual(told("192.0.2.10\n192.0.2.11\n", "source").map((one) => one.slice(0, 20)), ["warning 2 192.0.2.11"]);
 });
 
@@ -79,9 +79,15 @@ Deno.test("tableUses() knows what tables are for", () => {
 table b file:/b
 table c { 10.0.0.0/8 }
 table c2 { ann = "@a.test" }
+table e file:/e
+table f file:/f
+filter f1 phase connect match src <f> disconnect "550 no"
+filter f2 phase helo match helo <f> reject "550 no"
+filter f3 phase mail-from match mail-from regex <f> reject "550 no"
 pki x.test cert "/c"
 pki x.test key "/k"
-listen on lo tls pki x.test auth <b> senders <c2>
+ca our cert "/o"
+listen on lo tls pki x.test auth <b> senders <c2> ca our auth-external <e>
 action "in" maildir alias <a> userbase <b>
 action "out" relay domain <a>
 action "smart" relay host <b> auth <a>
@@ -97,6 +103,8 @@ match rcpt-to regex <a> for domain <d> reject
   assert.deepEqual([...uses.get("b") ?? []].sort(), ["logins", "relayList", "userinfo"]);
   assert.deepEqual([...uses.get("c") ?? []], ["network"]);
   assert.deepEqual([...uses.get("c2") ?? []], ["senders"]);
+  assert.deepEqual([...uses.get("e") ?? []], ["certificates"]);
+  assert.deepEqual([...uses.get("f") ?? []].sort(), ["domain", "network"]);
   assert.deepEqual([...uses.get("d") ?? []].sort(), ["domain", "mailaddr"]);
 });
 

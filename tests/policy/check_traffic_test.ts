@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isPublic, ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
+import { isPublic, mayServeOthers, ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
 import { policyOf } from "./tables.ts";
 
 function verdict(options: string, listen: string, choice: "theirs" | "not theirs" | "unknown", keys: string[] = []) {
@@ -61,16 +61,19 @@ Deno.test("TrafficJudge.has() tells unknown content from absent keys", () => {
   assert.equal(judge.keys("g"), null);
 });
 
-Deno.test("isPublic() leaves out loopback addresses and the socket", () => {
-  const policy = policyOf("listen on lo\nlisten on eth0\nmatch for local reject\n");
+Deno.test("isPublic() leaves out loopback addresses and the socket, mayServeOthers() those that no proxy serves", () => {
+  const policy = policyOf(
+    "listen on lo\nlisten on eth0\nlisten on lo inet4 port 26 proxy from 127.0.0.1\nmatch for local reject\n",
+  );
   assert.deepEqual(
-    policy.listeners.map((one) => [one.kind === "inet" ? one.address : "socket", isPublic(one)]),
+    policy.listeners.map((one) => [one.kind === "inet" ? one.address : "socket", isPublic(one), mayServeOthers(one)]),
     [
-      ["socket", false],
-      ["127.0.0.1", false],
-      ["::1", false],
-      ["192.0.2.10", true],
-      ["2001:db8::10", true],
+      ["socket", false, false],
+      ["127.0.0.1", false, false],
+      ["::1", false, false],
+      ["192.0.2.10", true, true],
+      ["2001:db8::10", true, true],
+      ["127.0.0.1", false, true],
     ],
   );
 });

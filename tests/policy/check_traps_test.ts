@@ -18,6 +18,8 @@ Deno.test("findTraps() finds each kind of trap", () => {
       // Who cannot connect cannot relay.
       [`listen on lo\n${actions}match from any for any action "out"\n`, ""],
       [`listen on socket\n${actions}match from any for any action "out"\n`, ""],
+      // They come through a proxy.
+      [`listen on lo proxy-v2 from 127.0.0.1\n${actions}match from any for any action "out"\n`, "openRelay 4"],
       [`listen on eth0\n${actions}match for domain a.test action "in"\nmatch for any action "out"\n`, "unreachable 4"],
       [
         `listen on eth0\n${actions}match from any for domain "*.test" action "in"\nmatch for domain { a.test, x.test } action "in"\nmatch for any action "out"\n`,

@@ -71,6 +71,14 @@ export function fixtureUrl(folder: "good" | "bad", name: string): URL {
   return new URL(`${folder}/${name}`, root);
 }
 
+/** Names of the files that stand beside a fixture and say what comes of it, sorted. */
+export function answersBeside(folder: "good" | "bad", name: string): readonly string[] {
+  const base = name.slice(0, -".conf".length);
+  const answers = [".error", ".policy.json", ".warning"].map((ending) => base + ending);
+  const files = new Set([...Deno.readDirSync(new URL(folder, root))].map((entry) => entry.name));
+  return answers.filter((file) => files.has(file));
+}
+
 /** The errors as a terminal of 100 columns shows them. */
 export function printAll(errors: readonly ConfigError[]): string {
   return errors.map((error) => printError(error, { colour: false, width: 100 }) + "\n").join("");

@@ -1,5 +1,5 @@
 import { equal, match } from "node:assert/strict";
-import { lintDomain, lintMailaddr, lintSenders, lintSource } from "../../lib/policy/entry_lint.ts";
+import { lintDomain, lintFingerprint, lintMailaddr, lintSenders, lintSource } from "../../lib/policy/entry_lint.ts";
 
 const told = (judge: (text: string) => { readonly message: string; readonly hint: string } | null, text: string) => {
   const found = judge(text);
@@ -87,3 +87,11 @@ for (
     return want === null ? equal(found, null) : match(found ?? "nothing", want);
   });
 }
+
+Deno.test("lintFingerprint() takes the digits of SHA-256 alone", () => {
+  const digits = "0f".repeat(32);
+  for (const text of [digits, digits.toUpperCase()]) equal(told(lintFingerprint, text), null, text);
+  for (const text of ["", "0f", `${digits}0`, `g${digits.slice(1)}`, digits.replace(/..(?=.)/g, "$&:")]) {
+    match(told(lintFingerprint, text) ?? "nothing", /no SHA-256 fingerprint: it never matches.*without colons/, text);
+  }
+});

@@ -120,6 +120,8 @@ Deno.test("parseListen() gives one error at the place of the first mistake", () 
       "listen on lo senders <t> header-from header-from",
       "1:38 syntax error: expected an option, found `header-from`",
     ],
+    ["listen on lo constructor", "1:14 syntax error: expected an option, found `constructor`"],
+    ["listen on lo masquerade", "1:14 syntax error: `masquerade` has no meaning here"],
     ["listen on lo header-from", "1:14 syntax error: expected an option, found `header-from`"],
     ["listen on lo senders <t> masquerad", "1:26 syntax error: expected an option, found `masquerad`"],
     ["listen on lo filter { }", "1:23 syntax error: expected the name of a filter, found `}`"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { makeSource } from "../../lib/policy/error.ts";
 import {
   acceptKeyword,
+  acceptPlainWord,
   acceptPunct,
   makeReader,
   peek,
@@ -43,6 +44,15 @@ Deno.test("acceptKeyword() and acceptPunct() take only what they are asked for, 
   assert.equal(acceptKeyword(from, "relay"), true);
   assert.equal(acceptPunct(from, "}"), false);
   assert.equal(acceptPunct(from, "{"), true);
+});
+
+Deno.test("acceptPlainWord() takes a word that is neither quoted nor reserved", () => {
+  const from = reader('"except" except relay');
+  assert.equal(acceptPlainWord(from, "except"), false);
+  take(from);
+  assert.equal(acceptPlainWord(from, "other"), false);
+  assert.equal(acceptPlainWord(from, "except"), true);
+  assert.equal(acceptPlainWord(from, "relay"), false);
 });
 
 Deno.test("readWord() tells why a token is no word", () => {

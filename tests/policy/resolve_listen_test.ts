@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseDomain } from "../../lib/mail/domain.ts";
 import { defaultInetOptions, defaultListenerOptions } from "../../lib/policy/defaults.ts";
+import { loadPolicy } from "../../lib/policy/resolve.ts";
 import { addressesOf } from "../../lib/policy/resolve_listen.ts";
 import { loadText, machine } from "./config_fixture.ts";
 
@@ -65,8 +66,9 @@ Deno.test("resolveListen() lets one address have two ports, and two addresses on
 });
 
 Deno.test("resolveListen() leaves link-local addresses of an interface out, and takes none alone", () => {
-  const told = (text: string) => {
-    const result = loadText(`${text}\nmatch reject\n`);
+  const told = (text: string, interfaces = machine.interfaces) => {
+    const readFile = () => ({ kind: "ok", text: `${text}\nmatch reject\n` } as const);
+    const result = loadPolicy({ ...source, path: "smtpd.conf", interfaces, readFile });
     const problems = result.kind === "ok" ? result.warnings : result.errors;
     const listeners = result.kind === "ok" ? result.policy.listeners : [];
     return [
@@ -87,4 +89,15 @@ Deno.test("resolveListen() leaves link-local addresses of an interface out, and 
     "error 1:11 the link-local address febf::1 cannot be listened on",
   ]]);
   assert.deepEqual(told("listen on fec0::1"), [["fec0::1"], []]);
+  const bare = [{ name: "eth0", address: "192.0.2.10" }, { name: "eth0", address: "FE80::1" }, {
+    name: "tun0",
+    address: "fe80::2",
+  }];
+  assert.deepEqual(told("listen on eth0", bare), [["192.0.2.10"], []]);
+  const refused = (
+    line: string,
+    ip: string,
+  ) => [[], [`error ${line} the link-local address ${ip} cannot be listened on`]];
+  assert.deepEqual(told("listen on eth0 inet6", bare), refused("1:11", "fe80::1"));
+  assert.deepEqual(told("listen on tun0", bare), refused("1:11", "fe80::2"));
 });

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { defaultListenerOptions, defaultSmtpLimits } from "../../lib/policy/defaults.ts";
 import { hostNames, loadPolicy } from "../../lib/policy/resolve.ts";
-import { expectedFiles, fixtureNames, fixtureUrl, loadText, machine, printAll } from "./config_fixture.ts";
+import {
+  answersBeside,
+  expectedFiles,
+  fixtureNames,
+  fixtureUrl,
+  loadText,
+  machine,
+  printAll,
+} from "./config_fixture.ts";
 
 const rule = 'action "out" relay\nmatch for any action "out"\n';
 
@@ -19,6 +27,7 @@ for (const folder of ["good", "bad"] as const) {
       for (const [file, text] of Object.entries(files)) {
         assert.equal(text, Deno.readTextFileSync(fixtureUrl(folder, file)), file);
       }
+      assert.deepEqual(answersBeside(folder, name), Object.keys(files).sort());
     });
   }
 }

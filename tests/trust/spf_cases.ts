@@ -171,6 +171,12 @@ const includes: readonly SpfCase[] = [
   }),
   row("redirect", "v=spf1 redirect=yes.test", "pass", { zone: mail }),
   row("redirect that fails", "v=spf1 redirect=others.test", "fail", { zone: mail }),
+  row("redirect to a top label", "v=spf1 redirect=%{d1}", "permerror", { zone: { test: ["TXT v=spf1 all"] } }),
+  row("include of a top label", "v=spf1 include:%{d1} -all", "permerror", { zone: { test: ["TXT v=spf1 all"] } }),
+  row("redirect to an address literal", "v=spf1 redirect=%{h}", "permerror", {
+    helo: "[192.0.2.1]",
+    zone: { "[192.0.2.1]": ["TXT v=spf1 all"] },
+  }),
   row("redirect stands anywhere", "v=spf1 redirect=yes.test ip4:203.0.113.1", "pass", { zone: mail }),
   row("redirect is not asked behind all", "v=spf1 ?all redirect=yes.test", "neutral", { zone: mail }),
   row("redirect is not asked before all", "v=spf1 redirect=yes.test -all", "fail", { zone: mail }),
@@ -330,6 +336,12 @@ const limits: readonly SpfCase[] = [
       zone: { ...mail, "h1.test": ["A 203.0.113.1"] },
     },
   ),
+  row("%{p} counts as ptr does", `v=spf1 a:%{p}.x.test ${numbered(9, () => "a:h1.test").join(" ")} -all`, "permerror", {
+    zone: { "unknown.x.test": ["A 203.0.113.1"], "h1.test": ["A 203.0.113.1"] },
+  }),
+  row("%{p} counts once", `v=spf1 ${numbered(9, () => "a:%{p}.x.test").join(" ")} -all`, "fail", {
+    zone: { "unknown.x.test": ["A 203.0.113.1"] },
+  }),
   row("ip4, ip6 and all are not counted", `v=spf1 ${numbered(30, (i) => `ip4:203.0.113.${i}`).join(" ")} -all`, "fail"),
   row("2 void look-ups", "v=spf1 a:v1.test exists:v2.test -all", "fail"),
   row("3 void look-ups", "v=spf1 a:v1.test exists:v2.test mx:v3.test -all", "permerror"),
