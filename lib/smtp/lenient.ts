@@ -49,6 +49,10 @@ export function readPathArgument(
   keyword: "FROM:" | "TO:",
   addsBrackets: boolean,
 ): Reading | null {
+  // Most clients write what is right: this is all that they cost.
+  if (argument.startsWith(keyword) && argument[keyword.length] === "<" && !/[ \t]$/.test(argument)) {
+    return { text: argument.slice(keyword.length), quirks: [] };
+  }
   const found = keyword === "FROM:" ? /^FROM([ \t]*):([ \t]*)/i.exec(argument) : /^TO([ \t]*):([ \t]*)/i.exec(argument);
   if (found === null) return null;
   const taken: Quirk[] = [];

@@ -14,7 +14,6 @@ export function* decided(
   parameter: string,
   known: Partial<FilterFacts> = {},
 ): Waiting<FilterVerdict> {
-  if (phase === "mail-from") state.isNextJunk = false;
   if (!state.config.filters?.has(phase)) return { kind: "proceed" };
   const { helo, username, transaction } = state;
   const sender = transaction === null ? null : transaction.sender === null ? "" : formatMailbox(transaction.sender);
@@ -37,6 +36,8 @@ export function* filtered(
   known: Partial<FilterFacts> = {},
 ): Waiting<string | null> {
   const { transaction } = state;
+  // As `decided` would find, for less: most listeners have no filters.
+  if (!state.config.filters?.has(phase)) return parameter;
   const decision = yield* decided(state, phase, parameter, known);
   switch (decision.kind) {
     case "proceed":

@@ -33,6 +33,7 @@ export function* mail(state: SessionState, argument: string, isFiltered = false)
   if ((parameters.value.size ?? 0) > limits.maxMessageSize) return state.refuseCommand(replies.messageTooBig);
   const sender = parsed.path;
   const senderText = sender === null ? "" : formatMailbox(sender);
+  if (!isFiltered) state.isNextJunk = false;
   const value = isFiltered ? octets : yield* filtered(state, "mail-from", octets, { sender: senderText });
   if (value === null) return;
   if (value !== octets) return yield* mail(state, `FROM:${encodeUtf8(value)}`, true);
