@@ -10,9 +10,10 @@ import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { AgentWork } from "./agent_work.ts";
-import { type Denied, deniedRanges, denyText } from "./denied.ts";
+import { type Denied, deniedRanges } from "./denied.ts";
 import { shellProgram } from "./grant_check.ts";
-import { bracket, splitRanges } from "./range.ts";
+import { smtpInGrant } from "./grant_flags.ts";
+import { bracket } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
@@ -103,7 +104,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       npm: true,
       handed: "listeners' names, actions, peer sockets",
     },
-    { ...base, role: "smtp-in", handed: "listening sockets, certificates and keys, listeners, limits, peer sockets" },
+    smtpInGrant(smtpd),
   ];
 }
 
@@ -258,37 +259,3 @@ function resolverHosts(resolvers: readonly string[]): readonly string[] {
 }
 
 const dnsPort = 53;
-
-/** Lets a role give memory back (host/memory.ts). */
-export const heapFlag = "--v8-flags=--expose-gc";
-
-/** Flags of `deno run` for a row, least first. */
-export function denoFlags(grant: Grant): readonly string[] {
-  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env", heapFlag];
-  if (!grant.npm) flags.push("--no-npm");
-  if (grant.read.length > 0) flags.push(`--allow-read=${list(grant.read)}`);
-  if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);
-  if (grant.net.kind === "out") {
-    flags.push("--allow-net");
-    const deny = splitRanges(grant.net.deny);
-    if (deny.length > 0) flags.push(`--deny-net=${deny.map(denyText).join(",")}`);
-  }
-  if (grant.net.kind === "paths" || grant.net.kind === "servers") {
-    const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
-    flags.push(`--allow-net=${list([...hosts, ...grant.net.paths.map((path) => `unix:${path}`)])}`);
-  }
-  if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
-  if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
-  return flags;
-}
-
-/** Deno has no way to write a comma inside an item. Doubled it makes an empty item, which Deno refuses: the role does
- * not start, instead of holding two other paths. */
-function list(items: readonly string[]): string {
-  return items.map((item) => item.replaceAll(",", ",,")).join(",");
-}
-
-/** The paths of a row that Deno cannot be given a right to. A role with such a row does not start. */
-export function unnameablePaths(grant: Grant): readonly string[] {
-  return [...grant.read, ...grant.write, ...grant.run].filter((path) => path.includes(","));
-}
