@@ -267,6 +267,7 @@ export class Supervisor {
     switch (message.kind) {
       case "ready":
         this.#succession.ready(member, message.version);
+        if (role === "smtp-in") void this.#greetEarly(member);
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
@@ -310,10 +311,19 @@ export class Supervisor {
     if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
 
+  /** At the start an smtp-in accepts as soon as it can itself. What its sessions ask lies in its connections to the others
+   * until they are there: a client is greeted meanwhile, and says what it has to say. But whoever is to take no mail has to
+   * hear so from queue first. */
+  async #greetEarly(member: Member): Promise<void> {
+    if (this.#isReady || this.#isStopping || this.#paused.includes("smtp")) return;
+    await this.#staff.joined();
+    if (!this.#isStopping && !member.mayServe) this.#staff.serve(member);
+  }
+
   #serveWhenReady(): void {
     if (this.#isReady || !this.#staff.members.every((one) => one.process.isReady)) return;
     this.#isReady = true;
-    for (const member of this.#staff.members) this.#staff.serve(member);
+    for (const member of this.#staff.members) if (!member.mayServe) this.#staff.serve(member);
   }
 
   #announceWhenServing(): void {
