@@ -3,9 +3,8 @@
  * at start that it holds its row and nothing more (grant_check.ts). */
 
 import type { DialTarget } from "../port.ts";
-import { isPublic } from "../policy/check_traffic.ts";
-import { filtersUseNames } from "../policy/filter_run.ts";
 import type { Policy } from "../policy/policy.ts";
+import { usesReverseNames, usesSystemUsers } from "../policy/uses.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
@@ -232,20 +231,6 @@ function tableFile(policy: Policy, table: TableSpec): readonly string[] {
     default:
       return [];
   }
-}
-
-/** Does any action look system users up? */
-export function usesSystemUsers(policy: Policy): boolean {
-  return Object.values(policy.actions).some((action) =>
-    action.kind === "local" && (policy.tables[action.userbase]?.kind === "getpwnam" || action.user !== null)
-  );
-}
-
-/** Are the names of peers looked up? For the log and for Received fields they are, where others than this machine can
- * connect; rules and filters may ask for them anywhere. */
-export function usesReverseNames(policy: Policy): boolean {
-  return policy.rules.some((rule) => rule.from.kind === "rdns") || filtersUseNames(policy) ||
-    policy.listeners.some((one) => one.kind === "inet" && (one.proxy !== null || isPublic(one)));
 }
 
 /** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */

@@ -8,7 +8,8 @@ import { toAsciiKey } from "../mail/idna.ts";
 import { lowerAscii } from "../table/service.ts";
 import type { Service } from "../table/table.ts";
 import { type About, type Literal, literalsOf } from "./check_literal.ts";
-import type { Listener, Policy, Rule, TableName } from "./policy.ts";
+import type { Policy, Rule, TableName } from "./policy.ts";
+import type { InetListener } from "./uses.ts";
 
 /** One kind of mail. Null for what is not known, or is the sender's to choose. */
 export interface Traffic {
@@ -76,17 +77,6 @@ export const ownTraffic: Readonly<Record<"report" | "forward", Traffic>> = {
     dest: elsewhere,
   },
 };
-
-/** A listener on the network. */
-export type InetListener = Extract<Listener, { readonly kind: "inet" }>;
-
-/** Can it be reached from other machines? */
-export function isPublic(listener: Listener): listener is InetListener {
-  if (listener.kind !== "inet") return false;
-  const ip = parseIp(listener.address);
-  if (ip === null) return true;
-  return ip.version === 4 ? ip.octets[0] !== 127 : !ip.octets.every((octet, at) => octet === (at === 15 ? 1 : 0));
-}
 
 /** What of a rule's options is left to whoever sends: chosen by them, or taken as it is. */
 export type Choice = "theirs" | "not theirs" | "unknown";

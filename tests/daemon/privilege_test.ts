@@ -3,14 +3,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { checkGrant } from "../../lib/daemon/grant_check.ts";
 import { denoFlags, unnameablePaths } from "../../lib/daemon/grant_flags.ts";
-import {
-  type Account,
-  agentGrant,
-  standingGrants,
-  tableHostGrants,
-  usesSystemUsers,
-} from "../../lib/daemon/privilege.ts";
+import { type Account, agentGrant, standingGrants, tableHostGrants } from "../../lib/daemon/privilege.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
+import { usesSystemUsers } from "../../lib/policy/uses.ts";
 import type { TableSpec } from "../../lib/table/table.ts";
 import { policyOf, policyText } from "./rig.ts";
 import type { AgentWork } from "../../lib/daemon/agent_work.ts";

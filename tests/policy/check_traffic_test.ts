@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isPublic, ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
+import { ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
 import { policyOf } from "./tables.ts";
 
 function verdict(options: string, listen: string, choice: "theirs" | "not theirs" | "unknown", keys: string[] = []) {
@@ -59,18 +59,4 @@ Deno.test("TrafficJudge.has() tells unknown content from absent keys", () => {
   assert.equal(judge.has("g", "domain", "b.test"), null);
   assert.deepEqual(judge.keys("f"), ["*.A.test"]);
   assert.equal(judge.keys("g"), null);
-});
-
-Deno.test("isPublic() leaves out loopback addresses and the socket", () => {
-  const policy = policyOf("listen on lo\nlisten on eth0\nmatch for local reject\n");
-  assert.deepEqual(
-    policy.listeners.map((one) => [one.kind === "inet" ? one.address : "socket", isPublic(one)]),
-    [
-      ["socket", false],
-      ["127.0.0.1", false],
-      ["::1", false],
-      ["192.0.2.10", true],
-      ["2001:db8::10", true],
-    ],
-  );
 });
