@@ -98,8 +98,8 @@ import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { later } from "./later.ts";
 import type { Loaded } from "./smtpd_check.ts";
+import type { Beginning } from "./smtpd_launch.ts";
 import { defaultConfigPath } from "./config_path.ts";
-import type { Launcher } from "../lib/daemon/launcher.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { SmtpdOptions } from "./smtpd_premises.ts";
 import { outputStatus, print as writeLine, terminalColumns } from "./output.ts";
@@ -178,16 +178,16 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   const isStart = show === "nothing" && options.explain === null && !options.check;
   if (!isStart || !options.foreground) return await read(options, show, null);
   const { launchAhead }: typeof import("./smtpd_launch.ts") = await load("./smtpd_launch.ts");
-  const launcher = launchAhead(options);
+  const beginning = launchAhead(options);
   try {
-    return await read(options, show, launcher);
+    return await read(options, show, beginning);
   } finally {
-    launcher.discard();
+    beginning.launcher.discard();
   }
 }
 
-/** Reads the configuration, then does what is asked for. Only a start in the foreground has a launcher. */
-async function read(options: SmtpdOptions, show: Show, launcher: Launcher | null): Promise<number> {
+/** Reads the configuration, then does what is asked for. Only a start in the foreground has a beginning. */
+async function read(options: SmtpdOptions, show: Show, beginning: Beginning | null): Promise<number> {
   const { loadConfiguration }: typeof import("./smtpd_config.ts") = await load("./smtpd_config.ts");
   const loaded = await loadConfiguration(options.config, options.macros);
   if (loaded.kind === "errors") {
@@ -206,12 +206,12 @@ async function read(options: SmtpdOptions, show: Show, launcher: Launcher | null
   const { keepsUser }: typeof import("./smtpd_accounts.ts") = await load("./smtpd_accounts.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
-  if (launcher === null) {
+  if (beginning === null) {
     reportProblems(problems, options.json);
     return await goToBackground(loaded.policy, options);
   }
   logProblems(problems, options.json);
-  return await runDaemon(loaded.policy, options, problems, launcher);
+  return await runDaemon(loaded.policy, options, problems, beginning);
 }
 
 /** What `--print` shows. */

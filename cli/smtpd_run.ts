@@ -6,7 +6,6 @@ import { Fault } from "../lib/fault.ts";
 import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
 import { heapFlag } from "../lib/daemon/grant_flags.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
-import type { Launcher } from "../lib/daemon/launcher.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { keepInspectorShut } from "../lib/host/inspector.ts";
@@ -23,7 +22,7 @@ import { later } from "./later.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
-import { smtpIns } from "./smtpd_launch.ts";
+import { type Beginning, smtpIns } from "./smtpd_launch.ts";
 import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
 
 /** Addresses that the log names at the start. */
@@ -55,12 +54,12 @@ const pollMs = 50;
 const backgroundMs = 15_000;
 
 /** Runs in the foreground until a signal or `smtpctl stop` ends it. `warned` is what has been told of the configuration;
- * `launcher` starts the roles. Resolves to the exit status. */
+ * `launcher` of the last starts the roles. Resolves to the exit status. */
 export async function runDaemon(
   policy: Policy,
   options: SmtpdOptions,
   warned: readonly ConfigError[],
-  launcher: Launcher,
+  { launcher, machine }: Beginning,
 ): Promise<number> {
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
@@ -70,7 +69,7 @@ export async function runDaemon(
   const log = logTo(stderrSink(least), style, { now });
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
-  const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
+  const [inherited, { descriptors }] = [await socketsOfStarter(), await machine];
   const fail = (reason: string) => console.error(formatEvent(event("crit", "cannot-start", { reason }), style, now()));
   const ended = Promise.withResolvers<number>();
   let isStopping = false;
@@ -156,15 +155,6 @@ function logUnused({ unused }: InheritedSockets, log: Log): void {
     const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
     log({ priority: "notice", session: "", from: "smtpd", what: "socket-unused", fields: { socket, reason } });
   }
-}
-
-/** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any
- * number. */
-function descriptorLimit(): number | null {
-  const { stdout } = new Deno.Command("/bin/sh", { args: ["-c", "ulimit -Hn"], stdin: "null", stderr: "null" })
-    .outputSync();
-  const text = new TextDecoder().decode(stdout).trim();
-  return /^[0-9]+$/.test(text) ? Number(text) : null;
 }
 
 /** What the supervisor is given of a configuration. */

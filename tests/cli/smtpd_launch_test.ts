@@ -6,9 +6,9 @@ import type { Child } from "../../lib/port.ts";
 
 const [first = ""] = namesOf("smtp-in", 1, smtpIns);
 
-Deno.test("launchAhead() has every smtp-in begun, without any right, and nobody else", () => {
+Deno.test("launchAhead() has every smtp-in begun, without any right, and nobody else", async () => {
   const begun: string[] = [];
-  const launcher = launchAhead({ sameUser: true }, ({ args, account, flags }) => {
+  const { launcher, machine } = launchAhead({ sameUser: true }, ({ args, account, flags }) => {
     equal(account, null);
     deepEqual(flags.filter((flag) => flag.startsWith("--allow")), []);
     begun.push(...args);
@@ -17,13 +17,15 @@ Deno.test("launchAhead() has every smtp-in begun, without any right, and nobody 
   });
   deepEqual(begun, namesOf("smtp-in", 1, smtpIns));
   equal(launcher.launch(first, smtpInGrant(null)).pid, 1);
+  await machine;
 });
 
 Deno.test("what launchAhead() begins is a process that waits, and ends when its parent lets it go", async () => {
-  const launcher = launchAhead({ sameUser: true });
+  const { launcher, machine } = launchAhead({ sameUser: true });
   const child = launcher.launch(first, smtpInGrant(null));
   launcher.discard();
   ok(child.pid > 0);
+  ok((await machine).descriptors !== 0);
   const ended = new Promise((resolve) => child.onExit(resolve));
   child.kill("SIGKILL");
   deepEqual(await ended, { code: null, signal: "SIGKILL" });
