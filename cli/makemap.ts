@@ -53,7 +53,6 @@
  *   The flags are those of OpenSMTPD's makemap. The formats are D. J. Bernstein's cdb, at most 4 GiB, and SQLite 3.
  */
 
-import { join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
@@ -65,6 +64,7 @@ import { later } from "./later.ts";
 import { makeMap, type MapFormat, type MapRequest, type MapType, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { outputStatus, print, writeOutput } from "./output.ts";
+import { absolutePath } from "./path.ts";
 
 type Command =
   | { readonly kind: "make"; readonly request: MapRequest; readonly json: boolean }
@@ -169,7 +169,7 @@ function mapFormat(word: string): MapFormat {
 }
 
 function absolute(path: string): string {
-  return path.startsWith("/") ? path : join(Deno.cwd(), path);
+  return absolutePath(path, Deno.cwd());
 }
 
 /** Prints what became of a map; returns the exit status. */

@@ -1,12 +1,12 @@
 /** Makes a map from a text and puts it in its place: what makemap and newaliases share. */
 
-import { basename, dirname, join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { hostDisk } from "../lib/host/disk.ts";
 import { openSource, ownerOf, removeOnSignal, setOwner } from "../lib/host/source_file.ts";
 import { checkAliasValue } from "../lib/policy/alias_check.ts";
 import { compileMap, type MapResult, type MapWriter } from "../lib/table/compile.ts";
 import { later } from "./later.ts";
+import { absolutePath, directoryOf, fileNameOf } from "./path.ts";
 
 /** What the entries of a map are. */
 export type MapType = "plain" | "aliases" | "set";
@@ -31,7 +31,10 @@ const encoder = new TextEncoder();
  * a failure the target is as before and nothing is left beside it. Throws Faults with messages for people. */
 export async function makeMap(request: MapRequest): Promise<MapResult> {
   const source = await openSource(request.source);
-  const temporary = join(dirname(request.target), `.${basename(request.target)}.${crypto.randomUUID().slice(0, 8)}`);
+  const temporary = absolutePath(
+    `.${fileNameOf(request.target)}.${crypto.randomUUID().slice(0, 8)}`,
+    directoryOf(request.target),
+  );
   const forget = removeOnSignal(temporary);
   const progress = new Progress(request.target, source.size);
   try {
@@ -46,7 +49,7 @@ export async function makeMap(request: MapRequest): Promise<MapResult> {
     });
     if (result.kind === "made") {
       await hostDisk.rename(temporary, request.target);
-      await hostDisk.syncDir(dirname(request.target));
+      await hostDisk.syncDir(directoryOf(request.target));
     } else await hostDisk.remove(temporary);
     return result;
   } catch (error) {

@@ -47,7 +47,8 @@ import { getopt, type OptionSpec, UsageError } from "./getopt.ts";
 import { makeMap, type MapRequest, printNotes, printProblems } from "./makemap_build.ts";
 import { readManual } from "./manual.ts";
 import { outputStatus, print } from "./output.ts";
-import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
+import { defaultConfigPath } from "./config_path.ts";
+import { parseConfiguration } from "./smtpd_config.ts";
 import { clientState } from "./state.ts";
 
 /** The table that is built, and that smtpd is told of. */

@@ -2,7 +2,8 @@
 
 import { Fault } from "../lib/fault.ts";
 import { collectErrors, type Problem } from "../lib/policy/error.ts";
-import { defaultConfigPath, parseConfiguration } from "./smtpd_config.ts";
+import { defaultConfigPath } from "./config_path.ts";
+import { parseConfiguration } from "./smtpd_config.ts";
 
 /** Where a queue is looked for. */
 export interface SpoolPlace {

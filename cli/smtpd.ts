@@ -98,7 +98,8 @@ import { getopt, type Option, type OptionSpec, UsageError } from "./getopt.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { later } from "./later.ts";
 import type { Loaded } from "./smtpd_check.ts";
-import { defaultConfigPath, loadConfiguration } from "./smtpd_config.ts";
+import type { Beginning } from "./smtpd_launch.ts";
+import { defaultConfigPath } from "./config_path.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { SmtpdOptions } from "./smtpd_premises.ts";
 import { outputStatus, print as writeLine, terminalColumns } from "./output.ts";
@@ -166,6 +167,20 @@ async function printManual(): Promise<number> {
 }
 
 async function run(options: SmtpdOptions, show: Show): Promise<number> {
+  const isStart = show === "nothing" && options.explain === null && !options.check;
+  if (!isStart || !options.foreground) return await read(options, show, null);
+  const { launchAhead }: typeof import("./smtpd_launch.ts") = await load("./smtpd_launch.ts");
+  const beginning = launchAhead(options);
+  try {
+    return await read(options, show, beginning);
+  } finally {
+    beginning.launcher.discard();
+  }
+}
+
+/** Reads the configuration, then does what is asked for. Only a start in the foreground has a beginning. */
+async function read(options: SmtpdOptions, show: Show, beginning: Beginning | null): Promise<number> {
+  const { loadConfiguration }: typeof import("./smtpd_config.ts") = await load("./smtpd_config.ts");
   const loaded = await loadConfiguration(options.config, options.macros);
   if (loaded.kind === "errors") {
     reportProblems(loaded.errors, options.json);
@@ -180,13 +195,15 @@ async function run(options: SmtpdOptions, show: Show): Promise<number> {
   if (options.check) return await check(loaded, options);
   const { checkQuickly, logProblems }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
   const { goToBackground, runDaemon }: typeof import("./smtpd_run.ts") = await load("./smtpd_run.ts");
-  const { keepsUser }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
+  const { keepsUser }: typeof import("./smtpd_accounts.ts") = await load("./smtpd_accounts.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
-  if (options.foreground) logProblems(problems, options.json);
-  else reportProblems(problems, options.json);
-  if (!options.foreground) return await goToBackground(loaded.policy, options);
-  return await runDaemon(loaded.policy, options, problems);
+  if (beginning === null) {
+    reportProblems(problems, options.json);
+    return await goToBackground(loaded.policy, options);
+  }
+  logProblems(problems, options.json);
+  return await runDaemon(loaded.policy, options, problems, beginning);
 }
 
 /** What `--print` shows. */
@@ -226,8 +243,8 @@ async function explain(policy: Policy, question: ExplainQuestion, options: Smtpd
 
 async function check(loaded: Loaded, options: SmtpdOptions): Promise<number> {
   const { checkConfiguration }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
-  const premises: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
-  const { keepsUser, premisesOf, tableReader } = premises;
+  const { keepsUser, tableReader }: typeof import("./smtpd_accounts.ts") = await load("./smtpd_accounts.ts");
+  const { premisesOf }: typeof import("./smtpd_premises.ts") = await load("./smtpd_premises.ts");
   const problems = await checkConfiguration(loaded, options.config, keepsUser(options), tableReader(options));
   reportProblems(problems, options.json);
   if (problems.some((one) => one.severity === "error")) return 1;

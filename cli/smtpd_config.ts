@@ -9,9 +9,6 @@ import { parseHosts } from "../lib/host/resolv_conf.ts";
 import { parseServices } from "../lib/host/services.ts";
 import type { FaultKind } from "../lib/fault.ts";
 
-/** Where the configuration is looked for, in this order. OpenSMTPD's builds differ in the directory. */
-export const configPaths = ["/etc/mail/smtpd.conf", "/etc/smtpd.conf"] as const;
-
 /** Where programs that serve tables are looked for, in this order. OpenSMTPD's builds and packages differ in it. */
 export const helperDirectories = [
   "/usr/local/libexec/smtpd",
@@ -58,11 +55,6 @@ export function parseConfiguration(path: string): ParsedConfig & { readonly isAb
   };
   const parsed = parseConfig({ path, readFile, macros: new Map() });
   return { ...parsed, isAbsent };
-}
-
-/** The configuration file to use when none is named: the first that exists, else the first. */
-export function defaultConfigPath(): string {
-  return configPaths.find((path) => readTextIfPresent(path) !== null) ?? configPaths[0];
 }
 
 /** The program `table-NAME` in the first of `helperDirectories` that has it. `name` holds no slash. */

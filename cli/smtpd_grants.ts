@@ -2,7 +2,8 @@
 
 import { agentExamples } from "../lib/daemon/agent_examples.ts";
 import type { Denied } from "../lib/daemon/denied.ts";
-import { denoFlags, type Grant, type Premises, standingGrants, tableHostGrants } from "../lib/daemon/privilege.ts";
+import { denoFlags } from "../lib/daemon/grant_flags.ts";
+import { type Grant, type Premises, standingGrants, tableHostGrants } from "../lib/daemon/privilege.ts";
 import { verifierGrants } from "../lib/daemon/verifier_grant.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 

@@ -3,7 +3,8 @@
 import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import type { Log } from "../lib/event_log.ts";
-import { denoFlags, offlineGrant } from "../lib/daemon/privilege.ts";
+import { denoFlags } from "../lib/daemon/grant_flags.ts";
+import { offlineGrant } from "../lib/daemon/privilege.ts";
 import { launchCommand } from "../lib/host/launch.ts";
 import type { Start } from "./smtpd_premises.ts";
 

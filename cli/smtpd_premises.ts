@@ -6,11 +6,12 @@ import type { Account, Premises } from "../lib/daemon/privilege.ts";
 import type { ResolverSetup } from "../lib/daemon/supervision.ts";
 import { parseHosts, parseResolvConf } from "../lib/host/resolv_conf.ts";
 import { shadowFile, verifierPools } from "../lib/daemon/verifier_grant.ts";
-import { findAccount, readTextIfPresent, statIfPresent } from "../lib/host/state.ts";
+import { readTextIfPresent, statIfPresent } from "../lib/host/state.ts";
 import { includedFiles } from "../lib/policy/includes.ts";
 import type { ExplainQuestion } from "../lib/policy/explain.ts";
 import type { Policy } from "../lib/policy/policy.ts";
 import type { TraceSubject } from "../lib/policy/trace.ts";
+import { keepsUser, roleAccounts } from "./smtpd_accounts.ts";
 import { daemonState } from "./state.ts";
 
 /** What the command line asks for. */
@@ -54,7 +55,7 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   if (new TextEncoder().encode(state).length > socketPathMax) {
     throw new Fault("malformed", `Cannot use ${state}: a path of over ${socketPathMax} octets has no room for sockets`);
   }
-  const owners = keepsUser(options) ? null : accounts(purpose);
+  const owners = keepsUser(options) ? null : roleAccounts(purpose);
   const shadow = shadowReader(owners?.smtpd ?? null);
   if (purpose === "run" && shadow === null && verifierPools(policy).includes("system")) {
     throw new Fault(
@@ -81,16 +82,6 @@ export function premisesOf(policy: Policy, options: SmtpdOptions, purpose: "run"
   };
 }
 
-/** The account that is to read tables; null for the caller's, and when it does not exist. */
-export function tableReader(options: Pick<SmtpdOptions, "sameUser">): Account | null {
-  return keepsUser(options) ? null : findAccount(readTextIfPresent("/etc/passwd") ?? "", "_smtpd");
-}
-
-/** Does every role keep the caller's account? */
-export function keepsUser(options: Pick<SmtpdOptions, "sameUser">): boolean {
-  return options.sameUser || Deno.uid() !== 0;
-}
-
 /** With what account the passwords of the system's users can be read; null when they cannot be. The group of the file may
  * read it on most systems: then the account of smtpd, with that group, is enough. */
 function shadowReader(smtpd: Account | null): { readonly account: Account | null } | null {
@@ -99,22 +90,4 @@ function shadowReader(smtpd: Account | null): { readonly account: Account | null
   const isGroups = stat.gid !== 0 && (stat.mode & 0o040) !== 0;
   if (smtpd !== null) return { account: isGroups ? { ...smtpd, gid: stat.gid } : { name: "root", uid: 0, gid: 0 } };
   return Deno.uid() === 0 || stat.uid === Deno.uid() ? { account: null } : null;
-}
-
-function accounts(purpose: "run" | "check"): { readonly smtpd: Account; readonly smtpq: Account } {
-  const passwd = readTextIfPresent("/etc/passwd") ?? "";
-  const find = (name: string): Account => {
-    const account = findAccount(passwd, name);
-    if (account !== null) return account;
-    if (purpose === "check") return { name, uid: -1, gid: -1 };
-    throw new Fault(
-      "notFound",
-      `Cannot start as root: there is no account ${name}\n` +
-        `  Make both, then start again:\n` +
-        `    useradd --system --home-dir /var/empty --shell /usr/sbin/nologin _smtpd\n` +
-        `    useradd --system --home-dir /var/empty --shell /usr/sbin/nologin _smtpq\n` +
-        `  or run everything as root's own account, to try it out: smtpd --same-user`,
-    );
-  };
-  return { smtpd: find("_smtpd"), smtpq: find("_smtpq") };
 }

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
 import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
-import { heapFlag } from "../lib/daemon/privilege.ts";
+import { heapFlag } from "../lib/daemon/grant_flags.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
@@ -18,11 +18,13 @@ import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
 import type { Configuration, Loaded } from "../lib/daemon/reload_plan.ts";
 import type { ConfigError } from "../lib/policy/error.ts";
 import type { Policy } from "../lib/policy/policy.ts";
+import { keepsUser } from "./smtpd_accounts.ts";
 import { later } from "./later.ts";
 import { takeOffline } from "./smtpd_offline.ts";
 import { checkQuickly } from "./smtpd_check.ts";
 import { loadConfiguration } from "./smtpd_config.ts";
-import { keepsUser, premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
+import { type Beginning, smtpIns } from "./smtpd_launch.ts";
+import { premisesOf, type SmtpdOptions, type Start } from "./smtpd_premises.ts";
 
 /** Addresses that the log names at the start. */
 const loggedPlacesMax = 32;
@@ -52,12 +54,13 @@ const pollMs = 50;
 /** How long the background process may take until it answers, ms. */
 const backgroundMs = 15_000;
 
-/** Runs in the foreground until a signal or `smtpctl stop` ends it. `warned` is what has been told of the configuration.
- * Resolves to the exit status. */
+/** Runs in the foreground until a signal or `smtpctl stop` ends it. `warned` is what has been told of the configuration;
+ * `launcher` of the last starts the roles. Resolves to the exit status. */
 export async function runDaemon(
   policy: Policy,
   options: SmtpdOptions,
   warned: readonly ConfigError[],
+  { launcher, machine }: Beginning,
 ): Promise<number> {
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
@@ -67,7 +70,7 @@ export async function runDaemon(
   const log = logTo(stderrSink(least), style, hostClock);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
-  const [inherited, descriptors] = [await socketsOfStarter(), descriptorLimit()];
+  const [inherited, { descriptors }] = [await socketsOfStarter(), await machine];
   const fail = (reason: string) =>
     console.error(formatEvent(event("crit", "cannot-start", { reason }), style, hostClock.now()));
   const ended = Promise.withResolvers<number>();
@@ -79,10 +82,8 @@ export async function runDaemon(
     load: () => loadAgain(options),
     controlSocket: start.controlSocket,
     submitSocket: start.submitSocket,
-    // Its work is a little over half of the whole: more of them only take the cores that the other roles need.
-    smtpIns: Math.ceil(navigator.hardwareConcurrency / 2),
-    ...{ inherited, descriptors, paused: options.paused, traced: options.traced },
-    ...{ log, logStyle: style, logLeast: least },
+    ...{ launcher, smtpIns, inherited, descriptors },
+    ...{ paused: options.paused, traced: options.traced, log, logStyle: style, logLeast: least },
     failed: (reason) => {
       fail(reason);
       void finish(1);
@@ -156,15 +157,6 @@ function logUnused({ unused }: InheritedSockets, log: Log): void {
     const socket = at.kind === "inet" ? `${at.ip} port ${at.port}` : at.path;
     log({ priority: "notice", session: "", from: "smtpd", what: "socket-unused", fields: { socket, reason } });
   }
-}
-
-/** Descriptors that a process may have open: Deno raises its own limit to the highest that is allowed. Null for any
- * number. */
-function descriptorLimit(): number | null {
-  const { stdout } = new Deno.Command("/bin/sh", { args: ["-c", "ulimit -Hn"], stdin: "null", stderr: "null" })
-    .outputSync();
-  const text = new TextDecoder().decode(stdout).trim();
-  return /^[0-9]+$/.test(text) ? Number(text) : null;
 }
 
 /** What the supervisor is given of a configuration. */

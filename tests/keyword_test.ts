@@ -1,7 +1,8 @@
 /** Every word of the grammar stands in a good fixture, so that what it comes to can be read there. */
 
 import assert from "node:assert/strict";
-import { Lexer, reservedWords } from "../lib/policy/lexer.ts";
+import { Lexer } from "../lib/policy/lexer.ts";
+import { reservedWords } from "../lib/policy/reserved.ts";
 import { makeSource } from "../lib/policy/error.ts";
 import { filterPhases } from "../lib/policy/filter.ts";
 import { actionMethods, localOptions, relayOptions } from "../lib/policy/parser_action.ts";

@@ -2,7 +2,7 @@
 
 import { inactiveNotices } from "../lib/policy/inactive.ts";
 import { quirks } from "../lib/smtp/lenient.ts";
-import { reservedWords } from "../lib/policy/lexer.ts";
+import { reservedWords } from "../lib/policy/reserved.ts";
 import { meanings } from "../lib/policy/manual.ts";
 import { tableOptions } from "../lib/policy/parser_table.ts";
 import { relaySchemes } from "../lib/policy/relay_url.ts";

@@ -7,7 +7,7 @@ import { agentIdleMs } from "../lib/daemon/agent_pool.ts";
 import { offerWaitMs } from "../lib/daemon/queue_offers.ts";
 import { stopGraceMs } from "../lib/daemon/supervision.ts";
 import { links } from "../lib/daemon/wiring.ts";
-import { reservedWords } from "../lib/policy/lexer.ts";
+import { reservedWords } from "../lib/policy/reserved.ts";
 import { nextAttempt } from "../lib/spool/backoff.ts";
 import { chunkLengthMax } from "../lib/spool/envelope.ts";
 import { scheduleLimits } from "../lib/spool/schedule_limit.ts";

@@ -8,7 +8,8 @@ import type { Policy } from "../policy/policy.ts";
 import { aliasUser } from "../policy/exec.ts";
 import type { LocalAction } from "../policy/policy.ts";
 import { type AgentWork, planAgent } from "./agent_work.ts";
-import { type Account, agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
+import { unnameablePaths } from "./grant_flags.ts";
+import { type Account, agentGrant, type Grant, type Premises } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
 import { type AgentRequest, agentsMax, type NamedAccount, type NamedExec } from "./supervision.ts";
 

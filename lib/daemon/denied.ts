@@ -58,8 +58,3 @@ function relayHosts(policy: Policy): readonly string[] {
   }
   return hosts;
 }
-
-/** One range in the form of `--deny-net`. */
-export function denyText(range: string): string {
-  return range.endsWith("/128") ? `[${range.slice(0, -4)}]` : range;
-}

@@ -5,7 +5,7 @@ import { formatMailbox, formatPath, parseForwardPath, parseReversePath } from ".
 import { parseDomain } from "../mail/domain.ts";
 import type { Candidate } from "../policy/expand.ts";
 import { type FilterStep, type FilterTables, type PeerName, runFilters } from "../policy/filter_run.ts";
-import { unknownHostname } from "../policy/match.ts";
+import { unknownHostname } from "../policy/hostname.ts";
 import type { Policy } from "../policy/policy.ts";
 import { printDecision } from "../policy/print_filter.ts";
 import type { TraceEvent } from "../policy/trace.ts";

@@ -5,7 +5,8 @@ import type { Clock, Disk } from "../port.ts";
 import { Fault } from "../fault.ts";
 import { type ForwardFile, type ForwardUser, judgeHome } from "../policy/forward.ts";
 import type { AgentWork } from "./agent_work.ts";
-import { agentGrant, type Grant, type Premises, unnameablePaths } from "./privilege.ts";
+import { unnameablePaths } from "./grant_flags.ts";
+import { agentGrant, type Grant, type Premises } from "./privilege.ts";
 import type { RoleProcess } from "./role_process.ts";
 import type { FromRole } from "./supervision.ts";
 

@@ -1,6 +1,6 @@
 /** Names of peers that an smtp-in was told, kept for a while: who comes again and again need not be asked about. */
 
-import { unknownHostname } from "../policy/match.ts";
+import { unknownHostname } from "../policy/hostname.ts";
 import { loopbackName } from "./reverse.ts";
 
 /** Names kept. */

@@ -3,16 +3,16 @@
  * at start that it holds its row and nothing more (grant_check.ts). */
 
 import type { DialTarget } from "../port.ts";
-import { mayServeOthers } from "../policy/check_traffic.ts";
-import { filtersUseNames } from "../policy/filter_run.ts";
 import type { Policy } from "../policy/policy.ts";
+import { usesReverseNames, usesSystemUsers } from "../policy/uses.ts";
 import { serversOf } from "../table/server.ts";
 import { isRemembered, type ProcSpec, sqliteDatabase } from "../table/spec.ts";
 import type { TableSpec } from "../table/table.ts";
 import type { AgentWork } from "./agent_work.ts";
-import { type Denied, deniedRanges, denyText } from "./denied.ts";
+import { type Denied, deniedRanges } from "./denied.ts";
 import { shellProgram } from "./grant_check.ts";
-import { bracket, splitRanges } from "./range.ts";
+import { smtpInGrant } from "./grant_flags.ts";
+import { bracket } from "./range.ts";
 
 /** Roles that run for the daemon's whole life. */
 export type StandingRole = "smtp-in" | "lookup" | "queue" | "delivery";
@@ -103,7 +103,7 @@ export function standingGrants(policy: Policy, premises: Premises): readonly Gra
       npm: true,
       handed: "listeners' names, actions, peer sockets",
     },
-    { ...base, role: "smtp-in", handed: "listening sockets, certificates and keys, listeners, limits, peer sockets" },
+    smtpInGrant(smtpd),
   ];
 }
 
@@ -234,20 +234,6 @@ function tableFile(policy: Policy, table: TableSpec): readonly string[] {
   }
 }
 
-/** Does any action look system users up? */
-export function usesSystemUsers(policy: Policy): boolean {
-  return Object.values(policy.actions).some((action) =>
-    action.kind === "local" && (policy.tables[action.userbase]?.kind === "getpwnam" || action.user !== null)
-  );
-}
-
-/** Are the names of peers looked up? For the log and for Received fields they are, where others than this machine can
- * connect; rules and filters may ask for them anywhere. */
-export function usesReverseNames(policy: Policy): boolean {
-  return policy.rules.some((rule) => rule.from.kind === "rdns") || filtersUseNames(policy) ||
-    policy.listeners.some(mayServeOthers);
-}
-
 /** What a stub resolver needs: the servers, and to bind an address of its own to ask from (host/dns_exchange.ts). */
 function resolverHosts(resolvers: readonly string[]): readonly string[] {
   const hosts = resolvers.flatMap((ip) => {
@@ -259,37 +245,3 @@ function resolverHosts(resolvers: readonly string[]): readonly string[] {
 }
 
 const dnsPort = 53;
-
-/** Lets a role give memory back (host/memory.ts). */
-export const heapFlag = "--v8-flags=--expose-gc";
-
-/** Flags of `deno run` for a row, least first. */
-export function denoFlags(grant: Grant): readonly string[] {
-  const flags = ["--no-prompt", "--cached-only", "--frozen", "--no-remote", "--deny-import", "--ignore-env", heapFlag];
-  if (!grant.npm) flags.push("--no-npm");
-  if (grant.read.length > 0) flags.push(`--allow-read=${list(grant.read)}`);
-  if (grant.write.length > 0) flags.push(`--allow-write=${list(grant.write)}`);
-  if (grant.net.kind === "out") {
-    flags.push("--allow-net");
-    const deny = splitRanges(grant.net.deny);
-    if (deny.length > 0) flags.push(`--deny-net=${deny.map(denyText).join(",")}`);
-  }
-  if (grant.net.kind === "paths" || grant.net.kind === "servers") {
-    const hosts = grant.net.kind === "servers" ? grant.net.hosts : [];
-    flags.push(`--allow-net=${list([...hosts, ...grant.net.paths.map((path) => `unix:${path}`)])}`);
-  }
-  if (grant.sys.length > 0) flags.push(`--allow-sys=${list(grant.sys)}`);
-  if (grant.run.length > 0) flags.push(`--allow-run=${list(grant.run)}`);
-  return flags;
-}
-
-/** Deno has no way to write a comma inside an item. Doubled it makes an empty item, which Deno refuses: the role does
- * not start, instead of holding two other paths. */
-function list(items: readonly string[]): string {
-  return items.map((item) => item.replaceAll(",", ",,")).join(",");
-}
-
-/** The paths of a row that Deno cannot be given a right to. A role with such a row does not start. */
-export function unnameablePaths(grant: Grant): readonly string[] {
-  return [...grant.read, ...grant.write, ...grant.run].filter((path) => path.includes(","));
-}

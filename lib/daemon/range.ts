@@ -42,6 +42,11 @@ export function bracket(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** One range in the form of `--deny-net`. */
+export function denyText(range: string): string {
+  return range.endsWith("/128") ? `[${range.slice(0, -4)}]` : range;
+}
+
 function numberOf(ip: Ip): { readonly value: bigint; readonly width: number } {
   let value = 0n;
   for (const octet of ip.octets) value = value << 8n | BigInt(octet);

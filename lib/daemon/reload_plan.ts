@@ -10,15 +10,9 @@ import type { ReloadProblem } from "./reload.ts";
 import type { Policy } from "../policy/policy.ts";
 import { agentExamples } from "./agent_examples.ts";
 import { diffGrants } from "./grant_difference.ts";
+import { unnameablePaths } from "./grant_flags.ts";
 import { policyPart } from "./policy_part.ts";
-import {
-  type Grant,
-  type Premises,
-  standingGrants,
-  type StandingRole,
-  tableHostGrants,
-  unnameablePaths,
-} from "./privilege.ts";
+import { type Grant, type Premises, standingGrants, type StandingRole, tableHostGrants } from "./privilege.ts";
 import type { ResolverSetup } from "./supervision.ts";
 import { verifierGrants } from "./verifier_grant.ts";
 

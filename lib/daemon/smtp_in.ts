@@ -5,7 +5,7 @@
 
 import type { Channel, Listener as ListeningSocket, Stream, Timer } from "../port.ts";
 import type { Domain } from "../mail/address.ts";
-import { unknownHostname } from "../policy/match.ts";
+import { unknownHostname } from "../policy/hostname.ts";
 import type { Listener } from "../policy/policy.ts";
 import { replies } from "../smtp/reply.ts";
 import type { TlsServer } from "../port_tls.ts";

@@ -5,7 +5,7 @@ import { assert } from "../fault.ts";
 import type { Domain } from "../mail/address.ts";
 import type { TlsHandshake, TlsOutcome, TlsServer } from "../port_tls.ts";
 import { type Log, sessionName } from "../event_log.ts";
-import { filterPhasesOf } from "../policy/filter_run.ts";
+import { filterPhasesOf } from "../policy/filter_phase.ts";
 import { quirksFor } from "../policy/lenient.ts";
 import { mechanismsOf } from "../policy/mechanism.ts";
 import type { Listener, Policy, SmtpLimits } from "../policy/policy.ts";
@@ -17,7 +17,7 @@ import {
   type SessionEvent,
 } from "../smtp/session.ts";
 import { replies } from "../smtp/reply.ts";
-import { unknownHostname } from "../policy/match.ts";
+import { unknownHostname } from "../policy/hostname.ts";
 import type { MsgId } from "../spool/id.ts";
 import { ProxiedStream } from "./proxied_stream.ts";
 import {

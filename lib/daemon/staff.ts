@@ -214,10 +214,3 @@ export class Staff {
     for (const { process } of helpless) void process.stop(stopGraceMs);
   }
 }
-
-/** What the processes of a role are called. From the second version on the name tells it. */
-export function namesOf(role: StandingRole, version: number, count: number): readonly string[] {
-  const name = version === 1 ? role : `${role}#v${version}`;
-  const mark = version === 1 ? "#" : ".";
-  return Array.from({ length: count }, (_, n) => count === 1 ? name : `${name}${mark}${n + 1}`);
-}

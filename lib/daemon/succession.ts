@@ -4,6 +4,7 @@ import { describeError } from "../fault.ts";
 import type { Log } from "../event_log.ts";
 import type { Clock, Timer } from "../port.ts";
 import type { Certificates } from "./certificates.ts";
+import { namesOf } from "./launcher.ts";
 import { policyPart } from "./policy_part.ts";
 import { type Grant, standingGrants, type StandingRole } from "./privilege.ts";
 import {
@@ -19,7 +20,7 @@ import { logReload, warningKey } from "./reload_log.ts";
 import { type Configuration, type Loaded, planReload, type ReloadPlan } from "./reload_plan.ts";
 import type { RoleProcess } from "./role_process.ts";
 import type { ListeningSockets } from "./sockets.ts";
-import { type Member, namesOf, type Staff } from "./staff.ts";
+import type { Member, Staff } from "./staff.ts";
 
 /** What reloads need. */
 export interface SuccessionPorts {

@@ -4,7 +4,7 @@
 import { join } from "@std/path";
 import { Fault } from "../fault.ts";
 import type { Log, LogStyle } from "../event_log.ts";
-import type { Child, LogPriority } from "../port.ts";
+import type { LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
 import { hostDisk } from "../host/disk.ts";
@@ -18,21 +18,21 @@ import {
   setMode,
 } from "../host/state.ts";
 import type { InheritedSockets } from "../host/activation.ts";
-import { launchCommand } from "../host/launch.ts";
 import { openSocket } from "../host/unix_socket.ts";
-import { spawnChild } from "../host/process.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
 import { Certificates } from "./certificates.ts";
 import type { Subsystem } from "./control.ts";
+import { unnameablePaths } from "./grant_flags.ts";
+import { type Launcher, namesOf } from "./launcher.ts";
 import { noMaterial } from "./listener_tls.ts";
-import { denoFlags, type Grant, type Role, standingGrants, type StandingRole, unnameablePaths } from "./privilege.ts";
+import { type Grant, type Role, standingGrants, type StandingRole } from "./privilege.ts";
 import { policyPart } from "./policy_part.ts";
 import type { ReloadProblem } from "./reload.ts";
 import { commaProblem, type Configuration, grantsOf, type Loaded } from "./reload_plan.ts";
 import { Retinue } from "./retinue.ts";
 import { type HandedSocket, ListeningSockets, type SocketPorts } from "./sockets.ts";
-import { type Member, namesOf, Staff } from "./staff.ts";
+import { type Member, Staff } from "./staff.ts";
 import { Succession } from "./succession.ts";
 import { controlListener, type FromRole, type Init, stopGraceMs } from "./supervision.ts";
 
@@ -50,6 +50,8 @@ export interface DaemonOptions {
   readonly controlSocket: string;
   /** Absolute path of the socket for sendmail. */
   readonly submitSocket: string;
+  /** Starts the processes. */
+  readonly launcher: Launcher;
   /** How many smtp-in processes share the listening sockets. */
   readonly smtpIns: number;
   /** Sockets that whoever started us has opened. */
@@ -99,7 +101,7 @@ export class Supervisor {
     this.#staff = new Staff({
       clock: hostClock,
       log: options.log,
-      spawn: (name, grant) => this.#launch(name, grant),
+      spawn: (name, grant) => options.launcher.launch(name, grant),
       init: (member, grant) => {
         const under = { configuration: member.configuration, version: member.configured };
         return this.#initOf(under, grant, member.process.name, null);
@@ -134,7 +136,7 @@ export class Supervisor {
       uid: ownUid() ?? -1,
       configuration: options.configuration,
       staff: this.#staff,
-      launch: (name, grant) => this.#launch(name, grant),
+      launch: (name, grant) => options.launcher.launch(name, grant),
       init: (under, grant, name, work) => this.#initOf(under, grant, name, work),
       discard: discardSocket,
       failed: (name, reason) => this.#failed(name, reason),
@@ -220,17 +222,6 @@ export class Supervisor {
     prepareDirectory({ path: join(state, "offline"), mode: isShared ? 0o1733 : 0o700, owner: null });
   }
 
-  #launch(name: string, grant: Grant<Role>): Child {
-    const account = grant.account === null ? null : { ...grant.account, groups: grant.role !== "agent" };
-    const { argv, env } = launchCommand({
-      flags: denoFlags(grant),
-      account,
-      module: new URL(`./main_${grant.role.replace("-", "_")}.ts`, import.meta.url).href,
-      args: [name],
-    });
-    return spawnChild(argv, env);
-  }
-
   #initOf(
     { configuration, version }: { readonly configuration: Configuration; readonly version: number },
     grant: Grant<Role>,
@@ -276,6 +267,7 @@ export class Supervisor {
     switch (message.kind) {
       case "ready":
         this.#succession.ready(member, message.version);
+        if (role === "smtp-in") void this.#greetEarly(member);
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
@@ -319,10 +311,19 @@ export class Supervisor {
     if (suspect?.role === "smtp-in" || suspect?.role === "delivery") suspect.process.abort();
   }
 
+  /** At the start an smtp-in accepts as soon as it can itself. What its sessions ask lies in its connections to the others
+   * until they are there: a client is greeted meanwhile, and says what it has to say. But whoever is to take no mail has to
+   * hear so from queue first. */
+  async #greetEarly(member: Member): Promise<void> {
+    if (this.#isReady || this.#isStopping || this.#paused.includes("smtp")) return;
+    await this.#staff.joined();
+    if (!this.#isStopping && !member.mayServe) this.#staff.serve(member);
+  }
+
   #serveWhenReady(): void {
     if (this.#isReady || !this.#staff.members.every((one) => one.process.isReady)) return;
     this.#isReady = true;
-    for (const member of this.#staff.members) this.#staff.serve(member);
+    for (const member of this.#staff.members) if (!member.mayServe) this.#staff.serve(member);
   }
 
   #announceWhenServing(): void {

@@ -9,7 +9,7 @@ import { judgeShape, shapeUses } from "../policy/check_shape.ts";
 import { judgeExpansions, tableUses } from "../policy/check_table_text.ts";
 import type { TableSource } from "../policy/expand.ts";
 import type { Policy } from "../policy/policy.ts";
-import { usesSystemUsers } from "./privilege.ts";
+import { usesSystemUsers } from "../policy/uses.ts";
 import { openTable, type TableBackends } from "../table/open.ts";
 import type { Table } from "../table/table.ts";
 

@@ -3,7 +3,7 @@
 import type { Domain } from "../mail/address.ts";
 import { parseUnicodeDomain } from "../mail/domain.ts";
 import { formatIp, parseIp } from "../mail/ip.ts";
-import { relayBar } from "../policy/inactive.ts";
+import { relayBar } from "../policy/relay_bar.ts";
 import type { RelayAction, TableName } from "../policy/policy.ts";
 import { misconfigured, notNow, type Outcome } from "./outcome.ts";
 import { type Relay, type RelayManner, relayOfUrl } from "./relay.ts";

@@ -23,12 +23,15 @@ export interface Launch {
   readonly args: readonly string[];
 }
 
-/** The command and the environment that start a process. */
+/** The command and the environment that start a process. `blocks` is what askMachine found; null lets each process find
+ * out by itself. */
 export function launchCommand(
   launch: Launch,
+  blocks: boolean | null = null,
 ): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   const { account, flags, module, args } = launch;
-  const shell = ["/bin/sh", "-c", startLine, "sh"];
+  const line = blocks === null ? probingLine : blocks ? blockingLine : plainLine;
+  const shell = ["/bin/sh", "-c", line, "sh"];
   const words = ["run", ...flags, fileURLToPath(module), ...args];
   return {
     argv: [...(account === null ? [] : asAccount(account)), ...shell, ...words],
@@ -42,8 +45,28 @@ const programVariable = "POSTERN_DENO";
 /** SIGUSR1 would open Deno's inspector, on a port for everybody on this machine; where env(1) is that of GNU, it never
  * arrives. */
 const blocking = "env --block-signal=USR1";
-const startLine = `${blocking} true 2>/dev/null && exec ${blocking} "$${programVariable}" "$@"\n` +
-  `exec "$${programVariable}" "$@"`;
+const plainLine = `exec "$${programVariable}" "$@"`;
+const blockingLine = `exec ${blocking} "$${programVariable}" "$@"`;
+const probingLine = `${blocking} true 2>/dev/null && ${blockingLine}\n${plainLine}`;
+
+/** What a shell of this machine says. */
+export interface Machine {
+  /** Descriptors that a process may have open, for Deno raises its own limit to the highest that is allowed; null for any
+   * number. */
+  readonly descriptors: number | null;
+  /** env(1) can block signals; null when that could not be asked. */
+  readonly blocks: boolean | null;
+}
+
+/** Asks a shell, once for all processes to come. Never rejects. */
+export async function askMachine(): Promise<Machine> {
+  const args = ["-c", `ulimit -Hn; ${blocking} true 2>/dev/null && echo blocks`];
+  const { PATH = "" } = childEnvironment();
+  const asked = new Deno.Command("/bin/sh", { args, env: { PATH }, clearEnv: true, stdin: "null", stderr: "null" });
+  const text = await asked.output().then(({ stdout }) => new TextDecoder().decode(stdout), () => "");
+  const [limit = "", word = ""] = text.split("\n");
+  return { descriptors: /^[0-9]+$/.test(limit) ? Number(limit) : null, blocks: text === "" ? null : word === "blocks" };
+}
 
 function asAccount(account: NonNullable<Launch["account"]>): readonly string[] {
   const program = ["/usr/bin/setpriv", "/bin/setpriv"].find((one) => existsSync(one));

@@ -16,6 +16,10 @@ export function spawnChild(
     throw new Fault("denied", "Cannot start a role: its command names Deno itself and would hold every permission");
   }
   const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  // Heard of before anybody asks: a child may end as soon as it is started.
+  const end = Promise.withResolvers<Parameters<Parameters<Child["onExit"]>[0]>[0]>();
+  child.on("exit", (code, signal) => end.resolve({ code, signal }));
+  child.on("error", () => end.resolve({ code: 127, signal: null }));
   return {
     pid: child.pid ?? -1,
     send(message, handle, unsent) {
@@ -24,16 +28,7 @@ export function spawnChild(
       child.send(message as object, handle as never, (error: Error | null) => error === null || unsent());
     },
     onMessage: (take) => void child.on("message", take),
-    onExit(run) {
-      let ended = false;
-      const once = (code: number | null, signal: string | null) => {
-        if (ended) return;
-        ended = true;
-        run({ code, signal });
-      };
-      child.on("exit", once);
-      child.on("error", () => once(127, null));
-    },
+    onExit: (run) => void end.promise.then(run),
     kill: (signal) => void child.kill(signal),
   };
 }

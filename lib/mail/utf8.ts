@@ -1,9 +1,8 @@
 /** Text that arrives as octets: reading it as UTF-8, and asking what is in it. Texts of the wire are latin1, one character
- * per octet, until they are decoded here. */
-
-import { Buffer } from "node:buffer";
+ * per octet, until they are decoded here. Without node:buffer, whose first use costs a command a fifth of its start. */
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
 
 /** True when every character is one of ASCII. */
 export function isAscii(text: string): boolean {
@@ -16,7 +15,7 @@ export function isAscii(text: string): boolean {
 export function decodeUtf8(latin1: string): string | null {
   if (isAscii(latin1)) return latin1;
   try {
-    return strict.decode(Buffer.from(latin1, "latin1"));
+    return strict.decode(Uint8Array.from(latin1, (octet) => octet.charCodeAt(0)));
   } catch {
     return null;
   }
@@ -24,12 +23,15 @@ export function decodeUtf8(latin1: string): string | null {
 
 /** The octets of `text` in UTF-8, as latin1. */
 export function encodeUtf8(text: string): string {
-  return isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1");
+  if (isAscii(text)) return text;
+  let latin1 = "";
+  for (const octet of encoder.encode(text)) latin1 += String.fromCharCode(octet);
+  return latin1;
 }
 
 /** How many octets `text` has in UTF-8. */
 export function utf8Length(text: string): number {
-  return Buffer.byteLength(text, "utf8");
+  return isAscii(text) ? text.length : encoder.encode(text).length;
 }
 
 /** Characters that an address may not have although RFC 6531 §3.3 lets them pass: control characters of C1, line and

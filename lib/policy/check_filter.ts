@@ -3,7 +3,7 @@
 
 import { contentOf } from "./difference.ts";
 import type { Filter } from "./filter.ts";
-import { membersOf } from "./filter_run.ts";
+import { membersOf } from "./filter_phase.ts";
 import type { Listener, Policy } from "./policy.ts";
 
 /** A filter that is hardly meant so. */

@@ -2,13 +2,14 @@
  * A rule is tried on each as matchRule would, as far as that is known beforehand. */
 
 import { assertNever } from "../fault.ts";
-import { isLoopback, parseIp } from "../mail/ip.ts";
+import { parseIp } from "../mail/ip.ts";
 import { KeyIndex } from "../table/index.ts";
 import { toAsciiKey } from "../mail/idna.ts";
 import { lowerAscii } from "../table/service.ts";
 import type { Service } from "../table/table.ts";
 import { type About, type Literal, literalsOf } from "./check_literal.ts";
-import type { Listener, Policy, Rule, TableName } from "./policy.ts";
+import type { Policy, Rule, TableName } from "./policy.ts";
+import type { InetListener } from "./uses.ts";
 
 /** One kind of mail. Null for what is not known, or is the sender's to choose. */
 export interface Traffic {
@@ -76,19 +77,6 @@ export const ownTraffic: Readonly<Record<"report" | "forward", Traffic>> = {
     dest: elsewhere,
   },
 };
-
-/** A listener on the network. */
-export type InetListener = Extract<Listener, { readonly kind: "inet" }>;
-
-/** Can it be reached from other machines? */
-export function isPublic(listener: Listener): listener is InetListener {
-  return listener.kind === "inet" && !isLoopback(parseIp(listener.address));
-}
-
-/** May clients of other machines come by it, straight or through a proxy, which may be on this one? */
-export function mayServeOthers(listener: Listener): listener is InetListener {
-  return listener.kind === "inet" && (listener.proxy !== null || isPublic(listener));
-}
 
 /** What of a rule's options is left to whoever sends: chosen by them, or taken as it is. */
 export type Choice = "theirs" | "not theirs" | "unknown";

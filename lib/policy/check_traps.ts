@@ -3,16 +3,9 @@
 
 import { assertNever } from "../fault.ts";
 import { parseExpansionValue } from "./alias.ts";
-import {
-  type InetListener,
-  isPublic,
-  mayServeOthers,
-  ownTraffic,
-  strangersAt,
-  type Traffic,
-  type TrafficJudge,
-} from "./check_traffic.ts";
+import { ownTraffic, strangersAt, type Traffic, type TrafficJudge } from "./check_traffic.ts";
 import type { Action, LocalAction, Policy, Rule } from "./policy.ts";
+import { type InetListener, isPublic, mayServeOthers } from "./uses.ts";
 
 /** Something that is hardly meant. */
 export type Trap =

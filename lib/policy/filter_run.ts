@@ -5,9 +5,11 @@ import { assertNever, Fault } from "../fault.ts";
 import { filterReply, replies } from "../smtp/reply.ts";
 import type { FilterFacts, FilterVerdict } from "../smtp/session_face.ts";
 import type { Service } from "../table/table.ts";
-import type { Filter, FilterCondition, FilterDecision, FilterPhase } from "./filter.ts";
-import { type TableLookup, unknownHostname } from "./match.ts";
-import type { Criterion, Listener, Place, Policy } from "./policy.ts";
+import type { FilterCondition, FilterDecision, FilterPhase } from "./filter.ts";
+import { membersOf } from "./filter_phase.ts";
+import { unknownHostname } from "./hostname.ts";
+import type { TableLookup } from "./match.ts";
+import type { Criterion, Place, Policy } from "./policy.ts";
 import { negate, shortTables, type TableText } from "./rule_text.ts";
 
 /** What filters are asked. */
@@ -89,28 +91,6 @@ export async function runFilters(
     return verdictOf(decision, answer.isUncertain);
   }
   return { kind: "proceed" };
-}
-
-/** The filters that a name stands for, in the order in which they are asked; none for a name that nothing has. */
-export function membersOf(filters: Policy["filters"], name: string): readonly Exclude<Filter, { kind: "chain" }>[] {
-  const filter = filters[name];
-  if (filter === undefined) return [];
-  return filter.kind === "chain" ? filter.members.flatMap((one) => membersOf(filters, one)) : [filter];
-}
-
-/** The phases in which a filter of the listener has a say: in no other is anybody asked. */
-export function filterPhasesOf(policy: Pick<Policy, "filters">, { filter }: Listener): ReadonlySet<FilterPhase> {
-  if (filter === null) return noPhases;
-  return new Set(membersOf(policy.filters, filter).map((one) => one.kind === "builtin" ? one.phase : "connect"));
-}
-
-const noPhases: ReadonlySet<FilterPhase> = new Set();
-
-/** Does a filter of the configuration ask for the names of peers? */
-export function filtersUseNames({ filters }: Pick<Policy, "filters">): boolean {
-  return Object.values(filters).some((one) =>
-    one.kind === "builtin" && (one.condition.kind === "rdns" || one.condition.kind === "fcrdns")
-  );
 }
 
 /** The condition as in smtpd.conf. */

@@ -4,10 +4,10 @@
 import type { Directive } from "./ast.ts";
 import type { ConfigError } from "./error.ts";
 import { defaultMdaLimits, defaultMtaLimits, defaultSchedulerPolicy } from "./limit.ts";
-import { membersOf } from "./filter_run.ts";
+import { membersOf } from "./filter_phase.ts";
 import { expandKnown } from "./format.ts";
 import type { Listener, LocalAction, Place, Policy, RelayAction } from "./policy.ts";
-import { parseRelayUrl } from "./relay_url.ts";
+import { relayBar } from "./relay_bar.ts";
 import { mdaLimitKeys, mtaLimitKeys, schedulerLimitKeys } from "./resolve_limit.ts";
 
 /** Something that has no effect, or not the one that was asked for. */
@@ -66,24 +66,6 @@ function localNotice({ method }: LocalAction): string | null {
   }
   return "only `%{user.username}` and `%{user.directory}` can stand in the destination of lmtp: mail of this action " +
     "waits in the queue";
-}
-
-/** Why mail of this relay waits in the queue: it demands what cannot be given. `url` is where the mail is to go; null
- * for the servers of its domain. A clause for the administrator; null when the mail may go. */
-export function relayBar(action: RelayAction, url: string | null): string | null {
-  if (action.tls.mode === "required") return "TLS required for relaying, and it is not active yet";
-  if (action.auth !== null) return "authentication required for relaying, and it is not active yet";
-  const parsed = url === null ? null : parseRelayUrl(url);
-  if (parsed?.kind !== "ok") return null;
-  switch (parsed.url.scheme) {
-    case "smtp+tls":
-    case "smtps":
-      return `TLS required by \`${parsed.url.scheme}://\`, and it is not active yet for relaying`;
-    case "lmtp":
-      return "relaying to `lmtp://` is not active yet";
-    default:
-      return null;
-  }
 }
 
 /** Keys of `mda limit` and `mta limit` that delivery keeps to: those of `mtaLimitsOf` and of `LocalDelivery`. */

@@ -4,6 +4,7 @@ import { assertNever, Fault } from "../fault.ts";
 import type { Mailbox, ReversePath } from "../mail/address.ts";
 import type { Service, Table } from "../table/table.ts";
 import { builtinTable, type Criterion, type Policy, type Rule, type TableName } from "./policy.ts";
+import { unknownHostname } from "./hostname.ts";
 import { negate, optionTexts, type RulePart, ruleText, shortTables, triedOrder } from "./rule_text.ts";
 import type { RuleTest, Tracer } from "./trace.ts";
 
@@ -56,9 +57,6 @@ export type MatchResult =
 /** Who is told of rules, and the element of the expansion that they are tried on; null for nobody. Of look-ups it is
  * told by the tables (trace_tables.ts). */
 export type MatchTrace = { readonly node: number; readonly tell: NonNullable<Tracer> } | null;
-
-/** `Origin.hostname` of a peer whose name nobody looked up. */
-export const unknownHostname = "<unknown>";
 
 /** Finds the first rule that matches. Options of a rule are tried in the order tag, from, for, helo, auth, tls, mail-from,
  * rcpt-to; each distinct look-up is made once. Negation turns a definite answer around and leaves a failure a failure.

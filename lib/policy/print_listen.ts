@@ -1,7 +1,7 @@
 /** `listen` lines. Listeners of one line become one line again. */
 
 import { parseIp } from "../mail/ip.ts";
-import type { InetListener } from "./check_traffic.ts";
+import type { InetListener } from "./uses.ts";
 import { type ListenerProxy, lmtpPort, type SendersWords, socketMode } from "./listener.ts";
 import type { Listener, ListenerAuth, ListenerTls } from "./policy.ts";
 import { printFilterUse } from "./print_filter.ts";

@@ -1,6 +1,6 @@
 /** Words of smtpd.conf as they have to be written to be read back: bare where that is enough, else in quotes. */
 
-import { reservedWords } from "./lexer.ts";
+import { reservedWords } from "./reserved.ts";
 
 /** Columns that a line may take before its list is broken. */
 const lineWidth = 100;

@@ -1,7 +1,7 @@
 import { deepEqual, throws } from "node:assert/strict";
 import { join } from "@std/path";
 import { findSpool } from "../../cli/smtpctl_spool.ts";
-import { defaultConfigPath } from "../../cli/smtpd_config.ts";
+import { defaultConfigPath } from "../../cli/config_path.ts";
 import { inFolder } from "../support/folder.ts";
 import { root, runProgram } from "../support/command.ts";
 

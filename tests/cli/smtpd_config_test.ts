@@ -1,8 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { join } from "@std/path";
 import {
-  configPaths,
-  defaultConfigPath,
   helperDirectories,
   isProgram,
   loadConfiguration,
@@ -28,10 +26,6 @@ Deno.test("loadConfiguration() says why a file cannot be read", async () => {
   const loaded = await loadConfiguration(join(await Deno.makeTempDir(), "none.conf"), new Map());
   ok(loaded.kind === "errors");
   match(loaded.errors[0]?.message ?? "", /no such file/);
-});
-
-Deno.test("defaultConfigPath() is one of the usual places", () => {
-  equal(configPaths.some((path) => path === defaultConfigPath()), true);
 });
 
 Deno.test("parseConfiguration() gives what stands there, with files that it includes, whatever this machine is like", async () => {

@@ -1,5 +1,5 @@
 import { equal, ok, throws } from "node:assert/strict";
-import { premisesOf, type SmtpdOptions, tableReader } from "../../cli/smtpd_premises.ts";
+import { premisesOf, type SmtpdOptions } from "../../cli/smtpd_premises.ts";
 import { loadConfiguration } from "../../cli/smtpd_config.ts";
 import type { Policy } from "../../lib/policy/policy.ts";
 
@@ -40,11 +40,4 @@ Deno.test("premisesOf() asks for no accounts with --same-user", async () => {
 Deno.test("premisesOf() refuses a state directory with no room for the names of sockets", async () => {
   const policy = await policyOf(rules);
   throws(() => premisesOf(policy, { ...options, state: `/${"x".repeat(100)}` }, "run"), /no room for sockets/);
-});
-
-Deno.test("tableReader() is the caller's account, or that of smtpd where roles have accounts", () => {
-  equal(tableReader({ sameUser: true }), null);
-  const passwd = Deno.readTextFileSync("/etc/passwd");
-  const hasAccount = Deno.uid() === 0 && /^_smtpd:/m.test(passwd);
-  equal(tableReader({ sameUser: false })?.name, hasAccount ? "_smtpd" : undefined);
 });

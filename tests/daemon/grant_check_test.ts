@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { checkGrant } from "../../lib/daemon/grant_check.ts";
-import { denoFlags } from "../../lib/daemon/privilege.ts";
+import { denoFlags } from "../../lib/daemon/grant_flags.ts";
 import { processWith, relayTo, rowOf, rows, servers } from "./privilege_rig.ts";
 
 Deno.test("checkGrant() finds a server that is missing, and one too many", () => {

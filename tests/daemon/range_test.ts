@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
-import { bracket, excludeFromRange, isInRange, splitRanges } from "../../lib/daemon/range.ts";
+import { bracket, denyText, excludeFromRange, isInRange, splitRanges } from "../../lib/daemon/range.ts";
 import { formatIp } from "../../lib/mail/ip.ts";
 
 Deno.test("excludeFromRange() halves the range around the hole", () => {
@@ -104,4 +104,8 @@ Deno.test("splitRanges() leaves out the exceptions", () => {
     "10.0.0.0/32",
     "::1/128",
   ]);
+});
+
+Deno.test("denyText() writes ranges as Deno takes them", () => {
+  deepEqual(["10.0.0.2/31", "::1/128"].map(denyText), ["10.0.0.2/31", "[::1]"]);
 });

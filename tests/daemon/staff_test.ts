@@ -2,17 +2,10 @@
 
 import { deepEqual, equal } from "node:assert/strict";
 import { standingGrants } from "../../lib/daemon/privilege.ts";
-import { namesOf, Staff } from "../../lib/daemon/staff.ts";
+import { Staff } from "../../lib/daemon/staff.ts";
 import type { Init, ToRole } from "../../lib/daemon/supervision.ts";
 import { FakeClock } from "../sim/clock.ts";
 import { KeptLog, policyOf } from "./rig.ts";
-
-Deno.test("namesOf() tells instances and versions apart", () => {
-  deepEqual(namesOf("queue", 1, 1), ["queue"]);
-  deepEqual(namesOf("smtp-in", 1, 2), ["smtp-in#1", "smtp-in#2"]);
-  deepEqual(namesOf("lookup", 3, 1), ["lookup#v3"]);
-  deepEqual(namesOf("smtp-in", 3, 2), ["smtp-in#v3.1", "smtp-in#v3.2"]);
-});
 
 Deno.test("Staff hands a member its sockets before it is to serve, in each life, and hands what is left behind to who follows", async () => {
   const clock = new FakeClock();

@@ -1,5 +1,6 @@
 import { deepEqual } from "node:assert/strict";
-import { denoFlags, type Premises } from "../../lib/daemon/privilege.ts";
+import { denoFlags } from "../../lib/daemon/grant_flags.ts";
+import type { Premises } from "../../lib/daemon/privilege.ts";
 import { verifierGrants, verifierPools } from "../../lib/daemon/verifier_grant.ts";
 import { policyOf } from "./rig.ts";
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { launchCommand, unreachableForOthers } from "../../lib/host/launch.ts";
+import { askMachine, launchCommand, unreachableForOthers } from "../../lib/host/launch.ts";
 
 const hostile = ["--allow-read=/a b/$(id)/'q'", "two\nlines", "`x`", "$HOME", "*", "-n", ""];
 
@@ -11,16 +11,25 @@ Deno.test("launchCommand() never has Deno's own path among the words", () => {
 });
 
 Deno.test("launchCommand() blocks SIGUSR1, which would open the inspector", async () => {
-  const { argv, env } = launchCommand({ flags: [], account: null, module: import.meta.url, args: [] });
-  const [program = "", ...args] = argv;
-  const name = Object.keys(env).find((key) => env[key] === Deno.execPath()) ?? "";
   const script = await Deno.makeTempFile();
   await Deno.writeTextFile(script, "#!/bin/sh\nwhile read -r key value; do echo $key $value; done </proc/$$/status\n");
   await Deno.chmod(script, 0o755);
-  const output = await new Deno.Command(program, { args, env: { ...env, [name]: script }, clearEnv: true }).output();
-  const blocked = /^SigBlk: ([0-9a-f]+)$/m.exec(new TextDecoder().decode(output.stdout))?.[1];
-  // Bit 9 is signal 10.
-  equal(BigInt(`0x${blocked}`) & 0x200n, 0x200n);
+  // Whether that can be done the process finds out, or has been found out before.
+  for (const [blocks, want] of [[null, 0x200n], [true, 0x200n], [false, 0n]] as const) {
+    const { argv, env } = launchCommand({ flags: [], account: null, module: import.meta.url, args: [] }, blocks);
+    const [program = "", ...args] = argv;
+    const name = Object.keys(env).find((key) => env[key] === Deno.execPath()) ?? "";
+    const output = await new Deno.Command(program, { args, env: { ...env, [name]: script }, clearEnv: true }).output();
+    const blocked = /^SigBlk: ([0-9a-f]+)$/m.exec(new TextDecoder().decode(output.stdout))?.[1];
+    // Bit 9 is signal 10.
+    equal(BigInt(`0x${blocked}`) & 0x200n, want, String(blocks));
+  }
+});
+
+Deno.test("askMachine() asks for the limit of descriptors, and whether signals can be blocked", async () => {
+  const { descriptors, blocks } = await askMachine();
+  ok(descriptors === null || descriptors > 2);
+  equal(blocks, true);
 });
 
 Deno.test("launchCommand() hands every word to Deno as it is", async () => {

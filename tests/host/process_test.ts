@@ -1,7 +1,8 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { join } from "@std/path";
 import { checkGrant } from "../../lib/daemon/grant_check.ts";
-import { agentGrant, denoFlags, type Grant } from "../../lib/daemon/privilege.ts";
+import { denoFlags } from "../../lib/daemon/grant_flags.ts";
+import { agentGrant, type Grant } from "../../lib/daemon/privilege.ts";
 import { launchCommand } from "../../lib/host/launch.ts";
 import { holdSocket, hostDialer, socketPair } from "../../lib/host/net.ts";
 import { SocketStream } from "../../lib/host/socket.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isPublic, mayServeOthers, ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
+import { ownTraffic, strangersAt, TrafficJudge } from "../../lib/policy/check_traffic.ts";
 import { policyOf } from "./tables.ts";
 
 function verdict(options: string, listen: string, choice: "theirs" | "not theirs" | "unknown", keys: string[] = []) {
@@ -59,21 +59,4 @@ Deno.test("TrafficJudge.has() tells unknown content from absent keys", () => {
   assert.equal(judge.has("g", "domain", "b.test"), null);
   assert.deepEqual(judge.keys("f"), ["*.A.test"]);
   assert.equal(judge.keys("g"), null);
-});
-
-Deno.test("isPublic() leaves out loopback addresses and the socket, mayServeOthers() those that no proxy serves", () => {
-  const policy = policyOf(
-    "listen on lo\nlisten on eth0\nlisten on lo inet4 port 26 proxy from 127.0.0.1\nmatch for local reject\n",
-  );
-  assert.deepEqual(
-    policy.listeners.map((one) => [one.kind === "inet" ? one.address : "socket", isPublic(one), mayServeOthers(one)]),
-    [
-      ["socket", false, false],
-      ["127.0.0.1", false, false],
-      ["::1", false, false],
-      ["192.0.2.10", true, true],
-      ["2001:db8::10", true, true],
-      ["127.0.0.1", false, true],
-    ],
-  );
 });

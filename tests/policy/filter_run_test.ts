@@ -1,17 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import fc from "../support/fast_check.ts";
-import type { Domain } from "../../lib/mail/address.ts";
-import {
-  filterPhasesOf,
-  type FilterQuestion,
-  type FilterStep,
-  filtersUseNames,
-  membersOf,
-  type PeerName,
-  runFilters,
-} from "../../lib/policy/filter_run.ts";
+import { type FilterQuestion, type FilterStep, type PeerName, runFilters } from "../../lib/policy/filter_run.ts";
 import { filterPhases } from "../../lib/policy/filter.ts";
-import { defaultListenerOptions } from "../../lib/policy/defaults.ts";
 import { describeReply } from "../../lib/smtp/reply.ts";
 import type { FilterVerdict } from "../../lib/smtp/session_face.ts";
 import { policyOf, tablesOf } from "./tables.ts";
@@ -224,32 +214,6 @@ Deno.test("runFilters() lets nobody in from the network where a filter is a prog
   equal((await run(lines, "connect", { address: "192.0.2.1" })).verdict, "proceed");
   equal((await run(lines, "connect", { address: "local" })).verdict, "proceed");
   equal((await run(lines, "ehlo", {})).verdict, "proceed");
-});
-
-Deno.test("filterPhasesOf() names the phases in which somebody has a say, and no other", () => {
-  const policy = policyOf([
-    'filter a phase connect match rdns reject "550 a"',
-    'filter b phase rcpt-to match auth report "b"',
-    'filter p proc-exec "/bin/p"',
-    "filter c chain { a, b, p }",
-    "match reject\n",
-  ].join("\n"));
-  const at = (filter: string | null) => {
-    const options = { ...defaultListenerOptions("mx.test" as Domain), kind: "socket", place: null, filter } as const;
-    return [...filterPhasesOf(policy, options)].sort();
-  };
-  deepEqual([at(null), at("a"), at("p"), at("c")], [[], ["connect"], ["connect"], ["connect", "rcpt-to"]]);
-  deepEqual(membersOf(policy.filters, "c").map(({ name }) => name), ["a", "b", "p"]);
-  deepEqual(membersOf(policy.filters, "nobody"), []);
-});
-
-Deno.test("filtersUseNames() holds where a filter asks for the name of the peer", () => {
-  for (
-    const [condition, want] of [["rdns", true], ["!fcrdns", true], ['rdns "x"', true], [
-      "src 192.0.2.1",
-      false,
-    ]] as const
-  ) equal(filtersUseNames(policyOf(`filter f phase connect match ${condition} junk\nmatch reject\n`)), want, condition);
 });
 
 Deno.test("runFilters() says the same as the chain cut behind its first filter that decides", async () => {

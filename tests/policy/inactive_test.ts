@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inactiveNotices, noticeError, relayBar } from "../../lib/policy/inactive.ts";
+import { inactiveNotices, noticeError } from "../../lib/policy/inactive.ts";
 import { policyOfLines } from "./load_text.ts";
 
 const pki = 'pki p cert "/c" key "/k"\n';
@@ -9,35 +9,6 @@ function told(lines: string): readonly string[] {
   return inactiveNotices(policyOfLines(pki + lines)).map(({ place, message }) => `${place?.line ?? "-"} ${message}`)
     .filter((one) => !one.startsWith("1 "));
 }
-
-Deno.test("relayBar() lets nothing go with less than it demands", () => {
-  const barOf = (options: string, url: string | null): string | null => {
-    const action = policyOfLines(`table s file:/s\naction a relay ${options}`).actions["a"];
-    return action?.kind === "relay" ? relayBar(action, url) : assert.fail();
-  };
-  const waits: readonly (readonly [string, string | null])[] = [
-    ["tls", null],
-    ["tls no-verify", null],
-    ["host h auth <s>", "smtp://h"],
-    ["host h", "smtps://h"],
-    ["host h", "smtp+tls://h"],
-    ["host h", "SMTPS://h"],
-    ["host h", "lmtp://h:24"],
-    ["domain <s>", "smtps://label@h"],
-  ];
-  for (const [options, url] of waits) {
-    assert.match(barOf(options, url) ?? "goes", /not active yet/, `${options} ${url}`);
-  }
-  const goes: readonly (readonly [string, string | null])[] = [
-    ["", null],
-    ["host h", "smtp://h"],
-    ["host h", "h:26"],
-    ["host h", "smtp+notls://h"],
-    // Its error is told elsewhere.
-    ["host h", "nonsense://h"],
-  ];
-  for (const [options, url] of goes) assert.equal(barOf(options, url), null, `${options} ${url}`);
-});
 
 Deno.test("inactiveNotices() names each line that has no effect, or another one", () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
