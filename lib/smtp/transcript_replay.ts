@@ -283,7 +283,8 @@ class Player {
   }
 }
 
-const transcriptTls: TlsInfo = {
+/** TLS as transcripts have it, with a client that has shown no certificate. */
+export const transcriptTls: TlsInfo = {
   version: "TLSv1.3",
   cipher: "TLS_AES_256_GCM_SHA384",
   bits: 256,

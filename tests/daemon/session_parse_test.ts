@@ -8,7 +8,8 @@ import { quirks } from "../../lib/smtp/lenient.ts";
 import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
 import { filterPhases } from "../../lib/smtp/session_face.ts";
 import { prepareUser } from "../../lib/trust/credentials.ts";
-import { overTls, sessionConfig } from "../smtp/session_rig.ts";
+import { sessionConfig } from "../smtp/session_rig.ts";
+import { transcriptTls } from "../../lib/smtp/transcript_replay.ts";
 import fc, { anyText } from "../support/fast_check.ts";
 
 const about = { kind: "session", request: 1, session: "0123456789abcdef", listener: 0, address: "192.0.2.7" } as const;
@@ -116,7 +117,7 @@ function asksOf(lines: readonly string[]): readonly SessionAsk[] {
       if (effect.kind === "ask") perform(session.step({ kind: "answer", at: 0, answer: answerTo(effect.ask) }));
     }
   };
-  perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: overTls }));
+  perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: transcriptTls }));
   for (const line of lines) {
     perform(session.step({ kind: "bytes", at: 0, bytes: Buffer.from(`${line}\r\n`, "latin1") }));
   }

@@ -8,7 +8,7 @@ import type { TlsOutcome, TlsServer } from "../../lib/port_tls.ts";
 import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { KeptLog, policyOf } from "../daemon/rig.ts";
 import { Client } from "../daemon/smtp_in_rig.ts";
-import { overTls as tls } from "../smtp/session_rig.ts";
+import { transcriptTls as tls } from "../../lib/smtp/transcript_replay.ts";
 import fc from "../support/fast_check.ts";
 import { FakeClock } from "./clock.ts";
 import { streamPair } from "./net.ts";

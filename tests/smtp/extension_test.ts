@@ -2,7 +2,8 @@ import { deepEqual } from "node:assert/strict";
 import { offeredCommands, offeredExtensions, parameterOffer } from "../../lib/smtp/extension.ts";
 import type { SessionConfig } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
-import { overTls as tls, sessionConfig } from "./session_rig.ts";
+import { sessionConfig } from "./session_rig.ts";
+import { transcriptTls as tls } from "../../lib/smtp/transcript_replay.ts";
 
 const auth = { mode: "optional", mechanisms: ["PLAIN"] } as const;
 

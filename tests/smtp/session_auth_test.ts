@@ -4,7 +4,8 @@ import fc from "../support/fast_check.ts";
 import { authBar, decodeResponse, hideSecret, offeredMechanisms } from "../../lib/smtp/session_auth.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
 import type { AuthResult, SessionAsk } from "../../lib/smtp/session_face.ts";
-import { overTls as tls, sessionConfig } from "./session_rig.ts";
+import { sessionConfig } from "./session_rig.ts";
+import { transcriptTls as tls } from "../../lib/smtp/transcript_replay.ts";
 
 const print = "0f".repeat(32);
 const auth = { mode: "optional", mechanisms: ["PLAIN", "LOGIN"] } as const;

@@ -5,7 +5,8 @@ import { AuthorScanner } from "../../lib/mail/author.ts";
 import { ServerSession, type SessionAnswer, type SessionAsk, type SessionEffect } from "../../lib/smtp/session.ts";
 import { authorScanner, bindsAuthor } from "../../lib/smtp/session_author.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
-import { overTls, sessionConfig } from "./session_rig.ts";
+import { sessionConfig } from "./session_rig.ts";
+import { transcriptTls } from "../../lib/smtp/transcript_replay.ts";
 
 /** Sends a message as ann, who may write as all of ok.test; returns what was committed, what was asked about, and the
  * last answer. */
@@ -47,7 +48,7 @@ function submit(content: string, { isMasquerade = false } = {}) {
     }
   };
   const send = (text: string) => perform(session.step({ kind: "bytes", at: 0, bytes: Buffer.from(text, "latin1") }));
-  perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: overTls }));
+  perform(session.step({ kind: "connected", at: 0, address: "192.0.2.7", hostname: "<unknown>", tls: transcriptTls }));
   for (const line of ["EHLO a.test", "AUTH PLAIN AGEAYg==", "MAIL FROM:<ann@ok.test>", "RCPT TO:<y@b.test>", "DATA"]) {
     send(`${line}\r\n`);
   }

@@ -10,7 +10,8 @@ import { contentAdditions } from "../../lib/smtp/session_data.ts";
 import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
 import { SessionState } from "../../lib/smtp/session_state.ts";
 import { Transaction } from "../../lib/smtp/transaction.ts";
-import { overTls as tls, sessionConfig } from "./session_rig.ts";
+import { sessionConfig } from "./session_rig.ts";
+import { transcriptTls as tls } from "../../lib/smtp/transcript_replay.ts";
 
 interface Known {
   readonly config?: Partial<SessionConfig>;

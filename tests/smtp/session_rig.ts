@@ -1,17 +1,7 @@
 /** What tests tell a session. */
 
 import { parseDomain } from "../../lib/mail/domain.ts";
-import type { SessionConfig, TlsInfo } from "../../lib/smtp/session_face.ts";
-
-/** A client over TLS that has shown no certificate. */
-export const overTls: TlsInfo = {
-  version: "TLSv1.3",
-  cipher: "TLS_AES_256_GCM_SHA384",
-  bits: 256,
-  client: "none",
-  fingerprint: null,
-  serverName: null,
-};
+import type { SessionConfig } from "../../lib/smtp/session_face.ts";
 
 /** A listener of mx.test without anything, changed by `told`. */
 export function sessionConfig(told: Partial<SessionConfig> = {}): SessionConfig {

@@ -5,10 +5,11 @@ import type { TlsInfo } from "../../lib/port_tls.ts";
 import { ServerSession, type SessionConfig, type SessionEffect } from "../../lib/smtp/session.ts";
 import { defaultSessionBounds } from "../../lib/smtp/session_bounds.ts";
 import { describeTls } from "../../lib/smtp/session_tls.ts";
-import { overTls, sessionConfig } from "./session_rig.ts";
+import { sessionConfig } from "./session_rig.ts";
+import { transcriptTls } from "../../lib/smtp/transcript_replay.ts";
 
 const at = Date.UTC(2026, 2, 3, 9, 4, 5);
-const plain: TlsInfo = { ...overTls, serverName: "mx.test" };
+const plain: TlsInfo = { ...transcriptTls, serverName: "mx.test" };
 
 class Peer {
   readonly session: ServerSession;
