@@ -194,7 +194,7 @@ async function read(options: SmtpdOptions, show: Show, beginning: Beginning | nu
   if (options.explain !== null) return await explain(loaded.policy, options.explain, options);
   if (options.check) return await check(loaded, options);
   const { checkQuickly, logProblems }: typeof import("./smtpd_check.ts") = await load("./smtpd_check.ts");
-  const { goToBackground, runDaemon }: typeof import("./smtpd_run.ts") = await load("./smtpd_run.ts");
+  const { goToBackground, logStyle, runDaemon }: typeof import("./smtpd_run.ts") = await load("./smtpd_run.ts");
   const { keepsUser }: typeof import("./smtpd_accounts.ts") = await load("./smtpd_accounts.ts");
   const problems = await checkQuickly(loaded, keepsUser(options));
   // In the background it looks once more, and logs what it finds.
@@ -202,7 +202,7 @@ async function read(options: SmtpdOptions, show: Show, beginning: Beginning | nu
     reportProblems(problems, options.json);
     return await goToBackground(loaded.policy, options);
   }
-  logProblems(problems, options.json);
+  logProblems(problems, logStyle(await beginning.machine, options));
   return await runDaemon(loaded.policy, options, problems, beginning);
 }
 

@@ -1,9 +1,9 @@
 /** All checks of a configuration that loads: `smtpd -n` shows what they find, and a start logs it. */
 
 import type { Account } from "../lib/daemon/privilege.ts";
-import { type LogEvent, logTo } from "../lib/event_log.ts";
+import { type LogEvent, type LogStyle, logTo } from "../lib/event_log.ts";
 import { hostClock } from "../lib/host/clock.ts";
-import { stderrSink, stderrStyle } from "../lib/host/log.ts";
+import { stderrSink } from "../lib/host/log.ts";
 import { interfaceAddresses } from "../lib/host/state.ts";
 import { checkPolicy } from "../lib/policy/check.ts";
 import { checkFiles } from "../lib/policy/check_files.ts";
@@ -75,8 +75,8 @@ export async function checkQuickly(
 
 /** Writes problems to the log, one line each. What could not be used is no reason not to start: mail that needs it
  * waits, and all other mail goes its way. */
-export function logProblems(problems: readonly ConfigError[], json: boolean): void {
-  const log = logTo(stderrSink("warning"), json ? "json" : stderrStyle(), hostClock);
+export function logProblems(problems: readonly ConfigError[], style: LogStyle): void {
+  const log = logTo(stderrSink("warning"), style, hostClock);
   for (const problem of problems) log(problemEvent(problem));
 }
 

@@ -26,7 +26,8 @@ export async function loadConfiguration(
   macros: ReadonlyMap<string, string>,
   readFile: ConfigSource["readFile"] = readConfig,
 ): Promise<LoadResult> {
-  const ports = parseServices(readTextIfPresent("/etc/services") ?? "");
+  // Few configurations name a port.
+  let ports: ReadonlyMap<string, number> | null = null;
   const source: Omit<ConfigSource, "resolveHost"> = {
     path,
     readFile,
@@ -34,7 +35,10 @@ export async function loadConfiguration(
     serverName: serverName(),
     tableHelper,
     isProgram,
-    servicePort: (name) => ports.get(name) ?? null,
+    servicePort(name) {
+      ports ??= parseServices(readTextIfPresent("/etc/services") ?? "");
+      return ports.get(name) ?? null;
+    },
     macros,
   };
   const hosts = parseHosts(readTextIfPresent("/etc/hosts") ?? "");

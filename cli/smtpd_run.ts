@@ -3,15 +3,15 @@
 import { spawn } from "node:child_process";
 import { join } from "@std/path";
 import { Fault } from "../lib/fault.ts";
-import { formatEvent, type Log, type LogEvent, logTo } from "../lib/event_log.ts";
+import { formatEvent, type Log, type LogEvent, type LogStyle, logTo } from "../lib/event_log.ts";
 import { heapFlag } from "../lib/daemon/grant_flags.ts";
 import { type InheritedSockets, inheritSockets } from "../lib/host/activation.ts";
 import { bracket } from "../lib/daemon/range.ts";
 import { isRunning, Supervisor } from "../lib/daemon/supervisor.ts";
 import { hostClock } from "../lib/host/clock.ts";
 import { keepInspectorShut } from "../lib/host/inspector.ts";
-import { launchCommand, unreachableForOthers } from "../lib/host/launch.ts";
-import { flushLog, stderrSink, stderrStyle } from "../lib/host/log.ts";
+import { launchCommand, type Machine, unreachableForOthers } from "../lib/host/launch.ts";
+import { flushLog, stderrSink } from "../lib/host/log.ts";
 import { trimMemory } from "../lib/host/memory.ts";
 import { interfaceAddresses, prepareDirectory } from "../lib/host/state.ts";
 import { inactiveNotices, noticeError } from "../lib/policy/inactive.ts";
@@ -65,12 +65,13 @@ export async function runDaemon(
   const start = premisesOf(policy, options, "run");
   await refuseSecond(start.controlSocket);
   if (start.premises.accounts !== null) checkReach();
-  const style = options.json ? "json" : stderrStyle();
+  const asked = await machine;
+  const style = logStyle(asked, options);
   const least = options.verbose ? "debug" : "info";
   const log = logTo(stderrSink(least), style, hostClock);
   const say = (what: string, fields: LogEvent["fields"] = {}) =>
     log({ priority: "notice", session: "", from: "smtpd", what, fields });
-  const [inherited, { descriptors }] = [await socketsOfStarter(), await machine];
+  const [inherited, { descriptors }] = [await socketsOfStarter(), asked];
   const fail = (reason: string) =>
     console.error(formatEvent(event("crit", "cannot-start", { reason }), style, hostClock.now()));
   const ended = Promise.withResolvers<number>();
@@ -114,6 +115,12 @@ export async function runDaemon(
   }
   logUnused(inherited, log);
   return await ended.promise;
+}
+
+/** How lines look on standard error. For people: with their time where that is a file, for nobody adds it there, as
+ * journals, syslog and terminals' readers do. */
+export function logStyle({ logsToFile }: Machine, { json }: SmtpdOptions): LogStyle {
+  return json ? "json" : logsToFile ? "timed" : "text";
 }
 
 function takeSignals(stop: () => void, reload: () => void): void {

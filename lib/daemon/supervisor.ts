@@ -8,16 +8,9 @@ import type { LogPriority } from "../port.ts";
 import { hostClock, hostRandom } from "../host/clock.ts";
 import { discardSocket, type HeldSocket, holdSocket, hostDialer, socketPair } from "../host/net.ts";
 import { hostDisk } from "../host/disk.ts";
-import {
-  emptyDirectory,
-  makeFileFor,
-  ownUid,
-  prepareDirectory,
-  realPath,
-  removeIfPresent,
-  setMode,
-} from "../host/state.ts";
+import { emptyDirectory, ownUid, prepareDirectory, realPath, removeIfPresent, setMode } from "../host/state.ts";
 import type { InheritedSockets } from "../host/activation.ts";
+import { makeFileFor } from "../host/make_file.ts";
 import { openSocket } from "../host/unix_socket.ts";
 import type { TraceSubject } from "../policy/trace.ts";
 import type { AgentWork } from "./agent_work.ts";
@@ -161,6 +154,7 @@ export class Supervisor {
     // Anybody on this machine may submit mail; only the owner may control the daemon.
     setMode(submitSocket, 0o666);
     for (const grant of standingGrants(policy, premises)) this.#addRole(grant, this.#options.configuration, 1);
+    this.#options.launcher.postpone();
     for (const { process } of this.#staff.members) process.start();
   }
 
@@ -172,6 +166,7 @@ export class Supervisor {
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#options.launcher.discard();
     this.#certificates.stop();
     this.#succession.stop();
     for (const role of ["smtp-in", "delivery", "lookup", "queue"] as const) {
@@ -267,7 +262,7 @@ export class Supervisor {
     switch (message.kind) {
       case "ready":
         this.#succession.ready(member, message.version);
-        if (role === "smtp-in") void this.#greetEarly(member);
+        if (role === "smtp-in") void this.#greetEarly(member).then(() => this.#startOthers());
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
@@ -318,6 +313,11 @@ export class Supervisor {
     if (this.#isReady || this.#isStopping || this.#paused.includes("smtp")) return;
     await this.#staff.joined();
     if (!this.#isStopping && !member.mayServe) this.#staff.serve(member);
+  }
+
+  #startOthers(): void {
+    const smtpIns = this.#staff.members.filter(({ role }) => role === "smtp-in");
+    if (smtpIns.every(({ process }) => process.isReady)) this.#options.launcher.release();
   }
 
   #serveWhenReady(): void {

@@ -1,6 +1,5 @@
 /** Where log lines go: standard error, which a service manager keeps. */
 
-import { fstatSync } from "node:fs";
 import type { LogPriority, LogSink } from "../port.ts";
 
 const ranks: Record<LogPriority, number> = { crit: 2, err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
@@ -28,17 +27,6 @@ export function stderrSink(least: LogPriority): LogSink {
       if (waiting.length > 65_536 || ranks[priority] <= 4) flush();
     },
   };
-}
-
-/** How lines for people look on standard error: with their time where that is a file, for nobody adds it there, as journals,
- * syslog and terminals' readers do. */
-export function stderrStyle(): "timed" | "text" {
-  try {
-    return fstatSync(2).isFile() ? "timed" : "text";
-  } catch {
-    // It is closed.
-    return "text";
-  }
 }
 
 const flushers = new Set<() => void>();

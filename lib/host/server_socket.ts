@@ -1,7 +1,6 @@
 /** Sockets to database servers, made here and handed to their drivers, so that an end is an end and no stray event of a
  * driver's socket takes a role down. */
 
-import { readFileSync } from "node:fs";
 import net from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Fault } from "../fault.ts";
@@ -93,7 +92,7 @@ export function tlsOptionsOf({ address, tls }: ServerLogin): TlsOptions | null {
 
 function readAuthority(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return Deno.readTextFileSync(path);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new Fault("unavailable", `cannot read ${path}: ${why}`, { cause: error });

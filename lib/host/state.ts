@@ -1,20 +1,5 @@
 /** The daemon's directories and sockets on disk, and what the system says of accounts and interfaces. */
 
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  fchownSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  unlinkSync,
-} from "node:fs";
-import { networkInterfaces } from "node:os";
 import { dirname } from "node:path/posix";
 import { Fault } from "../fault.ts";
 import { barrierOf } from "./reach.ts";
@@ -34,13 +19,13 @@ export interface DirectorySpec {
 export function prepareDirectory(spec: DirectorySpec): void {
   try {
     makeParents(dirname(spec.path), spec.owner !== null || (spec.mode & 0o001) !== 0);
-    mkdirSync(spec.path, { recursive: true, mode: spec.mode });
-    const now = lstatSync(spec.path);
-    if (!now.isDirectory()) throw new Fault("io", `Cannot use ${spec.path}: it is not a directory`);
+    Deno.mkdirSync(spec.path, { recursive: true, mode: spec.mode });
+    const now = Deno.lstatSync(spec.path);
+    if (!now.isDirectory) throw new Fault("io", `Cannot use ${spec.path}: it is not a directory`);
     if (spec.owner !== null && (now.uid !== spec.owner.uid || now.gid !== spec.owner.gid)) {
-      chownSync(spec.path, spec.owner.uid, spec.owner.gid);
+      Deno.chownSync(spec.path, spec.owner.uid, spec.owner.gid);
     }
-    if ((now.mode & 0o7777) !== spec.mode) chmodSync(spec.path, spec.mode);
+    if (((now.mode ?? 0) & 0o7777) !== spec.mode) Deno.chmodSync(spec.path, spec.mode);
     const barrier = spec.owner === null ? null : barrierOf(spec.path, spec.owner, 1, statIfPresent);
     if (barrier === null) return;
     const way = `its owner, uid ${spec.owner?.uid}, may not enter ${barrier}; chmod a+x ${barrier}`;
@@ -54,21 +39,24 @@ export function prepareDirectory(spec: DirectorySpec): void {
 function makeParents(path: string, isShared: boolean): void {
   if (statIfPresent(path) !== null) return;
   makeParents(dirname(path), isShared);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
   // Whatever the umask says.
-  if (isShared) chmodSync(path, 0o711);
+  if (isShared) Deno.chmodSync(path, 0o711);
 }
 
 /** Empties a directory of what an earlier life left: scripts and socket names, no mail. */
 export function emptyDirectory(path: string): void {
-  for (const name of readdirSync(path)) removeIfPresent(`${path}/${name}`);
+  for (const { name } of Deno.readDirSync(path)) removeIfPresent(`${path}/${name}`);
 }
 
 /** Removes a file or socket; nothing happens when there is none. */
 export function removeIfPresent(path: string): void {
   try {
-    unlinkSync(path);
+    // What Deno.remove() takes away, too, when it is empty.
+    if (Deno.lstatSync(path).isDirectory) throw new Fault("exists", `Cannot remove ${path}: it is a directory`);
+    Deno.removeSync(path);
   } catch (error) {
+    if (error instanceof Fault) throw error;
     if (codeOf(error) !== "ENOENT") {
       throw new Fault("denied", `Cannot remove ${path}: ${codeOf(error)}`, { cause: error });
     }
@@ -89,31 +77,15 @@ export function ownUid(): number | null {
   return Deno.uid();
 }
 
-/** Makes a file for its owner alone, unless the name is taken, whatever it stands for. Fault `denied` or `io`. */
-export function makeFileFor(path: string, owner: { readonly uid: number; readonly gid: number }): void {
-  try {
-    const fd = openSync(path, "wx", 0o600);
-    try {
-      fchownSync(fd, owner.uid, owner.gid);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return;
-    throw new Fault("denied", `Cannot make ${path}: ${codeOf(error)}`, { cause: error });
-  }
-}
-
 /** Sets the permission bits of a socket. */
 export function setMode(path: string, mode: number): void {
-  chmodSync(path, mode);
+  Deno.chmodSync(path, mode);
 }
 
 /** Text of a file; null when there is none or we may not read it. */
 export function readTextIfPresent(path: string): string | null {
   try {
-    return readFileSync(path, "utf8");
+    return Deno.readTextFileSync(path);
   } catch {
     return null;
   }
@@ -124,8 +96,8 @@ export function statIfPresent(
   path: string,
 ): { readonly uid: number; readonly gid: number; readonly mode: number } | null {
   try {
-    const { uid, gid, mode } = statSync(path);
-    return { uid, gid, mode };
+    const { uid, gid, mode } = Deno.statSync(path);
+    return uid === null || gid === null || mode === null ? null : { uid, gid, mode };
   } catch {
     return null;
   }
@@ -133,9 +105,7 @@ export function statIfPresent(
 
 /** Our interfaces' addresses, for `listen on lo` and `<localhost>`. */
 export function interfaceAddresses(): readonly { readonly name: string; readonly address: string }[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (addresses ?? []).map(({ address }) => ({ name, address: address.replace(/%.*$/, "") }))
-  );
+  return Deno.networkInterfaces().map(({ name, address }) => ({ name, address: address.replace(/%.*$/, "") }));
 }
 
 /** A system account by name, from the text of passwd(5); null when there is none. */

@@ -1,6 +1,5 @@
 /** Unix sockets for others to connect to, with their permissions. */
 
-import { chmodSync, chownSync, lstatSync, readFileSync } from "node:fs";
 import { Fault } from "../fault.ts";
 import type { Address } from "../port.ts";
 import { type HeldSocket, holdSocket, hostDialer } from "./net.ts";
@@ -25,9 +24,8 @@ export async function openSocket(at: Address, permissions: Permissions | null): 
   const gid = group === null ? null : accountId("/etc/group", group);
   const held = await holdSocket(at);
   try {
-    // -1 leaves it as it is.
-    if (uid !== null || gid !== null) chownSync(at.path, uid ?? -1, gid ?? -1);
-    chmodSync(at.path, mode);
+    if (uid !== null || gid !== null) Deno.chownSync(at.path, uid, gid);
+    Deno.chmodSync(at.path, mode);
   } catch (error) {
     held.release();
     const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
@@ -37,9 +35,9 @@ export async function openSocket(at: Address, permissions: Permissions | null): 
 }
 
 async function refuseTaken(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket()) {
+  const found = lstatIfPresent(path);
+  if (found === null) return;
+  if (found.isSocket !== true) {
     throw new Fault("malformed", `Cannot listen on ${path}: something stands there that is no socket`);
   }
   try {
@@ -52,9 +50,18 @@ async function refuseTaken(path: string): Promise<void> {
   throw new Fault("exists", `Cannot listen on ${path}: another program answers there`);
 }
 
+function lstatIfPresent(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
+    throw error;
+  }
+}
+
 /** The number of an account or a group: the third field of passwd(5) and group(5). */
 function accountId(file: string, name: string): number {
-  for (const line of readFileSync(file, "utf8").split("\n")) {
+  for (const line of Deno.readTextFileSync(file).split("\n")) {
     const [found, , id] = line.split(":");
     if (found === name && id !== undefined && /^[0-9]+$/.test(id)) return Number(id);
   }

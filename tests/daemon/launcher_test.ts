@@ -9,16 +9,24 @@ import { policyOf } from "./rig.ts";
 
 const [queueRow, , , smtpInRow] = standingGrants(policyOf(), premises);
 
-/** A launcher, what it has started, and which of those were killed. */
+/** A launcher, what it has started, what those were told and which were killed; `say` is heard from the last started. */
 function rig() {
   const started: RoleLaunch[] = [];
   const killed: number[] = [];
+  const told: unknown[] = [];
+  let say: (message: unknown) => void = () => {};
   const launcher = new Launcher((launch) => {
     const pid = started.push(launch);
-    const child: Child = { pid, send() {}, onMessage() {}, onExit() {}, kill: () => void killed.push(pid) };
+    const child: Child = {
+      pid,
+      send: (message) => void told.push(message),
+      onMessage: (take) => void (say = take),
+      onExit() {},
+      kill: () => void killed.push(pid),
+    };
     return child;
   });
-  return { launcher, started, killed };
+  return { launcher, started, killed, told, say: (message: unknown) => say(message) };
 }
 
 Deno.test("namesOf() tells instances and versions apart", () => {
@@ -80,4 +88,59 @@ Deno.test("Launcher leaves it to the launch to say why nothing can be started", 
   });
   launcher.begin("smtp-in", smtpInGrant(smtpd));
   throws(() => launcher.launch("smtp-in", smtpInGrant(smtpd)), /no setpriv/);
+});
+
+Deno.test("Launcher postpones all but smtp-in, and tells them then what they were told first", () => {
+  const { launcher, started, told, say } = rig();
+  ok(queueRow?.role === "queue");
+  launcher.begin("smtp-in", smtpInGrant(null));
+  launcher.postpone();
+  const queue = launcher.launch("queue", queueRow);
+  const heard: unknown[] = [];
+  queue.onMessage((message) => void heard.push(message));
+  queue.send("init", undefined, () => ok(false));
+  launcher.launch("smtp-in", smtpInGrant(null)).send("smtp-in's init", undefined, () => ok(false));
+  launcher.launch("smtp-in#2", smtpInGrant(null));
+  deepEqual([started.map(({ args }) => args[0]), told, queue.pid], [["smtp-in", "smtp-in#2"], ["smtp-in's init"], -1]);
+  launcher.release();
+  launcher.release();
+  deepEqual([started.map(({ args }) => args[0]), queue.pid], [["smtp-in", "smtp-in#2", "queue"], 3]);
+  queue.send("peer", undefined, () => ok(false));
+  deepEqual(told, ["smtp-in's init", "init", "peer"]);
+  say("ready");
+  deepEqual(heard, ["ready"]);
+  equal(launcher.launch("queue", queueRow).pid, 4);
+});
+
+Deno.test("Launcher does not start what was killed while it was postponed: it has ended, and got nothing", async () => {
+  const { launcher, started } = rig();
+  ok(queueRow?.role === "queue");
+  launcher.postpone();
+  const unsent: string[] = [];
+  const ends = ["killed", "discarded"].map((name) => {
+    const child = launcher.launch(name, queueRow);
+    child.send("init", undefined, () => void unsent.push(name));
+    return { child, end: new Promise((resolve) => child.onExit(resolve)) };
+  });
+  ends[0]?.child.kill("SIGTERM");
+  launcher.discard();
+  launcher.release();
+  ends[0]?.child.send("peer", undefined, () => void unsent.push("late"));
+  deepEqual(await Promise.all(ends.map(({ end }) => end)), [
+    { code: null, signal: "SIGTERM" },
+    { code: null, signal: "SIGKILL" },
+  ]);
+  deepEqual([started, unsent], [[], ["killed", "discarded", "late"]]);
+});
+
+Deno.test("Launcher tells of what cannot be started when its time has come as the role would", () => {
+  const launcher = new Launcher(() => {
+    throw new Fault("notFound", "no setpriv");
+  });
+  ok(queueRow?.role === "queue");
+  launcher.postpone();
+  const heard: unknown[] = [];
+  launcher.launch("queue", queueRow).onMessage((message) => void heard.push(message));
+  launcher.release();
+  deepEqual(heard, [{ kind: "notReady", reason: "no setpriv" }]);
 });
