@@ -46,10 +46,11 @@ export class SocketStream implements Stream {
   readonly #socket: net.Socket;
   #fault: Fault | null = null;
 
-  /** `socket` has no `data` listener: it would take bytes before a handler does. */
-  constructor(socket: net.Socket) {
+  /** `socket` has no `data` listener: it would take bytes before a handler does. The system is asked for the peer's
+   * address where the caller does not know it. */
+  constructor(socket: net.Socket, remote: Address | null = null) {
     this.#socket = socket;
-    this.remote = addressOf(socket.remoteAddress, socket.remotePort);
+    this.remote = remote ?? addressOf(socket.remoteAddress, socket.remotePort);
     // An error before a handler is attached must not end the process.
     socket.on("error", (error) => this.#fault = socketFault(usingAction, error));
   }

@@ -211,7 +211,14 @@ export class HandleStream implements Stream {
     this.#isClosing = true;
     // The option is not in the types.
     const options: object = { handle: this.#handle, allowHalfOpen: true };
-    return new net.Socket(options);
+    const socket = new net.Socket(options);
+    const { remote } = this;
+    // TLS asks for the peer's address, and the system takes as long to tell as to accept a connection.
+    if (remote.kind === "inet") {
+      const { ip: address, port } = remote;
+      Reflect.set(socket, "_peername", { address, port, family: address.includes(":") ? "IPv6" : "IPv4" });
+    }
+    return socket;
   }
 
   #received(bytes: ArrayBuffer | undefined): void {

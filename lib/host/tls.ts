@@ -6,6 +6,7 @@ import type net from "node:net";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { Fault } from "../fault.ts";
+import type { Address } from "../port.ts";
 import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../port_tls.ts";
 import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
 import { SocketStream } from "./socket.ts";
@@ -34,7 +35,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
       }
       if (head !== undefined && head.length > 0) socket.unshift(head);
       const server = spare.pop() ?? new HandshakeServer(options, verified);
-      return server.begin(socket, (outcome) => {
+      return server.begin(socket, stream.remote, (outcome) => {
         if (spare.length < spareMax) spare.push(server);
         done(outcome);
       });
@@ -123,6 +124,7 @@ class HandshakeServer {
   readonly #server: tls.Server;
   readonly #verified: VerifiedClients | null;
   #done: ((outcome: TlsOutcome) => void) | null = null;
+  #remote: Address | null = null;
 
   constructor(options: ServerOptions, verified: VerifiedClients | null) {
     this.#verified = verified;
@@ -131,7 +133,8 @@ class HandshakeServer {
     this.#server.on("tlsClientError", (error) => this.#finish({ kind: "failed", reason: reasonOf(error) }));
   }
 
-  begin(socket: net.Socket, done: (outcome: TlsOutcome) => void): TlsHandshake {
+  begin(socket: net.Socket, remote: Address, done: (outcome: TlsOutcome) => void): TlsHandshake {
+    this.#remote = remote;
     this.#done = (outcome) => {
       // What it says of the reason has gone out.
       if (outcome.kind === "failed") socket.destroy();
@@ -153,7 +156,7 @@ class HandshakeServer {
 
   #secured(socket: tls.TLSSocket): void {
     if (this.#done === null) return void socket.destroy();
-    this.#finish({ kind: "secure", stream: new TlsStream(socket), tls: infoOf(socket, this.#verified) });
+    this.#finish({ kind: "secure", stream: new TlsStream(socket, this.#remote), tls: infoOf(socket, this.#verified) });
   }
 
   #finish(outcome: TlsOutcome): void {
@@ -168,8 +171,8 @@ class HandshakeServer {
 class TlsStream extends SocketStream {
   readonly #tls: tls.TLSSocket;
 
-  constructor(socket: tls.TLSSocket) {
-    super(socket);
+  constructor(socket: tls.TLSSocket, remote: Address | null) {
+    super(socket, remote);
     socket.allowHalfOpen = true;
     this.#tls = socket;
   }
