@@ -1,5 +1,5 @@
 import { equal, ok } from "node:assert/strict";
-import * as fc from "fast-check";
+import fc from "../support/fast_check.ts";
 import { wrapLines, wrapWidthMin } from "../../cli/wrap.ts";
 
 for (
