@@ -39,7 +39,6 @@
  *   None.
  */
 
-import { Buffer } from "node:buffer";
 import { getopt, UsageError } from "./getopt.ts";
 import { DemoSite, isFromNpx } from "./demo_site.ts";
 import { readManual } from "./manual.ts";
@@ -187,7 +186,7 @@ async function sendBySmtp(port: number): Promise<void> {
     if (line === ">>> .") { for (const one of lines) console.log(dim(`    ${one}`)); }
     console.log(line.startsWith(">") ? paint(line, "cyan", screen) : line);
   });
-  const content = Buffer.from(lines.map((line) => `${line}\r\n`).join(""), "latin1");
+  const content = lines.map((line) => `${line}\r\n`).join("");
   const greeted = await dialogue.greet();
   const step = greeted.kind !== "ok" ? greeted : await dialogue.submit({
     sender,

@@ -59,12 +59,12 @@
 // `--offline FILE` is how the daemon takes up what was kept: it hands FILE over, removes it once the message is in
 // the queue, and exits with 0, else with 75. It reads neither standard input nor anything about the caller.
 
-import { Buffer } from "node:buffer";
 import manifest from "../deno.json" with { type: "json" };
 import { describeError, Fault } from "../lib/fault.ts";
 import { formatMailbox, formatPath } from "../lib/mail/address.ts";
 import { formatDate } from "../lib/mail/date.ts";
 import { parseDomain } from "../lib/mail/domain.ts";
+import { decodeLatin1 } from "../lib/mail/latin1.ts";
 import { prepareSubmission, type Submission } from "../lib/mail/submission.ts";
 import { decodeUtf8, isAscii } from "../lib/mail/utf8.ts";
 import { plainClientHandling } from "../lib/smtp/client_command.ts";
@@ -205,7 +205,7 @@ async function handOver(draft: Draft, socket: string, trace: (line: string) => v
 }
 
 async function say(dialogue: Dialogue, options: SubmitOptions, prepared: Prepared): Promise<Handover> {
-  const content = Buffer.from(prepared.content.replaceAll("\n", "\r\n"), "latin1");
+  const content = prepared.content.replaceAll("\n", "\r\n");
   const message = {
     sender: prepared.sender,
     recipients: prepared.recipients.map((path) => ({ path, notify: options.notify, originalRecipient: null })),
@@ -308,14 +308,12 @@ function isSystemError(error: unknown): boolean {
 
 /** All of standard input as latin1; null when it is too long. */
 async function readInput(): Promise<string | null> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  let text = "";
   for await (const piece of Deno.stdin.readable) {
-    length += piece.length;
-    if (length > contentLengthMax) return null;
-    pieces.push(piece);
+    if (text.length + piece.length > contentLengthMax) return null;
+    text += decodeLatin1(piece);
   }
-  return Buffer.concat(pieces).toString("latin1");
+  return text;
 }
 
 function explain(step: Exclude<Step<unknown>, { kind: "ok" }>): string {

@@ -2,6 +2,7 @@
  * lib/smtp/client.ts would deliver to those that the server takes; a command that then fails would be run again and
  * reach them twice. */
 
+import { encodeLatin1 } from "../lib/mail/latin1.ts";
 import {
   type ClientMessage,
   formatMail,
@@ -11,8 +12,8 @@ import {
   type PeerExtensions,
   usesSmtpUtf8,
 } from "../lib/smtp/client_command.ts";
-import { DotStuffer } from "../lib/smtp/client_dot.ts";
 import { ReplyReader } from "../lib/smtp/client_reply.ts";
+import { dataText } from "../lib/smtp/data_text.ts";
 import { isPositive, type Reply } from "../lib/smtp/reply.ts";
 
 /** A connection, as `Deno.Conn` is one. */
@@ -37,6 +38,7 @@ const replyWaitMs = 300_000;
 const finalReplyWaitMs = 600_000;
 /** Commands sent at once with PIPELINING. */
 const groupMax = 100;
+/** Octets of content in one write. */
 const pieceLength = 128 * 1024;
 
 /** A dialogue over one connection. `trace` is given each line, with `>>> ` or `<<< ` before it. */
@@ -62,8 +64,8 @@ export class Dialogue {
     return { kind: "ok", value: greeting.value.lines[0]?.split(" ")[0] ?? "" };
   }
 
-  /** Hands over one message. `content` has CRLF line ends. Gives the last reply. */
-  async submit(message: ClientMessage, content: Uint8Array): Promise<Step<Reply>> {
+  /** Hands over one message. `content` is latin1 with CRLF line ends. Gives the last reply. */
+  async submit(message: ClientMessage, content: string): Promise<Step<Reply>> {
     const limit = this.#offered.size ?? 0;
     if (limit > 0 && (message.size ?? 0) > limit) return { kind: "tooLarge", limit };
     const smtpUtf8 = usesSmtpUtf8(message, this.#offered);
@@ -109,17 +111,12 @@ export class Dialogue {
     return { kind: "ok", value: null };
   }
 
-  async #content(content: Uint8Array): Promise<Step<Reply>> {
-    const stuffer = new DotStuffer();
-    let at = 0;
-    for (; content.length - at > pieceLength; at += pieceLength) {
-      const lost = await this.#write(stuffer.push(content.subarray(at, at + pieceLength)));
-      // A server that closes early may have said why.
-      if (lost !== null) return await this.#lastWords(lost);
-    }
+  async #content(content: string): Promise<Step<Reply>> {
+    const text = dataText(content);
     this.#trace(">>> .");
-    for (const bytes of stuffer.last(content.subarray(at))) {
-      const lost = await this.#write(bytes);
+    for (let at = 0; at < text.length; at += pieceLength) {
+      const lost = await this.#write(encodeLatin1(text.slice(at, at + pieceLength)));
+      // A server that closes early may have said why.
       if (lost !== null) return await this.#lastWords(lost);
     }
     return await this.#reply(finalReplyWaitMs);

@@ -1,8 +1,11 @@
 /** Where mail waits while the daemon is down: one file per message in `<state>/offline`. The first line holds the
  * arguments of the command that is to be run again, joined by `|`; the message follows. */
 
-import { Buffer } from "node:buffer";
 import { Fault } from "../lib/fault.ts";
+import { decodeLatin1, encodeLatin1 } from "../lib/mail/latin1.ts";
+import { encodeUtf8 } from "../lib/mail/utf8.ts";
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** A message of the offline queue. */
 export interface OfflineMessage {
@@ -27,7 +30,7 @@ export function storeOffline(
   makeDirectory(directory, place.isSystem);
   const name = `${Math.floor(Date.now() / 1000)}.${randomName()}`;
   const temporary = `${directory}/.${name}`;
-  const bytes = Buffer.from(`${message.args.map((arg) => latin1Of(arg)).join("|")}\n${message.content}`, "latin1");
+  const bytes = encodeLatin1(`${message.args.map((arg) => encodeUtf8(arg)).join("|")}\n${message.content}`);
   const file = Deno.openSync(temporary, { write: true, createNew: true, mode: 0o600 });
   try {
     writeAll(file, bytes);
@@ -54,7 +57,7 @@ export function readOffline(path: string, lengthMax: number): OfflineMessage {
     const bytes = readAll(file, stat.size);
     const lf = bytes.indexOf(10);
     if (lf < 0) throw new Fault("malformed", `Cannot take ${path}: it has no first line`);
-    return { args: bytes.toString("utf8", 0, lf).split("|"), content: bytes.toString("latin1", lf + 1) };
+    return { args: utf8.decode(bytes.subarray(0, lf)).split("|"), content: decodeLatin1(bytes.subarray(lf + 1)) };
   } finally {
     file.close();
   }
@@ -69,7 +72,7 @@ export function storeDeadLetter(home: string | null, content: string): string | 
     const file = openDeadLetter(path);
     try {
       const quoted = content.replace(/^(?=>*From )/gm, ">");
-      writeAll(file, Buffer.from(`From MAILER-DAEMON ${asctime(new Date())}\n${quoted}\n`, "latin1"));
+      writeAll(file, encodeLatin1(`From MAILER-DAEMON ${asctime(new Date())}\n${quoted}\n`));
       file.syncSync();
     } finally {
       file.close();
@@ -135,8 +138,8 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function readAll(file: Deno.FsFile, size: number): Buffer {
-  const bytes = Buffer.alloc(size);
+function readAll(file: Deno.FsFile, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
   let length = 0;
   while (length < size) {
     const more = file.readSync(bytes.subarray(length));
@@ -148,11 +151,6 @@ function readAll(file: Deno.FsFile, size: number): Buffer {
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-}
-
-/** Text as one character per octet of its UTF-8. */
-function latin1Of(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
 }
 
 function randomName(): string {

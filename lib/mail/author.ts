@@ -4,9 +4,9 @@
 import { Buffer } from "node:buffer";
 import { formatMailbox, type Mailbox, parseMailbox } from "./address.ts";
 import { type ListedMailbox, parseAddressList } from "./address_list.ts";
-import { decodeEncodedWords } from "./codec.ts";
+import { decodeEncodedWords } from "./encoded_word.ts";
 import { editedFieldLengthMax } from "./header_edit.ts";
-import { fieldNameLength, isBlank } from "./message.ts";
+import { fieldNameLength, isBlank } from "./header.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** Most addresses that the From and Sender fields of a message may name. Each is a question to a table. */

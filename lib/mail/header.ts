@@ -1,8 +1,6 @@
 /** Header sections as text: fields taken apart and put together. Text is latin1, one character per octet, so that
  * 8-bit content passes unchanged; line ends are LF. RFC 5322 §2.2. */
 
-import { fieldNameLength, isBlank } from "./message.ts";
-
 /** One field. */
 export interface Field {
   /** As written. */
@@ -10,6 +8,8 @@ export interface Field {
   /** All after the colon, folded as it stands, without the last line end. */
   readonly value: string;
 }
+
+const colon = 0x3a;
 
 /** Longest line that may be sent, octets without its end. RFC 5322 §2.1.1. */
 export const lineLengthMax = 998;
@@ -47,6 +47,26 @@ export function isNamed(field: Field, name: string): boolean {
 /** The first field of that name, null when there is none. */
 export function findField(fields: readonly Field[], name: string): Field | null {
   return fields.find((field) => isNamed(field, name)) ?? null;
+}
+
+/** Length of the field name that a line begins with; -1 when it begins no field. Names are printable ASCII;
+ * blanks before the colon are obsolete syntax that still occurs. RFC 5322 §2.2, §4.5. */
+export function fieldNameLength(line: string): number {
+  let length = 0;
+  for (;; length++) {
+    const code = line.charCodeAt(length);
+    // RFC 5322 §3.6.8 ftext; NaN past the end is none.
+    if (!(code >= 0x21 && code <= 0x7e) || code === colon) break;
+  }
+  if (length === 0) return -1;
+  let end = length;
+  while (isBlank(line.charCodeAt(end))) end++;
+  return line.charCodeAt(end) === colon ? length : -1;
+}
+
+/** Is this a blank or a tab? `code` may be NaN. */
+export function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 function foldLongLines(text: string): string {

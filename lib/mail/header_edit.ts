@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { type Domain, formatMailbox, type Mailbox } from "./address.ts";
 import { completeAddressList, parseAddressList, replaceAddress } from "./address_list.ts";
 import { type Field, formatFields } from "./header.ts";
-import { fieldNameLength, isBlank } from "./message.ts";
+import { fieldNameLength, isBlank } from "./header.ts";
 import { joinOctets, latin1Octets } from "./octets.ts";
 
 /** Longest field that is looked at whole, octets. A longer one goes or stays as its name says, and is not changed; where

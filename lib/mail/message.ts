@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { equalsIgnoringCase, type Mailbox, parseMailbox } from "./address.ts";
+import { fieldNameLength, isBlank } from "./header.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** Longest name of a header field, octets. OpenSMTPD's limit. */
@@ -156,24 +157,3 @@ export class HeaderScanner {
 /** Octets turned into text at once: most header sections fit, and a body is never touched. */
 const windowLength = 4096;
 const carriageReturn = 0x0d;
-const colon = 0x3a;
-
-/** Length of the field name that a line begins with; -1 when it begins no field. Names are printable ASCII;
- * blanks before the colon are obsolete syntax that still occurs. RFC 5322 §2.2, §4.5. */
-export function fieldNameLength(line: string): number {
-  let length = 0;
-  for (;; length++) {
-    const code = line.charCodeAt(length);
-    // RFC 5322 §3.6.8 ftext; NaN past the end is none.
-    if (!(code >= 0x21 && code <= 0x7e) || code === colon) break;
-  }
-  if (length === 0) return -1;
-  let end = length;
-  while (isBlank(line.charCodeAt(end))) end++;
-  return line.charCodeAt(end) === colon ? length : -1;
-}
-
-/** Is this a blank or a tab? `code` may be NaN. */
-export function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}

@@ -2,6 +2,7 @@
  * times as long for 64 KiB. */
 
 import { Buffer } from "node:buffer";
+import { foldLatin1 } from "./latin1.ts";
 
 /** The pieces in one, in order. Copies them. */
 export function joinOctets(pieces: readonly Uint8Array[]): Buffer {
@@ -19,12 +20,5 @@ export function joinOctets(pieces: readonly Uint8Array[]): Buffer {
 /** Latin1 text, one character per octet, as octets. Characters above U+00FF have no place in it. */
 export function latin1Octets(text: string): Buffer {
   const octets = Buffer.from(text, "utf8");
-  if (octets.length === text.length) return octets;
-  // UTF-8 of the others is C2 or C3, and one octet more.
-  let length = 0;
-  for (let at = 0; at < octets.length; at++) {
-    const octet = octets[at] ?? 0;
-    octets[length++] = octet < 0x80 ? octet : (octet & 3) << 6 | (octets[++at] ?? 0) & 0x3f;
-  }
-  return octets.subarray(0, length);
+  return octets.length === text.length ? octets : octets.subarray(0, foldLatin1(octets));
 }

@@ -1,8 +1,8 @@
 /** Reads a server's replies (RFC 5321 §4.2) out of the bytes it sends. Strict: a server that does not keep to
  * the form is not understood, and what is not understood is not acted upon. */
 
-import { Buffer } from "node:buffer";
 import { scrub } from "../event_log.ts";
+import { decodeLatin1, encodeLatin1 } from "../mail/latin1.ts";
 import { parseReply, parseReplyLine, peerReplyLineLengthMax, type Reply } from "./reply.ts";
 
 /** Most lines of one reply. */
@@ -16,6 +16,7 @@ export type ReplyItem =
   /** This is not SMTP; `why` is a sentence for the log. The reader is of no use any more. */
   | { readonly kind: "bad"; readonly why: string };
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const none: ReplyItem = { kind: "none" };
 
 /** Collects bytes and gives out replies. Holds at most one reply's worth of lines and the bytes of one `push`.
@@ -29,7 +30,7 @@ export class ReplyReader {
 
   /** Takes what arrived. */
   push(bytes: Uint8Array): void {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+    const text = decodeLatin1(bytes);
     this.#text = this.#start >= this.#text.length ? text : this.#text.slice(this.#start) + text;
     this.#start = 0;
   }
@@ -75,5 +76,5 @@ function bad(why: string): ReplyItem {
 function decode(latin1: string): string {
   // deno-lint-ignore no-control-regex -- all of ASCII
   if (/^[\x00-\x7f]*$/.test(latin1)) return latin1;
-  return Buffer.from(latin1, "latin1").toString("utf8");
+  return utf8.decode(encodeLatin1(latin1));
 }

@@ -1,6 +1,5 @@
 /** Answers of an SMTP server: their form on the wire, and every one that we give. */
 
-import { Buffer } from "node:buffer";
 import type { AuthorFault, AuthorField } from "../mail/author.ts";
 
 /** An answer of an SMTP server (RFC 5321 §4.2), ours or a peer's. */
@@ -77,7 +76,13 @@ const encoded = new WeakMap<Reply, Uint8Array>();
 /** The reply as octets. Those of the catalogue that take no argument are encoded once; the caller must not
  * change the result. */
 export function encodeReply(reply: Reply): Uint8Array {
-  return encoded.get(reply) ?? Buffer.from(formatReply(reply), "utf8");
+  return encoded.get(reply) ?? asciiOctets(formatReply(reply));
+}
+
+function asciiOctets(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) octets[at] = text.charCodeAt(at);
+  return octets;
 }
 
 /** The reply as one line of text for a log: `550 5.1.1 Invalid recipient: <a@b.test>`. */
@@ -97,7 +102,7 @@ export function isTransient(reply: Reply): boolean {
 
 function fixed(code: number, enhanced: string | null, ...lines: readonly string[]): Reply {
   const reply = Object.freeze({ code, enhanced, lines: Object.freeze(lines) });
-  encoded.set(reply, Buffer.from(formatReply(reply), "utf8"));
+  encoded.set(reply, asciiOctets(formatReply(reply)));
   return reply;
 }
 

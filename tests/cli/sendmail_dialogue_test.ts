@@ -72,9 +72,7 @@ async function run(
   const trace: string[] = [];
   const dialogue = new Dialogue(stream, (line) => trace.push(line));
   const greeting = await dialogue.greet();
-  const end = greeting.kind === "ok"
-    ? await dialogue.submit({ ...message, ...change }, Buffer.from(content, "latin1"))
-    : greeting;
+  const end = greeting.kind === "ok" ? await dialogue.submit({ ...message, ...change }, content) : greeting;
   return { greeting, end, trace, writes: stream.writes, stream, dialogue };
 }
 
@@ -227,7 +225,7 @@ Deno.test("Dialogue tells why a server closed early, when it said so", async () 
   const dialogue = new Dialogue(stream, () => {});
   await dialogue.greet();
   // Two pieces of 128 KiB: the answer comes after the first, and the connection is closed after the second.
-  const end = await dialogue.submit(message, new Uint8Array(300 * 1024));
+  const end = await dialogue.submit(message, "x".repeat(300 * 1024));
   assert.equal(end.kind === "refused" ? end.reply.code : end.kind, 552);
 });
 
