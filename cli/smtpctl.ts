@@ -60,16 +60,16 @@
  *       Print the networks that may send for the domains on standard input, as
  *       their SPF records name them: one a line, each once, in the order in
  *       which they are found. A line has a domain, or an address or a network,
- *       which is printed as it is; blank lines and what stands behind a # are
- *       read over. Followed are ip4, ip6, a, mx, exists, include and redirect;
- *       not what - or ~ stands before, nor what stands behind all. A host's
- *       address is printed with the bits that its mechanism gives. Macros and
- *       ptr depend on each message: they are told on standard error and left
- *       out. So is all that names no network, and what cannot be looked up;
- *       the others are printed nevertheless. With -4 or -6 only networks of
- *       IPv4 or of IPv6 are printed. --server asks that server instead of
- *       those of /etc/resolv.conf, as before a record is published. No smtpd
- *       has to run.
+ *       which is passed on; blank lines and what stands behind a # are read
+ *       over. Followed are ip4, ip6, a, mx, exists, include and redirect; not
+ *       what - or ~ stands before, nor what stands behind all. The addresses
+ *       of a host have the bits that its mechanism gives, and a network is
+ *       written in one form: 192.0.2.7/24 is 192.0.2.0/24. Macros and ptr
+ *       depend on each message: they are told on standard error and left out.
+ *       So is what cannot be looked up; all else is printed nevertheless.
+ *       With -4 or -6 only networks of IPv4 or of IPv6 are printed. --server
+ *       asks that server instead of those of /etc/resolv.conf, as before a
+ *       record is published. No smtpd has to run.
  *   explain --from address --rcpt address [--src IP] [--rdns name]
  *           [--helo name] [--auth user] [--tls] [--tag tag]
  *           [--listener listener]

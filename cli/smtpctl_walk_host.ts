@@ -4,7 +4,7 @@ import { parseDnsServer, parseResolvConf, type ResolverConfig } from "../lib/hos
 import { loadResolver } from "../lib/host/resolver.ts";
 import { readTextIfPresent } from "../lib/host/state.ts";
 import { UsageError } from "./getopt.ts";
-import { piped } from "./smtpctl_encrypt_host.ts";
+import { piped } from "./piped.ts";
 import type { WalkHost } from "./smtpctl_walk.ts";
 
 /** Standard input, and the DNS. `server` is the value of `--server`, null for the servers of /etc/resolv.conf. Names of
