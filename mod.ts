@@ -221,6 +221,7 @@ export {
 } from "./lib/policy/rewrite.ts";
 export { checkSpf, type SpfCheck, type SpfIdentity, type SpfQuestion, type SpfVerdict } from "./lib/trust/spf.ts";
 export type { SpfResult } from "./lib/trust/spf_result.ts";
+export { type SpfFamilies, type SpfWalk, type SpfWalkProblem, walkSpf } from "./lib/trust/spf_walk.ts";
 export { decodeSrs, encodeSrs, type SrsDecoding, type SrsOptions } from "./lib/trust/srs.ts";
 export { expandFormat, type FormatResult, type FormatValues } from "./lib/policy/format.ts";
 export { checkAliasValue } from "./lib/policy/alias_check.ts";

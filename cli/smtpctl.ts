@@ -56,6 +56,20 @@
  *       Methods are bcrypt (the default), argon2id, sha512, sha256, scrypt,
  *       and scram: a verifier for SCRAM-SHA-256, with which PLAIN and LOGIN
  *       work, too. No smtpd has to run.
+ *   spf walk [-4] [-6] [--server address]
+ *       Print the networks that may send for the domains on standard input, as
+ *       their SPF records name them: one a line, each once, in the order in
+ *       which they are found. A line has a domain, or an address or a network,
+ *       which is passed on; blank lines and what stands behind a # are read
+ *       over. Followed are ip4, ip6, a, mx, exists, include and redirect; not
+ *       what - or ~ stands before, nor what stands behind all. The addresses
+ *       of a host have the bits that its mechanism gives, and a network is
+ *       written in one form: 192.0.2.7/24 is 192.0.2.0/24. Macros and ptr
+ *       depend on each message: they are told on standard error and left out.
+ *       So is what cannot be looked up; all else is printed nevertheless.
+ *       With -4 or -6 only networks of IPv4 or of IPv6 are printed. --server
+ *       asks that server instead of those of /etc/resolv.conf, as before a
+ *       record is published. No smtpd has to run.
  *   explain --from address --rcpt address [--src IP] [--rdns name]
  *           [--helo name] [--auth user] [--tls] [--tag tag]
  *           [--listener listener]
@@ -90,7 +104,8 @@
  *   objects, show envelope such an object, show message an object with the
  *   content as it is stored in `base64`, show stats, show status and reload
  *   an object each, encrypt an array of objects with `method` and `stored`,
- *   the other commands an object that says how many envelopes were touched or
+ *   spf walk an array with an object for each line: `line`, `input`, all of its
+ *   `networks`, and `problems` with `severity` and `text`; the other commands an object that says how many envelopes were touched or
  *   that they succeeded. Times are ISO 8601 in UTC. What there is none of is
  *   null.
  *
@@ -115,13 +130,14 @@
  *                          and for users who run none.
  *   DIR/smtpd.sock         The control socket in the state directory DIR;
  *                          /var/run/smtpd.sock for root's.
+ *   /etc/resolv.conf       The DNS servers that spf walk asks.
  *   DIR/spool/spool.sqlite The queue that is read when no smtpd is running,
  *                          unless the configuration has `queue directory`.
  *
  * EXIT STATUS
  *   0 on success; 2 when what explain asks for would be refused; 1 when the
- *   command failed, no smtpd is running or it may
- *   not be talked to; 255 when there is no such command.
+ *   command failed, spf walk could not read or look up all, no smtpd is
+ *   running or it may not be talked to; 255 when there is no such command.
  *
  * SEE ALSO
  *   mailq, sendmail, smtpd, smtpd.conf(5)
@@ -134,6 +150,7 @@
 import manifest from "../deno.json" with { type: "json" };
 import { failureJson, failureText } from "./failure.ts";
 import { UsageError } from "./getopt.ts";
+import { later } from "./later.ts";
 import { readManual } from "./manual.ts";
 import { outputStatus } from "./output.ts";
 import { hostDaemon, hostPrinter } from "./smtpctl_host.ts";
@@ -168,6 +185,15 @@ export async function smtpctl(args: readonly string[]): Promise<number> {
           import("./smtpctl_encrypt_host.ts"),
         ]);
         return await encrypt(line, hostEncrypt(), printer);
+      }
+      case "spfWalk": {
+        const { hostWalk }: typeof import("./smtpctl_walk_host.ts") = await import(
+          later("./smtpctl_walk_host.ts", import.meta.url)
+        );
+        const { walkLines }: typeof import("./smtpctl_walk.ts") = await import(
+          later("./smtpctl_walk.ts", import.meta.url)
+        );
+        return await walkLines(line, await hostWalk(line.server), printer);
       }
       case "request":
         return await runRequest(line.request, hostDaemon(line.state, line.config), printer, {

@@ -3,6 +3,7 @@
 import { hostRandom } from "../lib/host/clock.ts";
 import { hostDigests } from "../lib/host/hash.ts";
 import { hostPasswords } from "../lib/host/password.ts";
+import { piped } from "./piped.ts";
 import type { EncryptHost } from "./smtpctl_encrypt.ts";
 
 /** Standard input, and this machine's libraries. */
@@ -13,17 +14,6 @@ export function hostEncrypt(): EncryptHost {
     random: hostRandom,
     lines: () => Deno.stdin.isTerminal() ? typed() : piped(Deno.stdin.readable),
   };
-}
-
-/** Lines of a stream; the last one may lack its end. */
-export async function* piped(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) yield line.replace(/\r$/, "");
-  }
-  if (rest !== "") yield rest;
 }
 
 /** One line of a terminal, which does not show it. */

@@ -32,6 +32,14 @@ export type SmtpctlLine =
     readonly password: string | null;
     readonly json: boolean;
   }
+  /** `spf walk`: the networks of domains. At least one of `four` and `six`; `server` is null when it was not given. */
+  | {
+    readonly kind: "spfWalk";
+    readonly four: boolean;
+    readonly six: boolean;
+    readonly server: string | null;
+    readonly json: boolean;
+  }
   /** Accepted, and without effect: `text` says so. */
   | { readonly kind: "noted"; readonly text: string }
   /** Nothing can be done. `text` is for standard error, without the name of the program. */
@@ -42,7 +50,7 @@ export const statusInvalid = 255;
 
 /** Commands of OpenSMTPD that are still to come, by the words before them. */
 const later: Readonly<Record<string, readonly string[]>> = {
-  "": ["discover", "log", "monitor", "profile", "spf", "unprofile"],
+  "": ["discover", "log", "monitor", "profile", "unprofile"],
   "show": ["hosts", "hoststats", "mta", "relays", "routes"],
   "pause mta": ["from"],
   "resume mta": ["from"],
@@ -65,7 +73,7 @@ export function parseSmtpctl(args: readonly string[]): SmtpctlLine {
   const { json, state, f: config } = tree.program.opts();
   const chosen = tree.chosen();
   if (chosen !== null && "text" in chosen) return chosen;
-  if (chosen?.kind === "encrypt") return { ...chosen, json: json === true };
+  if (chosen?.kind === "encrypt" || chosen?.kind === "spfWalk") return { ...chosen, json: json === true };
   const request = chosen;
   if (request === null) return wrong("", expanded.command, true);
   return { kind: "request", request, json: json === true, state: state ?? null, config: config ?? null };
@@ -77,7 +85,8 @@ type AnyCommand = Command<unknown[], Record<string, unknown>, Record<string, unk
 type Choice =
   | ControlRequest
   | Extract<SmtpctlLine, { readonly kind: "noted" | "wrong" }>
-  | Omit<Extract<SmtpctlLine, { readonly kind: "encrypt" }>, "json">;
+  | Omit<Extract<SmtpctlLine, { readonly kind: "encrypt" }>, "json">
+  | Omit<Extract<SmtpctlLine, { readonly kind: "spfWalk" }>, "json">;
 
 /** The tree of commands, and what parsing a line with it has left behind. */
 function buildTree() {
@@ -129,7 +138,7 @@ function buildTree() {
   program.command("stop").description("stop smtpd").action(() => choose({ kind: "stop" }));
   group("update", "read anew").command("table").description("read a table anew").argument("<name>", "of smtpd.conf")
     .action((table) => choose({ kind: "updateTable", table }));
-  addEncrypt(program, choose);
+  addDaemonless(program, choose);
   addReload(program, choose);
   addExplain(program, choose);
   return {
@@ -170,6 +179,12 @@ function addExplain(program: Command<[], Record<string, unknown>>, choose: (want
   }
 }
 
+/** The commands that need no daemon. */
+function addDaemonless(program: Pick<Command, "command">, choose: (wanted: Choice) => void): void {
+  addEncrypt(program, choose);
+  addWalk(program.command("spf").description("what SPF records say").helpCommand(false), choose);
+}
+
 function addEncrypt(program: Pick<Command, "command">, choose: (wanted: Choice) => void): void {
   program.command("encrypt").description("print what a table stores of a password")
     .argument("[password]", "it is seen by others on this machine; better leave it out")
@@ -179,6 +194,21 @@ function addEncrypt(program: Pick<Command, "command">, choose: (wanted: Choice) 
       if (method !== undefined) return choose({ kind: "encrypt", method, password: password ?? null });
       const text = `no such method: ${word}\nmethods are: ${storeMethods.join(", ")}`;
       choose({ kind: "wrong", status: statusInvalid, text });
+    });
+}
+
+function addWalk(spf: Pick<Command, "command">, choose: (wanted: Choice) => void): void {
+  spf.command("walk").description("print the networks that may send for the domains on standard input")
+    .option("-4, --ipv4", "those of IPv4")
+    .option("-6, --ipv6", "those of IPv6")
+    .option("--server <address>", "DNS server to ask, with or without :port")
+    .allowExcessArguments()
+    .action(({ ipv4 = false, ipv6 = false, server = null }, { args }) => {
+      if (args.length > 0) {
+        throw new UsageError("domains are read from standard input: echo example.org | smtpctl spf walk");
+      }
+      const isAll = ipv4 === ipv6;
+      choose({ kind: "spfWalk", four: isAll || ipv4 === true, six: isAll || ipv6 === true, server });
     });
 }
 

@@ -75,6 +75,13 @@ export function parseNet(text: string): Net | null {
   return { ip: { version: 4, octets: [...quad, 0, 0, 0].slice(0, 4) }, prefixLength };
 }
 
+/** The one text of a network: the address with zeros behind the bits that count, and `/bits` unless all of them do. */
+export function formatNet({ ip: { version, octets }, prefixLength }: Net): string {
+  const masked = octets.map((octet, at) => octet & (0xff00 >> Math.min(8, Math.max(0, prefixLength - at * 8))) & 0xff);
+  const text = formatIp({ version, octets: masked });
+  return prefixLength === octets.length * 8 ? text : `${text}/${prefixLength}`;
+}
+
 /** Is the address in the network? Never across versions: an IPv4-mapped IPv6 address is an IPv6 address. */
 export function netContains(net: Net, ip: Ip): boolean {
   if (net.ip.version !== ip.version) return false;

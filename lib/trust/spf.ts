@@ -256,7 +256,8 @@ function errorOf(check: Check, answer: DnsAnswer, name: string): Finding | null 
   return answer.kind !== "records" && ++check.voids > spfVoidsMax ? tooManyVoids : null;
 }
 
-function recordsOf<Type extends DnsType>(
+/** The records of a type that an answer has; none where it has no records. */
+export function recordsOf<Type extends DnsType>(
   answer: DnsAnswer,
   type: Type,
 ): readonly Extract<DnsRecord, { readonly type: Type extends "A" | "AAAA" ? "A" | "AAAA" : Type }>[] {

@@ -97,6 +97,18 @@ function parseMacro(text: string, percent: number): { readonly part: MacroPart; 
   return { part, end: percent + whole.length };
 }
 
+/** A text as it may stand in a record: for messages.
+ * `parseMacroString` reads it back. */
+export function formatMacroString(parts: MacroString): string {
+  return parts.map((part) => {
+    if (part.kind === "text") return part.text;
+    if (part.kind === "sign") return ({ "%": "%%", " ": "%_" } as Readonly<Record<string, string>>)[part.text] ?? "%-";
+    const letter = part.escape ? part.letter.toUpperCase() : part.letter;
+    const delimiters = part.delimiters === "." ? "" : part.delimiters;
+    return `%{${letter}${part.keep ?? ""}${part.reverse ? "r" : ""}${delimiters}}`;
+  }).join("");
+}
+
 /** Does a text depend on the sender's user? */
 export function usesLocalPart(parts: MacroString): boolean {
   return parts.some((part) => part.kind === "macro" && (part.letter === "s" || part.letter === "l"));

@@ -67,6 +67,12 @@ export function parseSpfRecord(text: string): SpfRecord | null {
   return { directives, redirect: known.get("redirect") ?? null };
 }
 
+/** The first term of a record that makes `parseSpfRecord` refuse it: for messages. Null where each is good by itself. */
+export function findBadTerm(text: string): string | null {
+  const terms = text.slice("v=spf1".length).split(" ");
+  return terms.find((term) => parseSpfRecord(`v=spf1 ${term}`) === null) ?? null;
+}
+
 const qualifiers: Readonly<Record<string, SpfQualifier>> = {
   "": "pass",
   "+": "pass",

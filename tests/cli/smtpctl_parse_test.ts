@@ -142,6 +142,21 @@ Deno.test("parseSmtpctl() reads encrypt", () => {
   ok(other.kind === "wrong" && other.status === statusInvalid && other.text.includes("argon2id"));
 });
 
+Deno.test("parseSmtpctl() reads spf walk", () => {
+  for (
+    const [line, four, six, server, json] of [
+      ["spf walk", true, true, null, false],
+      ["sp w -4", true, false, null, false],
+      ["spf walk -6 --json", false, true, null, true],
+      ["spf walk -64", true, true, null, false],
+      ["spf walk --ipv4 --server 192.0.2.53:5353", true, false, "192.0.2.53:5353", false],
+    ] as const
+  ) deepEqual(parse(line), { kind: "spfWalk", four, six, server, json }, line);
+  const operand = parse("spf walk a.test");
+  ok(operand.kind === "wrong" && operand.status === statusInvalid);
+  match(operand.text, /^domains are read from standard input: .*\nusage:\n {2}smtpctl spf walk \[options\]$/);
+});
+
 Deno.test("parseSmtpctl() knows what is still to come", () => {
   for (
     const [line, words] of [

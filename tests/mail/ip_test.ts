@@ -3,6 +3,7 @@ import fc from "../support/fast_check.ts";
 import {
   canonicalIp,
   formatIp,
+  formatNet,
   type Ip,
   isLinkLocal,
   isLoopback,
@@ -209,5 +210,24 @@ Deno.test("reverseName() makes the name that the DNS keeps an address under", ()
     const ip = parseIp(input);
     assert.ok(ip !== null);
     assert.equal(reverseName(ip), want);
+  }
+});
+
+Deno.test("formatNet() writes a network in one form, which parseNet() reads back", () => {
+  const table: readonly (readonly [string, string])[] = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["192.0.2.1/32", "192.0.2.1"],
+    ["192.0.2.255/25", "192.0.2.128/25"],
+    ["192.0.2.255/0", "0.0.0.0/0"],
+    ["10.255.1.1/9", "10.128.0.0/9"],
+    ["2001:db8:ffff::1/33", "2001:db8:8000::/33"],
+    ["2001:DB8::1/128", "2001:db8::1"],
+    ["::1/0", "::/0"],
+  ];
+  for (const [input, want] of table) {
+    const net = parseNet(input);
+    assert.ok(net !== null);
+    assert.equal(formatNet(net), want);
+    assert.equal(formatNet(parseNet(want) ?? net), want);
   }
 });

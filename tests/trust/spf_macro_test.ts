@@ -4,6 +4,7 @@ import { parseIp } from "../../lib/mail/ip.ts";
 import {
   expandDomain,
   expandMacros,
+  formatMacroString,
   type MacroValues,
   nameToAsk,
   parseDomainSpec,
@@ -117,4 +118,12 @@ Deno.test("what a spec comes to is always a name that can be asked for", () => {
     const name = parts === null ? "a" : expandDomain(parts, { ...values, localPart });
     equal(name === null || (name.length > 0 && name.length <= spfNameLengthMax), true);
   }));
+});
+
+Deno.test("formatMacroString() writes what parseMacroString() reads", () => {
+  for (const text of ["", "a.test", "%%%_%-", "%{i}", "%{ir}.%{V}._spf.%{d2}", "%{L1r+-}", "x%{s12}y"]) {
+    const parts = parseMacroString(text);
+    equal(parts === null ? null : formatMacroString(parts), text);
+  }
+  equal(formatMacroString(parseMacroString("%{o2R.}") ?? []), "%{o2r}");
 });

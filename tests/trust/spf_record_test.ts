@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import fc, { anyText } from "../support/fast_check.ts";
 import { parseIp } from "../../lib/mail/ip.ts";
-import { isNear, parseSpfRecord, spfTexts } from "../../lib/trust/spf_record.ts";
+import { findBadTerm, isNear, parseSpfRecord, spfTexts } from "../../lib/trust/spf_record.ts";
 
 const ip = (text: string) => {
   const parsed = parseIp(text);
@@ -83,4 +83,15 @@ Deno.test("isNear() compares leading bits, of one version", () => {
     table.map(([one, other]) => isNear(one, ip(other), { four: 24, six: 32 })),
     table.map(([, , want]) => want),
   );
+});
+
+Deno.test("findBadTerm() names what makes parseSpfRecord() refuse a record", () => {
+  const table: readonly (readonly [string, string | null])[] = [
+    ["v=spf1 a ip4:192.0.2.1/33 -all", "ip4:192.0.2.1/33"],
+    ["v=spf1 ipv4:192.0.2.1 bogus", "ipv4:192.0.2.1"],
+    ["v=spf1 include: -all", "include:"],
+    ["v=spf1 redirect=a.test redirect=b.test", null],
+    ["v=spf1 a -all", null],
+  ];
+  for (const [text, want] of table) equal(findBadTerm(text), want, text);
 });
