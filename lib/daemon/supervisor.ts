@@ -330,7 +330,8 @@ export class Supervisor {
   }
 
   #announceWhenServing(): void {
-    if (this.#isAnnounced || !this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
+    if (this.#isAnnounced || this.#isStopping) return;
+    if (!this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
     this.#isAnnounced = true;
     this.#options.ready();
     if (this.#isReloadWanted) this.reload();

@@ -128,3 +128,12 @@ Deno.test("whatever waits to be started when the daemon is stopped never is", as
   say("smtp-in#2");
   deepEqual([names(), told], [fronts, []]);
 });
+
+Deno.test("a daemon that is stopped as soon as all is there does not say that it is ready", async () => {
+  const { supervisor, names, told, say } = await rig();
+  for (const name of fronts) say(name);
+  await until("the others are started", () => names().length > fronts.length);
+  for (const name of ["queue", "lookup", "delivery"]) say(name);
+  await supervisor.stop();
+  deepEqual(told, []);
+});
