@@ -34,7 +34,8 @@ const untested: Readonly<Record<string, string>> = {
   "lib/daemon/main_smtp_in.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/main_table_host.ts": "tests/e2e/roles_test.ts, in real processes",
   "lib/daemon/main_verifier.ts": "tests/e2e/roles_test.ts, in real processes",
-  "lib/daemon/supervisor.ts": "tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
+  "lib/daemon/supervisor.ts":
+    "tests/e2e/start_test.ts; tests/e2e/stop_test.ts and tests/fault/kill_test.ts, over real processes",
   "lib/daemon/fields.ts": "tests/daemon/imsg_parse_test.ts",
   "lib/smtp/session_hello.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",
   "lib/smtp/session_mail.ts": "fixtures/smtp/server, and tests/smtp/session_test.ts",

@@ -107,7 +107,7 @@ class Postponed implements Child {
     try {
       this.#child = this.#start();
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
+      // Whatever it is: nobody else catches it, and the others are still to be started.
       return this.#take({ kind: "notReady", reason: describeError(error) });
     }
     this.#child.onMessage(this.#take);

@@ -82,6 +82,7 @@ export class Supervisor {
   #isReady = false;
   #isAnnounced = false;
   #isStopping = false;
+  #isReloadWanted = false;
   #pairs = 0;
   #paused: readonly Subsystem[];
 
@@ -153,14 +154,16 @@ export class Supervisor {
     this.#sockets.keep(policy.listeners);
     // Anybody on this machine may submit mail; only the owner may control the daemon.
     setMode(submitSocket, 0o666);
-    for (const grant of standingGrants(policy, premises)) this.#addRole(grant, this.#options.configuration, 1);
     this.#options.launcher.postpone();
+    for (const grant of standingGrants(policy, premises)) this.#addRole(grant, this.#options.configuration, 1);
     for (const { process } of this.#staff.members) process.start();
   }
 
-  /** Reads the configuration again, as `smtpctl reload` does. What comes of it is in the log. */
+  /** Reads the configuration again, as `smtpctl reload` does. What comes of it is in the log. During the start it waits
+   * for its end: what cannot be had then is a reason not to start. */
   reload(): void {
-    this.#succession.ask(null, false);
+    if (this.#isAnnounced) this.#succession.ask(null, false);
+    else this.#isReloadWanted = true;
   }
 
   /** Stops accepting, lets roles finish, ends them: smtp-in first, the queue last. */
@@ -327,9 +330,11 @@ export class Supervisor {
   }
 
   #announceWhenServing(): void {
-    if (this.#isAnnounced || !this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
+    if (this.#isAnnounced || this.#isStopping) return;
+    if (!this.#staff.members.every((one) => this.#serving.has(one.process.name))) return;
     this.#isAnnounced = true;
     this.#options.ready();
+    if (this.#isReloadWanted) this.reload();
   }
 
   /** Something cannot be had that was never there. */

@@ -73,9 +73,12 @@ export async function askMachine(): Promise<Machine> {
   };
 }
 
+/** What standard error is open to: the second where somebody made a small /dev. */
+const stderrTest = "test -f /dev/stderr || test -f /proc/self/fd/2";
+
 /** Deno itself could only say the last one with node:fs, which takes 12 ms to load. */
 const questions =
-  `ulimit -Hn 2>/dev/null || echo; ${blocking} true 2>/dev/null && echo blocks; test -f /dev/stderr && echo file`;
+  `ulimit -Hn 2>/dev/null || echo; ${blocking} true 2>/dev/null && echo blocks; { ${stderrTest}; } && echo file`;
 
 /** Mode of a file; null when it is not there or not to be seen. */
 function modeOf(path: string): number | null {

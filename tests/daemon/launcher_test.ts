@@ -133,14 +133,20 @@ Deno.test("Launcher does not start what was killed while it was postponed: it ha
   deepEqual([started, unsent], [[], ["killed", "discarded", "late"]]);
 });
 
-Deno.test("Launcher tells of what cannot be started when its time has come as the role would", () => {
-  const launcher = new Launcher(() => {
-    throw new Fault("notFound", "no setpriv");
-  });
+Deno.test("Launcher tells of what cannot be started when its time has come as the role would, and starts the others", () => {
   ok(queueRow?.role === "queue");
-  launcher.postpone();
-  const heard: unknown[] = [];
-  launcher.launch("queue", queueRow).onMessage((message) => void heard.push(message));
-  launcher.release();
-  deepEqual(heard, [{ kind: "notReady", reason: "no setpriv" }]);
+  for (const error of [new Fault("notFound", "no setpriv"), new Error("no setpriv")]) {
+    const started: unknown[] = [];
+    const launcher = new Launcher(({ args }) => {
+      if (args[0] === "queue") throw error;
+      started.push(args[0]);
+      return { pid: 1, send() {}, onMessage() {}, onExit() {}, kill() {} };
+    });
+    launcher.postpone();
+    const heard: unknown[] = [];
+    launcher.launch("queue", queueRow).onMessage((message) => void heard.push(message));
+    launcher.launch("lookup", queueRow);
+    launcher.release();
+    deepEqual([heard, started], [[{ kind: "notReady", reason: "no setpriv" }], ["lookup"]]);
+  }
 });

@@ -32,6 +32,28 @@ Deno.test("askMachine() asks for the limit of descriptors, and whether signals c
   equal(blocks, true);
 });
 
+Deno.test("askMachine() tells whether standard error is a file, also one that has no name any more", async () => {
+  const dir = await Deno.makeTempDir();
+  const module = new URL("../../lib/host/launch.ts", import.meta.url).href;
+  const script = `${dir}/ask.ts`;
+  await Deno.writeTextFile(
+    script,
+    `import { askMachine } from ${JSON.stringify(module)};\nconsole.log((await askMachine()).logsToFile);\n`,
+  );
+  const run = 'exec "$0" run --no-prompt --cached-only --no-check --allow-env --allow-run=/bin/sh "$1"';
+  const places = [
+    ['2>"$2"', "true"],
+    ['2>"$2"; rm "$2"', "true"],
+    ["2>&-", "false"],
+    ["2>&1", "false"],
+  ] as const;
+  for (const [place, want] of places) {
+    const args = ["-c", `exec ${place}; ${run}`, Deno.execPath(), script, `${dir}/err`];
+    const { stdout } = await new Deno.Command("/bin/sh", { args, stderr: "inherit" }).output();
+    equal(new TextDecoder().decode(stdout).trim(), want, place);
+  }
+});
+
 Deno.test("launchCommand() hands every word to Deno as it is", async () => {
   const { argv, env } = launchCommand({ flags: hostile, account: null, module: import.meta.url, args: hostile });
   const [program = "", ...args] = argv;
