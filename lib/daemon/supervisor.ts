@@ -265,7 +265,7 @@ export class Supervisor {
     switch (message.kind) {
       case "ready":
         this.#succession.ready(member, message.version);
-        if (role === "smtp-in") void this.#greetEarly(member).then(() => this.#startOthers());
+        if (role === "smtp-in") void this.#greetEarly(member).then(() => this.#options.launcher.release());
         return this.#serveWhenReady();
       case "serving":
         this.#serving.add(process.name);
@@ -316,11 +316,6 @@ export class Supervisor {
     if (this.#isReady || this.#isStopping || this.#paused.includes("smtp")) return;
     await this.#staff.joined();
     if (!this.#isStopping && !member.mayServe) this.#staff.serve(member);
-  }
-
-  #startOthers(): void {
-    const smtpIns = this.#staff.members.filter(({ role }) => role === "smtp-in");
-    if (smtpIns.every(({ process }) => process.isReady)) this.#options.launcher.release();
   }
 
   #serveWhenReady(): void {

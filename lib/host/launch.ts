@@ -64,7 +64,12 @@ export async function askMachine(): Promise<Machine> {
   const args = ["-c", questions];
   const { PATH = "" } = childEnvironment();
   const asked = new Deno.Command("/bin/sh", { args, env: { PATH }, clearEnv: true, stdin: "null", stderr: "inherit" });
-  const text = await asked.output().then(({ stdout }) => new TextDecoder().decode(stdout), () => "");
+  let text = "";
+  try {
+    text = new TextDecoder().decode((await asked.output()).stdout);
+  } catch {
+    // There is no shell: then nothing that is asked of one is known.
+  }
   const [limit = "", ...words] = text.split("\n");
   return {
     descriptors: /^[0-9]+$/.test(limit) ? Number(limit) : null,

@@ -93,16 +93,15 @@ async function rig() {
 const fronts = ["smtp-in#1", "smtp-in#2"];
 const others = ["table-host#aliases", "queue", "lookup", "delivery"];
 
-Deno.test("every smtp-in is ready and has its sockets before another process is started, also one for lookup", async () => {
+Deno.test("an smtp-in is ready and has its sockets before another process is started, also one for lookup", async () => {
   const { supervisor, children, names, told, say } = await rig();
   deepEqual(names(), fronts);
   say("smtp-in#2");
-  await until("it serves", () => children.get("smtp-in#2")?.kinds.includes("serve") === true);
-  deepEqual(names(), fronts);
-  say("smtp-in#1");
   await until("the others are started", () => names().length > fronts.length);
-  ok(children.get("smtp-in#1")?.kinds.includes("serve"));
+  ok(children.get("smtp-in#2")?.kinds.includes("serve"));
   deepEqual(names(), [...fronts, ...others]);
+  say("smtp-in#1");
+  await until("the other one serves", () => children.get("smtp-in#1")?.kinds.includes("serve") === true);
   for (const name of ["queue", "lookup", "delivery"]) say(name);
   await until("it is ready", () => told.includes("ready"));
   await supervisor.stop();
