@@ -19,9 +19,9 @@ export function smtpInGrant(account: Account | null): Grant<"smtp-in"> {
   };
 }
 
-/** Lets a role give memory back (host/memory.ts), and keeps it from collecting garbage thrice while it starts: what is
- * read then stays. Space for 8 MiB of new objects is taken as it is filled. */
-export const heapFlag = "--v8-flags=--expose-gc,--min-semi-space-size=8";
+/** Lets a role give memory back (host/memory.ts), and gives it room to start in: with the usual half a MiB for new objects
+ * garbage is collected thrice meanwhile, although what is read then stays. With more than 2 MiB an idle role keeps more. */
+export const heapFlag = "--v8-flags=--expose-gc,--min-semi-space-size=2";
 
 /** Flags of `deno run` for a row, least first. */
 export function denoFlags(grant: Grant): readonly string[] {

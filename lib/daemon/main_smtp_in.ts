@@ -1,7 +1,9 @@
 /** Where the process of an smtp-in begins. */
 
 import { describeError } from "../fault.ts";
+import type { Listener } from "../port.ts";
 import type { MakeTlsServer, TlsServer } from "../port_tls.ts";
+import { AfterRush } from "./after_rush.ts";
 import { setupOf, type TlsMaterial, tlsOf } from "./listener_tls.ts";
 import { type RolePorts, type RunningRole, runRole } from "./role_main.ts";
 import { SmtpIn } from "./smtp_in.ts";
@@ -11,6 +13,7 @@ runRole(makeSmtpIn);
 
 async function makeSmtpIn(init: Init, ports: RolePorts): Promise<RunningRole> {
   const { listeners } = init.policy;
+  const rush = new AfterRush(ports.clock, ports.trim);
   const smtpIn = new SmtpIn({ ...ports, ...init.front, limits: init.policy.smtp });
   // What no listener needs takes memory in each of these processes.
   const make = listeners.some((one) => tlsOf(one) !== null) ? (await import("../host/tls.ts")).makeTlsServer : null;
@@ -26,7 +29,12 @@ async function makeSmtpIn(init: Init, ports: RolePorts): Promise<RunningRole> {
     },
     serve(handed) {
       for (const [listener, socket] of handed) {
-        smtpIn.serve(socket, listeners, listener);
+        const accept: Listener["accept"] = (take) =>
+          socket.accept((stream) => {
+            rush.note();
+            take(stream);
+          });
+        smtpIn.serve({ accept, close: () => socket.close() }, listeners, listener);
       }
     },
     told(message) {

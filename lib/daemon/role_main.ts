@@ -145,11 +145,13 @@ export interface RolePorts {
   readonly log: Log;
   /** The role's part of the configuration. */
   readonly policy: Policy;
+  /** Gives back memory that is not in use; takes a while where much is. */
+  readonly trim: () => void;
 }
 
 function portsOf(init: Init): RolePorts {
   const log = logTo(stderrSink(init.log.least), init.log.style, hostClock);
-  return { clock: hostClock, random: hostRandom, log, policy: init.policy };
+  return { clock: hostClock, random: hostRandom, log, policy: init.policy, trim: trimMemory };
 }
 
 /** What is said of a peer that is cut off because it is not itself any more. Cut off it is of no use to anybody: the
