@@ -19,7 +19,7 @@ export function smtpInGrant(account: Account | null): Grant<"smtp-in"> {
   };
 }
 
-/** Lets a role give memory back (host/memory.ts), and gives it room to start in: with the usual half a MiB for new objects
+/** Lets a role give memory back (host/memory.ts), and gives it room to start in: with the usual one for new objects
  * garbage is collected thrice meanwhile, although what is read then stays. With more than 2 MiB an idle role keeps more. */
 export const heapFlag = "--v8-flags=--expose-gc,--min-semi-space-size=2";
 
