@@ -105,9 +105,9 @@
  *   content as it is stored in `base64`, show stats, show status and reload
  *   an object each, encrypt an array of objects with `method` and `stored`,
  *   spf walk an array with an object for each line: `line`, `input`, all of its
- *   `networks`, and `problems` with `severity` and `text`; the other commands an object that says how many envelopes were touched or
- *   that they succeeded. Times are ISO 8601 in UTC. What there is none of is
- *   null.
+ *   `networks`, and `problems` with `severity` and `text`; the other commands
+ *   an object that says how many envelopes were touched or that they
+ *   succeeded. Times are ISO 8601 in UTC. What there is none of is null.
  *
  *   Other commands of OpenSMTPD's smtpctl are not supported yet and say so.
  *

@@ -213,7 +213,7 @@ export class HandleStream implements Stream {
     const options: object = { handle: this.#handle, allowHalfOpen: true };
     const socket = new net.Socket(options);
     const { remote } = this;
-    // TLS asks for the peer's address, and the system takes as long to tell as to accept a connection.
+    // TLS asks the socket for the peer's address: what is known the system is not asked again.
     if (remote.kind === "inet") {
       const { ip: address, port } = remote;
       Reflect.set(socket, "_peername", { address, port, family: address.includes(":") ? "IPv6" : "IPv4" });

@@ -22,7 +22,7 @@ export function spaceWatch(
     if (now - askedAt < believedMs) return answer;
     askedAt = now;
     try {
-      // Seldom the first thing that a start needs, and it takes 12 ms to load.
+      // Not needed before the first message, and it takes 12 ms to load.
       const { statfsSync } = process.getBuiltinModule("node:fs");
       const { bavail, bsize } = statfsSync(directory);
       const free = bavail * bsize + reusable();
