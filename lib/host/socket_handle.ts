@@ -13,7 +13,7 @@ import { Fault } from "../fault.ts";
 import { addressOf, highWater, kindOf, usingAction } from "./socket.ts";
 
 /** What is used of a handle. Calls return 0, or a system error as a negative number. */
-interface Handle {
+export interface Handle {
   /** Called with what was read; without it at the end and for an error: see `Results.read`. */
   onread: (bytes?: ArrayBuffer) => void;
   readStart(): number;
@@ -21,12 +21,19 @@ interface Handle {
   /** What the system does not take at once waits in the handle; `Results.isAsync` tells. */
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
   /** Ends our side once all that was written has gone out. */
-  shutdown(request: { oncomplete(status: number): void }): number;
+  shutdown(request: ShutdownRequest): number;
+  /** Tells the peer that all has been sent, where more than to close is due: TLS. */
+  farewell?(): void;
   close(done: () => void): void;
 }
 
+/** The end of our side. */
+export interface ShutdownRequest {
+  oncomplete(status: number): void;
+}
+
 /** One write. `oncomplete` is called when it ends later than the call that made it, and only then. */
-interface WriteRequest {
+export interface WriteRequest {
   /** Kept here until the end: the handle only borrows them. */
   readonly bytes: Uint8Array;
   oncomplete(status: number): void;
@@ -42,7 +49,7 @@ interface Results {
 }
 
 /** Null when this Deno has no such place. */
-const results = findResults();
+export const results = findResults();
 
 /** UV_EOF: the peer has ended its side. */
 const endOfFile = -4095;
@@ -67,7 +74,8 @@ function call(owner: object, name: string, argument: unknown): unknown {
   return typeof method === "function" ? method.call(owner, argument) : undefined;
 }
 
-function hasMethods(value: unknown, names: readonly string[]): value is object {
+/** True for an object with these methods. */
+export function hasMethods(value: unknown, names: readonly string[]): value is object {
   return typeof value === "object" && value !== null &&
     names.every((name) => typeof Reflect.get(value, name) === "function");
 }
@@ -129,11 +137,12 @@ export class HandleStream implements Stream {
   #isClosing = false;
   #isClosed = false;
 
-  /** `early` are bytes that have been read from it. */
-  constructor(handle: Handle, early: Uint8Array | null = null) {
+  /** `early` are bytes that have been read from it. The system is asked for the peer's address where the caller does
+   * not know it. */
+  constructor(handle: Handle, early: Uint8Array | null = null, remote: Address | null = null) {
     this.#handle = handle;
     this.#early = early;
-    this.remote = nameOf(handle, "getpeername");
+    this.remote = remote ?? nameOf(handle, "getpeername");
   }
 
   /** Our end. Asked of the system each time: few want to know. */
@@ -189,8 +198,14 @@ export class HandleStream implements Stream {
 
   /** Sends what is queued, then closes. */
   finish(): void {
-    if (this.#buffered === 0) this.destroy();
+    if (this.#buffered === 0) this.#leave();
     else this.#isFinishing = true;
+  }
+
+  #leave(): void {
+    if (this.#isClosing) return;
+    this.#handle.farewell?.();
+    this.destroy();
   }
 
   destroy(): void {
@@ -203,14 +218,21 @@ export class HandleStream implements Stream {
     });
   }
 
-  /** Makes a net.Socket of the connection, as TLS needs one; null when it is closed. This stream does and tells nothing
-   * any more. */
-  release(): net.Socket | null {
+  /** Gives the handle away; null when it is closed. This stream does and tells nothing any more. */
+  releaseHandle(): Handle | null {
     if (this.#isClosing) return null;
     this.#handle.readStop();
     this.#isClosing = true;
+    return this.#handle;
+  }
+
+  /** Makes a net.Socket of the connection, as TLS needs one; null when it is closed. This stream does and tells nothing
+   * any more. */
+  release(): net.Socket | null {
+    const handle = this.releaseHandle();
+    if (handle === null) return null;
     // The option is not in the types.
-    const options: object = { handle: this.#handle, allowHalfOpen: true };
+    const options: object = { handle, allowHalfOpen: true };
     const socket = new net.Socket(options);
     const { remote } = this;
     // TLS asks the socket for the peer's address: what is known the system is not asked again.
@@ -237,7 +259,7 @@ export class HandleStream implements Stream {
     this.#buffered -= length;
     if (status < 0) return this.#fail(status);
     if (this.#buffered > 0) return;
-    if (this.#isFinishing) return this.destroy();
+    if (this.#isFinishing) return this.#leave();
     if (!this.#isOver) return;
     this.#isOver = false;
     this.#handler?.drain();

@@ -5,12 +5,13 @@ import type { X509Certificate } from "node:crypto";
 import type net from "node:net";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
-import { Fault } from "../fault.ts";
+import { assert, Fault } from "../fault.ts";
 import type { Address } from "../port.ts";
 import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../port_tls.ts";
 import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
 import { SocketStream } from "./socket.ts";
 import { HandleStream } from "./socket_handle.ts";
+import { type TlsContext, TlsHandle } from "./tls_handle.ts";
 
 /** Most servers of node:tls that are kept for the next handshakes. */
 const spareMax = 64;
@@ -25,20 +26,86 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
   checkUse(setup);
   const verified = authorities === null ? null : verifiedBy(authorities);
   const spare: HandshakeServer[] = [];
+  const straight = straightOf(setup);
   return {
-    begin(stream, done, head) {
+    begin(stream, done, head = noOctets) {
+      if (straight !== null && stream instanceof HandleStream && stream.remote.kind === "inet") {
+        return beginStraight(straight, stream, head, done);
+      }
       const socket = stream instanceof HandleStream || stream instanceof SocketStream ? stream.release() : null;
       // Only these are sockets; another kind is a mistake of ours, and fails as they do when they are closed.
       if (socket === null) {
         queueMicrotask(() => done({ kind: "failed", reason: "the connection is gone" }));
         return { destroy: () => {} };
       }
-      if (head !== undefined && head.length > 0) socket.unshift(head);
+      if (head.length > 0) socket.unshift(head);
       const server = spare.pop() ?? new HandshakeServer(options, verified);
       return server.begin(socket, stream.remote, (outcome) => {
         if (spare.length < spareMax) spare.push(server);
         done(outcome);
       });
+    },
+  };
+}
+
+const noOctets = new Uint8Array(0);
+
+/** What handshakes straight on handles are given. */
+interface Straight {
+  readonly context: TlsContext;
+  /** Null where there is one certificate only. */
+  readonly choose: ((host: string) => TlsContext) | null;
+}
+
+/** Null where node:tls serves: it knows what a client's certificate is worth. */
+function straightOf(setup: TlsSetup): Straight | null {
+  if (!TlsHandle.isPossible || setup.authorities !== null) return null;
+  const own = contextsOf(setup).map(({ file, context }) => ({
+    file,
+    // The library reads all of it for each connection.
+    context: { ...context.context, requestCert: false, rejectUnauthorized: false },
+  }));
+  const [first] = own;
+  assert(first !== undefined, "a server has a certificate");
+  return { context: first.context, choose: own.length === 1 ? null : (host) => bestFor(host, own).context };
+}
+
+function beginStraight(
+  { context, choose }: Straight,
+  stream: HandleStream,
+  head: Uint8Array,
+  done: (outcome: TlsOutcome) => void,
+): TlsHandshake {
+  const { remote } = stream;
+  let isOver = false;
+  const tell = (outcome: TlsOutcome) => {
+    if (isOver) return;
+    isOver = true;
+    done(outcome);
+  };
+  // It may fail before this function has returned.
+  const fail = (reason: string) => queueMicrotask(() => tell({ kind: "failed", reason }));
+  const under = stream.releaseHandle();
+  if (under === null) {
+    fail("the connection is gone");
+    return { destroy: () => isOver = true };
+  }
+  const handle = TlsHandle.begin(under, context, choose, head, {
+    secure(handle, { version, cipher, serverName }) {
+      const facts = { version, cipher, bits: bitsOf(cipher), serverName };
+      const tls: TlsInfo = { ...facts, client: "none", fingerprint: null };
+      tell({ kind: "secure", stream: new HandleStream(handle, null, remote), tls });
+    },
+    failed(reason, handle) {
+      // What it says of the reason has gone out.
+      handle.close(() => {});
+      fail(reason);
+    },
+  });
+  return {
+    destroy() {
+      isOver = true;
+      handle.close(() => {});
     },
   };
 }
@@ -75,19 +142,30 @@ function optionsOf(setup: TlsSetup): ServerOptions {
   };
   const usual = { ...asked, ...contextOf(first, setup) };
   if (certificates.length === 1) return usual;
-  const contexts = certificates.map((one) => ({
+  const contexts = contextsOf(setup);
+  return { ...usual, SNICallback: (host, choose) => choose(null, bestFor(host, contexts).context) };
+}
+
+/** A certificate, and what the library makes of it. */
+interface OwnContext<C> {
+  readonly file: ReturnType<typeof inspectCertificates>;
+  readonly context: C;
+}
+
+function contextsOf(setup: TlsSetup): readonly OwnContext<tls.SecureContext>[] {
+  return setup.certificates.map((one) => ({
     file: inspectCertificates(one.chain),
     context: tls.createSecureContext(contextOf(one, setup)),
   }));
-  return {
-    ...usual,
-    SNICallback(host, choose) {
-      const fit = contexts.filter(({ file }) => file !== null && isForHost(file.names, host));
-      // ECDSA costs this side a tenth of what RSA does, and every client of TLS 1.3 knows it (RFC 8446 §9.1).
-      const best = fit.find(({ file }) => file?.isElliptic) ?? fit[0] ?? contexts[0];
-      choose(null, best?.context);
-    },
-  };
+}
+
+/** The one for a host that a client names, empty for none. */
+function bestFor<C>(host: string, own: readonly OwnContext<C>[]): OwnContext<C> {
+  const fit = own.filter(({ file }) => file !== null && isForHost(file.names, host));
+  // ECDSA costs this side a tenth of what RSA does, and every client of TLS 1.3 knows it (RFC 8446 §9.1).
+  const best = fit.find(({ file }) => file?.isElliptic) ?? fit[0] ?? own[0];
+  assert(best !== undefined, "a server has a certificate");
+  return best;
 }
 
 function contextOf({ chain, key }: TlsSetup["certificates"][number], setup: TlsSetup): tls.SecureContextOptions {
@@ -202,12 +280,16 @@ function infoOf(socket: tls.TLSSocket, verified: VerifiedClients | null): TlsInf
   return {
     version: socket.getProtocol() ?? "",
     cipher,
-    bits: /128/.test(cipher) ? 128 : 256,
+    bits: bitsOf(cipher),
     client: certificate === undefined ? "none" : isVerified ? "verified" : "unchecked",
     ...(certificate === undefined || isVerified ? {} : problemOf(socket)),
     fingerprint,
     serverName: typeof host === "string" && host !== "" ? host : null,
   };
+}
+
+function bitsOf(cipher: string): number {
+  return /128/.test(cipher) ? 128 : 256;
 }
 
 /** What the library has against a client's certificate; the types call it an Error, and it is a code. */
