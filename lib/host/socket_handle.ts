@@ -52,7 +52,7 @@ interface Results {
 export const results = findResults();
 
 /** UV_EOF: the peer has ended its side. */
-const endOfFile = -4095;
+export const endOfFile = -4095;
 
 function findResults(): Results | null {
   try {
@@ -226,21 +226,14 @@ export class HandleStream implements Stream {
     return this.#handle;
   }
 
-  /** Makes a net.Socket of the connection, as TLS needs one; null when it is closed. This stream does and tells nothing
+  /** Makes a net.Socket of the connection, as node:tls needs one; null when it is closed. This stream does and tells nothing
    * any more. */
   release(): net.Socket | null {
     const handle = this.releaseHandle();
     if (handle === null) return null;
     // The option is not in the types.
     const options: object = { handle, allowHalfOpen: true };
-    const socket = new net.Socket(options);
-    const { remote } = this;
-    // TLS asks the socket for the peer's address: what is known the system is not asked again.
-    if (remote.kind === "inet") {
-      const { ip: address, port } = remote;
-      Reflect.set(socket, "_peername", { address, port, family: address.includes(":") ? "IPv6" : "IPv4" });
-    }
-    return socket;
+    return new net.Socket(options);
   }
 
   #received(bytes: ArrayBuffer | undefined): void {

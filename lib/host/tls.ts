@@ -1,7 +1,7 @@
 /** TLS over sockets that are there, over node:tls. The library is rustls: TLS 1.2 and 1.3, forward secrecy and
  * authenticated encryption always, and no say in the choice of cipher suites. */
 
-import type { X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type net from "node:net";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
@@ -11,10 +11,7 @@ import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../
 import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
 import { SocketStream } from "./socket.ts";
 import { HandleStream } from "./socket_handle.ts";
-import { type TlsContext, TlsHandle } from "./tls_handle.ts";
-
-/** Most servers of node:tls that are kept for the next handshakes. */
-const spareMax = 64;
+import { type HandshakeFacts, type TlsContext, TlsHandle } from "./tls_handle.ts";
 
 /** Most certificates of clients that are remembered as verified, for each list of authorities. */
 const verifiedMax = 1000;
@@ -22,11 +19,12 @@ const verifiedMax = 1000;
 /** Makes the server's side of TLS. Throws a Fault `malformed` when the library cannot use a certificate or a key. */
 export function makeTlsServer(setup: TlsSetup): TlsServer {
   const { authorities } = setup;
-  const options = optionsOf(setup);
+  if (setup.certificates.length === 0) throw new Fault("malformed", "Cannot offer TLS: there is no certificate");
   checkUse(setup);
+  const own = ownContexts(setup);
   const verified = authorities === null ? null : verifiedBy(authorities);
-  const spare: HandshakeServer[] = [];
-  const straight = straightOf(setup);
+  const straight = TlsHandle.isPossible ? straightOf(own, verified) : null;
+  const options = optionsOf(setup, own);
   return {
     begin(stream, done, head = noOctets) {
       if (straight !== null && stream instanceof HandleStream && stream.remote.kind === "inet") {
@@ -39,11 +37,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
         return { destroy: () => {} };
       }
       if (head.length > 0) socket.unshift(head);
-      const server = spare.pop() ?? new HandshakeServer(options, verified);
-      return server.begin(socket, stream.remote, (outcome) => {
-        if (spare.length < spareMax) spare.push(server);
-        done(outcome);
-      });
+      return new HandshakeServer(options, verified).begin(socket, stream.remote, done);
     },
   };
 }
@@ -55,23 +49,17 @@ interface Straight {
   readonly context: TlsContext;
   /** Null where there is one certificate only. */
   readonly choose: ((host: string) => TlsContext) | null;
+  readonly verified: VerifiedClients | null;
 }
 
-/** Null where node:tls serves: it knows what a client's certificate is worth. */
-function straightOf(setup: TlsSetup): Straight | null {
-  if (!TlsHandle.isPossible || setup.authorities !== null) return null;
-  const own = contextsOf(setup).map(({ file, context }) => ({
-    file,
-    // The library reads all of it for each connection.
-    context: { ...context.context, requestCert: false, rejectUnauthorized: false },
-  }));
-  const [first] = own;
-  assert(first !== undefined, "a server has a certificate");
-  return { context: first.context, choose: own.length === 1 ? null : (host) => bestFor(host, own).context };
+function straightOf(own: OwnContexts, verified: VerifiedClients | null): Straight {
+  const asked = { ...judgedHere, requestCert: verified !== null };
+  const contextFor = (host: string) => ({ ...bestFor(host, own).context.context, ...asked });
+  return { context: contextFor(""), choose: own.length === 1 ? null : contextFor, verified };
 }
 
 function beginStraight(
-  { context, choose }: Straight,
+  { context, choose, verified }: Straight,
   stream: HandleStream,
   head: Uint8Array,
   done: (outcome: TlsOutcome) => void,
@@ -90,24 +78,37 @@ function beginStraight(
     fail("the connection is gone");
     return { destroy: () => isOver = true };
   }
+  const refuse = (reason: string, handle: TlsHandle) => {
+    // What TLS says of the reason has gone out.
+    handle.close(() => {});
+    fail(reason);
+  };
   const handle = TlsHandle.begin(under, context, choose, head, {
-    secure(handle, { version, cipher, serverName }) {
-      const facts = { version, cipher, bits: bitsOf(cipher), serverName };
-      const tls: TlsInfo = { ...facts, client: "none", fingerprint: null };
+    secure(handle, facts) {
+      const certificate = certificateOf(facts);
+      if (certificate === null) return refuse("the client's certificate cannot be read", handle);
+      const tls = infoOf({ ...facts, certificate }, verified);
       tell({ kind: "secure", stream: new HandleStream(handle, null, remote), tls });
     },
-    failed(reason, handle) {
-      // What it says of the reason has gone out.
-      handle.close(() => {});
-      fail(reason);
-    },
+    failed: refuse,
   });
   return {
     destroy() {
+      if (isOver) return;
       isOver = true;
       handle.close(() => {});
     },
   };
+}
+
+/** Undefined when the client showed none, null when it is none. */
+function certificateOf({ certificate }: HandshakeFacts): X509Certificate | undefined | null {
+  if (certificate === null) return undefined;
+  try {
+    return new X509Certificate(certificate);
+  } catch {
+    return null;
+  }
 }
 
 /** Why TLS cannot be had with this certificate and key, as a clause; null when it can. The certificate is one, and the
@@ -129,30 +130,25 @@ export const pemInspector = {
   problem: tlsProblem,
 } as const;
 
-type ServerOptions = tls.TlsOptions & { readonly SNICallback?: tls.TlsOptions["SNICallback"] };
+/** What a certificate is worth is judged here. The library would only drop the connection, without a reason. */
+const judgedHere = { rejectUnauthorized: false };
 
-function optionsOf(setup: TlsSetup): ServerOptions {
-  const { certificates, authorities } = setup;
-  const [first] = certificates;
-  if (first === undefined) throw new Fault("malformed", "Cannot offer TLS: there is no certificate");
-  const asked = {
-    requestCert: authorities !== null,
-    // What a certificate is worth is judged here. The library would only drop the connection, without a reason.
-    rejectUnauthorized: false,
-  };
-  const usual = { ...asked, ...contextOf(first, setup) };
-  if (certificates.length === 1) return usual;
-  const contexts = contextsOf(setup);
-  return { ...usual, SNICallback: (host, choose) => choose(null, bestFor(host, contexts).context) };
+/** What node:tls is told for all connections. */
+function optionsOf(setup: TlsSetup, own: OwnContexts): tls.TlsOptions {
+  const [first] = setup.certificates;
+  assert(first !== undefined, "a server has a certificate");
+  const usual = { ...judgedHere, requestCert: setup.authorities !== null, ...contextOf(first, setup) };
+  if (own.length === 1) return usual;
+  return { ...usual, SNICallback: (host, choose) => choose(null, bestFor(host, own).context) };
 }
 
-/** A certificate, and what the library makes of it. */
-interface OwnContext<C> {
+/** Our certificates, at least one, and what the library makes of them. */
+type OwnContexts = readonly {
   readonly file: ReturnType<typeof inspectCertificates>;
-  readonly context: C;
-}
+  readonly context: tls.SecureContext;
+}[];
 
-function contextsOf(setup: TlsSetup): readonly OwnContext<tls.SecureContext>[] {
+function ownContexts(setup: TlsSetup): OwnContexts {
   return setup.certificates.map((one) => ({
     file: inspectCertificates(one.chain),
     context: tls.createSecureContext(contextOf(one, setup)),
@@ -160,7 +156,7 @@ function contextsOf(setup: TlsSetup): readonly OwnContext<tls.SecureContext>[] {
 }
 
 /** The one for a host that a client names, empty for none. */
-function bestFor<C>(host: string, own: readonly OwnContext<C>[]): OwnContext<C> {
+function bestFor(host: string, own: OwnContexts): OwnContexts[number] {
   const fit = own.filter(({ file }) => file !== null && isForHost(file.names, host));
   // ECDSA costs this side a tenth of what RSA does, and every client of TLS 1.3 knows it (RFC 8446 §9.1).
   const best = fit.find(({ file }) => file?.isElliptic) ?? fit[0] ?? own[0];
@@ -196,17 +192,18 @@ function checkUse(setup: TlsSetup): void {
   }
 }
 
-/** A server of node:tls that has one handshake at a time: what it tells is not told apart otherwise. To make one takes
- * as long as a handshake, so it is used again. */
+/** A server of node:tls for one handshake: what it tells is not told apart otherwise. */
 class HandshakeServer {
   readonly #server: tls.Server;
   readonly #verified: VerifiedClients | null;
   #done: ((outcome: TlsOutcome) => void) | null = null;
   #remote: Address | null = null;
 
-  constructor(options: ServerOptions, verified: VerifiedClients | null) {
+  constructor(options: tls.TlsOptions, verified: VerifiedClients | null) {
     this.#verified = verified;
     this.#server = new tls.Server(options);
+    // A deadline of its own would keep what has failed for two minutes.
+    Reflect.set(this.#server, "_handshakeTimeout", 0);
     this.#server.on("secureConnection", (socket) => this.#secured(socket));
     this.#server.on("tlsClientError", (error) => this.#finish({ kind: "failed", reason: reasonOf(error) }));
   }
@@ -225,7 +222,6 @@ class HandshakeServer {
     this.#server.emit("connection", socket);
     return {
       destroy: () => {
-        // It may tell of this one later: it is not used again.
         this.#done = null;
         socket.destroy();
       },
@@ -234,7 +230,11 @@ class HandshakeServer {
 
   #secured(socket: tls.TLSSocket): void {
     if (this.#done === null) return void socket.destroy();
-    this.#finish({ kind: "secure", stream: new TlsStream(socket, this.#remote), tls: infoOf(socket, this.#verified) });
+    this.#finish({
+      kind: "secure",
+      stream: new TlsStream(socket, this.#remote),
+      tls: infoOf(factsOf(socket), this.#verified),
+    });
   }
 
   #finish(outcome: TlsOutcome): void {
@@ -270,32 +270,40 @@ function reasonOf(error: Error): string {
   return code === "ECONNRESET" ? "the peer closed the connection" : error.message;
 }
 
-function infoOf(socket: tls.TLSSocket, verified: VerifiedClients | null): TlsInfo {
-  const { name: cipher } = socket.getCipher();
-  const certificate = verified === null ? undefined : socket.getPeerX509Certificate();
-  const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? null;
-  const isVerified = certificate !== undefined && verified?.judge(socket, certificate) === true;
-  // Without a host's name this is false, or empty.
-  const host: unknown = Reflect.get(socket, "servername");
+/** What a handshake came to, by either way. */
+interface Facts extends Omit<HandshakeFacts, "certificate"> {
+  readonly certificate: X509Certificate | undefined;
+}
+
+function factsOf(socket: tls.TLSSocket): Facts {
+  // The types call it an Error, and it is a code. Without a host's name, that is false.
+  const [problem, host]: unknown[] = [socket.authorizationError, Reflect.get(socket, "servername")];
   return {
     version: socket.getProtocol() ?? "",
-    cipher,
-    bits: bitsOf(cipher),
-    client: certificate === undefined ? "none" : isVerified ? "verified" : "unchecked",
-    ...(certificate === undefined || isVerified ? {} : problemOf(socket)),
-    fingerprint,
-    serverName: typeof host === "string" && host !== "" ? host : null,
+    cipher: socket.getCipher().name,
+    serverName: typeof host === "string" ? host : "",
+    certificate: socket.getPeerX509Certificate(),
+    problem: typeof problem === "string" ? problem : "",
+    isResumed: socket.isSessionReused(),
   };
 }
 
-function bitsOf(cipher: string): number {
-  return /128/.test(cipher) ? 128 : 256;
-}
-
-/** What the library has against a client's certificate; the types call it an Error, and it is a code. */
-function problemOf(socket: tls.TLSSocket): Pick<TlsInfo, "problem"> {
-  const problem: unknown = socket.authorizationError;
-  return typeof problem === "string" && /^[A-Z0-9_]{1,64}$/.test(problem) ? { problem } : {};
+function infoOf(facts: Facts, verified: VerifiedClients | null): TlsInfo {
+  const { version, cipher, serverName, problem } = facts;
+  // A certificate that was not asked for counts as none.
+  const certificate = verified === null ? undefined : facts.certificate;
+  const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? null;
+  const isVerified = certificate !== undefined && verified?.judge(facts, certificate) === true;
+  const hasProblem = certificate !== undefined && !isVerified && /^[A-Z0-9_]{1,64}$/.test(problem);
+  return {
+    version,
+    cipher,
+    bits: /128/.test(cipher) ? 128 : 256,
+    client: certificate === undefined ? "none" : isVerified ? "verified" : "unchecked",
+    ...(hasProblem ? { problem } : {}),
+    fingerprint,
+    serverName: serverName === "" ? null : serverName,
+  };
 }
 
 /** Certificates of clients that have passed. The library checks a certificate in a full handshake only, and takes a
@@ -303,13 +311,13 @@ function problemOf(socket: tls.TLSSocket): Pick<TlsInfo, "problem"> {
 class VerifiedClients {
   readonly #fingerprints = new Set<string>();
 
-  judge(socket: tls.TLSSocket, certificate: X509Certificate): boolean {
+  judge({ isResumed, problem }: Facts, certificate: X509Certificate): boolean {
     const { fingerprint256 } = certificate;
-    if (socket.isSessionReused()) {
+    if (isResumed) {
       return this.#fingerprints.has(fingerprint256) && Date.parse(certificate.validTo) > Date.now();
     }
     this.#fingerprints.delete(fingerprint256);
-    if (!socket.authorized) return false;
+    if (problem !== "") return false;
     this.#fingerprints.add(fingerprint256);
     const [oldest] = this.#fingerprints;
     if (this.#fingerprints.size > verifiedMax && oldest !== undefined) this.#fingerprints.delete(oldest);

@@ -7,11 +7,17 @@
 
 import { Duplex } from "node:stream";
 import tls from "node:tls";
-import { getSystemErrorName } from "node:util";
 import { assert } from "../fault.ts";
-import { type Handle, hasMethods, results, type ShutdownRequest, type WriteRequest } from "./socket_handle.ts";
+import {
+  endOfFile,
+  type Handle,
+  hasMethods,
+  results,
+  type ShutdownRequest,
+  type WriteRequest,
+} from "./socket_handle.ts";
 
-/** Certificate, key and versions, in the library's form. It is read when a connection begins. */
+/** Certificate, key, versions and what is asked of clients, in the library's form. It is read when a connection begins. */
 export type TlsContext = object;
 
 /** What the library's end of a connection offers. Calls return 0 when all is well. */
@@ -23,14 +29,15 @@ interface TlsWrap {
   onerror: (error: Error) => void;
   /** The client has named a host: `finishAccept` is awaited. */
   onclienthello: () => void;
-  /** What `close` frees, and the handle that it closes. */
+  /** What `close` frees, and what it closes. */
   _owner: { ssl: TlsWrap | null };
-  _nativeTcpHandle: Handle;
+  _nativeTcpHandle: { readStop(): void; close(): void };
   initServerTls(context: TlsContext): number;
   /** Has what it sends go out by a socket's handle. What comes in `receive` and `emitEof` are told. */
   attach(handle: Handle): number;
-  /** Itself: what its callbacks are looked up in. */
-  setHandle(self: TlsWrap): void;
+  /** What its callbacks are looked up in: itself. It is kept until the end, and so is the function below. */
+  setHandle(self: object): void;
+  setOnread(onread: () => void): void;
   enableClientHelloCb(): void;
   getServername(): string | undefined;
   finishAccept(context: TlsContext): void;
@@ -45,12 +52,17 @@ interface TlsWrap {
   shutdown(request: ShutdownRequest): number;
   getCipher(out: { name?: string }): number;
   getProtocol(out: { protocol?: string }): number;
+  getPeerCertificateChain(): { readonly certificates: readonly Uint8Array[] } | null;
+  /** A code, empty for none. */
+  verifyError(): string;
+  isSessionReused(): boolean;
   close(done: () => void): void;
 }
 
 const methods = [
-  ...["initServerTls", "attach", "setHandle", "enableClientHelloCb", "getServername", "finishAccept", "start"],
-  ...["receive", "emitEof", "readStart", "writeBuffer", "shutdown", "getCipher", "getProtocol", "close"],
+  ...["initServerTls", "attach", "setHandle", "setOnread", "enableClientHelloCb", "getServername", "finishAccept"],
+  ...["start", "receive", "emitEof", "readStart", "writeBuffer", "shutdown", "getCipher", "getProtocol"],
+  ...["getPeerCertificateChain", "verifyError", "isSessionReused", "close"],
 ] as const;
 
 /** EPROTO: what came is no TLS. */
@@ -86,19 +98,24 @@ function isWrap(value: unknown): value is TlsWrap {
 }
 
 /** What a handshake came to. */
-export interface HandleTls {
+export interface HandshakeFacts {
   readonly version: string;
   /** The library's name of the cipher suite. */
   readonly cipher: string;
-  /** The host that the client named, null for none. */
-  readonly serverName: string | null;
+  /** The host that the client named, empty for none. */
+  readonly serverName: string;
+  /** The client's, as DER; null for none. */
+  readonly certificate: Uint8Array | null;
+  /** What the library has against it, as its code; empty for nothing. */
+  readonly problem: string;
+  /** The session was taken up again: nothing was checked. */
+  readonly isResumed: boolean;
 }
 
 /** Who is told of a handshake. One of the two is called, once: `secure` amid a call of the system's, `failed` also
  * before `begin` has returned. */
 export interface HandshakeTold {
-  /** What the peer has sent behind its handshake is delivered once this returns. */
-  secure(handle: TlsHandle, tls: HandleTls): void;
+  secure(handle: TlsHandle, facts: HandshakeFacts): void;
   /** `reason` is for people. The connection is to be closed. */
   failed(reason: string, handle: TlsHandle): void;
 }
@@ -108,6 +125,9 @@ export class TlsHandle implements Handle {
   onread: Handle["onread"] = () => {};
   readonly #wrap: TlsWrap;
   readonly #under: Handle;
+  /** What came before anybody read: bytes, or how reading ended. */
+  readonly #early: (ArrayBuffer | number)[] = [];
+  #isReading = false;
   /** What the library has not been given yet. */
   readonly #waiting: WriteRequest[] = [];
   #isWriting = false;
@@ -115,10 +135,18 @@ export class TlsHandle implements Handle {
   #ending: ShutdownRequest | null = null;
   #isEnded = false;
   #isClosing = false;
+  #closed = () => {};
 
   private constructor(wrap: TlsWrap, under: Handle) {
     this.#wrap = wrap;
     this.#under = under;
+    wrap._owner = { ssl: wrap };
+    wrap._nativeTcpHandle = { readStop: () => under.readStop(), close: () => under.close(() => this.#free()) };
+  }
+
+  /** TLS may be had straight on handles with this Deno. */
+  static get isPossible(): boolean {
+    return makeWrap !== null;
   }
 
   /** Begins a handshake on a socket's handle, which belongs to it from here on. `head` are octets that have been read
@@ -130,26 +158,14 @@ export class TlsHandle implements Handle {
     head: Uint8Array,
     told: HandshakeTold,
   ): TlsHandle {
-    assert(makeWrap !== null, "TLS straight on handles was asked whether it is possible");
+    assert(makeWrap !== null, "who begins TLS on a handle has asked whether it is possible");
     const handle = new TlsHandle(makeWrap(), under);
     handle.#shake(context, choose, head, told);
     return handle;
   }
 
-  /** TLS may be had straight on handles with this Deno. */
-  static get isPossible(): boolean {
-    return makeWrap !== null;
-  }
-
-  #shake(
-    context: TlsContext,
-    choose: ((host: string) => TlsContext) | null,
-    head: Uint8Array,
-    told: HandshakeTold,
-  ): void {
+  #shake(context: TlsContext, choose: ((host: string) => TlsContext) | null, head: Uint8Array, told: HandshakeTold) {
     const wrap = this.#wrap;
-    wrap._nativeTcpHandle = this.#under;
-    wrap._owner = { ssl: wrap };
     wrap.setHandle(wrap);
     let isDone = false;
     const fail = (reason: string) => {
@@ -157,13 +173,13 @@ export class TlsHandle implements Handle {
       isDone = true;
       told.failed(reason, this);
     };
-    wrap.onerror = (error) => fail(error.message);
-    wrap.onread = () => fail("the peer closed the connection");
+    wrap.onerror = (error) => isDone ? this.#ended(protocolError) : fail(error.message);
+    wrap.onread = (bytes) => isDone ? this.#keep(bytes) : fail("the peer closed the connection");
     wrap.onhandshakedone = () => {
       if (isDone || this.#isClosing) return;
       isDone = true;
-      wrap.onerror = () => this.#broken();
       told.secure(this, this.#facts());
+      if (!this.#isReading && !this.#isClosing) this.#under.readStop();
     };
     if (wrap.initServerTls(context) !== 0 || wrap.attach(this.#under) !== 0) return fail("the library cannot begin");
     if (choose !== null) {
@@ -174,47 +190,68 @@ export class TlsHandle implements Handle {
     wrap.start();
     wrap.readStart();
     if (head.length > 0) wrap.receive(head);
-    this.#under.readStart();
+    if (!this.#isClosing) this.#under.readStart();
   }
 
-  #facts(): HandleTls {
+  #facts(): HandshakeFacts {
+    const wrap = this.#wrap;
     const cipher: { name?: string } = {};
     const version: { protocol?: string } = {};
-    this.#wrap.getCipher(cipher);
-    this.#wrap.getProtocol(version);
-    const host = this.#wrap.getServername();
+    wrap.getCipher(cipher);
+    wrap.getProtocol(version);
     return {
       version: version.protocol ?? "",
       cipher: cipher.name ?? "",
-      serverName: host === undefined || host === "" ? null : host,
+      serverName: wrap.getServername() ?? "",
+      certificate: wrap.getPeerCertificateChain()?.certificates[0] ?? null,
+      problem: wrap.verifyError(),
+      isResumed: wrap.isSessionReused(),
     };
   }
 
+  /** The socket has something to read. */
   #arrived(bytes: ArrayBuffer | undefined): void {
     if (this.#isClosing) return;
     if (bytes !== undefined) return this.#wrap.receive(new Uint8Array(bytes));
-    const status = results?.state[results.read] ?? 0;
+    const status = results?.state[results.read] ?? endOfFile;
     if (status === 0) return;
     this.#under.readStop();
-    // An end without that of TLS is an end: all that counts here says by itself where it ends.
-    if (getSystemErrorName(status) === "EOF") this.#wrap.emitEof();
-    else this.#wrap.onread();
+    // An end without that of TLS is an end, too: SMTP and LMTP say by themselves where they end.
+    if (status === endOfFile) this.#wrap.emitEof();
+    else this.#ended(status);
   }
 
-  /** What came after the handshake is no TLS. */
-  #broken(): void {
-    if (this.#isClosing || results === null) return;
-    results.state[results.read] = protocolError;
-    this.onread();
+  /** No more can be read. */
+  #ended(status: number): void {
+    if (results === null) return;
+    results.state[results.read] = status;
+    this.#wrap.onread();
+  }
+
+  #keep(bytes: ArrayBuffer | undefined): void {
+    this.#early.push(bytes ?? results?.state[results.read] ?? endOfFile);
+  }
+
+  /** Hands over what came early. */
+  #deliver(): void {
+    for (let next = this.#early[0]; next !== undefined; next = this.#early[0]) {
+      if (!this.#isReading || this.#isClosing) return;
+      this.#early.shift();
+      if (typeof next !== "number") this.onread(next);
+      else this.#ended(next);
+    }
   }
 
   readStart(): number {
+    this.#isReading = true;
     this.#wrap.onread = (bytes) => this.onread(bytes);
+    if (this.#early.length > 0) queueMicrotask(() => this.#deliver());
     const status = this.#under.readStart();
     return status < 0 ? status : this.#wrap.readStart();
   }
 
   readStop(): number {
+    this.#isReading = false;
     return this.#under.readStop();
   }
 
@@ -264,6 +301,17 @@ export class TlsHandle implements Handle {
   close(done: () => void): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#wrap.close(done);
+    this.#closed = done;
+    this.#wrap.close(() => {});
+  }
+
+  /** The socket is closed. */
+  #free(): void {
+    // Where no handshake has begun the library keeps what it was told to keep, and this with it.
+    this.#wrap.setHandle({});
+    this.#wrap.setOnread(nothing);
+    this.#closed();
   }
 }
+
+function nothing(): void {}
