@@ -218,22 +218,26 @@ export class HandleStream implements Stream {
     });
   }
 
-  /** Gives the handle away; null when it is closed. This stream does and tells nothing any more. */
-  releaseHandle(): Handle | null {
+  /** Gives the handle away, with what has been read from it and not delivered; null when it is closed. This stream does
+   * and tells nothing any more. */
+  releaseHandle(): { readonly handle: Handle; readonly early: Uint8Array | null } | null {
     if (this.#isClosing) return null;
     this.#handle.readStop();
     this.#isClosing = true;
-    return this.#handle;
+    return { handle: this.#handle, early: this.#early };
   }
 
-  /** Makes a net.Socket of the connection, as node:tls needs one; null when it is closed. This stream does and tells nothing
-   * any more. */
+  /** Makes a net.Socket of the connection, as node:tls needs one; null when it is closed. This stream does and tells
+   * nothing any more. */
   release(): net.Socket | null {
-    const handle = this.releaseHandle();
-    if (handle === null) return null;
+    const released = this.releaseHandle();
+    if (released === null) return null;
+    const { handle, early } = released;
     // The option is not in the types.
     const options: object = { handle, allowHalfOpen: true };
-    return new net.Socket(options);
+    const socket = new net.Socket(options);
+    if (early !== null) socket.unshift(early);
+    return socket;
   }
 
   #received(bytes: ArrayBuffer | undefined): void {

@@ -23,7 +23,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
   checkUse(setup);
   const own = ownContexts(setup);
   const verified = authorities === null ? null : verifiedBy(authorities);
-  const straight = TlsHandle.isPossible ? straightOf(own, verified) : null;
+  const straight = straightOf(own, verified);
   const options = optionsOf(setup, own);
   return {
     begin(stream, done, head = noOctets) {
@@ -52,10 +52,18 @@ interface Straight {
   readonly verified: VerifiedClients | null;
 }
 
-function straightOf(own: OwnContexts, verified: VerifiedClients | null): Straight {
+/** Null where it cannot be had. */
+function straightOf(own: OwnContexts, verified: VerifiedClients | null): Straight | null {
+  // What a context holds is not in the types.
+  const isKnown = ({ context }: OwnContexts[number]) => isObject(context.context) && "cert" in context.context;
+  if (!TlsHandle.isPossible || !own.every(isKnown)) return null;
   const asked = { ...judgedHere, requestCert: verified !== null };
   const contextFor = (host: string) => ({ ...bestFor(host, own).context.context, ...asked });
   return { context: contextFor(""), choose: own.length === 1 ? null : contextFor, verified };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function beginStraight(
@@ -73,8 +81,8 @@ function beginStraight(
   };
   // It may fail before this function has returned.
   const fail = (reason: string) => queueMicrotask(() => tell({ kind: "failed", reason }));
-  const under = stream.releaseHandle();
-  if (under === null) {
+  const released = stream.releaseHandle();
+  if (released === null) {
     fail("the connection is gone");
     return { destroy: () => isOver = true };
   }
@@ -83,11 +91,11 @@ function beginStraight(
     handle.close(() => {});
     fail(reason);
   };
-  const handle = TlsHandle.begin(under, context, choose, head, {
+  // Of a stream with early octets nobody has read.
+  const handle = TlsHandle.begin(released.handle, context, choose, released.early ?? head, {
     secure(handle, facts) {
-      const certificate = certificateOf(facts);
-      if (certificate === null) return refuse("the client's certificate cannot be read", handle);
-      const tls = infoOf({ ...facts, certificate }, verified);
+      const tls = infoOf(facts, verified);
+      if (tls === null) return refuse(unreadable, handle);
       tell({ kind: "secure", stream: new HandleStream(handle, null, remote), tls });
     },
     failed: refuse,
@@ -101,15 +109,8 @@ function beginStraight(
   };
 }
 
-/** Undefined when the client showed none, null when it is none. */
-function certificateOf({ certificate }: HandshakeFacts): X509Certificate | undefined | null {
-  if (certificate === null) return undefined;
-  try {
-    return new X509Certificate(certificate);
-  } catch {
-    return null;
-  }
-}
+/** Why a handshake comes to nothing that the library lets through. */
+const unreadable = "the client's certificate cannot be read";
 
 /** Why TLS cannot be had with this certificate and key, as a clause; null when it can. The certificate is one, and the
  * key fits: this finds what the library does not know, such as a curve. */
@@ -192,7 +193,8 @@ function checkUse(setup: TlsSetup): void {
   }
 }
 
-/** A server of node:tls for one handshake: what it tells is not told apart otherwise. */
+/** A server of node:tls for one handshake: what it tells is not told apart otherwise. To make it takes as long as the
+ * handshake; it serves only where there is no way straight on handles. */
 class HandshakeServer {
   readonly #server: tls.Server;
   readonly #verified: VerifiedClients | null;
@@ -230,11 +232,9 @@ class HandshakeServer {
 
   #secured(socket: tls.TLSSocket): void {
     if (this.#done === null) return void socket.destroy();
-    this.#finish({
-      kind: "secure",
-      stream: new TlsStream(socket, this.#remote),
-      tls: infoOf(factsOf(socket), this.#verified),
-    });
+    const tls = infoOf(factsOf(socket), this.#verified);
+    if (tls === null) this.#finish({ kind: "failed", reason: unreadable });
+    else this.#finish({ kind: "secure", stream: new TlsStream(socket, this.#remote), tls });
   }
 
   #finish(outcome: TlsOutcome): void {
@@ -270,28 +270,26 @@ function reasonOf(error: Error): string {
   return code === "ECONNRESET" ? "the peer closed the connection" : error.message;
 }
 
-/** What a handshake came to, by either way. */
-interface Facts extends Omit<HandshakeFacts, "certificate"> {
-  readonly certificate: X509Certificate | undefined;
-}
-
-function factsOf(socket: tls.TLSSocket): Facts {
+function factsOf(socket: tls.TLSSocket): HandshakeFacts {
   // The types call it an Error, and it is a code. Without a host's name, that is false.
   const [problem, host]: unknown[] = [socket.authorizationError, Reflect.get(socket, "servername")];
+  const { raw }: { readonly raw?: Uint8Array } = socket.getPeerCertificate();
   return {
     version: socket.getProtocol() ?? "",
     cipher: socket.getCipher().name,
     serverName: typeof host === "string" ? host : "",
-    certificate: socket.getPeerX509Certificate(),
-    problem: typeof problem === "string" ? problem : "",
+    certificate: raw ?? null,
+    problem: socket.authorized ? "" : typeof problem === "string" && problem !== "" ? problem : "UNKNOWN",
     isResumed: socket.isSessionReused(),
   };
 }
 
-function infoOf(facts: Facts, verified: VerifiedClients | null): TlsInfo {
+/** Null when the client's certificate cannot be read. */
+function infoOf(facts: HandshakeFacts, verified: VerifiedClients | null): TlsInfo | null {
   const { version, cipher, serverName, problem } = facts;
-  // A certificate that was not asked for counts as none.
-  const certificate = verified === null ? undefined : facts.certificate;
+  // One that was not asked for counts as none.
+  const certificate = verified === null ? undefined : certificateOf(facts);
+  if (certificate === null) return null;
   const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? null;
   const isVerified = certificate !== undefined && verified?.judge(facts, certificate) === true;
   const hasProblem = certificate !== undefined && !isVerified && /^[A-Z0-9_]{1,64}$/.test(problem);
@@ -306,12 +304,22 @@ function infoOf(facts: Facts, verified: VerifiedClients | null): TlsInfo {
   };
 }
 
+/** Undefined when the client showed none, null when it cannot be read. */
+function certificateOf({ certificate }: HandshakeFacts): X509Certificate | undefined | null {
+  if (certificate === null) return undefined;
+  try {
+    return new X509Certificate(certificate);
+  } catch {
+    return null;
+  }
+}
+
 /** Certificates of clients that have passed. The library checks a certificate in a full handshake only, and takes a
  * session up again for a client whose certificate did not pass, too: it then calls it authorized. */
 class VerifiedClients {
   readonly #fingerprints = new Set<string>();
 
-  judge({ isResumed, problem }: Facts, certificate: X509Certificate): boolean {
+  judge({ isResumed, problem }: HandshakeFacts, certificate: X509Certificate): boolean {
     const { fingerprint256 } = certificate;
     if (isResumed) {
       return this.#fingerprints.has(fingerprint256) && Date.parse(certificate.validTo) > Date.now();

@@ -1,9 +1,9 @@
 /** TLS straight on the socket handles that lie under node:net, as their server.
  *
- * A tls.TLSSocket is a second Duplex on top of that of a net.Socket, and a session that only begins TLS spends an eighth
- * of its time in the two. The library's end under it (tls_wrap in Node's terms) is a handle as that of a socket is, and
- * takes the place of one here. As in socket_handle.ts, all that is used of it is looked for first, and where something
- * is missing, node:tls serves as before. */
+ * A tls.TLSSocket is a second Duplex on top of that of a net.Socket: a session that only begins TLS took a fifth of its
+ * time for the two. The library's end under it (tls_wrap in Node's terms) is a handle as that of a socket is, and takes
+ * the place of one here. As in socket_handle.ts, what is used of it is looked for first, and where something is
+ * missing, node:tls serves as before. */
 
 import { Duplex } from "node:stream";
 import tls from "node:tls";
@@ -17,7 +17,8 @@ import {
   type WriteRequest,
 } from "./socket_handle.ts";
 
-/** Certificate, key, versions and what is asked of clients, in the library's form. It is read when a connection begins. */
+/** Certificate, key, versions and what is asked of clients, in the library's form. It is read when a connection
+ * begins. */
 export type TlsContext = object;
 
 /** What the library's end of a connection offers. Calls return 0 when all is well. */
@@ -29,14 +30,12 @@ interface TlsWrap {
   onerror: (error: Error) => void;
   /** The client has named a host: `finishAccept` is awaited. */
   onclienthello: () => void;
-  /** What `close` frees, and what it closes. */
-  _owner: { ssl: TlsWrap | null };
-  _nativeTcpHandle: { readStop(): void; close(): void };
   initServerTls(context: TlsContext): number;
   /** Has what it sends go out by a socket's handle. What comes in `receive` and `emitEof` are told. */
   attach(handle: Handle): number;
-  /** What its callbacks are looked up in: itself. It is kept until the end, and so is the function below. */
+  /** What its callbacks are looked up in: itself. */
   setHandle(self: object): void;
+  /** As `readStart` does it. */
   setOnread(onread: () => void): void;
   enableClientHelloCb(): void;
   getServername(): string | undefined;
@@ -44,7 +43,7 @@ interface TlsWrap {
   start(): number;
   receive(bytes: Uint8Array): void;
   emitEof(): void;
-  /** Has `onread` as it is now called. */
+  /** Has `onread`, as it is now, called from here on. */
   readStart(): number;
   /** One at a time: another before `oncomplete` would take its place. */
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
@@ -56,13 +55,16 @@ interface TlsWrap {
   /** A code, empty for none. */
   verifyError(): string;
   isSessionReused(): boolean;
+  /** Gives up what is being written. The socket's handle stays open. */
   close(done: () => void): void;
+  /** Forgets the session, and what was set, if one had begun. */
+  destroySsl(): void;
 }
 
 const methods = [
   ...["initServerTls", "attach", "setHandle", "setOnread", "enableClientHelloCb", "getServername", "finishAccept"],
   ...["start", "receive", "emitEof", "readStart", "writeBuffer", "shutdown", "getCipher", "getProtocol"],
-  ...["getPeerCertificateChain", "verifyError", "isSessionReused", "close"],
+  ...["getPeerCertificateChain", "verifyError", "isSessionReused", "close", "destroySsl"],
 ] as const;
 
 /** EPROTO: what came is no TLS. */
@@ -112,8 +114,8 @@ export interface HandshakeFacts {
   readonly isResumed: boolean;
 }
 
-/** Who is told of a handshake. One of the two is called, once: `secure` amid a call of the system's, `failed` also
- * before `begin` has returned. */
+/** Who is told of a handshake that is not closed meanwhile. One of the two is called, once: `secure` amid a call of the
+ * system's, `failed` also before `begin` has returned. */
 export interface HandshakeTold {
   secure(handle: TlsHandle, facts: HandshakeFacts): void;
   /** `reason` is for people. The connection is to be closed. */
@@ -125,9 +127,11 @@ export class TlsHandle implements Handle {
   onread: Handle["onread"] = () => {};
   readonly #wrap: TlsWrap;
   readonly #under: Handle;
-  /** What came before anybody read: bytes, or how reading ended. */
+  /** What came while nobody read: bytes, or how reading ended. */
   readonly #early: (ArrayBuffer | number)[] = [];
   #isReading = false;
+  /** Nothing more is read: what came behind the end of TLS the library would store. */
+  #isReadEnded = false;
   /** What the library has not been given yet. */
   readonly #waiting: WriteRequest[] = [];
   #isWriting = false;
@@ -135,13 +139,10 @@ export class TlsHandle implements Handle {
   #ending: ShutdownRequest | null = null;
   #isEnded = false;
   #isClosing = false;
-  #closed = () => {};
 
   private constructor(wrap: TlsWrap, under: Handle) {
     this.#wrap = wrap;
     this.#under = under;
-    wrap._owner = { ssl: wrap };
-    wrap._nativeTcpHandle = { readStop: () => under.readStop(), close: () => under.close(() => this.#free()) };
   }
 
   /** TLS may be had straight on handles with this Deno. */
@@ -173,8 +174,8 @@ export class TlsHandle implements Handle {
       isDone = true;
       told.failed(reason, this);
     };
-    wrap.onerror = (error) => isDone ? this.#ended(protocolError) : fail(error.message);
-    wrap.onread = (bytes) => isDone ? this.#keep(bytes) : fail("the peer closed the connection");
+    wrap.onerror = (error) => isDone ? this.#endReading(protocolError) : fail(error.message);
+    wrap.onread = (bytes) => isDone ? this.#came(bytes) : fail("the peer closed the connection");
     wrap.onhandshakedone = () => {
       if (isDone || this.#isClosing) return;
       isDone = true;
@@ -187,7 +188,7 @@ export class TlsHandle implements Handle {
       wrap.onclienthello = () => wrap.finishAccept(choose(wrap.getServername() ?? ""));
     }
     this.#under.onread = (bytes) => this.#arrived(bytes);
-    wrap.start();
+    if (wrap.start() !== 0) return fail("the library cannot begin");
     wrap.readStart();
     if (head.length > 0) wrap.receive(head);
     if (!this.#isClosing) this.#under.readStart();
@@ -218,36 +219,40 @@ export class TlsHandle implements Handle {
     this.#under.readStop();
     // An end without that of TLS is an end, too: SMTP and LMTP say by themselves where they end.
     if (status === endOfFile) this.#wrap.emitEof();
-    else this.#ended(status);
+    else this.#endReading(status);
   }
 
   /** No more can be read. */
-  #ended(status: number): void {
+  #endReading(status: number): void {
     if (results === null) return;
     results.state[results.read] = status;
     this.#wrap.onread();
   }
 
-  #keep(bytes: ArrayBuffer | undefined): void {
-    this.#early.push(bytes ?? results?.state[results.read] ?? endOfFile);
+  /** The library has read something, or the end. */
+  #came(bytes: ArrayBuffer | undefined): void {
+    if (bytes === undefined) {
+      this.#isReadEnded = true;
+      this.#under.readStop();
+    }
+    if (this.#isReading && this.#early.length === 0) this.onread(bytes);
+    else this.#early.push(bytes ?? results?.state[results.read] ?? endOfFile);
   }
 
-  /** Hands over what came early. */
+  /** Hands over what came while nobody read. */
   #deliver(): void {
-    for (let next = this.#early[0]; next !== undefined; next = this.#early[0]) {
-      if (!this.#isReading || this.#isClosing) return;
-      this.#early.shift();
+    while (this.#isReading && !this.#isClosing) {
+      const next = this.#early.shift();
+      if (next === undefined) return;
       if (typeof next !== "number") this.onread(next);
-      else this.#ended(next);
+      else this.#endReading(next);
     }
   }
 
   readStart(): number {
     this.#isReading = true;
-    this.#wrap.onread = (bytes) => this.onread(bytes);
     if (this.#early.length > 0) queueMicrotask(() => this.#deliver());
-    const status = this.#under.readStart();
-    return status < 0 ? status : this.#wrap.readStart();
+    return this.#isReadEnded ? 0 : this.#under.readStart();
   }
 
   readStop(): number {
@@ -264,14 +269,17 @@ export class TlsHandle implements Handle {
 
   #write(request: WriteRequest, bytes: Uint8Array): number {
     this.#isWriting = true;
-    return this.#wrap.writeBuffer({ bytes, oncomplete: (status) => this.#written(request, status) }, bytes);
+    const status = this.#wrap.writeBuffer({ bytes, oncomplete: (status) => this.#written(request, status) }, bytes);
+    if (status < 0) this.#isWriting = false;
+    return status;
   }
 
   #written(request: WriteRequest, status: number): void {
     this.#isWriting = false;
-    const next = status < 0 ? undefined : this.#waiting.shift();
-    if (next !== undefined) this.#write(next, next.bytes);
+    const next = status < 0 || this.#isClosing ? undefined : this.#waiting.shift();
+    const begun = next === undefined ? 0 : this.#write(next, next.bytes);
     request.oncomplete(status);
+    if (begun < 0) next?.oncomplete(begun);
     if (!this.#isWriting && this.#ending !== null) this.#end(this.#ending);
   }
 
@@ -301,16 +309,17 @@ export class TlsHandle implements Handle {
   close(done: () => void): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#closed = done;
-    this.#wrap.close(() => {});
-  }
-
-  /** The socket is closed. */
-  #free(): void {
-    // Where no handshake has begun the library keeps what it was told to keep, and this with it.
-    this.#wrap.setHandle({});
-    this.#wrap.setOnread(nothing);
-    this.#closed();
+    const [wrap, under] = [this.#wrap, this.#under];
+    under.readStop();
+    wrap.close(() => {
+      wrap.destroySsl();
+      under.close(() => {
+        // What was set is kept, and all this with it, where no session had begun.
+        wrap.setHandle({});
+        wrap.setOnread(nothing);
+        done();
+      });
+    });
   }
 }
 

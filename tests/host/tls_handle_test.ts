@@ -1,41 +1,126 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import type net from "node:net";
+import tls from "node:tls";
 import { join } from "@std/path";
 import type { Fault } from "../../lib/fault.ts";
 import { makeTlsServer } from "../../lib/host/tls.ts";
 import { TlsHandle } from "../../lib/host/tls_handle.ts";
+import type { TlsOutcome, TlsServer } from "../../lib/port_tls.ts";
 import { handler } from "../contract/stream.ts";
 import { Certificates, openssl } from "../support/certificates.ts";
-import { belows, drop, setupOf, shake } from "../support/handshakes.ts";
+import { accepted, type Below, belows, drop, setupOf, shake, Tap } from "../support/handshakes.ts";
 
 const ignore = openssl === null;
 const encode = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("TLS is had straight on handles with the Deno that README names", () => ok(TlsHandle.isPossible));
 
+/** The server's side of a connection whose client sends the end of its handshake, two commands and the end of TLS in
+ * one piece. */
+async function inOnePiece(server: TlsServer, as: Below): Promise<{ outcome: Promise<TlsOutcome>; client: net.Socket }> {
+  const { stream, client } = await accepted(as);
+  const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+  const tap = new Tap(client);
+  const secure = tls.connect({ socket: tap, rejectUnauthorized: false, minVersion: "TLSv1.3" });
+  secure.on("error", () => {});
+  tap.once("data", () => tap.hold());
+  secure.once("secureConnect", () => {
+    secure.write("EHLO early.test\r\n");
+    secure.end("QUIT\r\n", () => tap.release());
+  });
+  return { outcome, client };
+}
+
+for (const as of belows) {
+  for (const delay of [null, 0, 50]) {
+    Deno.test({
+      name: `on a ${as} what comes in one piece with the handshake is kept for who reads ${delay ?? "at once"}`,
+      ignore,
+      async fn() {
+        await using made = await Certificates.make();
+        const server = makeTlsServer(await setupOf(made, { mx: {} }));
+        const { outcome: coming, client } = await inOnePiece(server, as);
+        const outcome = await coming;
+        ok(outcome.kind === "secure");
+        if (delay !== null) await new Promise((resolve) => setTimeout(resolve, delay));
+        let text = "";
+        const ended = new Promise<void>((resolve) => {
+          const data = (bytes: Uint8Array) => void (text += new TextDecoder().decode(bytes));
+          outcome.stream.attach(handler({ data, end: resolve }));
+        });
+        equal(text, "", "nothing comes amid attach()");
+        await ended;
+        equal(text, "EHLO early.test\r\nQUIT\r\n");
+        await drop(outcome, client);
+      },
+    });
+  }
+}
+
 Deno.test({
-  name: "what a client sends before anybody reads is kept, and so is its end",
+  name: "a client is not read before its handshake's end is taken up, nor behind the end of TLS",
   ignore,
   async fn() {
     await using made = await Certificates.make();
     const server = makeTlsServer(await setupOf(made, { mx: {} }));
+    const { outcome, client } = await shake(server);
+    ok(await leftOf(client) > 0, "before");
+    await drop(outcome, client);
+    const { stream, client: socket } = await accepted();
+    const coming = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+    const secure = tls.connect({ socket: new Tap(socket), rejectUnauthorized: false });
+    const over = await coming;
+    ok(over.kind === "secure");
+    const ended = new Promise<void>((resolve) => over.stream.attach(handler({ end: resolve })));
+    secure.end();
+    await ended;
+    ok(await leftOf(socket) > 0, "behind");
+    await drop(over, socket);
+  },
+});
+
+/** Sends 64 MB; what is left once none of it has been taken for a second. */
+async function leftOf(socket: net.Socket): Promise<number> {
+  for (let count = 0; count < 64; count++) socket.write(new Uint8Array(1024 * 1024));
+  let left = -1;
+  while (left !== socket.writableLength) {
+    left = socket.writableLength;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  return left;
+}
+
+Deno.test({
+  name: "finish() says that all has been sent, by the end of TLS",
+  ignore,
+  async fn() {
+    await using made = await Certificates.make();
+    const server = makeTlsServer({ ...await setupOf(made, { mx: {} }), versions: ["TLSv1.2"] });
     for (const as of belows) {
-      const { outcome, client } = await shake(server, { minVersion: "TLSv1.3" }, as);
-      ok(outcome.kind === "secure");
-      client.write("EHLO early.test\r\n");
-      client.end("QUIT\r\n");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      let text = "";
-      const ended = new Promise<void>((resolve) => {
-        const data = (bytes: Uint8Array) => void (text += new TextDecoder().decode(bytes));
-        outcome.stream.attach(handler({ data, end: resolve }));
-        equal(text, "", "nothing comes amid attach()");
-      });
-      await ended;
-      equal(text, "EHLO early.test\r\nQUIT\r\n", as);
-      await drop(outcome, client);
+      const { stream, client } = await accepted(as);
+      const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+      const tap = new Tap(client);
+      tls.connect({ socket: tap, rejectUnauthorized: false }).on("error", () => {}).resume();
+      const came = await outcome;
+      ok(came.kind === "secure");
+      const end = new Promise<void>((resolve) => client.once("end", () => resolve()));
+      const gone = new Promise<void>((resolve) => came.stream.attach(handler({ close: () => resolve() })));
+      came.stream.write(encode("221 2.0.0 Bye\r\n"));
+      came.stream.finish();
+      await Promise.all([gone, end]);
+      // RFC 5246 §6.2.1: an alert is a record of type 21, application data one of type 23.
+      deepEqual(recordTypes(Buffer.concat(tap.received)).slice(-2), [23, 21], as);
+      client.destroy();
     }
   },
 });
+
+function recordTypes(octets: Uint8Array): readonly number[] {
+  const types: number[] = [];
+  for (let at = 0; at < octets.length; at += 5 + octets[at + 3]! * 256 + octets[at + 4]!) types.push(octets[at]!);
+  return types;
+}
 
 Deno.test({
   name: "many writes in a row go out in their order, also those that finish() finds waiting",

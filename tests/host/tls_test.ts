@@ -121,6 +121,28 @@ for (const as of belows) {
   });
 }
 
+for (const as of belows) {
+  Deno.test({
+    name: `on a ${as} begin() asks clients for a certificate, whichever of ours is chosen`,
+    ignore,
+    async fn() {
+      await using made = await Certificates.make();
+      await made.issue("ca", { isAuthority: true });
+      const authorities = await made.text("ca", "crt");
+      const setup = await setupOf(made, { a: { names: ["a.test"] }, b: { names: ["b.test"] } }, { authorities });
+      const server = makeTlsServer(setup);
+      for (const [name, wish, want] of [["good", { by: "ca" }, "verified"], ["stranger", {}, "unchecked"]] as const) {
+        await made.issue(name, wish);
+        for (const host of ["a.test", "b.test", "nobody.test"]) {
+          const shown = ["-cert", made.path(name, "crt"), "-key", made.path(name, "key"), "-servername", host];
+          const { client, serverName } = await byOpenssl(server, as, shown);
+          deepEqual([client, serverName], [want, host]);
+        }
+      }
+    },
+  });
+}
+
 /** A handshake with openssl's client, which can take up a session of its last one. */
 async function byOpenssl(server: TlsServer, as: Below, args: readonly string[]) {
   const { port, stream: accepting } = await listening(as);

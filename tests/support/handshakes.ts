@@ -1,10 +1,12 @@
 /** Handshakes of TLS on loopback, with our server and the client of node:tls. */
 
-import { ok } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import net from "node:net";
+import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { SocketStream } from "../../lib/host/socket.ts";
-import { acceptHandles } from "../../lib/host/socket_handle.ts";
+import { acceptHandles, HandleStream } from "../../lib/host/socket_handle.ts";
 import type { Stream } from "../../lib/port.ts";
 import type { TlsOutcome, TlsServer, TlsSetup } from "../../lib/port_tls.ts";
 import { handler } from "../contract/stream.ts";
@@ -64,7 +66,10 @@ export async function shake(
   // The client's side is done before ours, or after it.
   const secure = new Promise<void>((resolve) => client.once("secureConnect", () => resolve()));
   const came = await outcome;
-  if (came.kind === "secure") await secure;
+  if (came.kind === "secure") {
+    equal(came.stream instanceof HandleStream, as === "handle", "this is the way that was asked for");
+    await secure;
+  }
   return { outcome: came, client };
 }
 
@@ -76,4 +81,41 @@ export function drop(outcome: TlsOutcome, client: net.Socket): Promise<void> {
     outcome.stream.attach(handler({ close: () => resolve() }));
     outcome.stream.destroy();
   });
+}
+
+/** Lies between a client's TLS and its socket: holds back what TLS sends, and keeps what comes. */
+export class Tap extends Duplex {
+  /** What has come, under TLS. */
+  readonly received: Uint8Array[] = [];
+  readonly #socket: net.Socket;
+  #held: Uint8Array[] | null = null;
+
+  constructor(socket: net.Socket) {
+    super();
+    this.#socket = socket;
+    socket.on("data", (bytes: Uint8Array) => {
+      this.received.push(bytes);
+      this.push(bytes);
+    });
+    socket.on("end", () => this.push(null));
+  }
+
+  override _read(): void {}
+
+  override _write(bytes: Uint8Array, _encoding: string, done: () => void): void {
+    if (this.#held === null) this.#socket.write(bytes);
+    else this.#held.push(bytes);
+    done();
+  }
+
+  /** What TLS sends from here on waits. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Sends what waits, in one piece. */
+  release(): void {
+    this.#socket.write(Buffer.concat(this.#held ?? []));
+    this.#held = null;
+  }
 }
