@@ -27,6 +27,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
   const options = optionsOf(setup, own);
   return {
     begin(stream, done, head = noOctets) {
+      // Handles of unix sockets are taken up otherwise, and nobody listens there with TLS.
       if (straight !== null && stream instanceof HandleStream && stream.remote.kind === "inet") {
         return beginStraight(straight, stream, head, done);
       }
