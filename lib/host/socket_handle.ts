@@ -16,7 +16,9 @@ import { addressOf, highWater, kindOf, usingAction } from "./socket.ts";
 export interface Handle {
   /** Called with what was read; without it at the end and for an error: see `Results.read`. */
   onread: (bytes?: ArrayBuffer) => void;
+  /** Has `onread` called from here on. */
   readStart(): number;
+  /** Has `onread` called no more until `readStart`. */
   readStop(): number;
   /** What the system does not take at once waits in the handle; `Results.isAsync` tells. */
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
@@ -24,11 +26,13 @@ export interface Handle {
   shutdown(request: ShutdownRequest): number;
   /** Tells the peer that all has been sent, where more than to close is due: TLS. */
   farewell?(): void;
+  /** Closes it at once; what waits is dropped. */
   close(done: () => void): void;
 }
 
 /** The end of our side. */
 export interface ShutdownRequest {
+  /** Our side has ended. `status` is 0, or an error. */
   oncomplete(status: number): void;
 }
 
@@ -36,11 +40,13 @@ export interface ShutdownRequest {
 export interface WriteRequest {
   /** Kept here until the end: the handle only borrows them. */
   readonly bytes: Uint8Array;
+  /** It has gone out. `status` is 0, or an error. */
   oncomplete(status: number): void;
 }
 
 /** Where handles leave what a call came to, beside what it returns. */
-interface Results {
+export interface Results {
+  /** The places, as the indices below name them. */
   readonly state: Int32Array;
   /** Index of the length of the last read, or of its error as a negative number. */
   readonly read: number;
@@ -48,11 +54,11 @@ interface Results {
   readonly isAsync: number;
 }
 
-/** Null when this Deno has no such place. */
-export const results = findResults();
+/** Where what a call came to is found; null when this Deno has no such place. */
+export const results: Results | null = findResults();
 
 /** UV_EOF: the peer has ended its side. */
-export const endOfFile = -4095;
+export const endOfFile: number = -4095;
 
 function findResults(): Results | null {
   try {

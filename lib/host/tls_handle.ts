@@ -101,6 +101,7 @@ function isWrap(value: unknown): value is TlsWrap {
 
 /** What a handshake came to. */
 export interface HandshakeFacts {
+  /** `TLSv1.2` or `TLSv1.3`. */
   readonly version: string;
   /** The library's name of the cipher suite. */
   readonly cipher: string;
@@ -117,6 +118,7 @@ export interface HandshakeFacts {
 /** Who is told of a handshake that is not closed meanwhile. One of the two is called, once: `secure` amid a call of the
  * system's, `failed` also before `begin` has returned. */
 export interface HandshakeTold {
+  /** The connection has TLS. */
   secure(handle: TlsHandle, facts: HandshakeFacts): void;
   /** `reason` is for people. The connection is to be closed. */
   failed(reason: string, handle: TlsHandle): void;
@@ -249,12 +251,14 @@ export class TlsHandle implements Handle {
     }
   }
 
+  /** As `Handle.readStart`. What came meanwhile is handed over a moment later. */
   readStart(): number {
     this.#isReading = true;
     if (this.#early.length > 0) queueMicrotask(() => this.#deliver());
     return this.#isReadEnded ? 0 : this.#under.readStart();
   }
 
+  /** As `Handle.readStop`. */
   readStop(): number {
     this.#isReading = false;
     return this.#under.readStop();
@@ -301,11 +305,13 @@ export class TlsHandle implements Handle {
     this.#end({ oncomplete() {} });
   }
 
+  /** Our end of the connection. */
   getsockname(out: object): void {
     const method: unknown = Reflect.get(this.#under, "getsockname");
     if (typeof method === "function") method.call(this.#under, out);
   }
 
+  /** Closes the connection at once; for an orderly end `farewell` stands before it. */
   close(done: () => void): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
