@@ -62,8 +62,7 @@ export interface TlsServer {
   /** Begins the handshake. The stream belongs to TLS from here on: its handler hears no more of it, not even its end.
    * What has been written to it goes out first. `head` are octets that it has delivered and that belong to TLS, as
    * those behind a PROXY header do; all others that it has delivered are no part of TLS. `done` is called once, after
-   * `begin` has returned.
-   * There is no deadline: `destroy` is for the caller. */
+   * `begin` has returned. There is no deadline: `destroy` is for the caller. */
   begin(stream: Stream, done: (outcome: TlsOutcome) => void, head?: Uint8Array): TlsHandshake;
 }
 

@@ -3,7 +3,6 @@
 
 import { X509Certificate } from "node:crypto";
 import type net from "node:net";
-import { Duplex } from "node:stream";
 import tls from "node:tls";
 import { assert, Fault } from "../fault.ts";
 import type { Address } from "../port.ts";
@@ -11,7 +10,7 @@ import type { TlsHandshake, TlsInfo, TlsOutcome, TlsServer, TlsSetup } from "../
 import { inspectCertificates, inspectKey, isForHost } from "./certificate.ts";
 import { SocketStream } from "./socket.ts";
 import { HandleStream } from "./socket_handle.ts";
-import { type HandshakeFacts, type TlsContext, TlsHandle } from "./tls_handle.ts";
+import { type HandshakeFacts, nowhere, type TlsContext, TlsHandle } from "./tls_handle.ts";
 
 /** Most certificates of clients that are remembered as verified, for each list of authorities. */
 const verifiedMax = 1000;
@@ -38,7 +37,7 @@ export function makeTlsServer(setup: TlsSetup): TlsServer {
         return { destroy: () => {} };
       }
       if (head.length > 0) socket.unshift(head);
-      return new HandshakeServer(options, verified).begin(socket, stream.remote, done);
+      return beginOverSocket(options, verified, socket, stream.remote, done);
     },
   };
 }
@@ -184,9 +183,9 @@ function checkUse(setup: TlsSetup): void {
     try {
       const server = new tls.Server(contextOf(certificate, setup));
       server.on("tlsClientError", (error) => problem ??= error.message);
-      const nowhere = new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() });
-      server.emit("connection", nowhere);
-      nowhere.destroy();
+      const stream = nowhere();
+      server.emit("connection", stream);
+      stream.destroy();
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
@@ -194,56 +193,46 @@ function checkUse(setup: TlsSetup): void {
   }
 }
 
-/** A server of node:tls for one handshake: what it tells is not told apart otherwise. To make it takes as long as the
- * handshake; it serves only where there is no way straight on handles. */
-class HandshakeServer {
-  readonly #server: tls.Server;
-  readonly #verified: VerifiedClients | null;
-  #done: ((outcome: TlsOutcome) => void) | null = null;
-  #remote: Address | null = null;
-
-  constructor(options: tls.TlsOptions, verified: VerifiedClients | null) {
-    this.#verified = verified;
-    this.#server = new tls.Server(options);
-    // A deadline of its own would keep what has failed for two minutes.
-    Reflect.set(this.#server, "_handshakeTimeout", 0);
-    this.#server.on("secureConnection", (socket) => this.#secured(socket));
-    this.#server.on("tlsClientError", (error) => this.#finish({ kind: "failed", reason: reasonOf(error) }));
-  }
-
-  begin(socket: net.Socket, remote: Address, done: (outcome: TlsOutcome) => void): TlsHandshake {
-    this.#remote = remote;
-    this.#done = (outcome) => {
-      // What it says of the reason has gone out.
+/** A handshake over node:tls, where there is no way straight on handles. A server for each: what it tells of several is
+ * not told apart. To make one takes as long as the handshake. */
+function beginOverSocket(
+  options: tls.TlsOptions,
+  verified: VerifiedClients | null,
+  socket: net.Socket,
+  remote: Address,
+  done: (outcome: TlsOutcome) => void,
+): TlsHandshake {
+  let isOver = false;
+  // It may fail before this function has returned.
+  const tell = (outcome: TlsOutcome) =>
+    queueMicrotask(() => {
+      if (isOver) return;
+      isOver = true;
+      // What TLS says of the reason has gone out.
       if (outcome.kind === "failed") socket.destroy();
       done(outcome);
-    };
-    // Until TLS listens to it, and once it has failed.
-    socket.on("error", () => {});
-    // A peer that ends its side amid a handshake has given it up.
-    socket.allowHalfOpen = false;
-    this.#server.emit("connection", socket);
-    return {
-      destroy: () => {
-        this.#done = null;
-        socket.destroy();
-      },
-    };
-  }
-
-  #secured(socket: tls.TLSSocket): void {
-    if (this.#done === null) return void socket.destroy();
-    const tls = infoOf(factsOf(socket), this.#verified);
-    if (tls === null) this.#finish({ kind: "failed", reason: unreadable });
-    else this.#finish({ kind: "secure", stream: new TlsStream(socket, this.#remote), tls });
-  }
-
-  #finish(outcome: TlsOutcome): void {
-    const done = this.#done;
-    this.#done = null;
-    // A failure may be told before `begin` has returned.
-    if (done !== null) queueMicrotask(() => done(outcome));
-  }
+    });
+  const server = new tls.Server(options);
+  // A deadline of its own would keep what has failed for two minutes.
+  Reflect.set(server, "_handshakeTimeout", 0);
+  server.on("secureConnection", (secure) => {
+    const tls = infoOf(factsOf(secure), verified);
+    if (tls === null) tell({ kind: "failed", reason: unreadable });
+    else tell({ kind: "secure", stream: new TlsStream(secure, remote), tls });
+  });
+  server.on("tlsClientError", (error) => tell({ kind: "failed", reason: reasonOf(error) }));
+  // Until TLS listens to it, and once it has failed.
+  socket.on("error", () => {});
+  // A peer that ends its side amid a handshake has given it up.
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
+  return {
+    destroy() {
+      if (isOver) return;
+      isOver = true;
+      socket.destroy();
+    },
+  };
 }
 
 /** A socket with TLS as a `Stream`. */

@@ -75,14 +75,14 @@ const makeWrap = findMaker();
 
 function findMaker(): (() => TlsWrap) | null {
   try {
-    const nowhere = new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() });
+    const stream = nowhere();
     // Only a socket shows it. The types do not tell that one can be made of any stream.
-    const socket: unknown = Reflect.construct(tls.TLSSocket, [nowhere, { isServer: true }]);
+    const socket: unknown = Reflect.construct(tls.TLSSocket, [stream, { isServer: true }]);
     if (!(socket instanceof tls.TLSSocket)) return null;
     const wrap: unknown = Reflect.get(socket, "_handle");
     const make: unknown = hasMethods(wrap, methods) ? wrap.constructor : null;
     socket.destroy();
-    nowhere.destroy();
+    stream.destroy();
     if (results === null || typeof make !== "function") return null;
     return () => {
       // 1 stands for a server.
@@ -93,6 +93,11 @@ function findMaker(): (() => TlsWrap) | null {
   } catch {
     return null;
   }
+}
+
+/** A connection that takes all and brings nothing. */
+export function nowhere(): Duplex {
+  return new Duplex({ read() {}, write: (_bytes, _encoding, done) => done() });
 }
 
 function isWrap(value: unknown): value is TlsWrap {

@@ -1,10 +1,10 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import tls from "node:tls";
 import { makeTlsServer, tlsProblem } from "../../lib/host/tls.ts";
-import type { TlsOutcome, TlsServer, TlsSetup } from "../../lib/port_tls.ts";
+import type { TlsServer, TlsSetup } from "../../lib/port_tls.ts";
 import { handler, streamContract } from "../contract/stream.ts";
 import { Certificates, type CertificateWish, openssl } from "../support/certificates.ts";
-import { accepted, type Below, belows, drop, listening, setupOf, shake } from "../support/handshakes.ts";
+import { accepted, begun, type Below, belows, drop, listening, setupOf, shake } from "../support/handshakes.ts";
 
 const ignore = openssl === null;
 
@@ -153,7 +153,7 @@ async function byOpenssl(server: TlsServer, as: Below, args: readonly string[]) 
     stderr: "piped",
   }).spawn();
   const stream = await accepting;
-  const outcome = await new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+  const outcome = await begun(server, stream);
   ok(outcome.kind === "secure");
   const closed = new Promise<void>((resolve) => outcome.stream.attach(handler({ close: () => resolve() })));
   outcome.stream.write(new TextEncoder().encode("220 mx.test\r\n"));
@@ -175,7 +175,7 @@ for (const as of belows) {
       for (const text of ["EHLO injected.test\r\n", "\x15\x03\x01\x00\x02\x02\x28", "\0".repeat(64)]) {
         const { stream, client } = await accepted(as);
         client.resume();
-        const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+        const outcome = begun(server, stream);
         client.write(text, "latin1");
         const gone = new Promise<void>((resolve) => client.once("close", () => resolve()));
         client.once("end", () => client.destroy());
@@ -183,7 +183,7 @@ for (const as of belows) {
         await gone;
       }
       const { stream, client } = await accepted(as);
-      const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+      const outcome = begun(server, stream);
       client.destroy();
       deepEqual(await outcome, { kind: "failed", reason: "the peer closed the connection" });
     },
@@ -206,7 +206,7 @@ for (const as of belows) {
         ] as const
       ) {
         const { stream, client } = await accepted(as);
-        const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+        const outcome = begun(server, stream);
         client.write(clientHello(version, hasAlgorithms));
         const said: number[] = [];
         for await (const bytes of client) said.push(...bytes);
@@ -246,7 +246,7 @@ for (const as of belows) {
       await drop(next.outcome, next.client);
       const closed = await accepted(as);
       closed.stream.destroy();
-      const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(closed.stream, resolve));
+      const outcome = begun(server, closed.stream);
       deepEqual(await outcome, { kind: "failed", reason: "the connection is gone" });
       closed.client.destroy();
     },
@@ -263,7 +263,7 @@ Deno.test({
       const { stream, client: socket } = await accepted(as);
       const client = tls.connect({ socket, rejectUnauthorized: false });
       const head = await new Promise<Uint8Array>((resolve) => stream.attach(handler({ data: resolve })));
-      const outcome = await new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve, head));
+      const outcome = await begun(server, stream, head);
       equal(outcome.kind, "secure", as);
       await drop(outcome, client);
     }

@@ -51,6 +51,11 @@ export async function listening(as: Below): Promise<{ readonly port: number; rea
   return { port: address.port, stream: promise };
 }
 
+/** Begins TLS on our end; resolves with what comes of it. */
+export function begun(server: TlsServer, stream: Stream, head?: Uint8Array): Promise<TlsOutcome> {
+  return new Promise((resolve) => void server.begin(stream, resolve, head));
+}
+
 /** Begins TLS on both ends. */
 export async function shake(
   server: TlsServer,
@@ -58,7 +63,7 @@ export async function shake(
   as: Below = "handle",
 ): Promise<{ readonly outcome: TlsOutcome; readonly client: tls.TLSSocket }> {
   const { stream, client: socket } = await accepted(as);
-  const outcome = new Promise<TlsOutcome>((resolve) => void server.begin(stream, resolve));
+  const outcome = begun(server, stream);
   // The types do not know the last one.
   const all: object = { socket, rejectUnauthorized: false, ...options, allowHalfOpen: true };
   const client = tls.connect(all);
